@@ -1,0 +1,34 @@
+//===- Batch.h - the batch descriptor's layout ------------------*- C++ -*-===//
+//
+// What an entry point gets beside its weights and caches: one block of int32
+// fields (and caller-given rows), built by the engine on the host, copied to
+// the device once a step, read by kernels under the names below.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_RUNTIME_PLAN_BATCH_H
+#define FT_RUNTIME_PLAN_BATCH_H
+
+namespace ft::plan {
+
+/// Fields of a batch; kernels name them in Arg::field. T, S, R are the true
+/// counts of tokens, sequences and rows; arrays have room for the bounds.
+namespace batch {
+/// i32[axes]: the true count of every axis, in the order of Plan::axes.
+inline constexpr const char *kCounts = "counts";
+/// i32[T]: position of each token in its sequence, counted from the cache's 0.
+inline constexpr const char *kPositions = "positions";
+/// i32[T]: index of the sequence each token belongs to.
+inline constexpr const char *kSequenceIds = "sequence_ids";
+/// i32[S + 1]: first packed token of each sequence, then T.
+inline constexpr const char *kCuTokens = "cu_tokens";
+/// i32[S]: keys of each sequence, this batch's tokens included.
+inline constexpr const char *kKvLengths = "kv_lengths";
+/// i32[S, PageCount]: cache pages of each sequence.
+inline constexpr const char *kPageTable = "page_table";
+/// i32[R]: packed token index of each wanted row.
+inline constexpr const char *kRows = "rows";
+} // namespace batch
+
+} // namespace ft::plan
+
+#endif // FT_RUNTIME_PLAN_BATCH_H
