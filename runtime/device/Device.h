@@ -1,0 +1,135 @@
+//===- Device.h - where plans run -------------------------------*- C++ -*-===//
+//
+// A Device owns memory and one execution stream and turns a plan's program into
+// an Executable. `cpu` executes meanings, `cuda` launches kernels. All calls on
+// one Device come from one thread; work is enqueued in order and is complete
+// only after copyOut or synchronize.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_RUNTIME_DEVICE_DEVICE_H
+#define FT_RUNTIME_DEVICE_DEVICE_H
+
+#include "runtime/base/Status.h"
+#include "runtime/plan/Plan.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ft {
+
+namespace plan {
+class PlanFile;
+}
+
+/// Upper bounds chosen at load, in the order of Plan::axes, and the width of
+/// the page table. Every array of the batch block has room for them.
+struct Bounds {
+  std::vector<int64_t> axes;
+  int64_t pageColumns = 0;
+};
+
+/// Byte offsets of the batch block's fields (runtime/plan/Batch.h), the same on
+/// every device; computed by makeBatchLayout.
+struct BatchLayout {
+  int64_t counts = 0;
+  /// Per Entry::sequences: positions, sequence_ids, cu_tokens, kv_lengths,
+  /// page_table.
+  struct Sequences {
+    int64_t positions = 0, sequenceIds = 0, cuTokens = 0, kvLengths = 0,
+            pageTable = 0;
+  };
+  std::vector<Sequences> sequences;
+  int64_t rows = 0;
+  std::vector<int64_t> inputs; // per Entry::inputs (roles Mask: -1)
+  int64_t bytes = 0;           // of the whole block
+};
+BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
+                            const Bounds &bounds);
+
+/// Everything a program's references resolve to. Device addresses; owned by
+/// the caller, valid and unmoved for the Executable's life.
+struct Binding {
+  Bounds bounds;
+  BatchLayout layout;
+  std::byte *arena = nullptr;
+  std::byte *batch = nullptr;
+  std::byte *workspace = nullptr;        // zeroed before the first run
+  std::vector<std::byte *> weights;      // by Plan::weights, views resolved
+  std::vector<std::vector<std::byte *>> caches; // [cache][plane], layer 0 page 0
+  int64_t cachePages = 0;                // pages per layer and plane
+};
+
+/// One step's share of a profiled run.
+struct StepTime {
+  int32_t step = 0;
+  double microseconds = 0; // from the start of the run
+  double duration = 0;     // microseconds
+};
+
+/// A program made ready on a device.
+class Executable {
+public:
+  virtual ~Executable() = default;
+
+  /// Enqueue the program over the batch block. `counts` are the true counts
+  /// per axis, as also written in the block; the device may run at a larger
+  /// bucket, whose surplus rows hold undefined values and change nothing.
+  virtual Status run(const std::vector<int64_t> &counts) = 0;
+
+  /// Run step by step, waiting after each, and report each step's time.
+  virtual StatusOr<std::vector<StepTime>>
+  profile(const std::vector<int64_t> &counts) = 0;
+
+  /// Kernel nodes of the captured graph for these counts, library-internal
+  /// ones included; on the CPU, the number of steps.
+  virtual StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) = 0;
+};
+
+struct MemoryInfo {
+  int64_t free = 0, total = 0; // bytes
+};
+
+class Device {
+public:
+  virtual ~Device() = default;
+
+  /// "cpu" or "cuda".
+  virtual std::string kind() const = 0;
+  /// For reports: "NVIDIA H200 (sm_90), driver 580.159, cuBLASLt 13.0".
+  virtual std::string describe() const = 0;
+  virtual StatusOr<MemoryInfo> memory() = 0;
+
+  /// At least 256-byte aligned, contents undefined. `what` is for the error.
+  virtual StatusOr<std::byte *> allocate(int64_t bytes, const char *what) = 0;
+  virtual void release(std::byte *address) = 0;
+
+  /// Enqueue a copy to the device; `source` may be reused on return.
+  virtual Status copyIn(std::byte *to, const void *source, int64_t bytes) = 0;
+  /// Wait for all enqueued work, then copy to the host.
+  virtual Status copyOut(void *to, const std::byte *from, int64_t bytes) = 0;
+  virtual Status fill(std::byte *to, uint8_t value, int64_t bytes) = 0;
+
+  /// Elements first .. first+count-1 of the random weight `key` (see
+  /// runtime/weights/Random.h), scaled by `scale`, as `dtype`: bit-equal on
+  /// every device.
+  virtual Status fillRandom(std::byte *to, DType dtype, uint64_t key,
+                            int64_t first, int64_t count, float scale) = 0;
+
+  /// `file` owns the plan and its blobs and outlives the Executable.
+  virtual StatusOr<std::unique_ptr<Executable>>
+  load(const plan::PlanFile &file, const plan::Entry &entry,
+       const plan::Program &program, const Binding &binding) = 0;
+
+  virtual Status synchronize() = 0;
+};
+
+/// Opens "cpu" or "cuda"; an empty kind means CUDA where there is a GPU.
+/// Vendor libraries are opened here and nowhere earlier.
+StatusOr<std::unique_ptr<Device>> openDevice(const std::string &kind);
+
+} // namespace ft
+
+#endif // FT_RUNTIME_DEVICE_DEVICE_H
