@@ -1,5 +1,24 @@
 # MLIR 22 from the distribution's packages, linked statically.
-find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22)
+find_package(MLIR REQUIRED CONFIG HINTS /usr/lib/llvm-22)
+if(NOT LLVM_VERSION_MAJOR EQUAL 22)
+  message(FATAL_ERROR "ftc needs MLIR 22, found ${LLVM_PACKAGE_VERSION}")
+endif()
+
+# The packaged archives name libLLVM.so as their link interface; linking it
+# beside the component archives would register options twice, and ftc must run
+# without it. Replace it by the components, for every MLIR archive.
+get_property(ft_mlir_targets DIRECTORY PROPERTY IMPORTED_TARGETS)
+foreach(target ${ft_mlir_targets})
+  if(target MATCHES "^MLIR")
+    get_target_property(interface ${target} INTERFACE_LINK_LIBRARIES)
+    if("LLVM" IN_LIST interface)
+      list(REMOVE_ITEM interface LLVM)
+      list(APPEND interface LLVMRemarks LLVMCore LLVMSupport)
+      set_target_properties(${target} PROPERTIES
+        INTERFACE_LINK_LIBRARIES "${interface}")
+    endif()
+  endif()
+endforeach()
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
 include(TableGen)
 include(AddLLVM)
@@ -30,7 +49,7 @@ function(ft_tablegen td)
                                      ${CMAKE_SOURCE_DIR}/passes/*.td)
     add_custom_command(OUTPUT ${path}
       COMMAND ${MLIR_TABLEGEN_EXE} ${flags} -I ${CMAKE_SOURCE_DIR}
-              -I ${MLIR_INCLUDE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${path}
+              -I ${MLIR_INCLUDE_DIRS} ${CMAKE_CURRENT_SOURCE_DIR}/${td} -o ${path}
       DEPENDS ${deps} VERBATIM)
     list(APPEND outputs ${path})
   endforeach()

@@ -1,0 +1,423 @@
+//===- FtOps.td - the operations of the ft dialect -------------*- tablegen -*-//
+//
+// Semantics, constraints (labelled like linear_c1) and formulas: docs/spec.md.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_IR_FTOPS_TD
+#define FT_IR_FTOPS_TD
+
+include "ir/FtDialect.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/CommonAttrConstraints.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+
+class Ft_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Ft_Dialect, mnemonic, traits>;
+
+/// Each output row depends on the same row of every packed operand only:
+/// elementwise ops, reductions over the last axis, per-row table look-ups.
+def Ft_RowWise : NativeOpTrait<"RowWise"> {
+  let cppNamespace = "::ft::ir::OpTrait";
+}
+
+//===----------------------------------------------------------------------===//
+// Module level: axes, weights, caches, entries
+//===----------------------------------------------------------------------===//
+
+def Ft_ParamOp : Ft_Op<"param", [Symbol]> {
+  let summary = "a weight";
+  let description = [{
+    A weight, resident once, made by a recipe; or `view_of` another weight,
+    from row `row` of its axis 0. The tensor type is the resident type: fp32 at
+    import, chosen by the precision phase afterwards.
+
+    ```mlir
+    ft.param @l0.q : tensor<4096x4096xbf16> = #ft.recipe<"tensor" {...}>
+    ft.param @l0.k : tensor<1024x4096xbf16> view_of @l0.qkv row 4096
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
+                       OptionalAttr<Ft_RecipeAttr>:$recipe,
+                       OptionalAttr<FlatSymbolRefAttr>:$view_of,
+                       DefaultValuedAttr<I64Attr, "0">:$row);
+  let assemblyFormat = [{
+    $sym_name `:` $type (`=` $recipe^)? (`view_of` $view_of^ `row` $row)?
+    attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getTensorType() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getType());
+    }
+  }];
+}
+
+def Ft_CacheOp : Ft_Op<"cache", [Symbol]> {
+  let summary = "a paged cache of per-token planes";
+  let description = [{
+    ```mlir
+    ft.cache @kv layers 32 page 64 [#ft.plane<"k", 8x128xbf16>,
+                                    #ft.plane<"v", 8x128xbf16>]
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$layers,
+                       I64Attr:$page_size, TypedArrayAttrBase<Ft_PlaneAttr,
+                       "array of cache planes">:$planes);
+  let assemblyFormat =
+      "$sym_name `layers` $layers `page` $page_size $planes attr-dict";
+  let hasVerifier = 1;
+}
+
+def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
+                                 SingleBlock]> {
+  let summary = "an entry point of the plan";
+  let description = [{
+    A function over packed values. Arguments carry `ft.name` and `ft.role`
+    ("tokens", "positions", "segments", "data", "sequences", "rows") and, where
+    ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
+    be fed in chunks through their cache. After cloning, `kind` is the token
+    range and `entry` the name of the entry the clone belongs to.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs,
+                       UnitAttr:$causal,
+                       OptionalAttr<StrAttr>:$entry,
+                       OptionalAttr<Ft_StepKindAttr>:$kind);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() {
+      return getFunctionType().getInputs();
+    }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() {
+      return getFunctionType().getResults();
+    }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+    /// `entry` if this is a clone, else the symbol name.
+    ::llvm::StringRef getEntryName();
+  }];
+}
+
+def Ft_ReturnOp : Ft_Op<"return", [Pure, Terminator, HasParent<"EntryOp">]> {
+  let summary = "the results of an entry";
+  let arguments = (ins Variadic<Ft_PackedType>:$operands);
+  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+  let hasVerifier = 1;
+}
+
+def Ft_FusedOp : Ft_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
+  let summary = "one step: the semantic ops that one kernel covers";
+  let description = [{
+    The region is the meaning: semantic ops, in fp32 between the loads of the
+    operands and the stores of the results, each result rounded once to its
+    element type. After the fuse phase an entry holds nothing but `ft.fused` and
+    `ft.return`. `slots` (after schedule) has one entry a result; `launch`
+    (after kernels) is the implementation.
+
+    ```mlir
+    %n = ft.fused row (%x) "l0.norm1" {
+    ^bb0(%a: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.rms_norm %a, @l0.norm1 {eps = 1.0e-5 : f64} : ...
+      ft.yield %0 : ...
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    ```
+  }];
+  let arguments = (ins Variadic<Ft_AnyValue>:$inputs,
+                       Ft_PatternAttr:$pattern,
+                       StrAttr:$label,
+                       OptionalAttr<TypedArrayAttrBase<Ft_SlotAttr,
+                         "array of slots">>:$slots,
+                       OptionalAttr<ArrayAttr>:$launch);
+  let results = (outs Variadic<Ft_PackedType>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator,
+                                 ParentOneOf<["FusedOp", "AttentionOp"]>]> {
+  let summary = "the stored results of a fused op, or a score region's result";
+  let arguments = (ins Variadic<AnyType>:$operands);
+  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+}
+
+//===----------------------------------------------------------------------===//
+// Sources of rows
+//===----------------------------------------------------------------------===//
+
+def Ft_PositionsOp : Ft_Op<"positions", [Pure]> {
+  let summary = "the position of every token in its sequence";
+  let arguments = (ins Ft_SequencesType:$sequences,
+                       DefaultValuedAttr<I64Attr, "0">:$offset);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$sequences attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Ft_EmbeddingOp : Ft_Op<"embedding", [Pure, Ft_RowWise]> {
+  let summary = "row ids[t] of a table";
+  let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$ids `,` $table attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Ft_BroadcastOp : Ft_Op<"broadcast", [Pure, Ft_RowWise]> {
+  let summary = "a weight, the same for every row";
+  let description = [{
+    The weight's shape is a suffix of the result's row shape (scalars have
+    shape [1]); missing leading extents repeat it.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Ft_RowsOp : Ft_Op<"rows", [Pure]> {
+  let summary = "the wanted rows of a packed value";
+  let arguments = (ins Ft_PackedType:$input, Ft_RowsType:$rows);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input `,` $rows attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Linear, norms, elementwise
+//===----------------------------------------------------------------------===//
+
+def Ft_LinearOp : Ft_Op<"linear", [Pure]> {
+  let summary = "x * weight^T + bias";
+  let description = [{
+    `weight` is [N, K]; K is the product of x's row shape, N the product of the
+    result's: a factored result such as 32x128 makes heads an axis.
+  }];
+  let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$weight,
+                       OptionalAttr<FlatSymbolRefAttr>:$bias);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_RmsNormOp : Ft_Op<"rms_norm", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = "x / sqrt(mean(x^2) + eps) * weight over the last extent";
+  let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$weight,
+                       F64Attr:$eps);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Ft_LayerNormOp : Ft_Op<"layer_norm", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = "(x - mean) / sqrt(var + eps) * weight + bias, last extent";
+  let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$weight,
+                       OptionalAttr<FlatSymbolRefAttr>:$bias, F64Attr:$eps);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input `,` $weight (`bias` $bias^)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+class Ft_UnaryOp<string mnemonic, string formula>
+    : Ft_Op<mnemonic, [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = formula;
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+def Ft_SiluOp : Ft_UnaryOp<"silu", "x / (1 + exp(-x))">;
+def Ft_ReluOp : Ft_UnaryOp<"relu", "max(x, 0)">;
+def Ft_TanhOp : Ft_UnaryOp<"tanh", "tanh(x)">;
+def Ft_SigmoidOp : Ft_UnaryOp<"sigmoid", "1 / (1 + exp(-x))">;
+def Ft_ExpOp : Ft_UnaryOp<"exp", "e^x">;
+def Ft_LogOp : Ft_UnaryOp<"log", "natural logarithm">;
+def Ft_SqrtOp : Ft_UnaryOp<"sqrt", "square root">;
+def Ft_RsqrtOp : Ft_UnaryOp<"rsqrt", "1 / sqrt(x)">;
+def Ft_NegOp : Ft_UnaryOp<"neg", "-x">;
+def Ft_AbsOp : Ft_UnaryOp<"abs", "|x|">;
+def Ft_ErfOp : Ft_UnaryOp<"erf", "the error function">;
+def Ft_SquareOp : Ft_UnaryOp<"square", "x * x">;
+def Ft_ReciprocalOp : Ft_UnaryOp<"reciprocal", "1 / x">;
+
+def Ft_GeluOp : Ft_Op<"gelu", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = "GELU, exact (erf) or by tanh";
+  let arguments = (ins Ft_PackedType:$input, UnitAttr:$tanh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input (`tanh` $tanh^)? attr-dict `:` type($result)";
+}
+
+class Ft_ScalarOp<string mnemonic, string formula>
+    : Ft_Op<mnemonic, [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = formula;
+  let arguments = (ins Ft_PackedType:$input, F64Attr:$by);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input `by` $by attr-dict `:` type($result)";
+}
+def Ft_ScaleOp : Ft_ScalarOp<"scale", "x * by">;
+def Ft_OffsetOp : Ft_ScalarOp<"offset", "x + by">;
+
+class Ft_BinaryOp<string mnemonic, string formula>
+    : Ft_Op<mnemonic, [Pure, Ft_RowWise]> {
+  let summary = formula;
+  let description = [{
+    Extents are equal or 1; an extent of 1 repeats. Both operands have the same
+    axis and element type.
+  }];
+  let arguments = (ins Ft_PackedType:$lhs, Ft_PackedType:$rhs);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+def Ft_AddOp : Ft_BinaryOp<"add", "x + y">;
+def Ft_SubOp : Ft_BinaryOp<"sub", "x - y">;
+def Ft_MulOp : Ft_BinaryOp<"mul", "x * y">;
+def Ft_DivOp : Ft_BinaryOp<"div", "x / y">;
+def Ft_MaximumOp : Ft_BinaryOp<"maximum", "the larger of x and y">;
+def Ft_MinimumOp : Ft_BinaryOp<"minimum", "the smaller of x and y">;
+
+class Ft_ReduceOp<string mnemonic, string formula>
+    : Ft_Op<mnemonic, [Pure, Ft_RowWise]> {
+  let summary = formula;
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+def Ft_ReduceSumOp : Ft_ReduceOp<"reduce_sum", "sum over the last extent, kept as 1">;
+def Ft_ReduceMaxOp : Ft_ReduceOp<"reduce_max", "maximum over the last extent, kept as 1">;
+def Ft_ReduceMeanOp : Ft_ReduceOp<"reduce_mean", "mean over the last extent, kept as 1">;
+
+def Ft_SoftmaxOp : Ft_UnaryOp<"softmax", "softmax over the last extent">;
+
+def Ft_NormalizeOp : Ft_Op<"normalize", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+  let summary = "x / max(||x||_2, eps) over the last extent";
+  let arguments = (ins Ft_PackedType:$input, F64Attr:$eps);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
+// Positions, attention, caches
+//===----------------------------------------------------------------------===//
+
+def Ft_RopeOp : Ft_Op<"rope", [Pure, Ft_RowWise]> {
+  let summary = "rotary position embedding of every head";
+  let description = [{
+    `table` is [positions, dims]: cos in columns 0 .. dims/2-1, sin after them.
+    Pairs are (j, j + dims/2), or (2j, 2j + 1) where `interleaved`. Elements
+    from `dims` on pass through.
+  }];
+  let arguments = (ins Ft_PackedType:$input, Ft_SequencesType:$sequences,
+                       FlatSymbolRefAttr:$table, UnitAttr:$interleaved);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `,` $table `at` $sequences (`interleaved` $interleaved^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_CacheAppendOp : Ft_Op<"cache_append", [MemoryEffects<[MemWrite]>, Ft_RowWise]> {
+  let summary = "store this batch's K and V rows in their cache pages";
+  let arguments = (ins Ft_PackedType:$key, Ft_PackedType:$value,
+                       Ft_SequencesType:$sequences, FlatSymbolRefAttr:$cache,
+                       I64Attr:$layer);
+  let assemblyFormat = [{
+    $key `,` $value `to` $cache `layer` $layer `at` $sequences attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_AttentionOp : Ft_Op<"attention", [MemoryEffects<[MemRead]>,
+                                         AttrSizedOperandSegments]> {
+  let summary = "softmax(scale * q k^T, masked) v within each sequence";
+  let description = [{
+    Keys and values are either operands (the sequence's own tokens) or layer
+    `layer` of `cache` (positions 0 .. kv_length - 1, this batch's included,
+    appended before). Query head h reads kv head h / (heads / kv heads).
+    `causal`: key position <= query position. `window` w > 0: key position >
+    query position - w, and, where not causal, key position < query position +
+    w. The score region maps (score, head, query position, key position), all
+    f32, to the score that enters the softmax. A row with no key gives 0.
+  }];
+  let arguments = (ins Ft_PackedType:$query, Optional<Ft_PackedType>:$key,
+                       Optional<Ft_PackedType>:$value,
+                       Ft_SequencesType:$sequences,
+                       OptionalAttr<FlatSymbolRefAttr>:$cache,
+                       DefaultValuedAttr<I64Attr, "0">:$layer,
+                       F64Attr:$scale, UnitAttr:$causal,
+                       DefaultValuedAttr<I64Attr, "0">:$window);
+  let results = (outs Ft_PackedType:$result);
+  let regions = (region MaxSizedRegion<1>:$score);
+  let assemblyFormat = [{
+    $query (`,` $key^ `,` $value)? `at` $sequences
+    (`cache` $cache^ `layer` $layer)? attr-dict
+    `:` functional-type(operands, results) (`score` $score^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_ScoreConstOp : Ft_Op<"score.const", [Pure]> {
+  let summary = "a constant of a score region";
+  let arguments = (ins F64Attr:$value);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+def Ft_ScoreTableOp : Ft_Op<"score.table", [Pure]> {
+  let summary = "weight[i] or weight[i, j] in a score region";
+  let description = [{Indices are fp32, truncated and clamped to the table.}];
+  let arguments = (ins FlatSymbolRefAttr:$weight, Variadic<F32>:$indices);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$weight `[` $indices `]` attr-dict";
+}
+def Ft_ScoreOp : Ft_Op<"score.op", [Pure]> {
+  let summary = "arithmetic in a score region";
+  let description = [{
+    `fn` is one of add, sub, mul, div, max, min, neg, abs, exp, log, tanh,
+    floor, lt, le, eq (1 or 0) and select (condition, then, else).
+  }];
+  let arguments = (ins StrAttr:$fn, Variadic<F32>:$args);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$fn $args attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Across rows, out of a program
+//===----------------------------------------------------------------------===//
+
+def Ft_SegmentReduceOp : Ft_Op<"segment_reduce", [Pure]> {
+  let summary = "one row a sequence: its mean, sum, max, first or last row";
+  let arguments = (ins Ft_PackedType:$input, Ft_SequencesType:$sequences,
+                       StrAttr:$kind);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $kind $input `at` $sequences attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_ArgmaxOp : Ft_Op<"argmax", [Pure]> {
+  let summary = "index of the largest element of each row, lowest on a tie";
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+#endif // FT_IR_FTOPS_TD
