@@ -82,6 +82,12 @@ template <typename T> struct Args {
 constexpr int roundUp(int x, int to) { return (x + to - 1) / to * to; }
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr float kLog2e = 1.4426950408889634f;
+__device__ __forceinline__ float exponential2(float x) {
+  float r;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
+
 constexpr int kKeysPerSplit = 256; // fewer are not worth a CTA
 
 /// What one CTA computes: some tokens of a sequence, some heads of one kv
@@ -200,10 +206,12 @@ __device__ __forceinline__ int rowPosition(const Args<typename S::T> &a,
 // Staging rows in shared memory
 //===----------------------------------------------------------------------===//
 
-__device__ __forceinline__ void copyAsync16(void *to, const void *from) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+/// 16 bytes from global to shared memory, or zeros where not `real`.
+__device__ __forceinline__ void copyAsync16(void *to, const void *from,
+                                            bool real) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    u32(__cvta_generic_to_shared(to))),
-               "l"(from)
+               "l"(from), "r"(real ? 16 : 0)
                : "memory");
 }
 __device__ __forceinline__ void commitCopies() {
@@ -215,23 +223,31 @@ template <int left> __device__ __forceinline__ void waitCopies() {
 }
 
 /// Rows 0 .. rows-1 of `width` elements, padded with zeros to `padded`, to
-/// shared memory; row(r) is an address, or null for a row of zeros. Without
-/// `wide` (16-byte alignment) elements are copied one by one.
+/// shared memory; row(r) is an address, or null for a row of zeros, and `any`
+/// a valid address. Without `wide` (16-byte alignment) elements are copied one
+/// by one.
 template <int rows, int width, int padded, int pitch, int threads, typename T,
           typename Row>
-__device__ __forceinline__ void stage(T *to, bool wide, const Row &row) {
+__device__ __forceinline__ void stage(T *to, const T *any, bool wide,
+                                      const Row &row) {
+  if (!wide) {
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * padded; i += threads) {
+      int r = i / padded, column = i % padded;
+      const T *source = row(r);
+      to[r * pitch + column] =
+          source && column < width ? source[column] : T{};
+    }
+    return;
+  }
   constexpr int V = kLanes<T>, chunks = padded / V;
-#pragma unroll 4
+#pragma unroll 2
   for (int c = threadIdx.x; c < rows * chunks; c += threads) {
     int r = c / chunks, column = c % chunks * V;
-    T *target = to + r * pitch + column;
     const T *source = row(r);
-    if (source && wide && column + V <= width) {
-      copyAsync16(target, source + column);
-      continue;
-    }
-    for (int i = 0; i < V; ++i)
-      target[i] = source && column + i < width ? source[column + i] : T{};
+    bool real = source && column < width;
+    copyAsync16(to + r * pitch + column, real ? source + column : any,
+                real);
   }
 }
 
@@ -286,26 +302,29 @@ __device__ __forceinline__ bool rowsAligned(const Args<typename S::T> &a) {
 // The end: partial results to outputs
 //===----------------------------------------------------------------------===//
 
-/// Partial result i of a row: DV unnormalised sums, then maximum and sum of
-/// the exponentials.
 template <bool base2> __device__ __forceinline__ float power(float x) {
-  return base2 ? exp2f(x) : expf(x);
+  return base2 ? exponential2(x) : expf(x);
 }
 
-/// Merges `parts` partial results of a row in order. at(part, column) reads;
+/// Merges `parts` partial results of a row in order: DV unnormalised sums, then
+/// the maximum and the sum of the exponentials. at(part, column) reads;
 /// done(column, value, maximum, sum) gets columns lane, lane + 32, ...
 template <typename S, bool base2, typename At, typename Done>
 __device__ __forceinline__ void mergeRow(int parts, const At &at,
                                          const Done &done) {
   float top = __int_as_float(0xff800000);
+#pragma unroll 1
   for (int p = 0; p < parts; ++p)
     top = fmaxf(top, at(p, S::DV));
   float pivot = top == __int_as_float(0xff800000) ? 0.0f : top;
   float sum = 0;
+#pragma unroll 1
   for (int p = 0; p < parts; ++p)
     sum += at(p, S::DV + 1) * power<base2>(at(p, S::DV) - pivot);
+#pragma unroll 1
   for (int c = threadIdx.x % 32; c < S::DV; c += 32) {
     float value = 0;
+#pragma unroll 1
     for (int p = 0; p < parts; ++p)
       value += at(p, c) * power<base2>(at(p, S::DV) - pivot);
     done(c, value, top, sum);
@@ -326,6 +345,7 @@ __device__ void finish(const Args<typename S::T> &a, const Work &w,
                          (w.firstHead + r % w.heads) * S::DV;
     out[c] = fromFloat<typename S::T>(sum == 0 ? 0.0f : value / sum);
   };
+#pragma unroll 1
   for (int r = firstRow; r < rows; r += threads / 32)
     mergeRow<S, base2>(
         parts, [&](int p, int c) { return shared[(p * BM + r) * pitch + c]; },
@@ -341,6 +361,7 @@ __device__ void finish(const Args<typename S::T> &a, const Work &w,
         });
   if (w.splits == 1 || !arriveLast(a.counters + tile, w.splits))
     return;
+#pragma unroll 1
   for (int r = firstRow; r < rows; r += threads / 32)
     mergeRow<S, base2>(
         w.splits,

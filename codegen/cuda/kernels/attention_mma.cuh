@@ -152,14 +152,14 @@ template <typename S, int BM> struct Rows {
     next = fmaxf(next, __shfl_xor_sync(~0u, next, 1));
     next = fmaxf(next, __shfl_xor_sync(~0u, next, 2));
     float pivot = next == __int_as_float(0xff800000) ? 0.0f : next;
-    float keep = exp2f(top[i] - pivot);
+    float keep = exponential2(top[i] - pivot);
     top[i] = next;
     sum[i] *= keep;
 #pragma unroll
     for (int t = 0; t < kTiles; ++t)
 #pragma unroll
       for (int c = 2 * i; c < 2 * i + 2; ++c) {
-        s[t][c] = exp2f(s[t][c] - pivot);
+        s[t][c] = exponential2(s[t][c] - pivot);
         sum[i] += s[t][c];
       }
 #pragma unroll
@@ -218,9 +218,9 @@ __device__ __forceinline__ void stageKeys(const Args<typename S::T> &a,
                                           typename S::T *to, int j0) {
   using M = Mma<S, BM>;
   stage<M::kBlock, S::D, M::D, M::kPitchQK, kThreads>(
-      to, wide, KeyRows<S, M::kBlock, S::D>(a, w, a.k, a.kStride, j0));
+      to, a.k, wide, KeyRows<S, M::kBlock, S::D>(a, w, a.k, a.kStride, j0));
   stage<M::kBlock, S::DV, M::DV, M::kPitchV, kThreads>(
-      to + M::kBlock * M::kPitchQK, wide,
+      to + M::kBlock * M::kPitchQK, a.v, wide,
       KeyRows<S, M::kBlock, S::DV>(a, w, a.v, a.vStride, j0));
 }
 
@@ -235,21 +235,24 @@ __device__ __forceinline__ void runMma(const Args<typename S::T> &a,
     return;
   T *q = dynamicShared<T>(), *stages = q + M::kQ;
   bool wide = rowsAligned<S>(a);
-  stage<BM, S::D, M::D, M::kPitchQK, kThreads>(q, wide, [&](int r) {
+  stage<BM, S::D, M::D, M::kPitchQK, kThreads>(q, a.q, wide, [&](int r) {
     return r < w.tokens * w.heads
                ? a.q + (w.firstToken + r / w.heads) * a.qStride +
                      (w.firstHead + r % w.heads) * S::D
                : nullptr;
   });
-  stageKeys<S, BM>(a, w, wide, stages, w.begin);
-  commitCopies();
   Rows<S, BM> rows(a, w);
+  // Each turn fetches the block after the one it works on; the first, at
+  // begin - kBlock, only fetches.
   int turn = 0;
-  for (int j0 = w.begin; j0 < w.end; j0 += M::kBlock, turn ^= 1) {
+#pragma unroll 1
+  for (int j0 = w.begin - M::kBlock; j0 < w.end; j0 += M::kBlock, turn ^= 1) {
     if (j0 + M::kBlock < w.end)
       stageKeys<S, BM>(a, w, wide, stages + (turn ^ 1) * M::kStage,
                        j0 + M::kBlock);
     commitCopies();
+    if (j0 < w.begin)
+      continue;
     waitCopies<1>();
     __syncthreads();
     const T *k = stages + turn * M::kStage;
