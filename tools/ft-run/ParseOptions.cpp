@@ -50,11 +50,14 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
 }
 
 static void addTensorOptions(CLI::App &app, RunOptions &o) {
-  app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable");
+  app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--output", o.outputs,
-                 "NAME=@FILE.npy to write; repeatable");
+                 "NAME=@FILE.npy to write; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--expect", o.expects,
-                 "NAME=@FILE.npy to compare an output with; repeatable");
+                 "NAME=@FILE.npy to compare an output with; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--tolerance", o.tolerance,
                  "Largest relative L2 difference from --expect")
       ->capture_default_str()
@@ -64,12 +67,14 @@ static void addTensorOptions(CLI::App &app, RunOptions &o) {
 static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--prompt", o.prompts,
                  "Text to continue or embed, - for standard input; "
-                 "repeatable");
+                 "repeatable")
+      ->allow_extra_args(false);
   app.add_option("--prompt-file", o.promptFiles,
-                 "File whose text is a prompt; repeatable");
+                 "File whose text is a prompt; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--tokens", o.tokens,
                  "Token ids to continue, 1,2,3; repeatable: a ragged batch")
-      ->delimiter('\0');
+      ->allow_extra_args(false);
   app.add_option("--max-new-tokens", o.maxNewTokens,
                  "Most tokens to generate for each prompt")
       ->capture_default_str()
