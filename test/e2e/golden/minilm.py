@@ -1,0 +1,2 @@
+CASE_NAMES=[]
+def make_cases(*a): return []
