@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from transformers import AutoConfig
 
 from golden import checkpoints, minilm, reference
 from golden.specs import CASES, CHECKPOINTS
@@ -23,22 +24,29 @@ NARROW_FACTOR = 1.1  # over the error of Hugging Face in the same dtype
 NEW_TOKENS = 64
 
 
-def make_inputs(case, config):
+def make_inputs(case, directory, config):
     """The batch of `case`; padded places hold ids that must not matter."""
+    if case.texts:
+        return minilm.tokenize(directory, list(case.texts))
     generator = torch.Generator().manual_seed(1000 + case.seed)
     shape = (len(case.lengths), max(case.lengths))
     inputs = {"input_ids": torch.randint(config.vocab_size, shape,
                                          generator=generator)}
     if case.padding:
-        place = torch.arange(shape[1])[None]
-        length = torch.tensor(case.lengths)[:, None]
-        valid = (place < length if case.padding == "right"
-                 else place >= shape[1] - length)
-        inputs["attention_mask"] = valid.long()
+        inputs["attention_mask"] = make_mask(case.lengths, case.padding)
     if case.segments:
         inputs["token_type_ids"] = torch.randint(
             config.type_vocab_size, shape, generator=generator)
     return inputs
+
+
+def make_mask(lengths, padding):
+    """attention_mask with `lengths` ones a row, padded left or right."""
+    place = torch.arange(max(lengths))[None]
+    length = torch.tensor(lengths)[:, None]
+    if padding == "right":
+        return (place < length).long()
+    return (place >= max(lengths) - length).long()
 
 
 def save_arrays(arrays, directory):
@@ -67,11 +75,11 @@ def describe_output(name, file, errors):
     }
 
 
-def measure_errors(directory, inputs, expected, has_pooler):
+def measure_errors(directory, inputs, expected):
     """Transformers' own error by output and dtype on these weights."""
     errors = {name: {} for name in expected}
     for key, dtype in checkpoints.DTYPES.items():
-        model = reference.load(directory, dtype, has_pooler)
+        model = reference.load(directory, dtype, "pooler_output" in expected)
         for name, value in reference.forward(model, inputs,
                                              expected).items():
             errors[name][key] = reference.relative_error(value,
@@ -79,13 +87,34 @@ def measure_errors(directory, inputs, expected, has_pooler):
     return errors
 
 
-def make_greedy(case, model, directory):
+def compute(name, directory, inputs, outputs):
+    """Runs and stores one batch: the `inputs` and `outputs` of a record."""
+    goldens = HERE / "goldens" / name
+    shutil.rmtree(goldens, ignore_errors=True)
+    with reference.exact_float64():
+        model = reference.load(directory, torch.float64,
+                               "pooler_output" in outputs)
+        expected = reference.forward(model, inputs, outputs)
+        if "attention_mask" in inputs:
+            reference.check_ragged(model, inputs, expected)
+    errors = measure_errors(directory, inputs, expected)
+    files = save_arrays(expected, goldens)
+    return {
+        "inputs": save_arrays(inputs, goldens),
+        "outputs": [describe_output(key, file, errors[key])
+                    for key, file in files.items()],
+    }
+
+
+def make_greedy(case, directory):
     """Prompts and continuations; sets the end tokens where asked for."""
     generator = torch.Generator().manual_seed(2000 + case.seed)
-    prompts = [torch.randint(model.config.vocab_size, (length,),
-                             generator=generator).tolist()
-               for length in case.prompts]
-    found = [reference.greedy(model, p, NEW_TOKENS) for p in prompts]
+    with reference.exact_float64():
+        model = reference.load(directory, torch.float64)
+        prompts = [torch.randint(model.config.vocab_size, (length,),
+                                 generator=generator).tolist()
+                   for length in case.prompts]
+        found = [reference.greedy(model, p, NEW_TOKENS) for p in prompts]
     continuations = [tokens for tokens, _ in found]
     ends = []
     if case.stop_early:
@@ -115,48 +144,52 @@ def set_end_tokens(directory, ends):
     checkpoints.write_json(path, config)
 
 
-def check_twins(case, inputs, expected, has_pooler):
-    """The other spellings of a checkpoint must load as the same model."""
-    for name in case.alias:
-        model = reference.load(HERE / "checkpoints" / name, torch.float64,
-                               has_pooler)
-        for key, value in reference.forward(model, inputs,
-                                            expected).items():
-            if not torch.equal(value, expected[key]):
-                raise AssertionError(f"{name}: {key} differs")
-
-
-def make_case(case, specs):
-    """Computes one case, writes its arrays; returns its JSON records."""
-    directory = HERE / "checkpoints" / case.checkpoint
-    goldens = HERE / "goldens" / case.name
-    shutil.rmtree(goldens, ignore_errors=True)
-    has_pooler = "pooler_output" in case.outputs
+def compare(directory, inputs, outputs, record, change=None):
+    """The largest error of the outputs against those stored in `record`."""
     with reference.exact_float64():
-        model = reference.load(directory, torch.float64, has_pooler)
-        inputs = make_inputs(case, model.config)
-        expected = reference.forward(model, inputs, case.outputs)
-        if case.padding:
-            reference.check_ragged(model, inputs, expected)
-        check_twins(case, inputs, expected, has_pooler)
-        sequel = (make_greedy(case, model, directory) if case.prompts
-                  else None)
-    errors = measure_errors(directory, inputs, expected, has_pooler)
-    files = save_arrays(expected, goldens)
-    spec = specs[case.checkpoint]
+        model = reference.load(directory, torch.float64,
+                               "pooler_output" in outputs, change)
+        found = reference.forward(model, inputs, outputs)
+    return max(
+        reference.relative_error(
+            found[output["name"]],
+            torch.from_numpy(np.load(HERE / output["file"])).double())
+        for output in record["outputs"])
+
+
+def check_case(case, spec, inputs, record):
+    """Other spellings give the same; what `matters` gives something else."""
+    root = HERE / "checkpoints"
+    for twin in case.alias:
+        error = compare(root / twin, inputs, case.outputs, record)
+        if error > 1e-7:
+            raise AssertionError(f"{twin} is another model: {error}")
+    for change in spec.matters:
+        error = compare(root / spec.name, inputs, case.outputs, record,
+                        change)
+        if error < 10 * FP32_TOLERANCE:
+            raise AssertionError(f"{case.name} does not see {change}")
+
+
+def make_case(case, spec):
+    """Makes one case and its aliases; returns their JSON records."""
+    directory = HERE / "checkpoints" / spec.name
+    inputs = make_inputs(case, directory,
+                         AutoConfig.from_pretrained(directory))
     record = {
-        "name": case.name, "checkpoint": f"checkpoints/{case.checkpoint}",
-        "family": spec.family, "entry": case.entry,
-        "stored_dtype": spec.stored, "padding": case.padding,
-        "inputs": save_arrays(inputs, goldens),
-        "outputs": [describe_output(n, f, errors[n])
-                    for n, f in files.items()],
+        "name": case.name, "checkpoint": f"checkpoints/{spec.name}",
+        "family": spec.family, "stored_dtype": spec.stored,
+        "padding": case.padding, "entry": case.entry,
+        **compute(case.name, directory, inputs, case.outputs),
     }
-    if sequel:
-        record["greedy"] = sequel
+    check_case(case, spec, inputs, record)
+    if case.prompts:
+        record["greedy"] = make_greedy(case, directory)
+    if case.texts:
+        record["texts"] = list(case.texts)
     return [record] + [
-        dict(record, name=f"{case.name}@{name}",
-             checkpoint=f"checkpoints/{name}") for name in case.alias]
+        dict(record, name=f"{case.name}@{twin}",
+             checkpoint=f"checkpoints/{twin}") for twin in case.alias]
 
 
 def report(record):
@@ -230,11 +263,11 @@ def main():
     records = []
     for case in CASES:
         if case.checkpoint in names:
-            made = make_case(case, specs)
+            made = make_case(case, specs[case.checkpoint])
             report(made[0])
             records += made
     if not arguments.skip_minilm:
-        records += minilm.make_cases(HERE, describe_output, save_arrays)
+        records += minilm.make_real_cases(compute)
     write_cases(records)
 
 

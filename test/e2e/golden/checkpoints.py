@@ -9,6 +9,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from golden.minilm import tiny_tokenizer
+
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16,
           "bf16": torch.bfloat16}
 LONG_NAMES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -120,6 +122,13 @@ def make_sentence_transformer(directory, config):
         "pooling_mode_mean_sqrt_len_tokens": False})
     write_json(directory / "sentence_bert_config.json",
                {"max_seq_length": 48, "do_lower_case": False})
+    tiny_tokenizer(config["vocab_size"]).save(
+        str(directory / "tokenizer.json"))
+    write_json(directory / "tokenizer_config.json", {
+        "tokenizer_class": "BertTokenizer", "do_lower_case": True,
+        "model_max_length": config["max_position_embeddings"],
+        "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]",
+        "unk_token": "[UNK]", "mask_token": "[MASK]"})
 
 
 LAYOUTS = {

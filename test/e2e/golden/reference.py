@@ -42,10 +42,14 @@ def exact_float64():
             module.torch = torch
 
 
-def load(directory, dtype, has_pooler=True):
-    """The model of a checkpoint directory, weights cast to `dtype`."""
-    config = transformers.AutoConfig.from_pretrained(directory)
-    options = dict(dtype=dtype, attn_implementation="eager")
+def load(directory, dtype, has_pooler=True, change=None):
+    """The model of a checkpoint directory, weights cast to `dtype`.
+
+    `change` overrides keys of its configuration.
+    """
+    config = transformers.AutoConfig.from_pretrained(directory,
+                                                     **(change or {}))
+    options = dict(config=config, dtype=dtype, attn_implementation="eager")
     if config.model_type == "bert":
         model = BertModel.from_pretrained(
             directory, add_pooling_layer=has_pooler, **options)

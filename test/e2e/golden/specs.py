@@ -20,6 +20,7 @@ class Checkpoint:
     shard_size: str = "1GB"
     layout: str = "plain"  # or a key of checkpoints.LAYOUTS
     spell_v4: bool = False  # also write NAME-v4 with transformers 4's keys
+    matters: tuple = ()  # config changes that must spoil the outputs
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Case:
     lengths: tuple  # true length of each sequence of the batch
     padding: str | None = "right"  # None: equal lengths and no mask at all
     segments: bool = False  # pass token_type_ids
+    texts: tuple = ()  # tokenize these instead of drawing ids at random
     prompts: tuple = ()  # prompt lengths for greedy generation
     stop_early: bool = False  # end tokens that cut one continuation short
     seed: int = 0
@@ -79,22 +81,30 @@ def bert_config(**overrides):
     return config
 
 
+def plain_rope(theta):
+    """A configuration change: the same base frequency, no scaling."""
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+
+
 LLAMA3_SCALING = dict(
     rope_type="llama3", factor=8.0, low_freq_factor=1.0,
     high_freq_factor=4.0, original_max_position_embeddings=32,
 )
 LINEAR_SCALING = dict(rope_type="linear", factor=2.5)
+FULL_LAYERS = ["full_attention"] * 3
+WINDOW_LAYERS = ["sliding_attention"] * 3
 MIXED_LAYERS = ["full_attention", "sliding_attention", "full_attention"]
 
 GPT2_CHECKPOINTS = [
     Checkpoint("gpt2-plain", "gpt2", "GPT2LMHeadModel", gpt2_config(),
-               seed=1),
+               seed=32),
     # As the hub's gpt2 is stored: no `transformer.` prefix, mask buffers.
     Checkpoint(
         "gpt2-bare-gelu", "gpt2", "GPT2LMHeadModel",
         gpt2_config(vocab_size=211, n_embd=96, n_head=3, n_inner=174,
                     activation_function="gelu"),
-        stored="fp16", seed=2, layout="gpt2-bare", spell_v4=True),
+        stored="fp16", seed=2, layout="gpt2-bare", spell_v4=True,
+        matters=({"activation_function": "gelu_new"},)),
 ]
 
 LLAMA_CHECKPOINTS = [
@@ -115,11 +125,12 @@ LLAMA_CHECKPOINTS = [
         llama_config(vocab_size=256, num_attention_heads=4, head_dim=32,
                      tie_word_embeddings=True, rope_theta=500000.0,
                      rope_scaling=LLAMA3_SCALING),
-        stored="bf16", seed=6, spell_v4=True),
+        stored="bf16", seed=40, spell_v4=True,
+        matters=(plain_rope(500000.0),)),
     Checkpoint(
         "llama-linear-rope", "llama", "LlamaForCausalLM",
         llama_config(rope_scaling=LINEAR_SCALING, num_key_value_heads=1),
-        stored="fp16", seed=7, spell_v4=True),
+        stored="fp16", seed=7, spell_v4=True, matters=(plain_rope(10000.0),)),
     Checkpoint(
         "llama-biases", "llama", "LlamaForCausalLM",
         llama_config(vocab_size=103, attention_bias=True, mlp_bias=True,
@@ -142,24 +153,27 @@ VARIANT_CHECKPOINTS = [
         "mistral-window", "mistral", "MistralForCausalLM",
         llama_config(num_attention_heads=4, head_dim=32, sliding_window=8,
                      num_key_value_heads=2),
-        stored="bf16", seed=11, spell_v4=True),
+        stored="bf16", seed=45, spell_v4=True,
+        matters=({"sliding_window": 9}, {"sliding_window": None})),
     Checkpoint(
         "qwen2-plain", "qwen2", "Qwen2ForCausalLM",
         llama_config(vocab_size=151, use_sliding_window=False,
                      max_window_layers=2, num_key_value_heads=1,
                      tie_word_embeddings=True),
-        stored="fp16", seed=12),
+        stored="fp16", seed=37),
     Checkpoint(
         "qwen2-window", "qwen2", "Qwen2ForCausalLM",
         llama_config(vocab_size=151, num_hidden_layers=3,
                      use_sliding_window=True, sliding_window=6,
                      max_window_layers=1, intermediate_size=140),
-        stored="bf16", seed=13, spell_v4=True),
+        stored="bf16", seed=13, spell_v4=True,
+        matters=({"layer_types": FULL_LAYERS}, {"sliding_window": 7})),
     Checkpoint(
         "qwen3-plain", "qwen3", "Qwen3ForCausalLM",
         llama_config(head_dim=96, num_key_value_heads=1,
                      rope_theta=1000000.0, rms_norm_eps=1e-6),
-        stored="bf16", seed=14, spell_v4=True),
+        stored="bf16", seed=14, spell_v4=True,
+        matters=({"rms_norm_eps": 1e-3},)),
     Checkpoint(
         "qwen3-mixed-window", "qwen3", "Qwen3ForCausalLM",
         llama_config(num_hidden_layers=3, head_dim=32, sliding_window=7,
@@ -167,7 +181,9 @@ VARIANT_CHECKPOINTS = [
                      use_sliding_window=True, max_window_layers=1,
                      layer_types=MIXED_LAYERS, intermediate_size=100,
                      attention_bias=True, tie_word_embeddings=True),
-        stored="fp16", seed=15),
+        stored="fp16", seed=43,
+        matters=({"layer_types": FULL_LAYERS},
+                 {"layer_types": WINDOW_LAYERS})),
 ]
 
 BERT_CHECKPOINTS = [
@@ -177,12 +193,13 @@ BERT_CHECKPOINTS = [
         "bert-no-pooler", "bert", "BertModel",
         bert_config(hidden_act="gelu_new", num_attention_heads=1,
                     type_vocab_size=1),
-        stored="fp16", seed=17, layout="bert-no-pooler"),
+        stored="fp16", seed=17, layout="bert-no-pooler",
+        matters=({"hidden_act": "gelu"},)),
     Checkpoint(
         "bert-masked-lm", "bert", "BertForMaskedLM",
         bert_config(hidden_act="relu", hidden_size=96, vocab_size=113,
                     num_attention_heads=3, intermediate_size=150),
-        stored="fp16", seed=18),
+        stored="fp16", seed=18, matters=({"hidden_act": "gelu"},)),
     # As the hub's bert-base-uncased is stored: `bert.` prefix, norms named
     # gamma and beta, position_ids as a buffer, the heads of pretraining.
     Checkpoint(
@@ -199,6 +216,8 @@ CHECKPOINTS = (GPT2_CHECKPOINTS + LLAMA_CHECKPOINTS + VARIANT_CHECKPOINTS
 
 RAGGED = (9, 40, 1, 23)
 PROMPTS = (5, 17, 1)
+TINY_TEXTS = ("The cat sat on the mat.", "How do I use my password?", "",
+              "Déjà vu: naïve café", "x", "It was 3.14, not 42!")
 BERT_OUTPUTS = ("last_hidden_state", "pooler_output")
 
 CAUSAL_CASES = [
@@ -247,8 +266,8 @@ ENCODER_CASES = [
          segments=True, entry="encode", outputs=BERT_OUTPUTS),
     Case("minilm-tiny", "minilm-tiny", RAGGED, entry="encode",
          outputs=("last_hidden_state",)),
-    Case("minilm-tiny-embed", "minilm-tiny", RAGGED, entry="embed",
-         outputs=("sentence_embedding",)),
+    Case("minilm-tiny-embed", "minilm-tiny", (), texts=TINY_TEXTS,
+         entry="embed", outputs=("sentence_embedding",)),
 ]
 
 CASES = CAUSAL_CASES + ENCODER_CASES
