@@ -15,19 +15,22 @@ import torch
 import transformers
 from transformers import AutoConfig
 
-from golden import checkpoints, minilm, reference
+from golden import checkpoints, reference, texts
 from golden.specs import CASES, CHECKPOINTS
 
 HERE = Path(__file__).resolve().parent
 FP32_TOLERANCE = 1e-5
 NARROW_FACTOR = 1.1  # over the error of Hugging Face in the same dtype
 NEW_TOKENS = 64
+STORIES = HERE / ".." / ".." / "examples" / "stories"
+STORY_CASE = "stories"
+STORY_COUNT, STORY_TOKENS, STORY_END = 4, 256, 0
 
 
 def make_inputs(case, directory, config):
     """The batch of `case`; padded places hold ids that must not matter."""
     if case.texts:
-        return minilm.tokenize(directory, list(case.texts))
+        return texts.tokenize(directory, list(case.texts))
     generator = torch.Generator().manual_seed(1000 + case.seed)
     shape = (len(case.lengths), max(case.lengths))
     inputs = {"input_ids": torch.randint(config.vocab_size, shape,
@@ -107,33 +110,32 @@ def compute(name, directory, inputs, outputs):
 
 
 def make_greedy(case, directory):
-    """Prompts and continuations; sets the end tokens where asked for."""
+    """Greedy generation after random prompts, and its end tokens."""
     generator = torch.Generator().manual_seed(2000 + case.seed)
+    vocabulary = AutoConfig.from_pretrained(directory).vocab_size
+    prompts = [torch.randint(vocabulary, (length,),
+                             generator=generator).tolist()
+               for length in case.prompts]
+    record = run_greedy(directory, prompts, NEW_TOKENS, [])
+    if case.stop_early:
+        first, second = record["continuations"][:2]
+        record = run_greedy(directory, prompts, NEW_TOKENS,
+                            [first[20], second[50]])
+    set_end_tokens(directory, record["end_tokens"])
+    return record
+
+
+def run_greedy(directory, prompts, count, ends):
+    """The `greedy` part of a record."""
     with reference.exact_float64():
         model = reference.load(directory, torch.float64)
-        prompts = [torch.randint(model.config.vocab_size, (length,),
-                                 generator=generator).tolist()
-                   for length in case.prompts]
-        found = [reference.greedy(model, p, NEW_TOKENS) for p in prompts]
-    continuations = [tokens for tokens, _ in found]
-    ends = []
-    if case.stop_early:
-        ends = [continuations[0][20], continuations[1][50]]
-        continuations = [cut_at(tokens, ends) for tokens in continuations]
-    set_end_tokens(directory, ends)
+        found = [reference.greedy(model, prompt, count, ends)
+                 for prompt in prompts]
     return {
-        "max_new_tokens": NEW_TOKENS, "end_tokens": ends,
-        "prompts": prompts, "continuations": continuations,
+        "max_new_tokens": count, "end_tokens": ends, "prompts": prompts,
+        "continuations": [tokens for tokens, _ in found],
         "min_margin": min(margin for _, margin in found),
     }
-
-
-def cut_at(tokens, ends):
-    """`tokens` up to and including the first end token."""
-    for place, token in enumerate(tokens):
-        if token in ends:
-            return tokens[:place + 1]
-    return tokens
 
 
 def set_end_tokens(directory, ends):
@@ -192,6 +194,26 @@ def make_case(case, spec):
              checkpoint=f"checkpoints/{twin}") for twin in case.alias]
 
 
+def make_stories_case():
+    """The shipped demo model: logits and text for some of its prompts."""
+    directory = STORIES.resolve()
+    lines = (directory / "prompts.txt").read_text().splitlines()
+    prompts = lines[:STORY_COUNT]
+    inputs = texts.tokenize(directory, prompts)
+    rows = zip(inputs["input_ids"], inputs["attention_mask"].bool())
+    tokens = [ids[valid].tolist() for ids, valid in rows]
+    sequel = run_greedy(directory, tokens, STORY_TOKENS, [STORY_END])
+    return {
+        "name": STORY_CASE, "checkpoint": str(STORIES.relative_to(HERE)),
+        "family": "llama", "stored_dtype": "bf16", "padding": "right",
+        "entry": "step", **compute(STORY_CASE, directory, inputs,
+                                   ("logits",)),
+        "texts": prompts, "greedy": sequel,
+        "continuation_texts": texts.detokenize(
+            directory, sequel["continuations"]),
+    }
+
+
 def report(record):
     """One line about a case, for choosing seeds."""
     parts = [f"{o['name']} f32 {o['hf_error_f32']:.1e} "
@@ -218,6 +240,9 @@ def parse_arguments():
         "--skip-minilm", action="store_true",
         help="leave the real all-MiniLM-L6-v2 cases alone")
     parser.add_argument(
+        "--stories", action="store_true",
+        help="only make the case of the demo model in examples/stories")
+    parser.add_argument(
         "--minilm-f16", metavar="DIR", type=Path,
         help="only write all-MiniLM-L6-v2 rounded to fp16 into DIR")
     return parser.parse_args()
@@ -233,16 +258,38 @@ def merge_cases(records):
 
 
 def write_cases(records):
-    """Writes cases.json: the records made now and those kept."""
+    """Writes cases.json, one case a line: those made now and those kept."""
     merged = merge_cases(records)
     order = [n for c in CASES for n in
              [c.name] + [f"{c.name}@{a}" for a in c.alias]]
-    order += minilm.CASE_NAMES
-    value = {"version": 1, "made_with": {
-        "torch": torch.__version__.split("+")[0],
-        "transformers": transformers.__version__},
-        "cases": [merged[n] for n in order if n in merged]}
-    (HERE / "cases.json").write_text(json.dumps(value, indent=1) + "\n")
+    order += texts.CASE_NAMES + [STORY_CASE]
+    made_with = {"torch": torch.__version__.split("+")[0],
+                 "transformers": transformers.__version__}
+    lines = [json.dumps(merged[name]) for name in order if name in merged]
+    (HERE / "cases.json").write_text(
+        f'{{"version": 1, "made_with": {json.dumps(made_with)}, "cases": [\n'
+        + ",\n".join(lines) + "\n]}\n")
+
+
+def make_records(arguments):
+    """The records that the command line asks for."""
+    if arguments.stories:
+        return [make_stories_case()]
+    wanted = {s.name: s for s in CHECKPOINTS if arguments.only in s.name}
+    if not arguments.keep_checkpoints:
+        for spec in wanted.values():
+            checkpoints.write_checkpoint(spec, HERE / "checkpoints")
+    records = []
+    for case in CASES:
+        if case.checkpoint in wanted:
+            made = make_case(case, wanted[case.checkpoint])
+            report(made[0])
+            records += made
+    if not arguments.only:
+        records.append(make_stories_case())
+        if not arguments.skip_minilm:
+            records += texts.make_real_cases(compute)
+    return records
 
 
 def main():
@@ -252,23 +299,9 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if arguments.minilm_f16:
-        minilm.write_f16(arguments.minilm_f16)
-        return
-    specs = {spec.name: spec for spec in CHECKPOINTS}
-    wanted = [s for s in CHECKPOINTS if arguments.only in s.name]
-    if not arguments.keep_checkpoints:
-        for spec in wanted:
-            checkpoints.write_checkpoint(spec, HERE / "checkpoints")
-    names = {spec.name for spec in wanted}
-    records = []
-    for case in CASES:
-        if case.checkpoint in names:
-            made = make_case(case, specs[case.checkpoint])
-            report(made[0])
-            records += made
-    if not arguments.skip_minilm:
-        records += minilm.make_real_cases(compute)
-    write_cases(records)
+        texts.write_f16(arguments.minilm_f16)
+    else:
+        write_cases(make_records(arguments))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from golden.minilm import tiny_tokenizer
+from golden.texts import tiny_tokenizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16,
           "bf16": torch.bfloat16}

