@@ -89,11 +89,8 @@ void Engine::dropCancelled(std::vector<Event> &events) {
 Status Engine::admit() {
   // Pages for a whole answer are taken at admission: a sequence that has
   // started never runs out.
-  size_t most = size_t(std::min(model_.bounds().axes[size_t(
-                                    model_.entry(entry_)
-                                        .sequences[0]
-                                        .sequencesAxis)],
-                                model_.bounds().axes.back()));
+  size_t most = size_t(
+      std::min(model_.axisBound("sequences"), model_.axisBound("rows")));
   while (!waiting_.empty() && active_.size() < most) {
     Sequence &next = *waiting_.front();
     int64_t total = next.prompt + next.maxNewTokens;

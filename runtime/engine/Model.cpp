@@ -189,6 +189,13 @@ Status Model::loadExecutables() {
   return Status::success();
 }
 
+int64_t Model::axisBound(const std::string &name) const {
+  for (size_t i = 0; i < plan().axes.size(); ++i)
+    if (plan().axes[i].name == name)
+      return bounds_.axes[i];
+  return 0;
+}
+
 int64_t Model::pageSize() const {
   return plan().caches.empty() ? 0 : plan().caches[0].pageSize;
 }

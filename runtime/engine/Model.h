@@ -54,6 +54,8 @@ public:
   const plan::PlanFile &file() const { return *file_; }
   Device &device() { return *device_; }
   const Bounds &bounds() const { return bounds_; }
+  /// The bound of the axis of this name, or 0 if the plan has none.
+  int64_t axisBound(const std::string &name) const;
   const MemoryUse &memory() const { return memory_; }
   int64_t cachePages() const { return cachePages_; }
   /// Tokens of a cache page; 0 without a cache.
