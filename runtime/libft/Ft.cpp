@@ -74,12 +74,12 @@ ft::Status open(const char *path, const ft_engine_options &options,
     std::string_view config;
     if (text.tokenizerConfig >= 0)
       config = file->blob(text.tokenizerConfig);
-    FT_ASSIGN_OR_RETURN(handle.tokenizer,
-                        ft::text::Tokenizer::fromJson(
-                            file->blob(text.tokenizer), config));
+    FT_ASSIGN_OR_RETURN(
+        handle.tokenizer,
+        ft::text::Tokenizer::fromJson(file->blob(text.tokenizer), config));
   }
-  FT_ASSIGN_OR_RETURN(handle.model, ft::Model::load(std::move(file),
-                                                    std::move(device), model));
+  FT_ASSIGN_OR_RETURN(
+      handle.model, ft::Model::load(std::move(file), std::move(device), model));
   FT_ASSIGN_OR_RETURN(handle.engine, ft::Engine::create(*handle.model));
   return ft::Status::success();
 }
@@ -121,17 +121,16 @@ const char *ft_error_message(void) { return lastError.c_str(); }
 const char *ft_version(void) { return FTC_VERSION; }
 
 ft_status ft_engine_open(const char *plan_path,
-                         const ft_engine_options *options,
-                         ft_engine **engine) {
+                         const ft_engine_options *options, ft_engine **engine) {
   return guarded([&]() -> ft::Status {
     if (!plan_path || !engine)
       return ft::invalidArgument("ft_engine_open: a NULL path or handle");
     ft_engine_options chosen = FT_ENGINE_OPTIONS_INIT;
     if (options && options->size != sizeof(chosen))
-      return ft::invalidArgument(
-          "ft_engine_open: options.size is " + std::to_string(options->size) +
-          ", expected " + std::to_string(sizeof(chosen)) +
-          "; start from FT_ENGINE_OPTIONS_INIT");
+      return ft::invalidArgument("ft_engine_open: options.size is " +
+                                 std::to_string(options->size) + ", expected " +
+                                 std::to_string(sizeof(chosen)) +
+                                 "; start from FT_ENGINE_OPTIONS_INIT");
     if (options)
       chosen = *options;
     auto handle = std::make_unique<ft_engine>();

@@ -52,8 +52,7 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
 static void addTensorOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable")
       ->allow_extra_args(false);
-  app.add_option("--output", o.outputs,
-                 "NAME=@FILE.npy to write; repeatable")
+  app.add_option("--output", o.outputs, "NAME=@FILE.npy to write; repeatable")
       ->allow_extra_args(false);
   app.add_option("--expect", o.expects,
                  "NAME=@FILE.npy to compare an output with; repeatable")
@@ -139,7 +138,8 @@ Status applyWeights(RunOptions &options) {
     if (error != std::errc() || at != end)
       return invalidArgument("--weights " + text +
                              ": expected random or random:SEED with a whole "
-                             "number, found '" + text.substr(7) + "'");
+                             "number, found '" +
+                             text.substr(7) + "'");
   }
   options.model.randomSeed = seed;
   return Status::success();
@@ -148,8 +148,8 @@ Status applyWeights(RunOptions &options) {
 StatusOr<std::pair<std::string, std::string>>
 splitBinding(const std::string &flag, const std::string &text) {
   size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 ||
-      equals + 2 >= text.size() || text[equals + 1] != '@')
+  if (equals == std::string::npos || equals == 0 || equals + 2 >= text.size() ||
+      text[equals + 1] != '@')
     return invalidArgument(flag + ": expected NAME=@FILE.npy, found '" + text +
                            "'");
   return std::make_pair(text.substr(0, equals), text.substr(equals + 2));

@@ -129,8 +129,7 @@ Status Bench::readTokens(bool append) {
 
 Status Bench::prefill(double &milliseconds) {
   auto begin = Clock::now();
-  int64_t budget = model_.bounds().axes[size_t(
-      entry_.sequences[0].tokensAxis)];
+  int64_t budget = model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
   while (true) {
     std::vector<SequenceSlice> batch = slices(budget);
     if (batch.empty())
@@ -138,8 +137,8 @@ Status Bench::prefill(double &milliseconds) {
     FT_RETURN_IF_ERROR(model_.run(entryIndex_, batch));
     int64_t left = budget;
     for (Sequence &sequence : sequences_) {
-      int64_t count = std::min(
-          int64_t(sequence.tokens.size()) - sequence.computed, left);
+      int64_t count =
+          std::min(int64_t(sequence.tokens.size()) - sequence.computed, left);
       sequence.computed += count;
       left -= count;
     }
@@ -203,15 +202,13 @@ Json Bench::section(const std::vector<double> &times,
                {"p10_ms", quantile(times, 0.1)},
                {"p90_ms", quantile(times, 0.9)}};
   auto program = model_.programIndex(
-      entryIndex_,
-      shape.counts[size_t(entry_.sequences[0].tokensAxis)]);
+      entryIndex_, shape.counts[size_t(entry_.sequences[0].tokensAxis)]);
   if (!program.ok())
     return json;
   Work work = countWork(entry_.programs[size_t(*program)], shape);
   json["bytes"] = work.bytes;
   json["flops"] = work.flops;
-  auto ceilings =
-      ceilingsFor(model_.device().describe(), model_.plan().dtype);
+  auto ceilings = ceilingsFor(model_.device().describe(), model_.plan().dtype);
   if (!ceilings)
     return json;
   json["floor_ms"] = work.floorMs(*ceilings);
@@ -250,10 +247,9 @@ void Bench::print() const {
     if (!json.contains(name))
       continue;
     const Json &part = json[name];
-    std::printf("%-8s %9.4f ms (p10 %.4f, p90 %.4f), %.3g GB, %.3g GFLOP",
-                name, part["median_ms"].get<double>(),
-                part["p10_ms"].get<double>(), part["p90_ms"].get<double>(),
-                part.value("bytes", 0.0) / 1e9,
+    std::printf("%-8s %9.4f ms (p10 %.4f, p90 %.4f), %.3g GB, %.3g GFLOP", name,
+                part["median_ms"].get<double>(), part["p10_ms"].get<double>(),
+                part["p90_ms"].get<double>(), part.value("bytes", 0.0) / 1e9,
                 part.value("flops", 0.0) / 1e9);
     if (part.contains("floor_ms"))
       std::printf(", floor %.4f ms: %.1f %% of it",
@@ -299,8 +295,9 @@ StatusOr<int> runBench(RunOptions &options) {
   if (!options.model.maxSequences)
     options.model.maxSequences = options.batch;
   if (!options.model.maxTokens)
-    options.model.maxTokens = std::min<int64_t>(
-        options.batch * options.in, file->plan().caches.empty() ? 1 << 20 : 8192);
+    options.model.maxTokens =
+        std::min<int64_t>(options.batch * options.in,
+                          file->plan().caches.empty() ? 1 << 20 : 8192);
   FT_ASSIGN_OR_RETURN(auto model, openModel(options, std::move(file)));
   int entry = options.entry.empty() ? 0 : model->entryIndex(options.entry);
   if (entry < 0)
