@@ -105,7 +105,7 @@ void give(ft_engine &handle, ft_event &to) {
   auto decoder = handle.decoders.find(event.request);
   if (decoder != handle.decoders.end()) {
     if (event.token >= 0)
-      handle.text += decoder->second->push(event.token);
+      handle.text += decoder->second->add(event.token);
     if (event.finished) {
       handle.text += decoder->second->flush();
       handle.decoders.erase(decoder);

@@ -81,7 +81,7 @@ void apply(const Event &event, std::vector<Answer> &answers) {
   if (event.token >= 0) {
     found->tokens.push_back(event.token);
     if (found->decoder)
-      found->pending += found->decoder->push(event.token);
+      found->pending += found->decoder->add(event.token);
   }
   if (event.finished) {
     found->finished = true;
