@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Counts which sentences of the model's continuations the grammar derives.
 
-    ft-run stories.plan --prompt … --json | check.py --prompts prompts.txt
+    check.py --prompts prompts.txt --ft-run build/bin/ft-run stories.plan
     check.py --prompts prompts.txt --model examples/stories
+    check.py --prompts prompts.txt < continuations.jsonl
 
-The first form reads one JSON object a line, {"tokens": […], "text": "…"}, in
-the order of the prompts, and needs Python alone; the second generates with
-transformers. Exit code 1 below the wanted share.
+Generates with ft-run, with transformers, or reads what ft-run --json printed
+for the prompts in their order. Only the second needs more than Python. Exit
+code 1 below the wanted share.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 
 import grammar
@@ -20,6 +22,18 @@ def read_continuations(stream):
     """(text, number of new tokens) of each JSON line."""
     records = [json.loads(line) for line in stream if line.strip()]
     return [(record["text"], len(record["tokens"])) for record in records]
+
+
+def run_plan(program, plan, prompts, count):
+    """The same from ft-run: one ragged batch of all prompts."""
+    command = [program, plan, "--json", "--max-new-tokens", str(count)]
+    for prompt in prompts:
+        command += ["--prompt", prompt]
+    result = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                            check=False)
+    if result.returncode:
+        sys.exit(f"check.py: {program} ended with {result.returncode}")
+    return read_continuations(result.stdout.splitlines())
 
 
 def generate(directory, prompts, count):
@@ -74,8 +88,11 @@ def parse_arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", required=True, metavar="FILE",
                         help="the prompts, one a line")
-    parser.add_argument("--model", metavar="DIR",
-                        help="generate with transformers instead of reading")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--ft-run", nargs=2, metavar=("PROGRAM", "PLAN"),
+                        help="generate with ft-run")
+    source.add_argument("--model", metavar="DIR",
+                        help="generate with transformers")
     parser.add_argument("--max-new-tokens", type=int, default=256,
                         help="the limit of the generation (default 256)")
     parser.add_argument("--share", type=float, default=0.95,
@@ -91,7 +108,9 @@ def main():
     with open(arguments.prompts, encoding="utf-8") as file:
         prompts = file.read().splitlines()
     limit = arguments.max_new_tokens
-    if arguments.model:
+    if arguments.ft_run:
+        continuations = run_plan(*arguments.ft_run, prompts, limit)
+    elif arguments.model:
         continuations = generate(arguments.model, prompts, limit)
     else:
         continuations = read_continuations(sys.stdin)
