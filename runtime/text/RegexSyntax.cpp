@@ -244,8 +244,8 @@ StatusOr<std::string> Translator::classBody(int depth) {
     ++pos_;
     FT_ASSIGN_OR_RETURN(ClassItem last, classItem(depth));
     // A hyphen before a set is a hyphen.
-    body += last.codePoint ? "-" + codePointText(*last.codePoint)
-                           : "\\-" + last.set;
+    body += last.codePoint ? "-" : "\\-";
+    body += last.codePoint ? codePointText(*last.codePoint) : last.set;
   }
   return body;
 }
