@@ -130,9 +130,10 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   auto sum = [&](const std::string &y, const std::string &column) {
     return match_.bias ? y + " + toFloat(bias[" + column + "])" : y;
   };
-  assign(match_.linears[0].getResult(), sum("y", "n"));
+  SmallVector<ir::LinearOp, 3> linears(match_.linears);
+  assign(linears[0].getResult(), sum("y", "n"));
   if (match_.gated)
-    assign(match_.linears[1].getResult(), sum("y2", "n + half"));
+    assign(linears[1].getResult(), sum("y2", "n + half"));
   if (match_.gated && match_.bias) {
     params_.add("int", "half", params_.i32(match_.n / 2));
     member("int", "half");

@@ -1,4 +1,5 @@
 //===- ft-opt.cpp - run passes over ft IR ---------------------------------===//
+#include "codegen/SelectKernels.h"
 #include "ir/Ft.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -6,6 +7,7 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<ft::ir::FtDialect>();
+  ft::codegen::registerCodegenPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "ft transformer compiler driver\n", registry));
 }
