@@ -1,0 +1,159 @@
+//===- Batch.cpp - packing sequences into a batch descriptor --------------===//
+#include "runtime/engine/Batch.h"
+
+#include "runtime/device/Addressing.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ft {
+
+static constexpr int64_t kInt = int64_t(sizeof(int32_t));
+
+static int64_t findAxis(const plan::Plan &plan, const char *name) {
+  for (size_t i = 0; i < plan.axes.size(); ++i)
+    if (plan.axes[i].name == name)
+      return int64_t(i);
+  return -1;
+}
+
+HostBatch::HostBatch(const plan::Plan &plan, const plan::Entry &entry,
+                     const Bounds &bounds, const BatchLayout &layout)
+    : plan_(plan), entry_(entry), bounds_(bounds), layout_(layout),
+      tokensAxis_(entry.sequences[0].tokensAxis),
+      sequencesAxis_(entry.sequences[0].sequencesAxis),
+      rowsAxis_(findAxis(plan, "rows")), block_(size_t(layout.bytes)),
+      counts_(plan.axes.size(), 0) {}
+
+Status HostBatch::checkCounts(std::span<const SequenceSlice> slices) {
+  std::fill(counts_.begin(), counts_.end(), 0);
+  int64_t tokens = 0, rows = 0;
+  for (const SequenceSlice &slice : slices) {
+    int64_t count = int64_t(slice.tokens.size());
+    tokens += count;
+    rows += slice.wanted == WantedRows::All    ? count
+            : slice.wanted == WantedRows::Last ? 1
+                                               : 0;
+  }
+  counts_[size_t(tokensAxis_)] = tokens;
+  counts_[size_t(sequencesAxis_)] = int64_t(slices.size());
+  if (rowsAxis_ >= 0)
+    counts_[size_t(rowsAxis_)] = rows;
+  for (size_t axis = 0; axis < counts_.size(); ++axis)
+    if (counts_[axis] > bounds_.axes[axis])
+      return outOfRange("a batch of " + std::to_string(counts_[axis]) + " " +
+                        plan_.axes[axis].name + " exceeds the bound of " +
+                        std::to_string(bounds_.axes[axis]) +
+                        " that was fixed at load");
+  return Status::success();
+}
+
+Status HostBatch::packTokens(std::span<const SequenceSlice> slices) {
+  for (size_t i = 0; i < entry_.inputs.size(); ++i) {
+    const plan::Input &input = entry_.inputs[i];
+    if (input.role != plan::InputRole::Tokens)
+      continue;
+    int32_t *to = ints(layout_.inputs[i]);
+    for (const SequenceSlice &slice : slices)
+      for (int32_t token : slice.tokens) {
+        if (token < 0 || (input.limit && token >= input.limit))
+          return outOfRange("token " + std::to_string(token) +
+                            " is outside the vocabulary of " +
+                            std::to_string(input.limit));
+        *to++ = token;
+      }
+    use(layout_.inputs[i], counts_[size_t(tokensAxis_)] * kInt);
+  }
+  return Status::success();
+}
+
+void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
+  const BatchLayout::Sequences &at = layout_.sequences[0];
+  int32_t *positions = ints(at.positions), *ids = ints(at.sequenceIds);
+  int32_t *cu = ints(at.cuTokens), *lengths = ints(at.kvLengths);
+  int32_t *rows = ints(layout_.rows);
+  int64_t token = 0, sequence = 0;
+  for (const SequenceSlice &slice : slices) {
+    int64_t count = int64_t(slice.tokens.size());
+    cu[sequence] = int32_t(token);
+    lengths[sequence] = int32_t(slice.position + count);
+    for (int64_t i = 0; i < count; ++i) {
+      positions[token + i] = int32_t(slice.position + i);
+      ids[token + i] = int32_t(sequence);
+      if (slice.wanted == WantedRows::All ||
+          (slice.wanted == WantedRows::Last && i == count - 1))
+        *rows++ = int32_t(token + i);
+    }
+    int32_t *table = ints(at.pageTable) + sequence * bounds_.pageColumns;
+    std::copy(slice.pages.begin(), slice.pages.end(), table);
+    token += count;
+    ++sequence;
+  }
+  cu[sequence] = int32_t(token);
+  use(at.positions, token * kInt);
+  use(at.sequenceIds, token * kInt);
+  use(at.cuTokens, (sequence + 1) * kInt);
+  use(at.kvLengths, sequence * kInt);
+  if (rowsAxis_ >= 0)
+    use(layout_.rows, counts_[size_t(rowsAxis_)] * kInt);
+  tableRange_ = {at.pageTable,
+                 at.pageTable + sequence * bounds_.pageColumns * kInt};
+}
+
+void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
+  for (size_t i = 0; i < entry_.inputs.size(); ++i) {
+    const plan::Input &input = entry_.inputs[i];
+    if (input.role == plan::InputRole::Tokens ||
+        input.role == plan::InputRole::Mask)
+      continue;
+    int64_t rowBytes = elementCount(input.shape) * dtypeSize(input.dtype);
+    std::byte *to = block_.data() + layout_.inputs[i];
+    for (const SequenceSlice &slice : slices) {
+      int64_t bytes = int64_t(slice.tokens.size()) * rowBytes;
+      if (i < slice.inputs.size() && !slice.inputs[i].empty())
+        std::memcpy(to, slice.inputs[i].data(), size_t(bytes));
+      else
+        std::memset(to, 0, size_t(bytes));
+      to += bytes;
+    }
+    use(layout_.inputs[i], counts_[size_t(tokensAxis_)] * rowBytes);
+  }
+}
+
+Status HostBatch::build(std::span<const SequenceSlice> slices) {
+  used_.clear();
+  FT_RETURN_IF_ERROR(checkCounts(slices));
+  FT_RETURN_IF_ERROR(packTokens(slices));
+  packSequences(slices);
+  packInputs(slices);
+  int32_t *counts = ints(layout_.counts);
+  for (size_t axis = 0; axis < counts_.size(); ++axis)
+    counts[axis] = int32_t(counts_[axis]);
+  use(layout_.counts, int64_t(counts_.size()) * kInt);
+  return Status::success();
+}
+
+Status HostBatch::upload(Device &device, std::byte *block) {
+  // Small gaps are copied along: one copy costs more than a few kilobytes.
+  constexpr int64_t kMergeGap = 16 << 10;
+  size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
+  const std::byte *table = block_.data() + tableRange_.begin;
+  if (sentTables_.size() < tableBytes ||
+      std::memcmp(sentTables_.data(), table, tableBytes) != 0) {
+    sentTables_.assign(table, table + tableBytes);
+    use(tableRange_.begin, int64_t(tableBytes));
+  }
+  std::sort(used_.begin(), used_.end(),
+            [](Range a, Range b) { return a.begin < b.begin; });
+  for (size_t i = 0; i < used_.size();) {
+    Range range = used_[i++];
+    while (i < used_.size() && used_[i].begin - range.end <= kMergeGap)
+      range.end = std::max(range.end, used_[i++].end);
+    FT_RETURN_IF_ERROR(device.copyIn(block + range.begin,
+                                     block_.data() + range.begin,
+                                     range.end - range.begin));
+  }
+  return Status::success();
+}
+
+} // namespace ft

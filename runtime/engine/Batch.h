@@ -1,0 +1,80 @@
+//===- Batch.h - packing sequences into a batch descriptor ------*- C++ -*-===//
+#ifndef FT_RUNTIME_ENGINE_BATCH_H
+#define FT_RUNTIME_ENGINE_BATCH_H
+
+#include "runtime/base/Status.h"
+#include "runtime/device/Device.h"
+#include "runtime/plan/Plan.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ft {
+
+/// Which rows of a sequence's slice the caller wants from the `rows` axis.
+enum class WantedRows { None, Last, All };
+
+/// A run of consecutive tokens of one sequence, as one batch holds it. Spans
+/// and pages belong to the caller and outlive the build() call only.
+struct SequenceSlice {
+  std::span<const int32_t> tokens;
+  int64_t position = 0; // of tokens[0]; also the number of cached tokens
+  std::span<const int32_t> pages; // cache pages, enough for all tokens so far
+  WantedRows wanted = WantedRows::None;
+  /// Per Entry::inputs of role segments, positions or data: this slice's rows
+  /// (token axis) in the input's own dtype; empty means zeros.
+  std::vector<std::span<const std::byte>> inputs;
+};
+
+/// The host's copy of a batch block and the true counts in it.
+class HostBatch {
+public:
+  HostBatch(const plan::Plan &plan, const plan::Entry &entry,
+            const Bounds &bounds, const BatchLayout &layout);
+
+  /// Packs `slices`; every count must be within the bounds (OutOfRange with
+  /// the numbers where not) and every token id below the input's limit.
+  Status build(std::span<const SequenceSlice> slices);
+
+  /// True counts by axis.
+  const std::vector<int64_t> &counts() const { return counts_; }
+
+  /// Enqueues the used parts of the block's fields to `block`; a page table
+  /// that is as it was last time stays.
+  Status upload(Device &device, std::byte *block);
+
+  /// The block was used by another entry: nothing in it counts as sent.
+  void forget() { sentTables_.clear(); }
+
+private:
+  struct Range {
+    int64_t begin, end;
+  };
+  Status checkCounts(std::span<const SequenceSlice> slices);
+  Status packTokens(std::span<const SequenceSlice> slices);
+  void packSequences(std::span<const SequenceSlice> slices);
+  void packInputs(std::span<const SequenceSlice> slices);
+  int32_t *ints(int64_t offset) {
+    return reinterpret_cast<int32_t *>(block_.data() + offset);
+  }
+  void use(int64_t offset, int64_t bytes) {
+    if (bytes)
+      used_.push_back({offset, offset + bytes});
+  }
+
+  const plan::Plan &plan_;
+  const plan::Entry &entry_;
+  Bounds bounds_;
+  BatchLayout layout_;
+  int64_t tokensAxis_, sequencesAxis_, rowsAxis_;
+  std::vector<std::byte> block_;
+  std::vector<std::byte> sentTables_; // page table rows as last uploaded
+  std::vector<int64_t> counts_;
+  std::vector<Range> used_;
+  Range tableRange_{0, 0};
+};
+
+} // namespace ft
+
+#endif // FT_RUNTIME_ENGINE_BATCH_H

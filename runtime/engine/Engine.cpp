@@ -1,0 +1,173 @@
+//===- Engine.cpp - requests in, tokens out -------------------------------===//
+#include "runtime/engine/Engine.h"
+
+#include <algorithm>
+
+namespace ft {
+
+static int findOutput(const plan::Entry &entry, const std::string &name) {
+  for (size_t i = 0; i < entry.outputs.size(); ++i)
+    if (entry.outputs[i].name == name)
+      return int(i);
+  return -1;
+}
+
+StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
+  int entry = model.entryIndex("step");
+  int output = entry < 0 ? -1 : findOutput(model.entry(entry), "next_token");
+  if (entry < 0 || output < 0 || !model.entry(entry).causal ||
+      model.plan().caches.empty())
+    return unsupported("the plan '" + model.plan().name +
+                       "' generates no text: it has no "
+                       "causal entry 'step' with an output 'next_token'");
+  return std::unique_ptr<Engine>(new Engine(model, entry, output));
+}
+
+Engine::Engine(Model &model, int entry, int output)
+    : model_(model), entry_(entry), output_(output),
+      pool_(model.cachePages(), model.pageSize()) {}
+
+StatusOr<RequestId> Engine::submit(Request request) {
+  if (request.tokens.empty())
+    return invalidArgument("an empty prompt: give at least one token");
+  if (request.maxNewTokens < 1)
+    return invalidArgument("at least one new token must be asked for, found " +
+                           std::to_string(request.maxNewTokens));
+  for (int32_t token : request.tokens)
+    if (token < 0 || token >= model_.plan().vocabulary)
+      return outOfRange("token " + std::to_string(token) +
+                        " is outside the vocabulary of " +
+                        std::to_string(model_.plan().vocabulary));
+  int64_t total = int64_t(request.tokens.size()) + request.maxNewTokens;
+  int64_t context = model_.bounds().pageColumns * pool_.pageSize();
+  if (model_.plan().maxPositions)
+    context = std::min(context, model_.plan().maxPositions);
+  int64_t cached = pool_.totalPages() * pool_.pageSize();
+  if (total > std::min(context, cached))
+    return outOfRange(
+        "a prompt of " + std::to_string(request.tokens.size()) +
+        " tokens and " + std::to_string(request.maxNewTokens) +
+        " new ones exceed " +
+        (context <= cached ? "the context of " + std::to_string(context)
+                           : "the cache of " + std::to_string(cached)) +
+        " tokens; ask for fewer, or load with a larger --context");
+  auto sequence = std::make_unique<Sequence>(pool_);
+  sequence->id = nextId_++;
+  sequence->prompt = int64_t(request.tokens.size());
+  sequence->tokens = std::move(request.tokens);
+  sequence->maxNewTokens = request.maxNewTokens;
+  sequence->stopAtEndTokens = request.stopAtEndTokens;
+  waiting_.push_back(std::move(sequence));
+  return waiting_.back()->id;
+}
+
+void Engine::cancel(RequestId id) {
+  for (auto &sequence : waiting_)
+    if (sequence->id == id)
+      sequence->cancelled = true;
+  for (auto &sequence : active_)
+    if (sequence->id == id)
+      sequence->cancelled = true;
+}
+
+void Engine::dropCancelled(std::vector<Event> &events) {
+  auto drop = [&](auto &list) {
+    std::erase_if(list, [&](auto &sequence) {
+      if (sequence->cancelled)
+        events.push_back({.request = sequence->id,
+                          .finished = true,
+                          .reason = FinishReason::Cancelled});
+      return sequence->cancelled;
+    });
+  };
+  drop(active_);
+  drop(waiting_);
+}
+
+Status Engine::admit() {
+  // Pages for a whole answer are taken at admission: a sequence that has
+  // started never runs out.
+  size_t most =
+      size_t(std::min(model_.axisBound("sequences"), model_.axisBound("rows")));
+  while (!waiting_.empty() && active_.size() < most) {
+    Sequence &next = *waiting_.front();
+    int64_t total = next.prompt + next.maxNewTokens;
+    if (pool_.pagesFor(total) > pool_.freePages())
+      break;
+    FT_RETURN_IF_ERROR(next.pages.reserve(total));
+    active_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return Status::success();
+}
+
+void Engine::packBatch() {
+  slices_.clear();
+  inBatch_.clear();
+  int64_t budget =
+      model_.bounds()
+          .axes[size_t(model_.entry(entry_).sequences[0].tokensAxis)];
+  for (auto &sequence : active_) {
+    int64_t pending = int64_t(sequence->tokens.size()) - sequence->computed;
+    int64_t count = std::min(pending, budget);
+    if (count == 0)
+      break;
+    budget -= count;
+    SequenceSlice slice;
+    slice.tokens = std::span(sequence->tokens)
+                       .subspan(size_t(sequence->computed), size_t(count));
+    slice.position = sequence->computed;
+    slice.pages = std::span(sequence->pages.pages());
+    slice.wanted = count == pending ? WantedRows::Last : WantedRows::None;
+    slices_.push_back(slice);
+    inBatch_.push_back(sequence.get());
+  }
+}
+
+bool Engine::isEndToken(int32_t token) const {
+  const auto &ends = model_.plan().text.endTokens;
+  return std::find(ends.begin(), ends.end(), token) != ends.end();
+}
+
+Status Engine::collect(std::vector<Event> &events) {
+  std::vector<Sequence *> finishedRows;
+  for (size_t i = 0; i < slices_.size(); ++i) {
+    inBatch_[i]->computed += int64_t(slices_[i].tokens.size());
+    if (slices_[i].wanted == WantedRows::Last)
+      finishedRows.push_back(inBatch_[i]);
+  }
+  std::vector<int32_t> next(finishedRows.size());
+  if (!next.empty())
+    FT_RETURN_IF_ERROR(model_.readOutput(entry_, output_, 0,
+                                         int64_t(next.size()), next.data()));
+  for (size_t i = 0; i < next.size(); ++i) {
+    Sequence &sequence = *finishedRows[i];
+    sequence.tokens.push_back(next[i]);
+    bool ended = sequence.stopAtEndTokens && isEndToken(next[i]);
+    bool full = int64_t(sequence.tokens.size()) ==
+                sequence.prompt + sequence.maxNewTokens;
+    events.push_back(
+        {.request = sequence.id,
+         .token = next[i],
+         .finished = ended || full,
+         .reason = ended ? FinishReason::EndToken : FinishReason::Length});
+    if (ended || full)
+      std::erase_if(active_,
+                    [&](auto &held) { return held.get() == &sequence; });
+  }
+  return Status::success();
+}
+
+StatusOr<std::vector<Event>> Engine::step() {
+  std::vector<Event> events;
+  dropCancelled(events);
+  FT_RETURN_IF_ERROR(admit());
+  packBatch();
+  if (slices_.empty())
+    return events;
+  FT_RETURN_IF_ERROR(model_.run(entry_, slices_));
+  FT_RETURN_IF_ERROR(collect(events));
+  return events;
+}
+
+} // namespace ft

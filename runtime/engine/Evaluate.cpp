@@ -1,0 +1,424 @@
+//===- Evaluate.cpp - padded tensors in, padded tensors out ---------------===//
+#include "runtime/engine/Evaluate.h"
+
+#include "runtime/device/Addressing.h"
+#include "runtime/kv/PagePool.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ft {
+
+int64_t PaddedBatch::longest() const {
+  int64_t most = 0;
+  for (auto [first, count] : spans)
+    most = std::max(most, count);
+  return most;
+}
+
+int64_t PaddedBatch::tokens() const {
+  int64_t sum = 0;
+  for (auto [first, count] : spans)
+    sum += count;
+  return sum;
+}
+
+namespace {
+
+std::string shapeText(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+const plan::Input *findInput(const plan::Entry &entry, plan::InputRole role) {
+  for (const plan::Input &input : entry.inputs)
+    if (input.role == role)
+      return &input;
+  return nullptr;
+}
+
+std::string inputNames(const plan::Entry &entry) {
+  std::string names;
+  for (const plan::Input &input : entry.inputs)
+    names += (names.empty() ? "" : ", ") + input.name;
+  return names;
+}
+
+/// Element `index` of an integer or float array, as an integer.
+int64_t integerAt(const Array &array, int64_t index) {
+  const std::byte *at = array.bytes.data() + index * dtypeSize(array.dtype);
+  auto as = [&](auto zero) {
+    std::memcpy(&zero, at, sizeof(zero));
+    return int64_t(zero);
+  };
+  switch (array.dtype) {
+  case DType::I64:
+    return as(int64_t());
+  case DType::I32:
+    return as(int32_t());
+  case DType::F64:
+    return as(double());
+  case DType::F32:
+    return as(float());
+  case DType::I8:
+    return as(int8_t());
+  default:
+    return as(uint8_t());
+  }
+}
+
+/// The one run of ones in row `row` of a mask.
+StatusOr<std::pair<int64_t, int64_t>> maskSpan(const Array &mask, int64_t row,
+                                               const std::string &name) {
+  int64_t length = mask.shape[1], first = -1, count = 0;
+  for (int64_t column = 0; column < length; ++column) {
+    int64_t value = integerAt(mask, row * length + column);
+    if (value != 0 && value != 1)
+      return invalidArgument("input '" + name + "': row " +
+                             std::to_string(row) + " has the value " +
+                             std::to_string(value) +
+                             "; a mask holds only 0 and 1");
+    if (!value)
+      continue;
+    if (first < 0)
+      first = column;
+    if (first + count != column)
+      return invalidArgument(
+          "input '" + name + "': row " + std::to_string(row) +
+          " has a hole before column " + std::to_string(column) +
+          "; padding must be all on the left or all on the right");
+    ++count;
+  }
+  if (count == 0)
+    return invalidArgument("input '" + name + "': row " + std::to_string(row) +
+                           " masks every token; remove the row");
+  if (first != 0 && first + count != length)
+    return invalidArgument("input '" + name + "': row " + std::to_string(row) +
+                           " is padded on both sides; pad on one");
+  return std::make_pair(first, count);
+}
+
+Status checkNames(const plan::Entry &entry, const NamedArrays &inputs) {
+  for (const auto &[name, array] : inputs) {
+    bool known = std::any_of(
+        entry.inputs.begin(), entry.inputs.end(),
+        [&](const plan::Input &input) { return input.name == name; });
+    if (!known)
+      return notFound("the entry '" + entry.name + "' has no input '" + name +
+                      "'; its inputs are " + inputNames(entry));
+  }
+  return Status::success();
+}
+
+Status checkShape(const std::string &name, const Array &array,
+                  const std::vector<int64_t> &expected) {
+  if (array.shape == expected)
+    return Status::success();
+  return invalidArgument("input '" + name + "': expected shape " +
+                         shapeText(expected) + ", found " +
+                         shapeText(array.shape));
+}
+
+} // namespace
+
+StatusOr<PaddedBatch> readPadding(const plan::Entry &entry,
+                                  const NamedArrays &inputs) {
+  FT_RETURN_IF_ERROR(checkNames(entry, inputs));
+  const plan::Input *ids = findInput(entry, plan::InputRole::Tokens);
+  if (!ids)
+    ids = findInput(entry, plan::InputRole::Data);
+  if (!ids || !inputs.count(ids->name))
+    return invalidArgument("the entry '" + entry.name + "' needs the input '" +
+                           (ids ? ids->name : "?") + "'; give --input " +
+                           (ids ? ids->name : "?") + "=@FILE.npy");
+  const Array &array = inputs.at(ids->name);
+  if (array.shape.size() < 2 || array.shape[0] < 1 || array.shape[1] < 1)
+    return invalidArgument("input '" + ids->name +
+                           "': expected shape [batch, length], found " +
+                           shapeText(array.shape));
+  PaddedBatch result;
+  result.batch = array.shape[0];
+  result.length = array.shape[1];
+  for (const plan::Input &input : entry.inputs) {
+    auto found = inputs.find(input.name);
+    if (found == inputs.end())
+      continue;
+    std::vector<int64_t> expected{result.batch, result.length};
+    expected.insert(expected.end(), input.shape.begin(), input.shape.end());
+    FT_RETURN_IF_ERROR(checkShape(input.name, found->second, expected));
+  }
+  const plan::Input *mask = findInput(entry, plan::InputRole::Mask);
+  auto given = mask ? inputs.find(mask->name) : inputs.end();
+  for (int64_t row = 0; row < result.batch; ++row) {
+    if (given == inputs.end()) {
+      result.spans.push_back({0, result.length});
+      continue;
+    }
+    FT_ASSIGN_OR_RETURN(auto span, maskSpan(given->second, row, mask->name));
+    result.spans.push_back(span);
+  }
+  return result;
+}
+
+void fitOptions(const plan::Plan &plan, const PaddedBatch &batch,
+                ModelOptions &options) {
+  // Row outputs may be as wide as a vocabulary: 256 of them bound the memory.
+  constexpr int64_t kRows = 256;
+  bool chunked = !plan.caches.empty();
+  int64_t longest = batch.longest();
+  if (!options.context)
+    options.context = longest;
+  if (!options.maxTokens)
+    options.maxTokens = std::min(
+        batch.tokens(), chunked ? kRows : std::max(longest, int64_t(4096)));
+  if (!options.maxRows)
+    options.maxRows = options.maxTokens;
+  if (!options.maxSequences)
+    options.maxSequences = std::min<int64_t>(batch.batch, 64);
+}
+
+namespace {
+
+/// One evaluation in progress: inputs unpacked, outputs being filled.
+class Evaluation {
+public:
+  Evaluation(Model &model, int entry, const NamedArrays &inputs,
+             PaddedBatch padded)
+      : model_(model), entryIndex_(entry), entry_(model.entry(entry)),
+        inputs_(inputs), padded_(std::move(padded)),
+        pool_(model.cachePages(), std::max<int64_t>(1, model.pageSize())) {}
+
+  Status unpack();
+  Status run();
+  NamedArrays takeOutputs() { return std::move(outputs_); }
+
+private:
+  struct Sequence {
+    std::vector<int32_t> tokens;
+    std::vector<std::vector<std::byte>> inputs; // by Entry::inputs
+    int64_t row = 0, column = 0, done = 0;
+    std::optional<kv::PageList> pages;
+  };
+  Status unpackSequence(int64_t row);
+  Status unpackInput(const plan::Input &input, size_t index, Sequence &to);
+  void makeOutputs();
+  Status nextBatch();
+  Status scatter();
+  Status scatterOutput(size_t output);
+  SequenceSlice slice(const Sequence &sequence, int64_t count) const;
+
+  Model &model_;
+  int entryIndex_;
+  const plan::Entry &entry_;
+  const NamedArrays &inputs_;
+  PaddedBatch padded_;
+  kv::PagePool pool_;
+  std::vector<Sequence> sequences_;
+  size_t first_ = 0; // first sequence that is not done
+  std::vector<SequenceSlice> slices_;
+  std::vector<Sequence *> inBatch_;
+  NamedArrays outputs_;
+};
+
+Status Evaluation::unpackInput(const plan::Input &input, size_t index,
+                               Sequence &to) {
+  auto found = inputs_.find(input.name);
+  if (found == inputs_.end() || input.role == plan::InputRole::Mask)
+    return Status::success();
+  const Array &array = found->second;
+  int64_t count = padded_.spans[size_t(to.row)].second;
+  int64_t first = to.row * padded_.length + to.column;
+  if (input.role == plan::InputRole::Data) {
+    if (array.dtype != input.dtype)
+      return invalidArgument("input '" + input.name + "': expected " +
+                             std::string(dtypeName(input.dtype)) + ", found " +
+                             std::string(dtypeName(array.dtype)));
+    int64_t bytes = elementCount(input.shape) * dtypeSize(input.dtype);
+    auto begin = array.bytes.begin() + first * bytes;
+    to.inputs[index].assign(begin, begin + count * bytes);
+    return Status::success();
+  }
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t id = integerAt(array, first + i);
+    if (id < 0 || id > INT32_MAX || (input.limit && id >= input.limit))
+      return outOfRange("input '" + input.name + "': row " +
+                        std::to_string(to.row) + ", column " +
+                        std::to_string(to.column + i) + " is " +
+                        std::to_string(id) + "; ids must be below " +
+                        std::to_string(input.limit));
+    ids.push_back(int32_t(id));
+  }
+  if (input.role == plan::InputRole::Tokens) {
+    to.tokens = std::move(ids);
+    return Status::success();
+  }
+  auto bytes = std::as_bytes(std::span(ids));
+  to.inputs[index].assign(bytes.begin(), bytes.end());
+  return Status::success();
+}
+
+Status Evaluation::unpackSequence(int64_t row) {
+  Sequence sequence;
+  sequence.row = row;
+  sequence.column = padded_.spans[size_t(row)].first;
+  sequence.inputs.resize(entry_.inputs.size());
+  for (size_t i = 0; i < entry_.inputs.size(); ++i)
+    FT_RETURN_IF_ERROR(unpackInput(entry_.inputs[i], i, sequence));
+  sequence.tokens.resize(size_t(padded_.spans[size_t(row)].second));
+  sequences_.push_back(std::move(sequence));
+  return Status::success();
+}
+
+Status Evaluation::unpack() {
+  int64_t most = model_.plan().maxPositions;
+  if (most && padded_.longest() > most)
+    return outOfRange("a sequence of " + std::to_string(padded_.longest()) +
+                      " tokens exceeds the " + std::to_string(most) +
+                      " positions the model was made for");
+  for (int64_t row = 0; row < padded_.batch; ++row)
+    FT_RETURN_IF_ERROR(unpackSequence(row));
+  makeOutputs();
+  return Status::success();
+}
+
+void Evaluation::makeOutputs() {
+  const std::string &sequencesAxis =
+      model_.plan().axes[size_t(entry_.sequences[0].sequencesAxis)].name;
+  for (const plan::Output &output : entry_.outputs) {
+    Array array;
+    array.dtype = output.dtype == DType::I32 ? DType::I32 : DType::F32;
+    array.shape = {padded_.batch};
+    if (model_.plan().axes[size_t(output.axis)].name != sequencesAxis)
+      array.shape.push_back(padded_.length);
+    array.shape.insert(array.shape.end(), output.shape.begin(),
+                       output.shape.end());
+    array.bytes.resize(size_t(elementCount(array.shape) * 4));
+    outputs_[output.name] = std::move(array);
+  }
+}
+
+SequenceSlice Evaluation::slice(const Sequence &sequence, int64_t count) const {
+  SequenceSlice slice;
+  slice.tokens =
+      std::span(sequence.tokens).subspan(size_t(sequence.done), size_t(count));
+  slice.position = sequence.done;
+  slice.wanted = WantedRows::All;
+  if (sequence.pages)
+    slice.pages = std::span(sequence.pages->pages());
+  for (size_t i = 0; i < entry_.inputs.size(); ++i) {
+    std::span<const std::byte> bytes(sequence.inputs[i]);
+    size_t row = bytes.size() / sequence.tokens.size();
+    slice.inputs.push_back(
+        bytes.subspan(size_t(sequence.done) * row, size_t(count) * row));
+  }
+  return slice;
+}
+
+Status Evaluation::nextBatch() {
+  slices_.clear();
+  inBatch_.clear();
+  const Bounds &bounds = model_.bounds();
+  int64_t budget = bounds.axes[size_t(entry_.sequences[0].tokensAxis)];
+  int64_t most = bounds.axes[size_t(entry_.sequences[0].sequencesAxis)];
+  if (entry_.causal)
+    budget = std::min(budget, model_.axisBound("rows"));
+  for (size_t i = first_;
+       i < sequences_.size() && int64_t(slices_.size()) < most && budget > 0;
+       ++i) {
+    Sequence &sequence = sequences_[i];
+    int64_t pending = int64_t(sequence.tokens.size()) - sequence.done;
+    if (pending > budget && !entry_.causal)
+      break;
+    int64_t count = std::min(pending, budget);
+    if (entry_.causal && !sequence.pages) {
+      kv::PageList pages(pool_);
+      Status room = pages.reserve(int64_t(sequence.tokens.size()));
+      if (!room.ok() && !slices_.empty())
+        break; // it waits for the pages of the sequences before it
+      FT_RETURN_IF_ERROR(room);
+      sequence.pages = std::move(pages);
+    }
+    slices_.push_back(slice(sequence, count));
+    inBatch_.push_back(&sequence);
+    budget -= count;
+  }
+  if (slices_.empty())
+    return outOfRange("a sequence of " +
+                      std::to_string(sequences_[first_].tokens.size()) +
+                      " tokens exceeds a batch of " + std::to_string(budget) +
+                      "; load with a larger --max-tokens");
+  return Status::success();
+}
+
+Status Evaluation::scatterOutput(size_t index) {
+  const plan::Output &output = entry_.outputs[index];
+  Array &array = outputs_[output.name];
+  int64_t elements = elementCount(output.shape);
+  int64_t size = dtypeSize(output.dtype);
+  bool perSequence = output.axis == entry_.sequences[0].sequencesAxis;
+  std::vector<std::byte> rows;
+  int64_t row = 0;
+  for (size_t i = 0; i < slices_.size(); ++i) {
+    const Sequence &sequence = *inBatch_[i];
+    int64_t count = perSequence ? 1 : int64_t(slices_[i].tokens.size());
+    rows.resize(size_t(count * elements * size));
+    FT_RETURN_IF_ERROR(
+        model_.readOutput(entryIndex_, int(index), row, count, rows.data()));
+    row += count;
+    int64_t to = perSequence ? sequence.row
+                             : sequence.row * padded_.length + sequence.column +
+                                   sequence.done;
+    if (size == 4) {
+      std::memcpy(array.bytes.data() + to * elements * 4, rows.data(),
+                  rows.size());
+      continue;
+    }
+    const auto *halves = reinterpret_cast<const uint16_t *>(rows.data());
+    auto *floats =
+        reinterpret_cast<float *>(array.bytes.data()) + to * elements;
+    for (int64_t j = 0; j < count * elements; ++j)
+      floats[j] = output.dtype == DType::BF16 ? bf16ToF32(halves[j])
+                                              : f16ToF32(halves[j]);
+  }
+  return Status::success();
+}
+
+Status Evaluation::scatter() {
+  for (size_t i = 0; i < entry_.outputs.size(); ++i)
+    FT_RETURN_IF_ERROR(scatterOutput(i));
+  for (size_t i = 0; i < slices_.size(); ++i) {
+    Sequence &sequence = *inBatch_[i];
+    sequence.done += int64_t(slices_[i].tokens.size());
+    if (sequence.done == int64_t(sequence.tokens.size())) {
+      sequence.pages.reset();
+      first_ = std::max(first_, size_t(&sequence - sequences_.data()) + 1);
+    }
+  }
+  return Status::success();
+}
+
+Status Evaluation::run() {
+  while (first_ < sequences_.size()) {
+    FT_RETURN_IF_ERROR(nextBatch());
+    FT_RETURN_IF_ERROR(model_.run(entryIndex_, slices_));
+    FT_RETURN_IF_ERROR(scatter());
+  }
+  return Status::success();
+}
+
+} // namespace
+
+StatusOr<NamedArrays> evaluate(Model &model, int entry,
+                               const NamedArrays &inputs) {
+  FT_ASSIGN_OR_RETURN(PaddedBatch padded,
+                      readPadding(model.entry(entry), inputs));
+  Evaluation evaluation(model, entry, inputs, std::move(padded));
+  FT_RETURN_IF_ERROR(evaluation.unpack());
+  FT_RETURN_IF_ERROR(evaluation.run());
+  return evaluation.takeOutputs();
+}
+
+} // namespace ft

@@ -1,0 +1,19 @@
+//===- OpenModel.cpp - plan, device and weights of a run ------------------===//
+#include "tools/ft-run/Progress.h"
+#include "tools/ft-run/RunOptions.h"
+
+namespace ft::run {
+
+StatusOr<std::unique_ptr<Model>>
+openModel(RunOptions &options, std::unique_ptr<plan::PlanFile> file) {
+  FT_ASSIGN_OR_RETURN(auto device, openDevice(options.device));
+  options.model.progress = terminalProgress("weights");
+  return Model::load(std::move(file), std::move(device), options.model);
+}
+
+StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options) {
+  FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
+  return openModel(options, std::move(file));
+}
+
+} // namespace ft::run

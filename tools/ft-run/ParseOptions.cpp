@@ -1,0 +1,158 @@
+//===- ParseOptions.cpp - the command line of ft-run ----------------------===//
+#include "tools/ft-run/RunOptions.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+
+namespace ft::run {
+
+static const char *const kExamples = R"(
+Examples:
+  ft-run stories.plan --prompt "Once upon a time" --max-new-tokens 64
+  ft-run llama.plan --device cuda --tokens 1,2,3 --tokens 4,5 --json
+  ft-run bert.plan --input input_ids=@ids.npy --expect last_hidden_state=@y.npy
+  ft-run minilm.plan --embed --prompt "a sentence" --prompt "another"
+  ft-run llama.plan --weights random --bench --batch 8 --in 512 --out 64
+  ft-run llama.plan --describe
+
+Exit code: 0 success, 1 an --expect differs beyond --tolerance, 2 an error.)";
+
+static void addModelOptions(CLI::App &app, RunOptions &o) {
+  app.add_option("plan", o.plan, "The plan file, as ftc compile writes it")
+      ->required();
+  app.add_option("--device", o.device,
+                 "cpu or cuda (default: cuda where there is a GPU)")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--weights", o.weights,
+                 "Directory of the safetensors files, or random[:SEED] "
+                 "(default: where the plan was compiled from)");
+  app.add_option("--entry", o.entry,
+                 "Entry point (default: the plan's first that fits)");
+  app.add_option("--context", o.model.context,
+                 "Longest sequence in tokens (default: the model's, at most "
+                 "8192)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-sequences", o.model.maxSequences,
+                 "Most sequences in a batch (default: 64)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-tokens", o.model.maxTokens,
+                 "Most tokens in a batch; longer prompts are fed in chunks "
+                 "(default: 2048)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--cache-tokens", o.model.cacheTokens,
+                 "Tokens the cache holds for all sequences together (default: "
+                 "a full context for each)")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--poison", o.model.poison,
+               "Fill activations and caches with NaN before the run; a right "
+               "program's results do not change");
+}
+
+static void addTensorOptions(CLI::App &app, RunOptions &o) {
+  app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--output", o.outputs, "NAME=@FILE.npy to write; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--expect", o.expects,
+                 "NAME=@FILE.npy to compare an output with; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--tolerance", o.tolerance,
+                 "Largest relative L2 difference from --expect")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+}
+
+static void addTextOptions(CLI::App &app, RunOptions &o) {
+  app.add_option("--prompt", o.prompts,
+                 "Text to continue or embed, - for standard input; "
+                 "repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--prompt-file", o.promptFiles,
+                 "File whose text is a prompt; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--tokens", o.tokens,
+                 "Token ids to continue, 1,2,3; repeatable: a ragged batch")
+      ->allow_extra_args(false);
+  app.add_option("--max-new-tokens", o.maxNewTokens,
+                 "Most tokens to generate for each prompt")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--tokenize", o.tokenize,
+                 "Print the ids of a text (- for standard input) as JSON")
+      ->each([&o](const std::string &) { o.hasTokenize = true; });
+  app.add_flag("--embed", o.embed,
+               "Print the sentence embedding of each prompt");
+}
+
+static void addReportOptions(CLI::App &app, RunOptions &o) {
+  app.add_flag("--json", o.json, "Print JSON, one line a sequence or report");
+  app.add_flag("--describe", o.describe, "Print what the plan holds");
+  app.add_flag("--explain-memory", o.explainMemory,
+               "Print the memory a run with these options takes");
+  app.add_flag("--bench", o.bench, "Time prefill and decode");
+  app.add_option("--batch", o.batch, "Sequences of --bench")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--in", o.in, "Prompt tokens of --bench")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--out", o.out, "New tokens of --bench")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--repeat", o.repeat, "Runs of --bench; medians are printed")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--profile", o.profile,
+                 "With --bench, also write a Chrome trace of one step to this "
+                 "file");
+}
+
+int parseOptions(int argc, char **argv, RunOptions &options) {
+  CLI::App app("Execute a plan made by ftc compile.", "ft-run");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "ft-run " FTC_VERSION);
+  addModelOptions(app, options);
+  addTensorOptions(app, options);
+  addTextOptions(app, options);
+  addReportOptions(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    int code = app.exit(error);
+    return code == 0 ? 0 : 2;
+  }
+  return -1;
+}
+
+Status applyWeights(RunOptions &options) {
+  const std::string &text = options.weights;
+  if (text != "random" && text.rfind("random:", 0) != 0) {
+    options.model.weightsDir = text;
+    return Status::success();
+  }
+  uint64_t seed = 0;
+  if (text.size() > 7) {
+    const char *end = text.data() + text.size();
+    auto [at, error] = std::from_chars(text.data() + 7, end, seed);
+    if (error != std::errc() || at != end)
+      return invalidArgument("--weights " + text +
+                             ": expected random or random:SEED with a whole "
+                             "number, found '" +
+                             text.substr(7) + "'");
+  }
+  options.model.randomSeed = seed;
+  return Status::success();
+}
+
+StatusOr<std::pair<std::string, std::string>>
+splitBinding(const std::string &flag, const std::string &text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 2 >= text.size() ||
+      text[equals + 1] != '@')
+    return invalidArgument(flag + ": expected NAME=@FILE.npy, found '" + text +
+                           "'");
+  return std::make_pair(text.substr(0, equals), text.substr(equals + 2));
+}
+
+} // namespace ft::run

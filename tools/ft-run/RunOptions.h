@@ -1,0 +1,70 @@
+//===- RunOptions.h - what the command line of ft-run says ------*- C++ -*-===//
+#ifndef FT_TOOLS_FT_RUN_RUNOPTIONS_H
+#define FT_TOOLS_FT_RUN_RUNOPTIONS_H
+
+#include "runtime/base/Status.h"
+#include "runtime/engine/Model.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ft::run {
+
+struct RunOptions {
+  std::string plan;
+  std::string device;  // empty: CUDA where there is a GPU
+  std::string weights; // a directory, "random" or "random:SEED"
+  std::string entry;   // empty: the plan's only or the mode's own
+  ModelOptions model;
+
+  // Tensors in and out, NAME=@FILE.npy.
+  std::vector<std::string> inputs, outputs, expects;
+  double tolerance = 1e-3;
+
+  // Text and tokens.
+  std::vector<std::string> prompts, promptFiles, tokens;
+  std::string tokenize;
+  bool hasTokenize = false;
+  int64_t maxNewTokens = 128;
+  bool embed = false;
+
+  // Reports.
+  bool json = false;
+  bool describe = false;
+  bool explainMemory = false;
+  bool bench = false;
+  int64_t batch = 1, in = 128, out = 32, repeat = 3;
+  std::string profile; // file of a Chrome trace
+};
+
+/// Fills `options` from the command line. Returns an exit code to end with
+/// (help, version, a usage error already printed), or -1 to go on.
+int parseOptions(int argc, char **argv, RunOptions &options);
+
+/// Reads "random", "random:SEED" or a directory into the model's options.
+Status applyWeights(RunOptions &options);
+
+/// Opens the plan and the device and loads the weights, with a progress bar
+/// where stderr is a terminal.
+StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options);
+StatusOr<std::unique_ptr<Model>>
+openModel(RunOptions &options, std::unique_ptr<plan::PlanFile> file);
+
+/// Splits NAME=@FILE; the error shows the form.
+StatusOr<std::pair<std::string, std::string>>
+splitBinding(const std::string &flag, const std::string &text);
+
+// The modes, one file each; each returns the exit code of its success.
+StatusOr<int> describePlan(RunOptions &options);
+StatusOr<int> explainMemory(RunOptions &options);
+StatusOr<int> runTensors(RunOptions &options);
+StatusOr<int> runGenerate(RunOptions &options);
+StatusOr<int> runTokenize(RunOptions &options);
+StatusOr<int> runEmbed(RunOptions &options);
+StatusOr<int> runBench(RunOptions &options);
+
+} // namespace ft::run
+
+#endif // FT_TOOLS_FT_RUN_RUNOPTIONS_H

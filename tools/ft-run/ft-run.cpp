@@ -1,0 +1,48 @@
+//===- ft-run.cpp - execute a plan ----------------------------------------===//
+#include "tools/ft-run/RunOptions.h"
+
+#include <cstdio>
+
+using namespace ft;
+using namespace ft::run;
+
+static StatusOr<int> dispatch(RunOptions &options) {
+  if (options.describe)
+    return describePlan(options);
+  if (options.explainMemory)
+    return explainMemory(options);
+  if (options.hasTokenize)
+    return runTokenize(options);
+  if (options.bench)
+    return runBench(options);
+  if (options.embed)
+    return runEmbed(options);
+  if (!options.inputs.empty())
+    return runTensors(options);
+  if (!options.prompts.empty() || !options.promptFiles.empty() ||
+      !options.tokens.empty())
+    return runGenerate(options);
+  return invalidArgument("nothing to do: give --prompt, --tokens, --input, "
+                         "--embed, --bench or --describe (see --help)");
+}
+
+int main(int argc, char **argv) {
+  RunOptions options;
+  if (int code = parseOptions(argc, argv, options); code >= 0)
+    return code;
+  Status weights = applyWeights(options);
+  StatusOr<int> result =
+      weights.ok() ? dispatch(options) : StatusOr<int>(weights);
+  if (!result.ok()) {
+    std::fprintf(stderr, "ft-run: error: %s\n",
+                 result.status().message().c_str());
+    return 2;
+  }
+  // Output that did not reach its file is a failure too.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    std::fprintf(stderr, "ft-run: error: writing standard output failed; is "
+                         "the disk full?\n");
+    return 2;
+  }
+  return *result;
+}
