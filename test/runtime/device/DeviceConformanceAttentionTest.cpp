@@ -377,7 +377,9 @@ TEST_P(AttentionTest, SelectingRegion) {
 TEST_P(AttentionTest, RowsWithoutKeysAreZero) {
   AttentionCase c;
   c.score = {constant(0), compute("log", {0})};
-  c.reference = [](double, double, double, double) { return double(-INFINITY); };
+  c.reference = [](double, double, double, double) {
+    return double(-INFINITY);
+  };
   for (int64_t page : {0, 16}) {
     c.pageSize = page;
     checkAttention(*device, c, {{{3}, {1}}, {}, 3});
