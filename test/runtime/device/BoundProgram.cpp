@@ -1,40 +1,55 @@
-//===- TestRun.cpp - a test program bound to a device ---------------------===//
-#include "test/runtime/device/TestProgram.h"
+//===- BoundProgram.cpp - a program bound for one batch
+//--------------------===//
+#include "test/runtime/device/BoundProgram.h"
+
+#include "runtime/base/Random.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace ft::test {
 
-TestRun::TestRun(Device &device, const TestProgram &program,
-                 const TestBatch &batch)
-    : device_(device), test_(program),
-      file_(plan::PlanFile::fromPlan(program.plan)), batch_(batch) {
+int64_t TestBatch::tokens() const {
+  int64_t sum = 0;
+  for (const Slice &slice : slices)
+    sum += slice.tokens;
+  return sum;
+}
+
+BoundProgram::BoundProgram(Device &device, const plan::PlanFile &file,
+                           const plan::Entry &entry,
+                           const plan::Program &program, const TestBatch &batch)
+    : device_(device), file_(file), plan_(file.plan()), entry_(entry),
+      program_(program), batch_(batch) {
   counts_ = {batch.tokens(), int64_t(batch.slices.size()),
              int64_t(batch.wanted.size())};
+  counts_.resize(plan_.axes.size());
   for (int64_t count : counts_)
     binding_.bounds.axes.push_back(count + batch.surplus);
-  const plan::Plan &plan = file_->plan();
-  auto bytes = arenaBytes(plan, test_.program(), binding_.bounds);
+  auto bytes = arenaBytes(plan_, program_, binding_.bounds);
   EXPECT_TRUE(bytes.ok()) << bytes.status().message();
   arenaBytes_ = bytes.ok() ? *bytes : 0;
-  programBounds_ = programBounds(plan, test_.program(), binding_.bounds);
+  programBounds_ = programBounds(plan_, program_, binding_.bounds);
   binding_.arena = allocate(arenaBytes_);
+  binding_.workspace = allocate(program_.workspaceBytes);
+  EXPECT_TRUE(
+      device_.fill(binding_.workspace, 0, program_.workspaceBytes).ok());
   bindWeights();
   bindCaches();
   bindBatch();
 }
 
-TestRun::~TestRun() {
+BoundProgram::~BoundProgram() {
   executable_.reset();
   for (std::byte *address : allocations_)
     device_.release(address);
 }
 
 /// 0xff bytes: NaN in every float type, -1 as an index.
-std::byte *TestRun::allocate(int64_t bytes) {
+std::byte *BoundProgram::allocate(int64_t bytes) {
   auto address = device_.allocate(bytes, "test memory");
   EXPECT_TRUE(address.ok()) << address.status().message();
   EXPECT_TRUE(device_.fill(*address, 0xff, bytes).ok());
@@ -42,26 +57,58 @@ std::byte *TestRun::allocate(int64_t bytes) {
   return *address;
 }
 
-void TestRun::bindWeights() {
-  for (size_t i = 0; i < test_.plan.weights.size(); ++i) {
-    const plan::Weight &weight = test_.plan.weights[i];
-    std::vector<std::byte> bytes(size_t(elementCount(weight.shape)) *
-                                 size_t(dtypeSize(weight.dtype)));
-    encode(bytes.data(), weight.dtype, test_.weights[i]);
-    binding_.weights.push_back(allocate(int64_t(bytes.size())));
-    EXPECT_TRUE(device_
-                    .copyIn(binding_.weights.back(), bytes.data(),
-                            int64_t(bytes.size()))
+void BoundProgram::bindWeights() {
+  binding_.weights.resize(plan_.weights.size());
+  for (size_t i = 0; i < plan_.weights.size(); ++i) {
+    const plan::Weight &weight = plan_.weights[i];
+    if (weight.viewOf < 0)
+      binding_.weights[i] =
+          allocate(elementCount(weight.shape) * dtypeSize(weight.dtype));
+  }
+  for (size_t i = 0; i < plan_.weights.size(); ++i) {
+    const plan::Weight &weight = plan_.weights[i];
+    if (weight.viewOf >= 0)
+      binding_.weights[i] = binding_.weights[weight.viewOf] +
+                            weight.viewRow *
+                                (elementCount(weight.shape) / weight.shape[0]) *
+                                dtypeSize(weight.dtype);
+  }
+}
+
+void BoundProgram::writeWeight(int32_t index, const Values &values) {
+  const plan::Weight &weight = plan_.weights[index];
+  ASSERT_EQ(int64_t(values.size()), elementCount(weight.shape));
+  std::vector<std::byte> bytes(values.size() * size_t(dtypeSize(weight.dtype)));
+  encode(bytes.data(), weight.dtype, values);
+  ASSERT_TRUE(
+      device_
+          .copyIn(binding_.weights[index], bytes.data(), int64_t(bytes.size()))
+          .ok());
+}
+
+void BoundProgram::randomWeights(uint64_t seed) {
+  for (size_t i = 0; i < plan_.weights.size(); ++i) {
+    const plan::Weight &weight = plan_.weights[i];
+    if (weight.viewOf >= 0)
+      continue;
+    // Uniform values of this scale have variance 1 / columns.
+    float scale = weight.shape.size() == 2
+                      ? std::sqrt(3.0f / float(weight.shape[1]))
+                      : 1.0f;
+    ASSERT_TRUE(device_
+                    .fillRandom(binding_.weights[i], weight.dtype,
+                                randomKey(seed, weight.name), 0,
+                                elementCount(weight.shape), scale)
                     .ok());
   }
 }
 
 /// Pages are dealt out backwards, so that no two neighbours are adjacent and
 /// sequences interleave; one page more than needed stays unused.
-void TestRun::bindCaches() {
-  if (test_.plan.caches.empty())
+void BoundProgram::bindCaches() {
+  if (plan_.caches.empty())
     return;
-  const plan::Cache &cache = test_.plan.caches[0];
+  const plan::Cache &cache = plan_.caches[0];
   int64_t columns = 1, pages = 1;
   for (const Slice &slice : batch_.slices) {
     int64_t own =
@@ -85,9 +132,8 @@ void TestRun::bindCaches() {
         allocate(*cachePlaneBytes(cache, int32_t(plane), pages)));
 }
 
-void TestRun::bindBatch() {
-  const plan::Entry &entry = file_->plan().entries[0];
-  binding_.layout = makeBatchLayout(file_->plan(), entry, binding_.bounds);
+void BoundProgram::bindBatch() {
+  binding_.layout = makeBatchLayout(plan_, entry_, binding_.bounds);
   std::vector<std::byte> block(size_t(binding_.layout.bytes), std::byte(0xff));
   const BatchLayout::Sequences &at = binding_.layout.sequences[0];
   auto put = [&](int64_t offset, size_t index, int64_t value) {
@@ -115,21 +161,20 @@ void TestRun::bindBatch() {
       device_.copyIn(binding_.batch, block.data(), int64_t(block.size())).ok());
 }
 
-void TestRun::write(plan::Ref ref, const Values &values) {
+void BoundProgram::write(plan::Ref ref, const Values &values) {
   bool isInput = ref.kind == plan::RefKind::Input;
   plan::Buffer place;
   std::byte *base;
   if (isInput) {
-    const plan::Input &input = test_.plan.entries[0].inputs[ref.index];
+    const plan::Input &input = entry_.inputs[ref.index];
     place.dtype = input.dtype;
     place.axis = input.axis;
     place.shape = input.shape;
     place.rowStride = elementCount(input.shape);
     base = binding_.batch + binding_.layout.inputs[ref.index];
   } else {
-    place = test_.program().buffers[ref.index];
-    base = bufferAddress(test_.program(), ref.index, programBounds_,
-                         binding_.arena);
+    place = program_.buffers[ref.index];
+    base = bufferAddress(program_, ref.index, programBounds_, binding_.arena);
   }
   int64_t size = dtypeSize(place.dtype), width = elementCount(place.shape);
   ASSERT_EQ(int64_t(values.size()), counts_[place.axis] * width);
@@ -142,10 +187,10 @@ void TestRun::write(plan::Ref ref, const Values &values) {
                     .ok());
 }
 
-Values TestRun::read(plan::Ref ref) {
-  const plan::Buffer &buffer = test_.program().buffers[ref.index];
+Values BoundProgram::read(plan::Ref ref) {
+  const plan::Buffer &buffer = program_.buffers[ref.index];
   std::byte *base =
-      bufferAddress(test_.program(), ref.index, programBounds_, binding_.arena);
+      bufferAddress(program_, ref.index, programBounds_, binding_.arena);
   int64_t size = dtypeSize(buffer.dtype), width = elementCount(buffer.shape);
   std::vector<std::byte> bytes(size_t(counts_[buffer.axis] * width * size));
   for (int64_t row = 0; row < counts_[buffer.axis]; ++row)
@@ -156,19 +201,19 @@ Values TestRun::read(plan::Ref ref) {
   return decode(bytes.data(), buffer.dtype, counts_[buffer.axis] * width);
 }
 
-std::byte *TestRun::slot(int32_t plane, int64_t layer, int64_t sequence,
-                         int64_t position) {
-  const plan::Cache &cache = test_.plan.caches[0];
+std::byte *BoundProgram::slot(int32_t plane, int64_t layer, int64_t sequence,
+                              int64_t position) {
+  const plan::Cache &cache = plan_.caches[0];
   int32_t page = pageTable_[size_t(sequence * binding_.bounds.pageColumns +
                                    position / cache.pageSize)];
-  return cacheLayerAddress(file_->plan(), binding_, 0, plane, layer) +
+  return cacheLayerAddress(plan_, binding_, 0, plane, layer) +
          (page * cache.pageSize + position % cache.pageSize) *
              cacheTokenBytes(cache.planes[plane]);
 }
 
-void TestRun::writeCache(int32_t plane, int64_t layer, int64_t sequence,
-                         const Values &values) {
-  const plan::CachePlane &format = test_.plan.caches[0].planes[plane];
+void BoundProgram::writeCache(int32_t plane, int64_t layer, int64_t sequence,
+                              const Values &values) {
+  const plan::CachePlane &format = plan_.caches[0].planes[plane];
   int64_t width = elementCount(format.shape), bytes = cacheTokenBytes(format);
   std::vector<std::byte> row(static_cast<size_t>(bytes));
   for (size_t i = 0; i < values.size(); i += size_t(width)) {
@@ -181,9 +226,9 @@ void TestRun::writeCache(int32_t plane, int64_t layer, int64_t sequence,
   }
 }
 
-Values TestRun::readCache(int32_t plane, int64_t layer, int64_t sequence,
-                          int64_t tokens) {
-  const plan::CachePlane &format = test_.plan.caches[0].planes[plane];
+Values BoundProgram::readCache(int32_t plane, int64_t layer, int64_t sequence,
+                               int64_t tokens) {
+  const plan::CachePlane &format = plan_.caches[0].planes[plane];
   int64_t bytes = cacheTokenBytes(format);
   std::vector<std::byte> rows(size_t(bytes * tokens));
   for (int64_t i = 0; i < tokens; ++i)
@@ -194,11 +239,11 @@ Values TestRun::readCache(int32_t plane, int64_t layer, int64_t sequence,
   return decode(rows.data(), format.dtype, tokens * elementCount(format.shape));
 }
 
-void TestRun::eachElement(int32_t index,
-                          const std::function<void(int64_t)> &visit) {
-  const plan::Buffer &buffer = test_.program().buffers[index];
+void BoundProgram::eachElement(int32_t index,
+                               const std::function<void(int64_t)> &visit) {
+  const plan::Buffer &buffer = program_.buffers[index];
   int64_t base =
-      bufferAddress(test_.program(), index, programBounds_, binding_.arena) -
+      bufferAddress(program_, index, programBounds_, binding_.arena) -
       binding_.arena;
   // Rows between the true count and the bound are undefined after a run.
   for (int64_t row = 0; row < programBounds_[buffer.axis]; ++row)
@@ -206,15 +251,13 @@ void TestRun::eachElement(int32_t index,
       visit(base + (row * buffer.rowStride + j) * dtypeSize(buffer.dtype));
 }
 
-Status TestRun::load() {
+Status BoundProgram::load() {
   FT_ASSIGN_OR_RETURN(executable_,
-                      device_.load(*file_, file_->plan().entries[0],
-                                   file_->plan().entries[0].programs[0],
-                                   binding_));
+                      device_.load(file_, entry_, program_, binding_));
   return Status::success();
 }
 
-Status TestRun::run() {
+Status BoundProgram::run() {
   FT_RETURN_IF_ERROR(load());
   std::vector<std::byte> before(static_cast<size_t>(arenaBytes_));
   std::vector<std::byte> after(before.size());
@@ -223,10 +266,10 @@ Status TestRun::run() {
   FT_RETURN_IF_ERROR(executable_->run(counts_));
   FT_RETURN_IF_ERROR(
       device_.copyOut(after.data(), binding_.arena, arenaBytes_));
-  for (const plan::Step &step : test_.program().steps)
+  for (const plan::Step &step : program_.steps)
     for (int32_t buffer : step.writes)
       eachElement(buffer, [&](int64_t offset) {
-        int64_t size = dtypeSize(test_.program().buffers[buffer].dtype);
+        int64_t size = dtypeSize(program_.buffers[buffer].dtype);
         std::memcpy(before.data() + offset, after.data() + offset,
                     size_t(size));
       });
