@@ -24,9 +24,12 @@ BoundProgram::BoundProgram(Device &device, const plan::PlanFile &file,
                            const plan::Program &program, const TestBatch &batch)
     : device_(device), file_(file), plan_(file.plan()), entry_(entry),
       program_(program), batch_(batch) {
-  counts_ = {batch.tokens(), int64_t(batch.slices.size()),
-             int64_t(batch.wanted.size())};
-  counts_.resize(plan_.axes.size());
+  counts_.assign(plan_.axes.size(), 0);
+  counts_[entry.sequences[0].tokensAxis] = batch.tokens();
+  counts_[entry.sequences[0].sequencesAxis] = int64_t(batch.slices.size());
+  for (size_t axis = 0; axis < counts_.size(); ++axis)
+    if (plan_.axes[axis].name == "rows")
+      counts_[axis] = int64_t(batch.wanted.size());
   for (int64_t count : counts_)
     binding_.bounds.axes.push_back(count + batch.surplus);
   auto bytes = arenaBytes(plan_, program_, binding_.bounds);
@@ -118,7 +121,8 @@ void BoundProgram::bindCaches() {
   }
   binding_.bounds.pageColumns = columns + 1;
   binding_.cachePages = pages;
-  size_t bound = size_t(binding_.bounds.axes[kSequences]);
+  size_t bound =
+      size_t(binding_.bounds.axes[entry_.sequences[0].sequencesAxis]);
   pageTable_.assign(bound * size_t(binding_.bounds.pageColumns), -1);
   for (int64_t column = 0, next = pages - 1; column < columns; ++column)
     for (size_t s = 0; s < batch_.slices.size(); ++s)

@@ -32,8 +32,7 @@ struct TestBatch {
 
 class BoundProgram {
 public:
-  /// The axes of the plan are tokens, sequences and, if any, rows; the entry
-  /// has one Sequences.
+  /// The entry has one Sequences, the plan at most one cache.
   BoundProgram(Device &device, const plan::PlanFile &file,
                const plan::Entry &entry, const plan::Program &program,
                const TestBatch &batch);
