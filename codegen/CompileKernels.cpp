@@ -108,17 +108,18 @@ Status codegen::compileKernels(mlir::ModuleOp module,
   size_t number = 0;
   for (auto op : module.getOps<ir::KernelOp>()) {
     for (const std::string &target : options.targets)
-      tasks.push_back({number, op.getSymName().str(), op.getSource().str(),
-                       target, {}});
+      tasks.push_back(
+          {number, op.getSymName().str(), op.getSource().str(), target, {}});
     ++number;
   }
   // Attention takes longest: begin with it, and no thread ends up alone.
-  std::stable_sort(tasks.begin(), tasks.end(), [](const Task &a, const Task &b) {
-    auto isLong = [](const Task &t) {
-      return t.name.starts_with("attention") + (t.target != "ptx");
-    };
-    return isLong(a) > isLong(b);
-  });
+  std::stable_sort(
+      tasks.begin(), tasks.end(), [](const Task &a, const Task &b) {
+        auto isLong = [](const Task &t) {
+          return t.name.starts_with("attention") + (t.target != "ptx");
+        };
+        return isLong(a) > isLong(b);
+      });
   if (tasks.empty())
     return Status::success();
   FT_RETURN_IF_ERROR(Compilation(tasks, options).run());

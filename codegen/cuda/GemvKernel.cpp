@@ -166,8 +166,8 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
 static std::string normText(const GemmMatch &match, KernelParams &params) {
   if (!match.norm)
     return "NoNorm{}";
-  std::string eps =
-      floatLiteral(match.norm->getAttrOfType<FloatAttr>("eps").getValueAsDouble());
+  std::string eps = floatLiteral(
+      match.norm->getAttrOfType<FloatAttr>("eps").getValueAsDouble());
   auto weight = match.norm->getAttrOfType<FlatSymbolRefAttr>("weight");
   params.add("const float *", "normWeight", params.weight(weight));
   if (isa<ir::RmsNormOp>(match.norm))
@@ -204,7 +204,8 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   KernelText &text = kernel.text;
   text.function = match.gated ? "gemv_gated" : "gemv";
   if (match.norm)
-    text.function += isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
+    text.function +=
+        isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
   out.line("");
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
            std::to_string(kThreads) + ")");
