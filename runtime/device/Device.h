@@ -113,7 +113,7 @@ public:
   virtual Status fill(std::byte *to, uint8_t value, int64_t bytes) = 0;
 
   /// Elements first .. first+count-1 of the random weight `key` (see
-  /// runtime/weights/Random.h), scaled by `scale`, as `dtype`: bit-equal on
+  /// runtime/base/Random.h), scaled by `scale`, as `dtype`: bit-equal on
   /// every device.
   virtual Status fillRandom(std::byte *to, DType dtype, uint64_t key,
                             int64_t first, int64_t count, float scale) = 0;

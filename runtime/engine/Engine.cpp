@@ -14,13 +14,12 @@ static int findOutput(const plan::Entry &entry, const std::string &name) {
 
 StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
   int entry = model.entryIndex("step");
-  int output =
-      entry < 0 ? -1 : findOutput(model.entry(entry), "next_token");
+  int output = entry < 0 ? -1 : findOutput(model.entry(entry), "next_token");
   if (entry < 0 || output < 0 || !model.entry(entry).causal ||
       model.plan().caches.empty())
-    return unsupported(
-        "the plan '" + model.plan().name + "' generates no text: it has no "
-        "causal entry 'step' with an output 'next_token'");
+    return unsupported("the plan '" + model.plan().name +
+                       "' generates no text: it has no "
+                       "causal entry 'step' with an output 'next_token'");
   return std::unique_ptr<Engine>(new Engine(model, entry, output));
 }
 
@@ -49,9 +48,8 @@ StatusOr<RequestId> Engine::submit(Request request) {
         "a prompt of " + std::to_string(request.tokens.size()) +
         " tokens and " + std::to_string(request.maxNewTokens) +
         " new ones exceed " +
-        (context <= cached
-             ? "the context of " + std::to_string(context)
-             : "the cache of " + std::to_string(cached)) +
+        (context <= cached ? "the context of " + std::to_string(context)
+                           : "the cache of " + std::to_string(cached)) +
         " tokens; ask for fewer, or load with a larger --context");
   auto sequence = std::make_unique<Sequence>(pool_);
   sequence->id = nextId_++;
@@ -89,8 +87,8 @@ void Engine::dropCancelled(std::vector<Event> &events) {
 Status Engine::admit() {
   // Pages for a whole answer are taken at admission: a sequence that has
   // started never runs out.
-  size_t most = size_t(
-      std::min(model_.axisBound("sequences"), model_.axisBound("rows")));
+  size_t most =
+      size_t(std::min(model_.axisBound("sequences"), model_.axisBound("rows")));
   while (!waiting_.empty() && active_.size() < most) {
     Sequence &next = *waiting_.front();
     int64_t total = next.prompt + next.maxNewTokens;
@@ -106,8 +104,9 @@ Status Engine::admit() {
 void Engine::packBatch() {
   slices_.clear();
   inBatch_.clear();
-  int64_t budget = model_.bounds().axes[size_t(
-      model_.entry(entry_).sequences[0].tokensAxis)];
+  int64_t budget =
+      model_.bounds()
+          .axes[size_t(model_.entry(entry_).sequences[0].tokensAxis)];
   for (auto &sequence : active_) {
     int64_t pending = int64_t(sequence->tokens.size()) - sequence->computed;
     int64_t count = std::min(pending, budget);
@@ -147,13 +146,14 @@ Status Engine::collect(std::vector<Event> &events) {
     bool ended = sequence.stopAtEndTokens && isEndToken(next[i]);
     bool full = int64_t(sequence.tokens.size()) ==
                 sequence.prompt + sequence.maxNewTokens;
-    events.push_back({.request = sequence.id,
-                      .token = next[i],
-                      .finished = ended || full,
-                      .reason = ended ? FinishReason::EndToken
-                                      : FinishReason::Length});
+    events.push_back(
+        {.request = sequence.id,
+         .token = next[i],
+         .finished = ended || full,
+         .reason = ended ? FinishReason::EndToken : FinishReason::Length});
     if (ended || full)
-      std::erase_if(active_, [&](auto &held) { return held.get() == &sequence; });
+      std::erase_if(active_,
+                    [&](auto &held) { return held.get() == &sequence; });
   }
   return Status::success();
 }

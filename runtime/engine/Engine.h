@@ -85,8 +85,8 @@ private:
   RequestId nextId_ = 1;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> active_;
-  std::vector<SequenceSlice> slices_;    // of the current batch
-  std::vector<Sequence *> inBatch_;      // same order as slices_
+  std::vector<SequenceSlice> slices_; // of the current batch
+  std::vector<Sequence *> inBatch_;   // same order as slices_
 };
 
 } // namespace ft

@@ -171,8 +171,8 @@ void fitOptions(const plan::Plan &plan, const PaddedBatch &batch,
   if (!options.context)
     options.context = longest;
   if (!options.maxTokens)
-    options.maxTokens =
-        std::min(batch.tokens(), chunked ? kRows : std::max(longest, int64_t(4096)));
+    options.maxTokens = std::min(
+        batch.tokens(), chunked ? kRows : std::max(longest, int64_t(4096)));
   if (!options.maxRows)
     options.maxRows = options.maxTokens;
   if (!options.maxSequences)
@@ -232,10 +232,9 @@ Status Evaluation::unpackInput(const plan::Input &input, size_t index,
   int64_t first = to.row * padded_.length + to.column;
   if (input.role == plan::InputRole::Data) {
     if (array.dtype != input.dtype)
-      return invalidArgument(
-          "input '" + input.name + "': expected " +
-          std::string(dtypeName(input.dtype)) + ", found " +
-          std::string(dtypeName(array.dtype)));
+      return invalidArgument("input '" + input.name + "': expected " +
+                             std::string(dtypeName(input.dtype)) + ", found " +
+                             std::string(dtypeName(array.dtype)));
     int64_t bytes = elementCount(input.shape) * dtypeSize(input.dtype);
     auto begin = array.bytes.begin() + first * bytes;
     to.inputs[index].assign(begin, begin + count * bytes);
@@ -301,11 +300,10 @@ void Evaluation::makeOutputs() {
   }
 }
 
-SequenceSlice Evaluation::slice(const Sequence &sequence,
-                                int64_t count) const {
+SequenceSlice Evaluation::slice(const Sequence &sequence, int64_t count) const {
   SequenceSlice slice;
-  slice.tokens = std::span(sequence.tokens)
-                     .subspan(size_t(sequence.done), size_t(count));
+  slice.tokens =
+      std::span(sequence.tokens).subspan(size_t(sequence.done), size_t(count));
   slice.position = sequence.done;
   slice.wanted = WantedRows::All;
   if (sequence.pages)
@@ -327,8 +325,8 @@ Status Evaluation::nextBatch() {
   int64_t most = bounds.axes[size_t(entry_.sequences[0].sequencesAxis)];
   if (entry_.causal)
     budget = std::min(budget, model_.axisBound("rows"));
-  for (size_t i = first_; i < sequences_.size() &&
-                          int64_t(slices_.size()) < most && budget > 0;
+  for (size_t i = first_;
+       i < sequences_.size() && int64_t(slices_.size()) < most && budget > 0;
        ++i) {
     Sequence &sequence = sequences_[i];
     int64_t pending = int64_t(sequence.tokens.size()) - sequence.done;
@@ -367,12 +365,12 @@ Status Evaluation::scatterOutput(size_t index) {
     const Sequence &sequence = *inBatch_[i];
     int64_t count = perSequence ? 1 : int64_t(slices_[i].tokens.size());
     rows.resize(size_t(count * elements * size));
-    FT_RETURN_IF_ERROR(model_.readOutput(entryIndex_, int(index), row, count,
-                                         rows.data()));
+    FT_RETURN_IF_ERROR(
+        model_.readOutput(entryIndex_, int(index), row, count, rows.data()));
     row += count;
     int64_t to = perSequence ? sequence.row
-                             : sequence.row * padded_.length +
-                                   sequence.column + sequence.done;
+                             : sequence.row * padded_.length + sequence.column +
+                                   sequence.done;
     if (size == 4) {
       std::memcpy(array.bytes.data() + to * elements * 4, rows.data(),
                   rows.size());

@@ -30,10 +30,9 @@ StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
     return value > 0 ? value : fallback;
   };
   int64_t sequences = orDefault(options.maxSequences, kDefaultSequences);
-  int64_t context =
-      orDefault(options.context,
-                std::min(orDefault(plan.maxPositions, kDefaultContext),
-                         kDefaultContext));
+  int64_t context = orDefault(
+      options.context,
+      std::min(orDefault(plan.maxPositions, kDefaultContext), kDefaultContext));
   if (plan.maxPositions && context > plan.maxPositions)
     return outOfRange("a context of " + std::to_string(context) +
                       " tokens exceeds the " +
@@ -46,10 +45,10 @@ StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
   tokens = std::max(tokens, sequences);
   Sizes sizes;
   for (const plan::Axis &axis : plan.axes) {
-    int64_t bound = axis.name == "tokens"      ? tokens
-                    : axis.name == "sequences" ? sequences
-                                               : orDefault(options.maxRows,
-                                                           sequences);
+    int64_t bound = axis.name == "tokens" ? tokens
+                    : axis.name == "sequences"
+                        ? sequences
+                        : orDefault(options.maxRows, sequences);
     sizes.bounds.axes.push_back(axis.max ? std::min(bound, axis.max) : bound);
   }
   if (!plan.caches.empty()) {
@@ -70,13 +69,13 @@ StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
       use.weights += elementCount(weight.shape) * dtypeSize(weight.dtype);
   for (const plan::Cache &cache : plan.caches)
     for (size_t plane = 0; plane < cache.planes.size(); ++plane) {
-      FT_ASSIGN_OR_RETURN(
-          int64_t bytes, cachePlaneBytes(cache, int32_t(plane), sizes.pages));
+      FT_ASSIGN_OR_RETURN(int64_t bytes,
+                          cachePlaneBytes(cache, int32_t(plane), sizes.pages));
       use.cache += bytes;
     }
   for (const plan::Entry &entry : plan.entries) {
-    use.batch = std::max(
-        use.batch, makeBatchLayout(plan, entry, sizes.bounds).bytes);
+    use.batch =
+        std::max(use.batch, makeBatchLayout(plan, entry, sizes.bounds).bytes);
     for (const plan::Program &program : entry.programs) {
       FT_ASSIGN_OR_RETURN(int64_t bytes,
                           arenaBytes(plan, program, sizes.bounds));
@@ -121,7 +120,7 @@ Model::~Model() {
 }
 
 StatusOr<std::byte *> Model::reserve(int64_t bytes, const char *what) {
-  FT_ASSIGN_OR_RETURN(std::byte *address,
+  FT_ASSIGN_OR_RETURN(std::byte * address,
                       device_->allocate(std::max<int64_t>(bytes, 256), what));
   allocations_.push_back(address);
   return address;
@@ -133,8 +132,8 @@ Status Model::allocate(const ModelOptions &options) {
   FT_ASSIGN_OR_RETURN(MemoryInfo available, device_->memory());
   if (memory_.total() > available.free)
     return resourceExhausted(
-        "the plan needs " + std::to_string(memory_.total() >> 20) +
-        " MiB on " + device_->describe() + " (weights " +
+        "the plan needs " + std::to_string(memory_.total() >> 20) + " MiB on " +
+        device_->describe() + " (weights " +
         std::to_string(memory_.weights >> 20) + ", cache " +
         std::to_string(memory_.cache >> 20) + ", activations " +
         std::to_string(memory_.arena >> 20) + ") but " +
@@ -149,17 +148,16 @@ Status Model::allocate(const ModelOptions &options) {
   FT_ASSIGN_OR_RETURN(binding_.batch, reserve(memory_.batch, "the batch"));
   FT_ASSIGN_OR_RETURN(binding_.workspace,
                       reserve(memory_.workspace, "the workspace"));
-  FT_RETURN_IF_ERROR(
-      device_->fill(binding_.workspace, 0, memory_.workspace));
+  FT_RETURN_IF_ERROR(device_->fill(binding_.workspace, 0, memory_.workspace));
   // 0xff bytes are NaN in every float type.
   if (options.poison)
     FT_RETURN_IF_ERROR(device_->fill(binding_.arena, 0xff, memory_.arena));
   for (const plan::Cache &cache : plan().caches) {
     binding_.caches.emplace_back();
     for (size_t plane = 0; plane < cache.planes.size(); ++plane) {
-      FT_ASSIGN_OR_RETURN(int64_t bytes, cachePlaneBytes(cache, int32_t(plane),
-                                                         cachePages_));
-      FT_ASSIGN_OR_RETURN(std::byte *address, reserve(bytes, "the cache"));
+      FT_ASSIGN_OR_RETURN(int64_t bytes,
+                          cachePlaneBytes(cache, int32_t(plane), cachePages_));
+      FT_ASSIGN_OR_RETURN(std::byte * address, reserve(bytes, "the cache"));
       if (options.poison)
         FT_RETURN_IF_ERROR(device_->fill(address, 0xff, bytes));
       binding_.caches.back().push_back(address);
@@ -176,8 +174,8 @@ Status Model::loadExecutables() {
                          std::to_string(entry.sequences.size()) +
                          " sequence groups; this build runs entries with one");
     loaded.layout = makeBatchLayout(plan(), entry, bounds_);
-    loaded.batch = std::make_unique<HostBatch>(plan(), entry, bounds_,
-                                               loaded.layout);
+    loaded.batch =
+        std::make_unique<HostBatch>(plan(), entry, bounds_, loaded.layout);
     binding_.layout = loaded.layout;
     for (const plan::Program &program : entry.programs) {
       FT_ASSIGN_OR_RETURN(auto executable,
@@ -217,12 +215,12 @@ StatusOr<int> Model::programIndex(int index, int64_t tokens) const {
                     "' for " + std::to_string(tokens) + " tokens");
 }
 
-StatusOr<Executable *>
-Model::prepare(int index, std::span<const SequenceSlice> slices) {
+StatusOr<Executable *> Model::prepare(int index,
+                                      std::span<const SequenceSlice> slices) {
   LoadedEntry &loaded = entries_[size_t(index)];
   FT_RETURN_IF_ERROR(loaded.batch->build(slices));
-  int64_t tokens = loaded.batch->counts()[size_t(
-      entry(index).sequences[0].tokensAxis)];
+  int64_t tokens =
+      loaded.batch->counts()[size_t(entry(index).sequences[0].tokensAxis)];
   FT_ASSIGN_OR_RETURN(lastProgram_, programIndex(index, tokens));
   if (lastEntry_ != index)
     loaded.batch->forget();
@@ -232,31 +230,30 @@ Model::prepare(int index, std::span<const SequenceSlice> slices) {
 }
 
 Status Model::run(int index, std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable *program, prepare(index, slices));
+  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
   return program->run(entries_[size_t(index)].batch->counts());
 }
 
 StatusOr<std::vector<StepTime>>
 Model::profile(int index, std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable *program, prepare(index, slices));
+  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
   return program->profile(entries_[size_t(index)].batch->counts());
 }
 
 StatusOr<int64_t> Model::kernelCount(int index,
                                      std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable *program, prepare(index, slices));
+  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
   return program->kernelCount(entries_[size_t(index)].batch->counts());
 }
 
 Status Model::readOutput(int index, int output, int64_t first, int64_t count,
                          void *to) {
-  const plan::Program &program =
-      entry(index).programs[size_t(lastProgram_)];
+  const plan::Program &program = entry(index).programs[size_t(lastProgram_)];
   int32_t bufferIndex = program.outputs[size_t(output)];
   const plan::Buffer &buffer = program.buffers[size_t(bufferIndex)];
-  std::byte *from = bufferAddress(
-      program, bufferIndex, programBounds(plan(), program, bounds_),
-      binding_.arena);
+  std::byte *from =
+      bufferAddress(program, bufferIndex,
+                    programBounds(plan(), program, bounds_), binding_.arena);
   int64_t size = dtypeSize(buffer.dtype);
   int64_t row = elementCount(buffer.shape) * size;
   from += first * buffer.rowStride * size;

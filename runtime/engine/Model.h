@@ -20,21 +20,19 @@ namespace ft {
 struct ModelOptions {
   std::string weightsDir; // overrides the directory the plan remembers
   std::optional<uint64_t> randomSeed; // made on the device; no files read
-  int64_t maxTokens = 0;    // of one batch; default 2048
-  int64_t maxSequences = 0; // of one batch; default 64
-  int64_t maxRows = 0;      // wanted rows of one batch; default maxSequences
-  int64_t context = 0;      // longest sequence; default the model's, ≤ 8192
-  int64_t cacheTokens = 0;  // of all sequences; default one full context each
-  bool poison = false;      // fill arena and caches with NaN first (tests)
+  int64_t maxTokens = 0;              // of one batch; default 2048
+  int64_t maxSequences = 0;           // of one batch; default 64
+  int64_t maxRows = 0;     // wanted rows of one batch; default maxSequences
+  int64_t context = 0;     // longest sequence; default the model's, ≤ 8192
+  int64_t cacheTokens = 0; // of all sequences; default one full context each
+  bool poison = false;     // fill arena and caches with NaN first (tests)
   std::function<void(int64_t done, int64_t total)> progress; // weight bytes
 };
 
 /// Bytes a loaded plan holds on its device.
 struct MemoryUse {
   int64_t weights = 0, cache = 0, arena = 0, batch = 0, workspace = 0;
-  int64_t total() const {
-    return weights + cache + arena + batch + workspace;
-  }
+  int64_t total() const { return weights + cache + arena + batch + workspace; }
 };
 
 /// A plan's weights, caches, arena and executables on one device. Runs packed

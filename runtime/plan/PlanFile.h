@@ -19,6 +19,14 @@ public:
   /// remedy. After success every index in plan() is in range.
   static StatusOr<std::unique_ptr<PlanFile>> open(const std::string &path);
 
+  /// A plan made in memory, for tests: neither checked nor mapped; it has no
+  /// blobs.
+  static std::unique_ptr<PlanFile> fromPlan(Plan plan) {
+    auto file = std::make_unique<PlanFile>();
+    file->plan_ = std::move(plan);
+    return file;
+  }
+
   const Plan &plan() const { return plan_; }
   const std::string &path() const { return path_; }
   /// The bytes of a blob; valid as long as this object.

@@ -6,7 +6,6 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<ft::ir::FtDialect>();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "ft transformer compiler driver\n",
-                        registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "ft transformer compiler driver\n", registry));
 }

@@ -50,11 +50,13 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
 }
 
 static void addTensorOptions(CLI::App &app, RunOptions &o) {
-  app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable");
-  app.add_option("--output", o.outputs,
-                 "NAME=@FILE.npy to write; repeatable");
+  app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--output", o.outputs, "NAME=@FILE.npy to write; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--expect", o.expects,
-                 "NAME=@FILE.npy to compare an output with; repeatable");
+                 "NAME=@FILE.npy to compare an output with; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--tolerance", o.tolerance,
                  "Largest relative L2 difference from --expect")
       ->capture_default_str()
@@ -64,12 +66,14 @@ static void addTensorOptions(CLI::App &app, RunOptions &o) {
 static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--prompt", o.prompts,
                  "Text to continue or embed, - for standard input; "
-                 "repeatable");
+                 "repeatable")
+      ->allow_extra_args(false);
   app.add_option("--prompt-file", o.promptFiles,
-                 "File whose text is a prompt; repeatable");
+                 "File whose text is a prompt; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--tokens", o.tokens,
                  "Token ids to continue, 1,2,3; repeatable: a ragged batch")
-      ->delimiter('\0');
+      ->allow_extra_args(false);
   app.add_option("--max-new-tokens", o.maxNewTokens,
                  "Most tokens to generate for each prompt")
       ->capture_default_str()
@@ -134,7 +138,8 @@ Status applyWeights(RunOptions &options) {
     if (error != std::errc() || at != end)
       return invalidArgument("--weights " + text +
                              ": expected random or random:SEED with a whole "
-                             "number, found '" + text.substr(7) + "'");
+                             "number, found '" +
+                             text.substr(7) + "'");
   }
   options.model.randomSeed = seed;
   return Status::success();
@@ -143,8 +148,8 @@ Status applyWeights(RunOptions &options) {
 StatusOr<std::pair<std::string, std::string>>
 splitBinding(const std::string &flag, const std::string &text) {
   size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0 ||
-      equals + 2 >= text.size() || text[equals + 1] != '@')
+  if (equals == std::string::npos || equals == 0 || equals + 2 >= text.size() ||
+      text[equals + 1] != '@')
     return invalidArgument(flag + ": expected NAME=@FILE.npy, found '" + text +
                            "'");
   return std::make_pair(text.substr(0, equals), text.substr(equals + 2));

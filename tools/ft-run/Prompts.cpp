@@ -20,8 +20,7 @@ StatusOr<text::Tokenizer> planTokenizer(const plan::PlanFile &file) {
   return text::Tokenizer::fromJson(file.blob(text.tokenizer), config);
 }
 
-static StatusOr<std::string> readStream(FILE *stream,
-                                        const std::string &name) {
+static StatusOr<std::string> readStream(FILE *stream, const std::string &name) {
   std::string text;
   char buffer[1 << 16];
   while (size_t count = std::fread(buffer, 1, sizeof(buffer), stream))

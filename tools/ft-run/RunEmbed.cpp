@@ -12,8 +12,9 @@
 namespace ft::run {
 
 /// Right-padded ids and mask of `prompts` under the entry's input names.
-static NamedArrays padPrompts(const plan::Entry &entry,
-                              const std::vector<std::vector<int32_t>> &prompts) {
+static NamedArrays
+padPrompts(const plan::Entry &entry,
+           const std::vector<std::vector<int32_t>> &prompts) {
   size_t length = 0;
   for (const auto &prompt : prompts)
     length = std::max(length, prompt.size());

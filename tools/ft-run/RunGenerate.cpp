@@ -62,10 +62,9 @@ private:
     nlohmann::ordered_json line = {{"tokens", answer.tokens}};
     if (answer.decoder)
       line["text"] = answer.pending;
-    std::printf("%s\n",
-                line.dump(-1, ' ', false,
-                          nlohmann::json::error_handler_t::replace)
-                    .c_str());
+    std::printf("%s\n", line.dump(-1, ' ', false,
+                                  nlohmann::json::error_handler_t::replace)
+                            .c_str());
     std::fflush(stdout);
   }
 
@@ -75,13 +74,14 @@ private:
 };
 
 void apply(const Event &event, std::vector<Answer> &answers) {
-  auto found = std::find_if(
-      answers.begin(), answers.end(),
-      [&](const Answer &answer) { return answer.id == event.request; });
+  auto found =
+      std::find_if(answers.begin(), answers.end(), [&](const Answer &answer) {
+        return answer.id == event.request;
+      });
   if (event.token >= 0) {
     found->tokens.push_back(event.token);
     if (found->decoder)
-      found->pending += found->decoder->push(event.token);
+      found->pending += found->decoder->add(event.token);
   }
   if (event.finished) {
     found->finished = true;

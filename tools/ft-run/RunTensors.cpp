@@ -63,8 +63,7 @@ Difference compare(const Array &found, const Array &expected,
   Difference result;
   double squares = 0, reference = 0;
   int64_t total = elements(expected);
-  int64_t perPlace =
-      perToken ? total / (padded.batch * padded.length) : 0;
+  int64_t perPlace = perToken ? total / (padded.batch * padded.length) : 0;
   for (int64_t i = 0; i < total; ++i) {
     if (isPadding(padded, expected, i, perPlace))
       continue;
@@ -77,8 +76,8 @@ Difference compare(const Array &found, const Array &expected,
     reference += b * b;
     result.largest = std::max(result.largest, std::fabs(a - b));
   }
-  result.relativeL2 = reference > 0 ? std::sqrt(squares / reference)
-                                    : std::sqrt(squares);
+  result.relativeL2 =
+      reference > 0 ? std::sqrt(squares / reference) : std::sqrt(squares);
   return result;
 }
 
@@ -104,8 +103,7 @@ StatusOr<const Array *> findOutput(const NamedArrays &outputs,
   std::string names;
   for (const auto &[known, array] : outputs)
     names += (names.empty() ? "" : ", ") + known;
-  return notFound("no output '" + name + "'; the entry's outputs are " +
-                  names);
+  return notFound("no output '" + name + "'; the entry's outputs are " + names);
 }
 
 void report(const RunOptions &options, const std::string &name,
@@ -154,7 +152,8 @@ StatusOr<int> chooseEntry(const plan::Plan &plan, const RunOptions &options,
   }
   return notFound(options.entry.empty()
                       ? "no entry of the plan has the outputs asked for; its "
-                        "entries are " + names
+                        "entries are " +
+                            names
                       : "no entry '" + options.entry +
                             "'; the plan's entries are " + names);
 }
@@ -225,9 +224,8 @@ StatusOr<int> runTensors(RunOptions &options) {
     FT_ASSIGN_OR_RETURN(const Array *array, findOutput(outputs, name));
     FT_RETURN_IF_ERROR(writeNpy(path, *array));
   }
-  FT_ASSIGN_OR_RETURN(bool pass,
-                      checkExpectations(options, *model, entry, padded,
-                                        outputs, expected));
+  FT_ASSIGN_OR_RETURN(bool pass, checkExpectations(options, *model, entry,
+                                                   padded, outputs, expected));
   if (outputFiles.empty() && expectFiles.empty() && !options.json)
     for (const auto &[name, array] : outputs)
       std::printf("%s: %s\n", name.c_str(), shapeText(array).c_str());

@@ -1,0 +1,203 @@
+//===- Addressing.cpp - where a program's operands lie --------------------===//
+#include "runtime/device/Addressing.h"
+
+#include "runtime/plan/Batch.h"
+
+#include <algorithm>
+
+namespace ft {
+
+// Fields start on cache lines, which also suits vector loads of input rows.
+static constexpr int64_t kFieldAlignment = 128;
+
+static int64_t roundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+static bool multiply(int64_t a, int64_t b, int64_t &product) {
+  return !__builtin_mul_overflow(a, b, &product);
+}
+
+BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
+                            const Bounds &bounds) {
+  BatchLayout layout;
+  auto place = [&](int64_t bytes) {
+    int64_t at = layout.bytes;
+    layout.bytes = roundUp(at + bytes, kFieldAlignment);
+    return at;
+  };
+  auto ints = [&](int64_t count) {
+    return place(count * dtypeSize(DType::I32));
+  };
+  layout.counts = ints(int64_t(plan.axes.size()));
+  for (const plan::Sequences &sequences : entry.sequences) {
+    int64_t tokens = bounds.axes[sequences.tokensAxis];
+    int64_t count = bounds.axes[sequences.sequencesAxis];
+    BatchLayout::Sequences fields;
+    fields.positions = ints(tokens);
+    fields.sequenceIds = ints(tokens);
+    fields.cuTokens = ints(count + 1);
+    fields.kvLengths = ints(count);
+    fields.pageTable = ints(count * bounds.pageColumns);
+    layout.sequences.push_back(fields);
+  }
+  int64_t rows = 0;
+  for (size_t axis = 0; axis < plan.axes.size(); ++axis)
+    if (plan.axes[axis].name == "rows")
+      rows = bounds.axes[axis];
+  layout.rows = ints(rows);
+  for (const plan::Input &input : entry.inputs) {
+    if (input.role == plan::InputRole::Mask) {
+      layout.inputs.push_back(-1);
+      continue;
+    }
+    layout.inputs.push_back(
+        place(bounds.axes[input.axis] * elementCount(input.shape) *
+              dtypeSize(input.dtype)));
+  }
+  return layout;
+}
+
+std::vector<int64_t> programBounds(const plan::Plan &plan,
+                                   const plan::Program &program,
+                                   const Bounds &bounds) {
+  std::vector<int64_t> result = bounds.axes;
+  if (!result.empty() && program.maxTokens > 0)
+    result[0] = std::min(result[0], program.maxTokens);
+  for (int64_t &bound : result)
+    bound = roundUp(bound, plan::kAxisQuantum);
+  return result;
+}
+
+std::optional<int64_t> evaluate(const plan::Affine &affine,
+                                const std::vector<int64_t> &axisBounds) {
+  int64_t sum = affine.constant;
+  if (affine.perAxis.size() > axisBounds.size())
+    return std::nullopt;
+  for (size_t axis = 0; axis < affine.perAxis.size(); ++axis) {
+    int64_t term;
+    if (!multiply(affine.perAxis[axis], axisBounds[axis], term) ||
+        __builtin_add_overflow(sum, term, &sum))
+      return std::nullopt;
+  }
+  return sum;
+}
+
+StatusOr<int64_t> arenaBytes(const plan::Plan &plan,
+                             const plan::Program &program,
+                             const Bounds &bounds) {
+  auto bytes =
+      evaluate(program.arenaBytes, programBounds(plan, program, bounds));
+  if (!bytes || *bytes < 0)
+    return outOfRange("the arena's size overflows at these bounds; choose a "
+                      "smaller batch");
+  return *bytes;
+}
+
+int64_t elementCount(const std::vector<int64_t> &shape) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+std::byte *bufferAddress(const plan::Program &program, int32_t buffer,
+                         const std::vector<int64_t> &axisBounds,
+                         std::byte *arena) {
+  return arena + *evaluate(program.buffers[buffer].offset, axisBounds);
+}
+
+std::byte *batchField(const Binding &binding, const std::string &name,
+                      int32_t sequences) {
+  namespace batch = plan::batch;
+  if (name == batch::kCounts)
+    return binding.batch + binding.layout.counts;
+  if (name == batch::kRows)
+    return binding.batch + binding.layout.rows;
+  if (size_t(sequences) >= binding.layout.sequences.size())
+    return nullptr;
+  const BatchLayout::Sequences &fields = binding.layout.sequences[sequences];
+  const std::pair<const char *, int64_t> named[] = {
+      {batch::kPositions, fields.positions},
+      {batch::kSequenceIds, fields.sequenceIds},
+      {batch::kCuTokens, fields.cuTokens},
+      {batch::kKvLengths, fields.kvLengths},
+      {batch::kPageTable, fields.pageTable}};
+  for (auto [field, offset] : named)
+    if (name == field)
+      return binding.batch + offset;
+  return nullptr;
+}
+
+int64_t cacheTokenBytes(const plan::CachePlane &plane) {
+  return elementCount(plane.shape) * dtypeSize(plane.dtype);
+}
+
+std::byte *cacheLayerAddress(const plan::Plan &plan, const Binding &binding,
+                             int32_t cache, int32_t plane, int64_t layer) {
+  const plan::Cache &resource = plan.caches[cache];
+  return binding.caches[cache][plane] +
+         layer * binding.cachePages * resource.pageSize *
+             cacheTokenBytes(resource.planes[plane]);
+}
+
+StatusOr<int64_t> cachePlaneBytes(const plan::Cache &cache, int32_t plane,
+                                  int64_t pages) {
+  int64_t bytes = cacheTokenBytes(cache.planes[plane]);
+  if (pages < 0 || !multiply(bytes, cache.pageSize, bytes) ||
+      !multiply(bytes, cache.layers, bytes) || !multiply(bytes, pages, bytes))
+    return outOfRange("cache '" + cache.name + "': its size overflows at " +
+                      std::to_string(pages) + " pages; choose fewer");
+  return bytes;
+}
+
+/// Every buffer ends inside `arena` bytes and starts on an element.
+static Status checkBuffers(const plan::Program &program,
+                           const std::vector<int64_t> &bounds, int64_t arena) {
+  for (const plan::Buffer &buffer : program.buffers) {
+    int64_t size = dtypeSize(buffer.dtype);
+    int64_t rows = bounds[buffer.axis];
+    auto offset = evaluate(buffer.offset, bounds);
+    int64_t end = 0;
+    bool fits =
+        offset && *offset >= 0 && *offset % size == 0 &&
+        buffer.rowStride >= elementCount(buffer.shape) &&
+        multiply(std::max<int64_t>(rows - 1, 0), buffer.rowStride, end) &&
+        !__builtin_add_overflow(end, elementCount(buffer.shape), &end) &&
+        multiply(end, size, end) &&
+        !__builtin_add_overflow(end, *offset, &end) && end <= arena;
+    if (!fits)
+      return corrupt("plan buffer '" + buffer.name +
+                     "' does not fit its arena "
+                     "of " +
+                     std::to_string(arena) + " bytes; compile the plan again");
+  }
+  return Status::success();
+}
+
+Status checkBinding(const plan::Plan &plan, const plan::Entry &entry,
+                    const plan::Program &program, const Binding &binding) {
+  if (binding.bounds.axes.size() != plan.axes.size())
+    return invalidArgument("the plan has " + std::to_string(plan.axes.size()) +
+                           " axes, the binding bounds " +
+                           std::to_string(binding.bounds.axes.size()));
+  for (int64_t bound : binding.bounds.axes)
+    if (bound < 0 || bound > INT32_MAX - plan::kAxisQuantum)
+      return outOfRange("an axis bound of " + std::to_string(bound) +
+                        " is outside 0 to 2147483631; choose a smaller batch");
+  FT_ASSIGN_OR_RETURN(int64_t arena, arenaBytes(plan, program, binding.bounds));
+  FT_RETURN_IF_ERROR(checkBuffers(
+      program, programBounds(plan, program, binding.bounds), arena));
+  bool complete = binding.weights.size() == plan.weights.size() &&
+                  binding.caches.size() == plan.caches.size() &&
+                  binding.layout.sequences.size() == entry.sequences.size() &&
+                  binding.layout.inputs.size() == entry.inputs.size();
+  for (size_t cache = 0; complete && cache < plan.caches.size(); ++cache)
+    complete = binding.caches[cache].size() == plan.caches[cache].planes.size();
+  if (!complete)
+    return invalidArgument("the binding has not one address for every weight, "
+                           "cache plane, sequences and input of the plan");
+  return Status::success();
+}
+
+} // namespace ft

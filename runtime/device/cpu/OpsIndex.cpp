@@ -1,0 +1,168 @@
+//===- OpsIndex.cpp - ops that pick rows, make indices or pool ------------===//
+#include "runtime/device/cpu/Convert.h"
+#include "runtime/device/cpu/Ops.h"
+
+#include <cassert>
+
+namespace ft {
+
+//===----------------------------------------------------------------------===//
+// embedding: y[t] = table[ids[t]]
+//===----------------------------------------------------------------------===//
+
+static Status checkEmbedding(const OpSite &site) {
+  const Operand &table = site.in[1];
+  if (!isIndexValue(site.in[0]))
+    return site.mismatch("i32 ids");
+  if (!isFloatWeight(table) || table.shape.size() != 2)
+    return site.mismatch("a float table [rows, width]");
+  for (const Operand &result : site.out)
+    if (!isFloatValue(result) || result.axis != site.in[0].axis ||
+        result.width() != table.shape[1])
+      return site.mismatch("a result as wide as the table");
+  return Status::success();
+}
+
+static Status runEmbedding(const OpSite &site, RunContext &context) {
+  const Operand &ids = site.in[0], &table = site.in[1];
+  Rows y = resultRows(context, site);
+  int64_t rowBytes = y.width * dtypeSize(table.dtype);
+  for (int64_t row = 0; row < y.count; ++row) {
+    int64_t id = *intRow(ids, row);
+    if (id < 0 || id >= table.shape[0])
+      return outOfRange("step '" + site.step->name + "': row " +
+                        std::to_string(id) + " of an embedding table of " +
+                        std::to_string(table.shape[0]) +
+                        " rows; the tokens or positions are beyond what the "
+                        "model was made for");
+    widen(y[row], table.address + id * rowBytes, table.dtype, y.width);
+  }
+  storeRows(context, site, y);
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// rows: y[r] = x[rows[r]]
+//===----------------------------------------------------------------------===//
+
+static Status checkRows(const OpSite &site) {
+  if (!isFloatValue(site.in[0]))
+    return site.mismatch("a float value");
+  if (site.in[1].ref.kind != plan::RefKind::Rows)
+    return site.mismatch("the wanted rows as second operand");
+  if (!resultsAre(site, site.out[0].axis, site.in[0].shape))
+    return site.mismatch("a result of the operand's row shape");
+  if (site.program->plan->axes[site.out[0].axis].name != "rows")
+    return site.mismatch("a result on axis 'rows'");
+  return Status::success();
+}
+
+static Status runRows(const OpSite &site, RunContext &context) {
+  const Operand &x = site.in[0];
+  Rows y = resultRows(context, site);
+  int64_t rowBytes = x.rowStride * dtypeSize(x.dtype);
+  for (int64_t row = 0; row < y.count; ++row) {
+    int64_t wanted = site.program->rows[row];
+    assert(wanted >= 0 && wanted < context.counts[x.axis] &&
+           "the engine wants rows of this batch only");
+    widen(y[row], x.address + wanted * rowBytes, x.dtype, y.width);
+  }
+  storeRows(context, site, y);
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// segment_reduce: y[s] = kind of x[cu_tokens[s]] .. x[cu_tokens[s + 1] - 1]
+//===----------------------------------------------------------------------===//
+
+static bool isSegmentKind(const std::string &kind) {
+  return kind == "mean" || kind == "sum" || kind == "max" || kind == "first" ||
+         kind == "last";
+}
+
+static Status checkSegmentReduce(const OpSite &site) {
+  if (!isFloatValue(site.in[0]) || !isSequences(site.in[1]))
+    return site.mismatch("a float value and sequences");
+  const SequenceFields &sequences = site.sequences(1);
+  if (site.in[0].axis != sequences.tokensAxis)
+    return site.mismatch("a value on the tokens axis of its sequences");
+  if (!resultsAre(site, sequences.sequencesAxis, site.in[0].shape))
+    return site.mismatch("a result of the operand's row shape on the "
+                         "sequences axis");
+  if (!isSegmentKind(site.text("kind", "")))
+    return site.mismatch("attribute 'kind' mean, sum, max, first or last");
+  return Status::success();
+}
+
+/// Element j of the result for rows begin .. end-1, which are not empty.
+static float segmentElement(const std::string &kind, const Rows &x,
+                            int64_t begin, int64_t end, int64_t j) {
+  if (kind == "first")
+    return x[begin][j];
+  if (kind == "last")
+    return x[end - 1][j];
+  double sum = 0;
+  float largest = x[begin][j];
+  for (int64_t row = begin; row < end; ++row) {
+    sum += x[row][j];
+    largest = std::max(largest, x[row][j]);
+  }
+  if (kind == "max")
+    return largest;
+  return float(kind == "mean" ? sum / double(end - begin) : sum);
+}
+
+static Status runSegmentReduce(const OpSite &site, RunContext &context) {
+  const SequenceFields &sequences = site.sequences(1);
+  std::string kind = site.text("kind", "");
+  Rows x = readRows(context, site.in[0]);
+  Rows y = resultRows(context, site);
+  context.pool.forEach(y.count, 1, [&](int64_t first, int64_t last) {
+    for (int64_t s = first; s < last; ++s) {
+      int64_t begin = sequences.cuTokens[s], end = sequences.cuTokens[s + 1];
+      for (int64_t j = 0; j < y.width; ++j)
+        y[s][j] = begin < end ? segmentElement(kind, x, begin, end, j) : 0.0f;
+    }
+  });
+  storeRows(context, site, y);
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// argmax: the lowest index of a row's largest element
+//===----------------------------------------------------------------------===//
+
+static Status checkArgmax(const OpSite &site) {
+  if (!isFloatValue(site.in[0]) || site.in[0].width() < 1)
+    return site.mismatch("a float value");
+  for (const Operand &result : site.out)
+    if (!isIndexValue(result) || result.axis != site.in[0].axis)
+      return site.mismatch("an i32 result on the operand's axis");
+  return Status::success();
+}
+
+static Status runArgmax(const OpSite &site, RunContext &context) {
+  Rows x = readRows(context, site.in[0]);
+  context.pool.forEach(x.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t best = 0;
+      for (int64_t j = 1; j < x.width; ++j)
+        if (x[row][j] > x[row][best])
+          best = j;
+      for (const Operand &result : site.out)
+        *intRow(result, row) = int32_t(best);
+    }
+  });
+  return Status::success();
+}
+
+static constexpr OpSpec kOps[] = {
+    {"embedding", 2, 2, true, checkEmbedding, runEmbedding},
+    {"rows", 2, 2, true, checkRows, runRows},
+    {"segment_reduce", 2, 2, true, checkSegmentReduce, runSegmentReduce},
+    {"argmax", 1, 1, true, checkArgmax, runArgmax},
+};
+
+std::span<const OpSpec> indexOps() { return kOps; }
+
+} // namespace ft

@@ -1,0 +1,273 @@
+"""The checkpoints and cases of the end-to-end tests, as tables.
+
+A checkpoint is a small Hugging Face model directory with random weights; a
+case is one batch run through one checkpoint. Nothing here needs torch.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model directory: how it is configured, filled and written."""
+
+    name: str
+    family: str  # the config.json model_type
+    model_class: str  # transformers class whose save_pretrained writes it
+    config: dict
+    stored: str = "fp32"  # dtype of the tensors in the file
+    seed: int = 0
+    shard_size: str = "1GB"
+    layout: str = "plain"  # or a key of checkpoints.LAYOUTS
+    spell_v4: bool = False  # also write NAME-v4 with transformers 4's keys
+    matters: tuple = ()  # config changes that must spoil the outputs
+
+
+@dataclass(frozen=True)
+class Case:
+    """One batch through one checkpoint, and optionally greedy generation."""
+
+    name: str
+    checkpoint: str
+    lengths: tuple  # true length of each sequence of the batch
+    padding: str | None = "right"  # None: equal lengths and no mask at all
+    segments: bool = False  # pass token_type_ids
+    texts: tuple = ()  # tokenize these instead of drawing ids at random
+    prompts: tuple = ()  # prompt lengths for greedy generation
+    stop_early: bool = False  # end tokens that cut one continuation short
+    seed: int = 0
+    entry: str = "step"
+    outputs: tuple = ("logits",)
+    alias: tuple = field(default=())  # checkpoints with the same weights
+
+
+def llama_config(**overrides):
+    """The keys every Llama-like configuration here starts from."""
+    config = dict(
+        vocab_size=128, hidden_size=64, intermediate_size=172,
+        num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        max_position_embeddings=512, rms_norm_eps=1e-5,
+        tie_word_embeddings=False, rope_theta=10000.0,
+        bos_token_id=None, eos_token_id=None, pad_token_id=None,
+    )
+    config.update(overrides)
+    theta = config.pop("rope_theta")
+    scaling = config.pop("rope_scaling", {"rope_type": "default"})
+    config["rope_parameters"] = {"rope_theta": theta, **scaling}
+    return config
+
+
+def gpt2_config(**overrides):
+    """The keys every GPT-2 configuration here starts from."""
+    config = dict(
+        vocab_size=128, n_positions=96, n_embd=64, n_layer=2, n_head=2,
+        n_inner=None, activation_function="gelu_new",
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        bos_token_id=None, eos_token_id=None,
+    )
+    config.update(overrides)
+    return config
+
+
+def bert_config(**overrides):
+    """The keys every BERT configuration here starts from."""
+    config = dict(
+        vocab_size=131, hidden_size=64, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=172, hidden_act="gelu",
+        max_position_embeddings=64, type_vocab_size=2, pad_token_id=0,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )
+    config.update(overrides)
+    return config
+
+
+def plain_rope(theta):
+    """A configuration change: the same base frequency, no scaling."""
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
+
+
+LLAMA3_SCALING = dict(
+    rope_type="llama3", factor=8.0, low_freq_factor=1.0,
+    high_freq_factor=4.0, original_max_position_embeddings=32,
+)
+LINEAR_SCALING = dict(rope_type="linear", factor=2.5)
+FULL_LAYERS = ["full_attention"] * 3
+WINDOW_LAYERS = ["sliding_attention"] * 3
+MIXED_LAYERS = ["full_attention", "sliding_attention", "full_attention"]
+
+GPT2_CHECKPOINTS = [
+    Checkpoint("gpt2-plain", "gpt2", "GPT2LMHeadModel", gpt2_config(),
+               seed=32),
+    # As the hub's gpt2 is stored: no `transformer.` prefix, mask buffers.
+    Checkpoint(
+        "gpt2-bare-gelu", "gpt2", "GPT2LMHeadModel",
+        gpt2_config(vocab_size=211, n_embd=96, n_head=3, n_inner=174,
+                    activation_function="gelu"),
+        stored="fp16", seed=2, layout="gpt2-bare", spell_v4=True,
+        matters=({"activation_function": "gelu_new"},)),
+]
+
+LLAMA_CHECKPOINTS = [
+    Checkpoint("llama-mha", "llama", "LlamaForCausalLM",
+               llama_config(vocab_size=97), seed=3),
+    Checkpoint(
+        "llama-gqa", "llama", "LlamaForCausalLM",
+        llama_config(hidden_size=128, num_attention_heads=4,
+                     intermediate_size=200),
+        stored="bf16", seed=4),
+    Checkpoint(
+        "llama-mqa", "llama", "LlamaForCausalLM",
+        llama_config(hidden_size=96, head_dim=64, num_attention_heads=3,
+                     num_key_value_heads=1),
+        stored="fp16", seed=5),
+    Checkpoint(
+        "llama3-rope", "llama", "LlamaForCausalLM",
+        llama_config(vocab_size=256, num_attention_heads=4, head_dim=32,
+                     tie_word_embeddings=True, rope_theta=500000.0,
+                     rope_scaling=LLAMA3_SCALING),
+        stored="bf16", seed=40, spell_v4=True,
+        matters=(plain_rope(500000.0),)),
+    Checkpoint(
+        "llama-linear-rope", "llama", "LlamaForCausalLM",
+        llama_config(rope_scaling=LINEAR_SCALING, num_key_value_heads=1),
+        stored="fp16", seed=7, spell_v4=True, matters=(plain_rope(10000.0),)),
+    Checkpoint(
+        "llama-biases", "llama", "LlamaForCausalLM",
+        llama_config(vocab_size=103, attention_bias=True, mlp_bias=True,
+                     head_dim=80, intermediate_size=173),
+        stored="fp16", seed=8),
+    Checkpoint(
+        "llama-head128-sharded", "llama", "LlamaForCausalLM",
+        llama_config(head_dim=128, num_key_value_heads=1,
+                     num_attention_heads=2),
+        stored="bf16", seed=9, shard_size="80KB"),
+    Checkpoint(
+        "llama-head256", "llama", "LlamaForCausalLM",
+        llama_config(head_dim=256, num_key_value_heads=1,
+                     intermediate_size=96),
+        stored="bf16", seed=10),
+]
+
+VARIANT_CHECKPOINTS = [
+    Checkpoint(
+        "mistral-window", "mistral", "MistralForCausalLM",
+        llama_config(num_attention_heads=4, head_dim=32, sliding_window=8,
+                     num_key_value_heads=2),
+        stored="bf16", seed=45, spell_v4=True,
+        matters=({"sliding_window": 9}, {"sliding_window": None})),
+    Checkpoint(
+        "qwen2-plain", "qwen2", "Qwen2ForCausalLM",
+        llama_config(vocab_size=151, use_sliding_window=False,
+                     max_window_layers=2, num_key_value_heads=1,
+                     tie_word_embeddings=True),
+        stored="fp16", seed=37),
+    Checkpoint(
+        "qwen2-window", "qwen2", "Qwen2ForCausalLM",
+        llama_config(vocab_size=151, num_hidden_layers=3,
+                     use_sliding_window=True, sliding_window=6,
+                     max_window_layers=1, intermediate_size=140),
+        stored="bf16", seed=13, spell_v4=True,
+        matters=({"layer_types": FULL_LAYERS}, {"sliding_window": 7})),
+    Checkpoint(
+        "qwen3-plain", "qwen3", "Qwen3ForCausalLM",
+        llama_config(head_dim=96, num_key_value_heads=1,
+                     rope_theta=1000000.0, rms_norm_eps=1e-6),
+        stored="bf16", seed=14, spell_v4=True,
+        matters=({"rms_norm_eps": 1e-3},)),
+    Checkpoint(
+        "qwen3-mixed-window", "qwen3", "Qwen3ForCausalLM",
+        llama_config(num_hidden_layers=3, head_dim=32, sliding_window=7,
+                     num_attention_heads=4, num_key_value_heads=2,
+                     use_sliding_window=True, max_window_layers=1,
+                     layer_types=MIXED_LAYERS, intermediate_size=100,
+                     attention_bias=True, tie_word_embeddings=True),
+        stored="fp16", seed=43,
+        matters=({"layer_types": FULL_LAYERS},
+                 {"layer_types": WINDOW_LAYERS})),
+]
+
+BERT_CHECKPOINTS = [
+    Checkpoint("bert-pooler", "bert", "BertModel", bert_config(),
+               seed=16, spell_v4=True),
+    Checkpoint(
+        "bert-no-pooler", "bert", "BertModel",
+        bert_config(hidden_act="gelu_new", num_attention_heads=1,
+                    type_vocab_size=1),
+        stored="fp16", seed=17, layout="bert-no-pooler",
+        matters=({"hidden_act": "gelu"},)),
+    Checkpoint(
+        "bert-masked-lm", "bert", "BertForMaskedLM",
+        bert_config(hidden_act="relu", hidden_size=96, vocab_size=113,
+                    num_attention_heads=3, intermediate_size=150),
+        stored="fp16", seed=18, matters=({"hidden_act": "gelu"},)),
+    # As the hub's bert-base-uncased is stored: `bert.` prefix, norms named
+    # gamma and beta, position_ids as a buffer, the heads of pretraining.
+    Checkpoint(
+        "bert-pretraining", "bert", "BertForPreTraining",
+        bert_config(intermediate_size=171), stored="bf16", seed=19,
+        layout="bert-legacy"),
+    Checkpoint("minilm-tiny", "bert", "BertModel",
+               bert_config(vocab_size=200), stored="fp16", seed=20,
+               layout="sentence-transformers"),
+]
+
+CHECKPOINTS = (GPT2_CHECKPOINTS + LLAMA_CHECKPOINTS + VARIANT_CHECKPOINTS
+               + BERT_CHECKPOINTS)
+
+RAGGED = (9, 40, 1, 23)
+PROMPTS = (5, 17, 1)
+TINY_TEXTS = ("The cat sat on the mat.", "How do I use my password?", "",
+              "Déjà vu: naïve café", "x", "It was 3.14, not 42!")
+BERT_OUTPUTS = ("last_hidden_state", "pooler_output")
+
+CAUSAL_CASES = [
+    Case("gpt2-plain", "gpt2-plain", RAGGED, "left", prompts=PROMPTS),
+    Case("gpt2-plain-right", "gpt2-plain", RAGGED, "right", seed=1),
+    Case("gpt2-bare-gelu", "gpt2-bare-gelu", RAGGED, "right",
+         prompts=PROMPTS, alias=("gpt2-bare-gelu-v4",)),
+    Case("llama-mha", "llama-mha", RAGGED, "right", prompts=PROMPTS),
+    Case("llama-mha-full", "llama-mha", (16, 16), None),
+    Case("llama-gqa", "llama-gqa", RAGGED, "left", prompts=PROMPTS),
+    Case("llama-gqa-long", "llama-gqa", (150, 65, 128), "right", seed=1),
+    Case("llama-mqa", "llama-mqa", RAGGED, "right", prompts=PROMPTS,
+         stop_early=True),
+    Case("llama3-rope", "llama3-rope", RAGGED, "left", prompts=PROMPTS,
+         alias=("llama3-rope-v4",)),
+    Case("llama-linear-rope", "llama-linear-rope", RAGGED, "right",
+         prompts=PROMPTS, alias=("llama-linear-rope-v4",)),
+    Case("llama-biases", "llama-biases", RAGGED, "left", prompts=PROMPTS),
+    Case("llama-head128-sharded", "llama-head128-sharded", RAGGED, "right",
+         prompts=PROMPTS),
+    Case("llama-head256", "llama-head256", RAGGED, "left",
+         prompts=PROMPTS),
+    Case("mistral-window", "mistral-window", RAGGED, "left",
+         prompts=PROMPTS, alias=("mistral-window-v4",)),
+    Case("mistral-window-long", "mistral-window", (66, 140), "right",
+         seed=1),
+    Case("qwen2-plain", "qwen2-plain", RAGGED, "right", prompts=PROMPTS),
+    Case("qwen2-window", "qwen2-window", RAGGED, "left", prompts=PROMPTS,
+         alias=("qwen2-window-v4",)),
+    Case("qwen3-plain", "qwen3-plain", RAGGED, "right", prompts=PROMPTS,
+         alias=("qwen3-plain-v4",)),
+    Case("qwen3-mixed-window", "qwen3-mixed-window", RAGGED, "left",
+         prompts=PROMPTS),
+]
+
+ENCODER_CASES = [
+    Case("bert-pooler", "bert-pooler", RAGGED, segments=True,
+         entry="encode", outputs=BERT_OUTPUTS, alias=("bert-pooler-v4",)),
+    Case("bert-pooler-full", "bert-pooler", (12, 12), None, seed=1,
+         entry="encode", outputs=BERT_OUTPUTS),
+    Case("bert-no-pooler", "bert-no-pooler", RAGGED, "left",
+         entry="encode", outputs=("last_hidden_state",)),
+    Case("bert-masked-lm", "bert-masked-lm", RAGGED, entry="encode",
+         outputs=("last_hidden_state",)),
+    Case("bert-pretraining", "bert-pretraining", (33, 64, 2),
+         segments=True, entry="encode", outputs=BERT_OUTPUTS),
+    Case("minilm-tiny", "minilm-tiny", RAGGED, entry="encode",
+         outputs=("last_hidden_state",)),
+    Case("minilm-tiny-embed", "minilm-tiny", (), texts=TINY_TEXTS,
+         entry="embed", outputs=("sentence_embedding",)),
+]
+
+CASES = CAUSAL_CASES + ENCODER_CASES

