@@ -129,7 +129,7 @@ keysAndValues(const OpOperands &in, EmitError emitError) {
     return emitError() << "expected keys and values as operands or in a "
                           "cache, found "
                        << (in.cache ? "both" : "neither or one");
-  ArrayRef<Attribute> planes = in.cache.getPlanes().getValue();
+  ArrayRef<Attribute> planes = CacheOp(in.cache).getPlanes().getValue();
   if (planes.size() != 2)
     return emitError() << "expected a cache of two planes, keys and values, "
                           "found "

@@ -220,5 +220,5 @@ ft::graph::buildModule(const ModelGraph &graph, MLIRContext &context) {
     assert(!error.ok() && "a failure comes with a diagnostic");
     return error;
   }
-  return std::move(module);
+  return module;
 }

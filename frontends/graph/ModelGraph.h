@@ -123,6 +123,14 @@ inline const char *roleName(plan::InputRole role) {
   return "data";
 }
 
+/// "[64, 32]"
+inline std::string shapeText(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
 /// `text` with what a JSON pointer reserves escaped.
 inline std::string pointerToken(const std::string &text) {
   std::string escaped;

@@ -1,74 +1,51 @@
 //===- Checkpoint.cpp - the files of a Hugging Face directory -------------===//
 #include "frontends/hf/Checkpoint.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <set>
 
 using namespace ft;
 using namespace ft::hf;
-using json::Json;
-using json::JsonView;
 namespace fs = std::filesystem;
 
 bool Checkpoint::hasFile(const std::string &name) const {
   std::error_code error;
-  return fs::is_regular_file(fs::path(directory) / name, error);
+  return fs::is_regular_file(path(name), error);
 }
 
-/// The files that an index names, each once, in the index's order.
-static StatusOr<std::vector<std::string>> indexedFiles(const Json &index) {
-  FT_ASSIGN_OR_RETURN(JsonView map, JsonView(index).at("weight_map"));
-  FT_RETURN_IF_ERROR(map.expectObject());
-  std::set<std::string> files;
-  for (auto &[tensor, file] : map.value().items()) {
-    FT_ASSIGN_OR_RETURN(std::string name, map.member(tensor).string());
-    files.insert(name);
-  }
-  return std::vector<std::string>(files.begin(), files.end());
+std::string Checkpoint::path(const std::string &name) const {
+  return (fs::path(directory) / name).string();
 }
 
-/// Safetensors files of the directory, sorted; and, for the sentence about
-/// them, the first file of a format that is not read.
-static std::vector<std::string> listFiles(const std::string &directory,
-                                          std::string &foreign) {
-  std::vector<std::string> names;
+/// An error if the directory has weights, but none that are read.
+static Status refuseForeignWeights(const Checkpoint &checkpoint) {
   std::error_code error;
   for (const fs::directory_entry &entry :
-       fs::directory_iterator(directory, error)) {
+       fs::directory_iterator(checkpoint.directory, error)) {
     std::string name = entry.path().filename().string();
+    std::string found = checkpoint.directory + ": has weights as " + name;
+    if (name.ends_with(".gguf"))
+      return unsupported(found + ", which is not read; take the model's "
+                                 "original directory of safetensors");
+    if ((name.starts_with("pytorch_model") && name.ends_with(".bin")) ||
+        name.ends_with(".pth"))
+      return unsupported(found +
+                         ", which is not read; convert them once with "
+                         "transformers: AutoModel.from_pretrained(DIR)."
+                         "save_pretrained(NEW_DIR)");
     if (name.ends_with(".safetensors"))
-      names.push_back(name);
-    bool torch = name.starts_with("pytorch_model") && name.ends_with(".bin");
-    if (torch || name.ends_with(".gguf") || name.ends_with(".pth"))
-      foreign = std::max(foreign, name);
+      return unsupported(found + "; expected model.safetensors or "
+                                 "model.safetensors.index.json");
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  return {};
 }
 
-static StatusOr<std::vector<std::string>>
-weightFiles(const Checkpoint &checkpoint) {
-  const std::string index = "model.safetensors.index.json";
-  if (checkpoint.hasFile(index)) {
-    std::string path = (fs::path(checkpoint.directory) / index).string();
-    FT_ASSIGN_OR_RETURN(Json parsed, json::readJsonFile(path));
-    auto files = indexedFiles(parsed);
-    return files.ok() ? files : files.status().withContext(path);
-  }
-  if (checkpoint.hasFile("model.safetensors"))
-    return std::vector<std::string>{"model.safetensors"};
-  std::string foreign;
-  std::vector<std::string> names = listFiles(checkpoint.directory, foreign);
-  if (names.empty() && !foreign.empty())
-    return unsupported(
-        checkpoint.directory + ": has weights as " + foreign +
-        (foreign.ends_with(".gguf")
-             ? ", which is not read; take the model's original safetensors "
-               "directory"
-             : ", which is not read; convert them once with transformers: "
-               "AutoModel.from_pretrained(DIR).save_pretrained(NEW)"));
-  return names;
+static Status openWeights(Checkpoint &checkpoint) {
+  if (!checkpoint.hasFile("model.safetensors") &&
+      !checkpoint.hasFile("model.safetensors.index.json"))
+    return refuseForeignWeights(checkpoint);
+  FT_ASSIGN_OR_RETURN(checkpoint.weights,
+                      SafetensorsDirectory::open(checkpoint.directory));
+  return {};
 }
 
 StatusOr<Checkpoint> ft::hf::openCheckpoint(const std::string &directory) {
@@ -77,21 +54,16 @@ StatusOr<Checkpoint> ft::hf::openCheckpoint(const std::string &directory) {
   checkpoint.directory = fs::canonical(directory, error).string();
   if (error)
     return notFound(directory + ": " + error.message());
-  auto path = [&](const char *name) {
-    return (fs::path(checkpoint.directory) / name).string();
-  };
-  FT_ASSIGN_OR_RETURN(std::vector<std::string> names, weightFiles(checkpoint));
+  FT_RETURN_IF_ERROR(openWeights(checkpoint));
   if (!checkpoint.hasFile("config.json"))
     return notFound(directory + ": expected a Hugging Face model directory, "
                                 "found no config.json");
   FT_ASSIGN_OR_RETURN(checkpoint.config,
-                      json::readJsonFile(path("config.json")));
-  checkpoint.generation = Json::object();
+                      json::readJsonFile(checkpoint.path("config.json")));
   if (checkpoint.hasFile("generation_config.json")) {
-    FT_ASSIGN_OR_RETURN(checkpoint.generation,
-                        json::readJsonFile(path("generation_config.json")));
+    FT_ASSIGN_OR_RETURN(
+        checkpoint.generation,
+        json::readJsonFile(checkpoint.path("generation_config.json")));
   }
-  FT_ASSIGN_OR_RETURN(checkpoint.headers,
-                      graph::readHeaders(checkpoint.directory, names));
   return checkpoint;
 }

@@ -2,6 +2,7 @@
 #include "frontends/hf/Config.h"
 
 #include "frontends/graph/ModelGraph.h"
+#include "frontends/hf/GraphBuilder.h"
 
 #include <algorithm>
 #include <map>
@@ -237,6 +238,15 @@ std::vector<std::string> Config::texts(const std::string &key) {
       fail(value.status());
   }
   return list;
+}
+
+std::string Config::activation(const std::string &key,
+                               const std::string &absent) {
+  std::string name = text(key, absent);
+  if (!GraphBuilder::knowsActivation(name))
+    fail(key, "expected one of " + GraphBuilder::knownActivations() +
+                  ", found \"" + name + "\"");
+  return name;
 }
 
 DType Config::dtype() {

@@ -38,6 +38,8 @@ public:
   std::optional<json::JsonView> object(const std::string &key);
   std::vector<std::string> texts(const std::string &key);
 
+  /// An activation that GraphBuilder knows.
+  std::string activation(const std::string &key, const std::string &absent);
   /// `dtype` or `torch_dtype`; f32 where absent.
   DType dtype();
 

@@ -98,6 +98,15 @@ static Status addText(const Checkpoint &checkpoint, graph::ModelGraph &graph) {
   return {};
 }
 
+static std::vector<plan::File> weightFiles(const Checkpoint &checkpoint) {
+  if (!checkpoint.weights)
+    return {{"model.safetensors", 0}};
+  std::vector<plan::File> files;
+  for (const SafetensorsDirectory::File &file : checkpoint.weights->files())
+    files.push_back({file.name, file.header.hash()});
+  return files;
+}
+
 StatusOr<graph::ModelGraph>
 ft::hf::importDirectory(const std::string &directory,
                         const std::vector<std::string> &ignoredKeys) {
@@ -117,14 +126,14 @@ ft::hf::importDirectory(const std::string &directory,
   graph.name = fs::path(checkpoint.directory).filename().string();
   graph.architecture = (*family)->modelType;
   graph.weightsDir = checkpoint.directory;
-  graph.files = checkpoint.headers.files;
-  if (!checkpoint.hasWeights())
-    graph.files = {{"model.safetensors", 0}};
+  graph.files = weightFiles(checkpoint);
   graph.dtype = config.dtype();
   if (Status status = addText(checkpoint, graph); !status.ok())
     return status.withContext(directory);
   GraphBuilder builder(graph, checkpoint, graph.dtype);
   if (Status status = (*family)->build(config, builder); !status.ok())
     return inConfig(status);
+  if (!builder.status().ok())
+    return builder.status().withContext(directory);
   return graph;
 }

@@ -32,16 +32,21 @@ Recipe GraphBuilder::tensor(const std::string &name,
   recipe.shape = std::move(shape);
   recipe.stored = stored_;
   recipe.file = 0;
-  auto stored = checkpoint_.headers.tensors.find(recipe.text);
-  if (stored != checkpoint_.headers.tensors.end()) {
-    recipe.stored = stored->second.dtype;
-    recipe.file = stored->second.file;
+  if (checkpoint_.hasTensor(recipe.text)) {
+    SafetensorsDirectory::Place place = *checkpoint_.weights->find(recipe.text);
+    recipe.stored = place.tensor->dtype.value_or(stored_);
+    recipe.file = place.file;
+  } else if (checkpoint_.weights) {
+    fail(notFound("tensor '" + name + "' of shape " +
+                  graph::shapeText(recipe.shape) +
+                  " is not in the checkpoint"));
   }
   return recipe;
 }
 
 std::string GraphBuilder::param(const std::string &name, Recipe recipe) {
-  graph_.params.push_back({name, std::move(recipe)});
+  if (params_.insert(name).second)
+    graph_.params.push_back({name, std::move(recipe)});
   return "@" + name;
 }
 

@@ -6,6 +6,7 @@
 #include "frontends/hf/Checkpoint.h"
 
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct RopeTable {
 
 /// Adds params and nodes to a graph under construction. Values and params are
 /// names; a param's has '@' in front, and an empty name stands for an absent
-/// one. Tensors are checked against the checkpoint in the end, all at once.
+/// one. Shapes are checked against the checkpoint in the end, by checkWeights.
 class GraphBuilder {
 public:
   using Attrs = std::map<std::string, graph::AttrValue>;
@@ -32,6 +33,13 @@ public:
 
   graph::ModelGraph &graph() { return graph_; }
   const Checkpoint &checkpoint() const { return checkpoint_; }
+  /// The first error with the checkpoint's files: a tensor that is missing, or
+  /// what a family says here.
+  const Status &status() const { return status_; }
+  void fail(const Status &status) {
+    if (status_.ok())
+      status_ = status;
+  }
 
   /// The first of `candidates` under which the checkpoint has `tensor`; the
   /// first of all where it has none, or no weights.
@@ -39,7 +47,7 @@ public:
                          std::initializer_list<std::string> candidates) const;
 
   //===--------------------------------------------------------------------===//
-  // Params: each returns "@name"
+  // Params: each returns "@name"; the same name again is the same param
   //===--------------------------------------------------------------------===//
 
   /// A tensor of the checkpoint, or of the first of its `aliases` there is.
@@ -77,6 +85,8 @@ private:
   graph::ModelGraph &graph_;
   const Checkpoint &checkpoint_;
   DType stored_;
+  Status status_;
+  std::set<std::string> params_;
 };
 
 /// Recipes over recipes.

@@ -51,11 +51,7 @@ public:
     c.positions = config_.size("max_position_embeddings");
     c.eps = config_.number("rms_norm_eps", 1e-6);
     c.tied = config_.flag("tie_word_embeddings", false);
-    c.activation = config_.text("hidden_act", "silu");
-    if (!GraphBuilder::knowsActivation(c.activation))
-      config_.fail("hidden_act", "expected one of " +
-                                     GraphBuilder::knownActivations() +
-                                     ", found \"" + c.activation + "\"");
+    c.activation = config_.activation("hidden_act", "silu");
     readHeads(c);
     readBiases(c);
     readWindows(c);

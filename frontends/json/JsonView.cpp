@@ -3,6 +3,7 @@
 
 #include "frontends/graph/ModelGraph.h"
 #include "frontends/graph/OpSchema.h"
+#include "runtime/base/Json.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -29,43 +30,10 @@ StatusOr<std::string> ft::json::readTextFile(const std::string &path) {
 // Parsing
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Records the parser's own words about the first error.
-struct SyntaxError final : nlohmann::json_sax<Json> {
-  std::string message;
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t &) override { return true; }
-  bool string(string_t &) override { return true; }
-  bool binary(binary_t &) override { return true; }
-  bool start_object(size_t) override { return true; }
-  bool key(string_t &) override { return true; }
-  bool end_object() override { return true; }
-  bool start_array(size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(size_t, const std::string &,
-                   const nlohmann::detail::exception &error) override {
-    message = error.what();
-    return false;
-  }
-};
-} // namespace
-
-/// "line 3, column 7: ..." from "[json.exception...] parse error at line ...".
-static std::string syntaxError(std::string_view text) {
-  SyntaxError handler;
-  Json::sax_parse(text.begin(), text.end(), &handler);
-  std::string message = handler.message;
-  size_t at = message.find(" at line ");
-  if (at == std::string::npos)
-    at = message.find("] ");
-  return "not JSON: " +
-         (at == std::string::npos ? message : message.substr(at + 4));
-}
-
 StatusOr<Json> ft::json::parseJson(std::string_view text) {
+  // The one that checks: where text stops being JSON, and its depth.
+  if (auto checked = ft::parseJson(text); !checked.ok())
+    return checked.status();
   std::vector<std::set<std::string>> keys;
   std::string duplicate;
   auto watch = [&](int, Json::parse_event_t event, Json &parsed) {
@@ -80,8 +48,6 @@ StatusOr<Json> ft::json::parseJson(std::string_view text) {
   };
   Json parsed = Json::parse(text.begin(), text.end(), watch,
                             /*allow_exceptions=*/false);
-  if (parsed.is_discarded())
-    return invalidArgument(syntaxError(text));
   if (!duplicate.empty())
     return invalidArgument("the key \"" + duplicate +
                            "\" stands twice in one object");

@@ -23,6 +23,9 @@ StatusOr<graph::ModelGraph> readModelJson(const std::string &path);
 std::string writeModelJson(const graph::ModelGraph &graph,
                            const std::string &directory);
 
+/// Readable JSON: short objects and arrays stand on one line.
+std::string prettyPrint(const Json &json);
+
 /// The JSON Schema of the format, from the table of operations.
 std::string modelJsonSchema();
 
@@ -33,6 +36,7 @@ std::string opReference();
 StatusOr<graph::Param> readParam(const std::string &name, const JsonView &view,
                                  graph::ModelGraph &graph);
 StatusOr<graph::Node> readNode(const JsonView &view);
+StatusOr<DType> readFloatType(const JsonView &view); // "f32", "f16", "bf16"
 
 } // namespace ft::json
 
