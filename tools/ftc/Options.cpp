@@ -21,9 +21,11 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_option("--target", targets,
                      "What kernels are compiled for, separated by commas: "
                      "sm_80, sm_90a, sm_100f, ptx (portable); or cpu alone");
-  command.add_flag(
-      "!-O0,!--no-optimize", request.optimize,
-      "One kernel an operation: nothing merged, nothing fused");
+  command
+      .add_option("-O,--optimize", level,
+                  "0: one kernel an operation, nothing merged, nothing fused; "
+                  "1, the default: fused")
+      ->check(CLI::Range(0, 1));
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "
@@ -32,6 +34,7 @@ void ModelOptions::addTo(CLI::App &command) {
 }
 
 Status ModelOptions::finish() {
+  request.optimize = level > 0;
   request.targets.clear();
   if (targets == "cpu")
     return {};
