@@ -71,6 +71,21 @@ def Ft_CacheOp : Ft_Op<"cache", [Symbol]> {
   let hasVerifier = 1;
 }
 
+def Ft_KernelOp : Ft_Op<"kernel", [Symbol]> {
+  let summary = "the text of a kernel";
+  let description = [{
+    CUDA text with one extern "C" function `function`; launches name the kernel
+    by its symbol. Equal texts are one kernel.
+
+    ```mlir
+    ft.kernel @row_0 "ft_row_0" source "extern \"C\" __global__ ..."
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$function,
+                       StrAttr:$source);
+  let assemblyFormat = "$sym_name $function `source` $source attr-dict";
+}
+
 def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
                                  SingleBlock]> {
   let summary = "an entry point of the plan";
