@@ -383,8 +383,8 @@ __device__ __forceinline__ void block(Problem<T> p, int m0, Share s,
 template <bool gated, typename T>
 __device__ __forceinline__ void prefetch(const Problem<T> &p, const Share &s) {
   constexpr int kLine = 128, kBytes = 64 << 10; // a CTA
-  i64 first = i64(s.begin) * p.k * sizeof(T);
-  i64 bytes = min(i64(s.end - s.begin) * p.k * sizeof(T), i64(kBytes));
+  i64 first = i64(s.begin) * p.k * int(sizeof(T));
+  i64 bytes = min(i64(s.end - s.begin) * p.k * int(sizeof(T)), i64(kBytes));
   for (i64 i = threadIdx.x * kLine; i < bytes; i += kThreads * kLine)
     asm volatile("prefetch.global.L2 [%0];" ::"l"(
         reinterpret_cast<const char *>(p.w) + first + i));
