@@ -1,6 +1,8 @@
 //===- ValidateProgram.cpp - checking buffers and the arena ---------------===//
 #include "runtime/plan/Validate.h"
 
+#include <algorithm>
+
 namespace ft::plan {
 
 namespace {
