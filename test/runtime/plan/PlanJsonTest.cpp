@@ -193,7 +193,7 @@ TEST(PlanJson, NamesThePlaceOfAWrongMember) {
       {"/axes", "x", "/axes: expected an array"},
       {"/axes/0", Json::array(), "/axes/0: expected an object"},
       {"/axes/0/nmae", 1, "/axes/0: expected only members"},
-      {"/provenance/a~b~1c", 1, "/provenance/a~b~1c"},
+      {"/provenance/a~0b~1c", 1, "/provenance/a~0b~1c"},
       {"/files/0/header_hash", "xyz", "16 hexadecimal digits"},
       {"/files/0/header_hash", "0x12345678901234", "16 hexadecimal digits"},
       {"/weights/0/recipe/op", "convolve", "one of tensor, literal"},
