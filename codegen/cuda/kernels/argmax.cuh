@@ -61,11 +61,14 @@ __device__ __forceinline__ Best scan(const T *row, int begin, int end) {
   int vectors = aligned16(row + begin) ? (end - begin) / V : 0;
 #pragma unroll 4
   for (int v = threadIdx.x; v < vectors; v += kThreads) {
-    float x[V];
-    unpack(load16(row + begin + v * V), x, T{});
 #pragma unroll
-    for (int i = 0; i < V; ++i)
-      best = better(best, {x[i], begin + v * V + i});
+    for (int h = 0; h < V; h += 4) {
+      float x[4];
+      loadFour(row + begin + v * V + h, x);
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        best = better(best, {x[i], begin + v * V + h + i});
+    }
   }
 #pragma unroll 4
   for (int i = begin + vectors * V + threadIdx.x; i < end; i += kThreads)

@@ -61,10 +61,10 @@ template <typename S, int BM> struct RowsF32 {
       float x[M::kRows][4], y[M::kKeys][4];
 #pragma unroll
       for (int i = 0; i < M::kRows; ++i)
-        unpack(load16(q + (ty + 16 * i) * M::kPitchQK + d), x[i], 0.0f);
+        loadFour(q + (ty + 16 * i) * M::kPitchQK + d, x[i]);
 #pragma unroll
       for (int j = 0; j < M::kKeys; ++j)
-        unpack(load16(k + (tx + 16 * j) * M::kPitchQK + d), y[j], 0.0f);
+        loadFour(k + (tx + 16 * j) * M::kPitchQK + d, y[j]);
 #pragma unroll
       for (int i = 0; i < M::kRows; ++i)
 #pragma unroll

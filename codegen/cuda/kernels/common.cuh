@@ -84,29 +84,47 @@ struct alignas(16) Vec16 {
 /// Elements of T in a Vec16.
 template <typename T> constexpr int kLanes = 16 / int(sizeof(T));
 
-__device__ __forceinline__ void unpack(const Vec16 &v, float (&x)[4], float) {
+/// Two packed values of a word.
+__device__ __forceinline__ void unpackPair(u32 word, float *x, bf16) {
+  x[0] = __uint_as_float(word << 16);
+  x[1] = __uint_as_float(word & 0xffff0000u);
+}
+__device__ __forceinline__ void unpackPair(u32 word, float *x, f16) {
+  x[0] = toFloat(f16{u16(word & 0xffffu)});
+  x[1] = toFloat(f16{u16(word >> 16)});
+}
+
+/// Values h * 4 .. h * 4 + 3 of a vector of T.
+template <typename T>
+__device__ __forceinline__ void unpackFour(const Vec16 &v, int h,
+                                           float (&x)[4], T) {
+  unpackPair(v.word[2 * h], x, T{});
+  unpackPair(v.word[2 * h + 1], x + 2, T{});
+}
+__device__ __forceinline__ void unpackFour(const Vec16 &v, int, float (&x)[4],
+                                           float) {
 #pragma unroll
   for (int i = 0; i < 4; ++i)
     x[i] = __uint_as_float(v.word[i]);
-}
-__device__ __forceinline__ void unpack(const Vec16 &v, float (&x)[8], bf16) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    x[2 * i] = __uint_as_float(v.word[i] << 16);
-    x[2 * i + 1] = __uint_as_float(v.word[i] & 0xffff0000u);
-  }
-}
-__device__ __forceinline__ void unpack(const Vec16 &v, float (&x)[8], f16) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    x[2 * i] = toFloat(f16{u16(v.word[i] & 0xffffu)});
-    x[2 * i + 1] = toFloat(f16{u16(v.word[i] >> 16)});
-  }
 }
 
 /// Ordinary cached load, 16-byte aligned.
 __device__ __forceinline__ Vec16 load16(const void *p) {
   return *static_cast<const Vec16 *>(p);
+}
+
+/// Four values from p, aligned to their size.
+template <typename T>
+__device__ __forceinline__ void loadFour(const T *p, float (&x)[4]) {
+  struct alignas(8) Pairs {
+    u32 word[2];
+  };
+  Pairs v = *reinterpret_cast<const Pairs *>(p);
+  unpackPair(v.word[0], x, T{});
+  unpackPair(v.word[1], x + 2, T{});
+}
+__device__ __forceinline__ void loadFour(const float *p, float (&x)[4]) {
+  unpackFour(load16(p), 0, x, 0.0f);
 }
 
 /// Read-once data (weights): passes L1 by. Must not be written by this kernel

@@ -15,7 +15,7 @@
 // With kGated, w has two halves of n / 2 rows and the call is (m, j, y of row
 // j, y of row n / 2 + j) for j < n / 2.
 //
-// Launch: block kThreads = 512; grid = multiprocessors of the target (any size
+// Launch: block kThreads = 256, __launch_bounds__(kThreads, 1); grid = multiprocessors of the target (any size
 // is right). Dynamic shared: 0 for NoNorm, else min(bound of rows, 8) *
 // roundUp(k, 8) * 4 bytes, which bounds k: with 4 KB static it must fit the
 // target's shared memory (227 KB on sm_90a, 163 KB on sm_80).
@@ -49,21 +49,21 @@ struct LayerNorm {
 
 namespace gemv {
 
-constexpr int kThreads = 512;
+constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 constexpr int kRows = 4;   // weight rows of a warp's group
-/// 16-byte loads a lane has in flight: 2 * kRows * this; fewer where the sums
-/// need the registers.
-template <int M> constexpr int kUnroll = M <= 2 ? 2 : 1;
 constexpr int kMaxM = 8;
+/// A lane loads kRows * kUnroll vectors at a time and, with kAhead, the next
+/// ones before it multiplies; less where the sums need the registers.
+template <int M> constexpr int kUnroll = M == 1 ? 2 : 1;
+template <int M> constexpr bool kAhead = M < kMaxM;
 
 template <typename T> struct Problem {
   const T *x;
   i64 xStride;
   const T *w;
   int n, k;
-  int rows;   // true count of x's rows
-  bool wide;  // 16-byte loads are possible
+  int rows; // true count of x's rows
 };
 
 /// The output rows [begin, end) of this CTA and how its warps share them.
@@ -81,7 +81,7 @@ template <bool gated> __device__ __forceinline__ Share makeShare(int n) {
   s.end = int(i64(outputs) * (blockIdx.x + 1) / gridDim.x);
   s.groups = (s.end - s.begin + per - 1) / per;
   s.splits = 1;
-  while (s.splits * 2 * s.groups <= kWarps)
+  while (s.groups > 0 && s.splits * 2 * s.groups <= kWarps)
     s.splits *= 2;
   return s;
 }
@@ -99,72 +99,55 @@ template <typename T> __device__ __forceinline__ int place(int k, int width) {
 }
 __device__ __forceinline__ int paddedWidth(int k) { return (k + 7) / 8 * 8; }
 
-/// Sums of one value a row over the CTA, in fixed order, in every thread.
-template <int M>
-__device__ __forceinline__ void ctaSum(float (&v)[M],
-                                       float (*scratch)[kWarps]) {
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-    float s = warpSum(v[m]);
+/// Rows m0 .. of x, at most kMaxM and to the true count, normalised, to `xs`.
+/// The warps share the rows; a thread rescales the elements that it stored.
+template <typename T, typename Norm>
+__device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
+                                          const Norm &norm, float *xs) {
+  __shared__ float scratch[2][kWarps];
+  int rows = min(p.rows - m0, kMaxM), warps = kWarps; // warps of a row
+  while (warps * rows > kWarps)
+    warps /= 2;
+  int warp = threadIdx.x / 32, m = warp / warps;
+  int start = threadIdx.x % (32 * warps), step = 32 * warps;
+  int width = paddedWidth(p.k), end = m < rows ? p.k : 0;
+  const T *x = p.x + (m0 + m) * p.xStride;
+  xs += m * width;
+  auto total = [&](float v, float *of) {
+    v = warpSum(v);
     if (threadIdx.x % 32 == 0)
-      scratch[m][threadIdx.x / 32] = s;
-  }
-  __syncthreads();
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-    v[m] = 0;
-    for (int w = 0; w < kWarps; ++w)
-      v[m] += scratch[m][w];
-  }
-  __syncthreads();
-}
-
-/// Rows m0 .. m0+M-1 of x, clamped to the true count, normalised, to `xs`.
-/// Every thread rescales the elements that it stored itself.
-template <int M, typename T, typename Norm>
-__device__ void normalise(const Problem<T> &p, int m0, const Norm &norm,
-                          float *xs, float (*scratch)[kWarps]) {
-  int width = paddedWidth(p.k);
-  float sum[M];
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-    const T *x = p.x + min(m0 + m, p.rows - 1) * p.xStride;
-    sum[m] = 0;
+      of[warp] = v;
+    __syncthreads();
+    v = 0;
+    for (int w = 0; w < warps; ++w)
+      v += of[m * warps + w];
+    return v / p.k;
+  };
+  float sum = 0, mean = 0;
 #pragma unroll 4
-    for (int k = threadIdx.x; k < p.k; k += kThreads) {
-      float v = toFloat(x[k]);
-      xs[m * width + place<T>(k, width)] = v;
-      sum[m] += Norm::kCentred ? v : v * v;
-    }
+  for (int k = start; k < end; k += step) {
+    float v = toFloat(x[k]);
+    xs[place<T>(k, width)] = v;
+    sum += Norm::kCentred ? v : v * v;
   }
-  ctaSum<M>(sum, scratch);
-  float mean[M];
-#pragma unroll
-  for (int m = 0; m < M; ++m)
-    mean[m] = Norm::kCentred ? sum[m] / p.k : 0.0f;
+  float square = total(sum, scratch[0]);
   if constexpr (Norm::kCentred) {
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-      sum[m] = 0;
-      for (int k = threadIdx.x; k < p.k; k += kThreads) {
-        float d = xs[m * width + place<T>(k, width)] - mean[m];
-        sum[m] += d * d;
-      }
+    mean = square;
+    sum = 0;
+#pragma unroll 2
+    for (int k = start; k < end; k += step) {
+      float d = xs[place<T>(k, width)] - mean;
+      sum += d * d;
     }
-    ctaSum<M>(sum, scratch);
+    square = total(sum, scratch[1]);
   }
-#pragma unroll
-  for (int m = 0; m < M; ++m)
-    sum[m] = 1.0f / sqrtf(sum[m] / p.k + norm.eps);
-  for (int k = threadIdx.x; k < p.k; k += kThreads) {
-    float weight = norm.weight[k], bias = 0;
+  float factor = 1.0f / sqrtf(square + norm.eps);
+#pragma unroll 2
+  for (int k = start; k < end; k += step) {
+    float &v = xs[place<T>(k, width)];
+    v = (v - mean) * factor * norm.weight[k];
     if constexpr (Norm::kCentred)
-      bias = norm.bias ? norm.bias[k] : 0.0f;
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-      float &v = xs[m * width + place<T>(k, width)];
-      v = (v - mean[m]) * sum[m] * weight + bias;
-    }
+      v += norm.bias ? norm.bias[k] : 0.0f;
   }
   __syncthreads();
 }
@@ -190,23 +173,19 @@ __device__ __forceinline__ void loadTile(Tile<U> &t,
     }
 }
 
-/// Vector `vec` of x's row m: fp32 from shared memory, or T from global.
+/// Four values from number `h` * 4 of vector `vec` of x's row m: fp32 from
+/// shared memory, or T from global.
 template <typename T, bool shared>
-__device__ __forceinline__ void loadX(float (&x)[kLanes<T>],
-                                      const Problem<T> &p, const float *xs,
-                                      int m0, int m, int vec) {
+__device__ __forceinline__ void loadX(float (&x)[4], const Problem<T> &p,
+                                      const float *xs, int m0, int m, int vec,
+                                      int h) {
   if constexpr (shared) {
     int width = paddedWidth(p.k);
-#pragma unroll
-    for (int h = 0; h < kLanes<T> / 4; ++h) {
-      Vec16 v = load16(xs + m * width + h * (width / 2) + vec * 4);
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        x[4 * h + i] = __uint_as_float(v.word[i]);
-    }
+    m = min(m, p.rows - m0 - 1);
+    loadFour(xs + m * width + h * (width / 2) + vec * 4, x);
   } else {
-    const T *row = p.x + min(m0 + m, p.rows - 1) * p.xStride;
-    unpack(load16(row + vec * kLanes<T>), x, T{});
+    const T *row = p.x + min(m0 + m, p.rows - 1) * int(p.xStride);
+    loadFour(row + vec * kLanes<T> + h * 4, x);
   }
 }
 
@@ -214,31 +193,33 @@ template <int M, bool shared, int U, typename T>
 __device__ __forceinline__ void
 multiply(float (&acc)[kRows * M], const Tile<U> &t, const Problem<T> &p,
          const float *xs, int m0, int vec, int end) {
-  constexpr int V = kLanes<T>;
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     if (vec + 32 * u >= end)
       continue;
-    float w[kRows][V];
 #pragma unroll
-    for (int r = 0; r < kRows; ++r)
-      unpack(t.v[u][r], w[r], T{});
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-      float x[V];
-      loadX<T, shared>(x, p, xs, m0, m, vec + 32 * u);
+    for (int h = 0; h < kLanes<T> / 4; ++h) {
+      float w[kRows][4];
 #pragma unroll
       for (int r = 0; r < kRows; ++r)
+        unpackFour(t.v[u][r], h, w[r], T{});
 #pragma unroll
-        for (int i = 0; i < V; ++i)
-          acc[r * M + m] += w[r][i] * x[i];
+      for (int m = 0; m < M; ++m) {
+        float x[4];
+        loadX<T, shared>(x, p, xs, m0, m, vec + 32 * u, h);
+#pragma unroll
+        for (int r = 0; r < kRows; ++r)
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            acc[r * M + m] += w[r][i] * x[i];
+      }
     }
   }
 }
 
 /// Any alignment: one element a lane.
 template <int M, bool shared, typename T>
-__device__ void multiplyScalar(float (&acc)[kRows * M],
+__device__ __forceinline__ void multiplyScalar(float (&acc)[kRows * M],
                                const T *const (&rows)[kRows],
                                const Problem<T> &p, const float *xs, int m0,
                                int begin, int end) {
@@ -251,8 +232,9 @@ __device__ void multiplyScalar(float (&acc)[kRows * M],
       w[r] = toFloat(rows[r][k]);
 #pragma unroll
     for (int m = 0; m < M; ++m) {
-      float x = shared ? xs[m * width + place<T>(k, width)]
-                       : toFloat(p.x[min(m0 + m, p.rows - 1) * p.xStride + k]);
+      int row = min(m, p.rows - m0 - 1);
+      float x = shared ? xs[row * width + place<T>(k, width)]
+                       : toFloat(p.x[(m0 + row) * p.xStride + k]);
 #pragma unroll
       for (int r = 0; r < kRows; ++r)
         acc[r * M + m] += w[r] * x;
@@ -329,66 +311,83 @@ __device__ void mergeSplits(const Epilogue &epilogue, const Problem<T> &p,
   }
 }
 
+/// The first unit of k, and the end, of this warp's split.
+struct Span {
+  int begin, end;
+};
+__device__ __forceinline__ Span spanOf(const Share &s, int units) {
+  int chunk = ((units + s.splits - 1) / s.splits + 31) / 32 * 32;
+  int begin = min(int(threadIdx.x) / 32 % s.splits * chunk, units);
+  return {begin, min(begin + chunk, units)};
+}
+
 /// Rows m0 .. m0 + M - 1 of x against this CTA's share of the weights.
-template <int M, typename T, typename Norm, typename Epilogue>
-__device__ void block(const Problem<T> &p, int m0, const Norm &norm,
-                      const Epilogue &epilogue) {
+template <int M, bool wide, typename T, typename Norm, typename Epilogue>
+__device__ __forceinline__ void block(Problem<T> p, int m0, Share s,
+                                      const Norm &, const Epilogue &epilogue,
+                                      const float *xs, float (*partial)[32]) {
+  // Keeps the compiler from computing this branch's addresses, and those of
+  // the branches beside it, ahead of them all: that spills registers.
+  asm volatile("" : "+r"(p.n), "+r"(p.k), "+r"(p.rows), "+r"(s.begin));
+  asm volatile("" : "+l"(p.x), "+l"(p.w), "+l"(xs), "+r"(m0));
   constexpr bool gated = Epilogue::kGated, shared = Norm::kPresent;
-  constexpr int U = kUnroll<M>, per = gated ? kRows / 2 : kRows;
-  __shared__ float scratch[kMaxM][kWarps];
-  __shared__ float partial[kWarps][32];
-  Share s = makeShare<gated>(p.n);
+  constexpr int U = kUnroll<M>, per = gated ? kRows / 2 : kRows, P = kRows * M;
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   int first = warp / s.splits, step = kWarps / s.splits;
-  int units = p.wide ? p.k / kLanes<T> : p.k; // of one weight row
-  int chunk = ((units + s.splits - 1) / s.splits + 31) / 32 * 32;
-  int begin = min(warp % s.splits * chunk, units);
-  int end = min(begin + chunk, units);
-
-  // The first weights are on their way before x exists.
+  Span span = spanOf(s, wide ? p.k / kLanes<T> : p.k);
   const T *rows[kRows];
   Tile<U> current, next;
-  if (first < s.groups) {
-    rowsOf<gated>(rows, p, s, first);
-    if (p.wide)
-      loadTile(current, rows, begin + lane, end);
-  }
-  dependencyWait();
-  float *xs = dynamicShared<float>();
-  if constexpr (shared)
-    normalise<M>(p, m0, norm, xs, scratch);
-
+  rowsOf<gated>(rows, p, s, first);
+  if (wide && kAhead<M> && first < s.groups)
+    loadTile(current, rows, span.begin + lane, span.end);
+#pragma unroll 1
   for (int g = first; g < s.groups; g += step) {
-    float acc[kRows * M] = {};
-    if (p.wide) {
-      for (int vec = begin; vec < end; vec += 32 * U) {
-        int following = vec + 32 * U;
-        if (following >= end && g + step < s.groups) {
-          rowsOf<gated>(rows, p, s, g + step);
-          following = begin;
+    float acc[P] = {};
+    if (!wide || !kAhead<M>)
+      rowsOf<gated>(rows, p, s, g);
+    if constexpr (!wide) {
+      multiplyScalar<M, shared>(acc, rows, p, xs, m0, span.begin, span.end);
+    } else {
+#pragma unroll 1
+      for (int vec = span.begin; vec < span.end; vec += 32 * U) {
+        if constexpr (!kAhead<M>) {
+          loadTile(current, rows, vec + lane, span.end);
+          multiply<M, shared>(acc, current, p, xs, m0, vec + lane, span.end);
+          continue;
         }
-        loadTile(next, rows, following + lane, end);
-        multiply<M, shared>(acc, current, p, xs, m0, vec + lane, end);
+        int following = vec + 32 * U;
+        if (following >= span.end && g + step < s.groups) {
+          rowsOf<gated>(rows, p, s, g + step);
+          following = span.begin;
+        }
+        loadTile(next, rows, following + lane, span.end);
+        multiply<M, shared>(acc, current, p, xs, m0, vec + lane, span.end);
         current = next;
       }
-    } else if constexpr (M == kMaxM) {
-      rowsOf<gated>(rows, p, s, g);
-      multiplyScalar<M, shared>(acc, rows, p, xs, m0, begin, end);
     }
-    constexpr int P = kRows * M;
     float y = scatterSum<P>(acc);
     float y2 = gated ? __shfl_xor_sync(~0u, y, 16) : 0.0f;
-    int value = lane / (32 / P);
+    int value = lane / (32 / P), j = s.begin + g * per + value / M;
     if (lane % (32 / P) != 0)
       continue;
     if (s.splits > 1)
       partial[warp][value] = y;
     else if (value < per * M)
-      emit(epilogue, p, s, m0 + value % M, s.begin + g * per + value / M, y,
-           y2);
+      emit(epilogue, p, s, m0 + value % M, j, y, y2);
   }
   if (s.splits > 1)
     mergeSplits<M>(epilogue, p, s, m0, partial);
+}
+
+/// Asks L2 for the first weights of the share; they do not depend on x.
+template <bool gated, typename T>
+__device__ __forceinline__ void prefetch(const Problem<T> &p, const Share &s) {
+  constexpr int kLine = 128, kBytes = 64 << 10; // a CTA
+  i64 first = i64(s.begin) * p.k * sizeof(T);
+  i64 bytes = min(i64(s.end - s.begin) * p.k * sizeof(T), i64(kBytes));
+  for (i64 i = threadIdx.x * kLine; i < bytes; i += kThreads * kLine)
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(
+        reinterpret_cast<const char *>(p.w) + first + i));
 }
 
 /// counts[axis] is the true number of x's rows. `w` is not written by any
@@ -398,24 +397,29 @@ __device__ __forceinline__ void run(const T *x, i64 xStride, const T *w, int n,
                                     int k, const int *counts, int axis,
                                     const Norm &norm,
                                     const Epilogue &epilogue) {
+  __shared__ float partial[kWarps][32];
   launchDependents();
-  Problem<T> p{x, xStride, w, n, k, counts[axis], false};
-  p.wide = k % kLanes<T> == 0 && aligned16(w) &&
-           (Norm::kPresent || (aligned16(x) && xStride % kLanes<T> == 0));
-  if (p.rows <= 0)
-    dependencyWait();
+  Problem<T> p{x, xStride, w, n, k, counts[axis]};
+  Share s = makeShare<Epilogue::kGated>(n);
+  prefetch<Epilogue::kGated>(p, s);
+  dependencyWait();
+  bool wide = k % kLanes<T> == 0 && aligned16(w) &&
+              (Norm::kPresent || (aligned16(x) && xStride % kLanes<T> == 0));
+  float *xs = dynamicShared<float>();
+#pragma unroll 1
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {
-    int m = p.wide ? p.rows - m0 : kMaxM;
     if (m0 > 0)
-      __syncthreads(); // the last block's shared memory is free again
-    if (m == 1)
-      block<1>(p, m0, norm, epilogue);
-    else if (m == 2)
-      block<2>(p, m0, norm, epilogue);
-    else if (m <= 4)
-      block<4>(p, m0, norm, epilogue);
+      __syncthreads(); // shared memory is free again
+    if constexpr (Norm::kPresent)
+      normalise(p, m0, norm, xs);
+    if (!wide)
+      block<kMaxM, false>(p, m0, s, norm, epilogue, xs, partial);
+    else if (p.rows - m0 == 1)
+      block<1, true>(p, m0, s, norm, epilogue, xs, partial);
+    else if (p.rows - m0 <= 4)
+      block<4, true>(p, m0, s, norm, epilogue, xs, partial);
     else
-      block<kMaxM>(p, m0, norm, epilogue);
+      block<kMaxM, true>(p, m0, s, norm, epilogue, xs, partial);
   }
 }
 
