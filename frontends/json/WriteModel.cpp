@@ -43,6 +43,8 @@ static Json writeRecipe(const Recipe &recipe, const ModelGraph &graph) {
       json[key] = recipe.shape[size_t(recipe.axis)];
     else if (key == "by")
       json[key] = recipe.value;
+    else if (key == "scaling" && recipe.numbers.count(key))
+      json[key] = ropeScalings()[size_t(recipe.numbers.at(key))];
     else if (recipe.numbers.count(key))
       json[key] = recipe.numbers.at(key);
   }
