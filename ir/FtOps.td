@@ -71,6 +71,21 @@ def Ft_CacheOp : Ft_Op<"cache", [Symbol]> {
   let hasVerifier = 1;
 }
 
+def Ft_KernelOp : Ft_Op<"kernel", [Symbol]> {
+  let summary = "the text of a kernel";
+  let description = [{
+    CUDA text with one extern "C" function `function`; launches name the kernel
+    by its symbol. Equal texts are one kernel.
+
+    ```mlir
+    ft.kernel @row_0 "ft_row_0" source "extern \"C\" __global__ ..."
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$function,
+                       StrAttr:$source);
+  let assemblyFormat = "$sym_name $function `source` $source attr-dict";
+}
+
 def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
                                  SingleBlock]> {
   let summary = "an entry point of the plan";
@@ -79,7 +94,9 @@ def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
     ("tokens", "positions", "segments", "data", "sequences", "rows") and, where
     ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
     be fed in chunks through their cache. After cloning, `kind` is the token
-    range and `entry` the name of the entry the clone belongs to.
+    range and `entry` the name of the entry the clone belongs to. `arena` (after
+    schedule) is the size of the activations: bytes for each row of every axis,
+    in the order of the module's `ft.axes`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -87,7 +104,8 @@ def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
                        OptionalAttr<DictArrayAttr>:$res_attrs,
                        UnitAttr:$causal,
                        OptionalAttr<StrAttr>:$entry,
-                       OptionalAttr<Ft_StepKindAttr>:$kind);
+                       OptionalAttr<Ft_StepKindAttr>:$kind,
+                       OptionalAttr<DenseI64ArrayAttr>:$arena);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -264,6 +282,19 @@ class Ft_ScalarOp<string mnemonic, string formula>
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = "$input `by` $by attr-dict `:` type($result)";
 }
+def Ft_CastOp : Ft_Op<"cast", [Pure, Ft_RowWise]> {
+  let summary = "the same value, stored as another float type";
+  let description = [{
+    The identity inside `ft.fused`, where every float is fp32; where its result
+    is stored, one rounding. The precision phase puts it before entry results.
+  }];
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def Ft_ScaleOp : Ft_ScalarOp<"scale", "x * by">;
 def Ft_OffsetOp : Ft_ScalarOp<"offset", "x + by">;
 

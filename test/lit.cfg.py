@@ -19,6 +19,7 @@ for name in ("XDG_CACHE_HOME", "CUDA_HOME", "HOME", "ASAN_OPTIONS"):
         config.environment[name] = os.environ[name]
 
 config.substitutions.append(("%examples", os.path.join(config.source_dir, "examples")))
+config.substitutions.append(("%build", config.build_dir))
 config.substitutions.append(("%src", config.source_dir))
 config.substitutions.append(("%python", config.python))
 

@@ -78,6 +78,11 @@ Status AddedTokens::add(const std::vector<AddedToken> &tokens,
     if (token.normalized && normalizer) {
       Piece piece{token.content};
       FT_RETURN_IF_ERROR(normalizer->apply(piece));
+      if (piece.text.empty())
+        return unsupported("the added token \"" + token.content +
+                           "\" is empty after normalization, so it would "
+                           "match everywhere; remove it or set its "
+                           "\"normalized\" to false");
       if (piece.text != token.content)
         normalizedText_[*id] = piece.text;
     }
@@ -166,9 +171,10 @@ void AddedTokens::findMatches(const Piece &piece, const StringMatcher &matcher,
       end = rightOfSpaces(text, end);
     if (covered < begin)
       out.push_back(slice(piece, covered, begin));
-    out.push_back({{}, 0, id});
-    // A token that begins in the spaces another one took is still matched,
-    // and may give some of them back to the text.
+    // A token that begins in the spaces another one took still counts, unless
+    // nothing of it is left.
+    if (begin < end)
+      out.push_back({{}, 0, id});
     covered = end;
   }
   if (covered < text.size())

@@ -69,6 +69,10 @@ void applyForm(NormalForm form, Piece &piece) {
   std::string_view text = piece.text;
   size_t fromStart = normalize(form, text.substr(0, piece.fromStart)).size();
   piece.text = normalize(form, text);
+  // What the first character composes to may be longer than itself.
+  while (fromStart && fromStart < piece.text.size() &&
+         (uint8_t(piece.text[fromStart]) & 0xC0) == 0x80)
+    ++fromStart;
   piece.fromStart = std::min(fromStart, piece.text.size());
 }
 

@@ -136,17 +136,20 @@ public:
 
 private:
   Status split(Piece piece, std::vector<Piece> &out) const override {
-    if (addPrefixSpace_ && !piece.text.starts_with(' '))
+    if (addPrefixSpace_ && !piece.text.starts_with(' ')) {
       piece.text.insert(0, 1, ' ');
+      piece.fromStart += piece.fromStart ? 1 : 0;
+    }
     std::vector<Span> spans{{0, piece.text.size(), false}};
     if (words_)
       FT_RETURN_IF_ERROR(words_->split(piece.text, spans));
     for (const Span &span : spans) {
       Piece word;
-      for (size_t i = span.begin; i < span.end; ++i)
+      for (size_t i = span.begin; i < span.end; ++i) {
         appendByteStandIn(uint8_t(piece.text[i]), word.text);
-      if (span.begin < piece.fromStart)
-        word.fromStart = word.text.size();
+        if (i < piece.fromStart)
+          word.fromStart = word.text.size();
+      }
       out.push_back(std::move(word));
     }
     return Status::success();

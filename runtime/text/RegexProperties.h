@@ -16,10 +16,13 @@ inline constexpr std::string_view kWordItems =
 inline constexpr std::string_view kRustWordItems =
     R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})";
 
-/// The items of a PCRE2 class for Oniguruma's \p{name} or [:name:]. A name that
-/// is no category and no known property is passed on as a script, which PCRE2
-/// refuses if it is none.
+/// The items of a PCRE2 class for Oniguruma's \p{name}. A name that is no
+/// category and no known property is passed on as a script, which PCRE2 refuses
+/// if it is none.
 std::string propertyItems(std::string_view name);
+
+/// The same for [:name:]; empty if that is not supported.
+std::string posixItems(std::string_view name);
 
 } // namespace ft::text
 

@@ -67,7 +67,7 @@ private:
   StatusOr<ClassItem> classEscape();
   StatusOr<std::string> propertySet();
   StatusOr<std::string> posixSet();
-  StatusOr<std::string> setOf(std::string name, bool negated);
+  StatusOr<std::string> complemented(std::string set, bool negated);
   StatusOr<char32_t> escapedCodePoint(char letter);
   StatusOr<char32_t> hexadecimal(size_t digits);
 
@@ -244,8 +244,8 @@ StatusOr<std::string> Translator::classBody(int depth) {
     ++pos_;
     FT_ASSIGN_OR_RETURN(ClassItem last, classItem(depth));
     // A hyphen before a set is a hyphen.
-    body += last.codePoint ? "-" + codePointText(*last.codePoint)
-                           : "\\-" + last.set;
+    body += last.codePoint ? "-" : "\\-";
+    body += last.codePoint ? codePointText(*last.codePoint) : last.set;
   }
   return body;
 }
@@ -366,7 +366,7 @@ StatusOr<std::string> Translator::propertySet() {
     negated = !negated;
   std::string name(in_.substr(pos_, close - pos_));
   pos_ = close + 1;
-  return setOf(std::move(name), negated);
+  return complemented(propertyItems(name), negated);
 }
 
 StatusOr<std::string> Translator::posixSet() {
@@ -377,15 +377,17 @@ StatusOr<std::string> Translator::posixSet() {
     return error("has an unclosed [:...:]");
   std::string name(in_.substr(pos_, close - pos_));
   pos_ = close + 2;
-  return setOf(std::move(name), negated);
+  std::string set = posixItems(name);
+  if (set.empty())
+    return error("uses [:" + name + ":], which is not supported");
+  return complemented(std::move(set), negated);
 }
 
-StatusOr<std::string> Translator::setOf(std::string name, bool negated) {
-  std::string set = propertyItems(name);
+StatusOr<std::string> Translator::complemented(std::string set, bool negated) {
   if (!negated)
     return set;
   if (set.find('}') + 1 != set.size() || set.rfind("\\p{", 0) != 0)
-    return error("negates the property " + name + ", which is not supported");
+    return error("negates a property in a way that is not supported");
   set[1] = 'P';
   return set;
 }

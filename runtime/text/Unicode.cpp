@@ -277,20 +277,21 @@ std::string normalize(NormalForm form, std::string_view text) {
 
 namespace {
 /// A code point of Unicode 14 with this category and 3 or 4 bytes of UTF-8;
-/// 0 where there is none.
+/// 0 where there is none. "+": alphabetic, or for letters lower case.
 char32_t representative(std::string_view category, bool fourBytes) {
   static constexpr struct {
     std::string_view category;
     char32_t three, four;
-  } kTable[] = {
-      {"Lu", 0x10A0, 0x10400}, {"Ll", 0x2D00, 0x10428}, {"Lt", 0x1F88, 0},
-      {"Lm", 0xA015, 0x16B40}, {"Lo", 0xA000, 0x10280}, {"Mn", 0x135D, 0x10A01},
-      {"Mc", 0x0F3E, 0x11000}, {"Me", 0x20DD, 0},       {"Nd", 0x0F20, 0x104A0},
-      {"Nl", 0x16EE, 0x10140}, {"No", 0x1369, 0x10107}, {"Pc", 0x203F, 0},
-      {"Pd", 0x2E17, 0x10EAD}, {"Ps", 0x2045, 0},       {"Pe", 0x2046, 0},
-      {"Pi", 0x2E02, 0},       {"Pf", 0x2E03, 0},       {"Po", 0x1360, 0x10100},
-      {"Sm", 0x2A00, 0x1D6C1}, {"Sc", 0x20A0, 0x11FDD}, {"Sk", 0x1FBD, 0x1F3FB},
-      {"So", 0x2800, 0x10137}, {"Cf", 0x2060, 0x1BCA0}};
+  } kTable[] = {{"Lu", 0x10A0, 0x10400},  {"Ll", 0x2D00, 0x10428},
+                {"Lm", 0xA015, 0x16B40},  {"Lm+", 0x1D2C, 0x10780},
+                {"Lo", 0xA000, 0x10280},  {"Mn", 0x1037, 0x101FD},
+                {"Mn+", 0x102D, 0x10376}, {"Mc", 0x302E, 0x111C0},
+                {"Mc+", 0x102B, 0x11000}, {"Nd", 0x0F20, 0x104A0},
+                {"Nl", 0x16EE, 0x10140},  {"No", 0x1369, 0x10107},
+                {"Pd", 0x2E17, 0x10EAD},  {"Po", 0x1360, 0x10100},
+                {"Sm", 0x2A00, 0x1D6C1},  {"Sc", 0x20A0, 0x11FDD},
+                {"Sk", 0x1FBD, 0x1F3FB},  {"So", 0x2800, 0x10137},
+                {"Cf", 0x2060, 0x1BCA0}};
   for (auto &entry : kTable)
     if (entry.category == category)
       return fourBytes ? entry.four : entry.three;

@@ -57,13 +57,17 @@ def oniguruma(category):
 
 
 def assigned_later():
-    """Runs of code points that Unicode 14 lacks, with Oniguruma's category."""
+    """Runs of code points that Unicode 14 lacks or puts elsewhere, with
+    Oniguruma's category. A "+" marks alphabetic marks and lower-case modifier
+    letters, which other marks and modifier letters are not."""
     points = {}
+    plus = {c: "Mn Mc" for c in oniguruma("Alphabetic")}
+    plus.update((c, "Lm") for c in oniguruma("Lowercase"))
     for category in ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po "
                      "Sm Sc Sk So Cf").split():
         for c in oniguruma(category):
-            if unicodedata.category(chr(c)) == "Cn":
-                points[c] = category
+            if unicodedata.category(chr(c)) != category:
+                points[c] = category + "+" * (category in plus.get(c, ""))
     result = []
     for c, category in sorted(points.items()):
         if result and result[-1][1] == c - 1 and result[-1][2] == category:

@@ -1,4 +1,5 @@
 //===- RunBench.cpp - --bench: time prefill, decode and encode ------------===//
+#include "runtime/base/AtomicFile.h"
 #include "runtime/kv/PagePool.h"
 #include "tools/ft-run/Floor.h"
 #include "tools/ft-run/RunOptions.h"
@@ -282,7 +283,7 @@ Status Bench::writeTrace(const std::string &path) {
                       {"dur", time.duration}});
   }
   Json trace = {{"traceEvents", events}, {"displayTimeUnit", "ns"}};
-  return writeFileAtomically(path, {trace.dump()});
+  return writeFileAtomically(path, trace.dump());
 }
 
 } // namespace

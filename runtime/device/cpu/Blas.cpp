@@ -13,7 +13,6 @@ std::unique_ptr<Blas> Blas::open() {
   if (!library)
     return nullptr;
   std::unique_ptr<Blas> blas(new Blas);
-  blas->library_ = library;
   blas->sgemm_ = reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm"));
   auto setThreads = reinterpret_cast<void (*)(int)>(
       dlsym(library, "openblas_set_num_threads"));
@@ -27,8 +26,6 @@ std::unique_ptr<Blas> Blas::open() {
   blas->version_ = text.substr(0, end); // "OpenBLAS 0.3.21"
   return blas;
 }
-
-Blas::~Blas() { dlclose(library_); }
 
 void Blas::gemm(int m, int n, int k, const float *x, int strideX,
                 const float *w, int strideW, float *out, int strideOut) const {

@@ -12,10 +12,8 @@ namespace ft {
 class Blas {
 public:
   /// Null where the library is absent or lacks a symbol.
+  /// Once opened, the library stays for the life of the process.
   static std::unique_ptr<Blas> open();
-  ~Blas();
-  Blas(const Blas &) = delete;
-  Blas &operator=(const Blas &) = delete;
 
   const std::string &version() const { return version_; }
 
@@ -29,7 +27,6 @@ private:
   using Sgemm = void (*)(int order, int transA, int transB, int m, int n, int k,
                          float alpha, const float *a, int lda, const float *b,
                          int ldb, float beta, float *c, int ldc);
-  void *library_ = nullptr;
   Sgemm sgemm_ = nullptr;
   std::string version_;
 };

@@ -1,0 +1,25 @@
+//===- SelectKernels.h - the kernels phase ----------------------*- C++ -*-===//
+#ifndef FT_CODEGEN_SELECTKERNELS_H
+#define FT_CODEGEN_SELECTKERNELS_H
+
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ft::codegen {
+
+/// `ft-select-kernels`: gives every ft.fused its `launch` for the
+/// architectures `archs` and the module the texts that the launches name, each
+/// text once. Without architectures it changes nothing: such a plan runs on
+/// the CPU only.
+std::unique_ptr<mlir::Pass>
+createSelectKernelsPass(std::vector<std::string> archs = {});
+
+/// For ft-opt.
+void registerCodegenPasses();
+
+} // namespace ft::codegen
+
+#endif // FT_CODEGEN_SELECTKERNELS_H

@@ -1,0 +1,39 @@
+//===- GemmMatch.h - a fused GEMM taken apart -------------------*- C++ -*-===//
+#ifndef FT_CODEGEN_CUDA_GEMMMATCH_H
+#define FT_CODEGEN_CUDA_GEMMMATCH_H
+
+#include "ir/Ft.h"
+
+namespace ft::codegen {
+
+/// The parts of a `gemm` fused op: norm, linears over adjacent weight rows, and
+/// what is done to their results.
+struct GemmMatch {
+  /// In the order of their weight rows.
+  llvm::SmallVector<ir::LinearOp, 3> linears;
+  mlir::Operation *norm = nullptr; // rms_norm or layer_norm, or null
+  mlir::BlockArgument input;       // x, before the norm
+  /// The resident weight (and bias) that covers all linears, or the first
+  /// linear's view where the resident one has more rows.
+  mlir::FlatSymbolRefAttr weight, bias;
+  int64_t n = 0, k = 0;
+  bool gated = false; // two linears, one result of half the columns
+  /// What is yielded for the first linear (for all of them where gated).
+  mlir::Value result;
+};
+
+/// Reports at `fused` what no GEMM of ours can do.
+mlir::FailureOr<GemmMatch> matchGemm(ir::FusedOp fused);
+
+/// How a library GEMM ends: after the bias "none", "relu" or "gelu_tanh", then
+/// at most one residual (an operand of the fused op).
+struct LibraryEpilogue {
+  llvm::StringRef activation = "none";
+  int residual = -1;
+};
+mlir::FailureOr<LibraryEpilogue> matchLibraryEpilogue(ir::FusedOp fused,
+                                                      const GemmMatch &match);
+
+} // namespace ft::codegen
+
+#endif // FT_CODEGEN_CUDA_GEMMMATCH_H

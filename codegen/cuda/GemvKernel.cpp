@@ -1,0 +1,224 @@
+//===- GemvKernel.cpp - instances of gemv.cuh -----------------------------===//
+#include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/OpText.h"
+#include "codegen/cuda/RowPlan.h"
+#include "codegen/cuda/Templates.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::codegen;
+
+static constexpr int64_t kMaxRows = 8;
+static constexpr int64_t kThreads = 512;
+/// Dynamic shared memory that fits beside the template's own on sm_90a.
+static constexpr int64_t kMaxShared = 200 * 1024;
+
+static int64_t sharedBytes(const GemmMatch &match,
+                           const LaunchContext &context) {
+  if (!match.norm)
+    return 0;
+  return std::min(context.maxTokens, kMaxRows) *
+         int64_t(llvm::alignTo(uint64_t(match.k), 8)) * 4;
+}
+
+bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
+  return context.maxTokens > 0 && context.maxTokens <= kMaxRows &&
+         sharedBytes(match, context) <= kMaxShared;
+}
+
+namespace {
+
+/// Prints the epilogue functor: an expression tree from the linears' sums to
+/// the stored value.
+class EpiloguePrinter {
+public:
+  EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
+                  KernelParams &params)
+      : fused_(fused), match_(match), params_(params) {}
+
+  LogicalResult print(CudaPrinter &out);
+  /// `name, name, ...` for the functor's members.
+  std::string initialisers() const { return initialisers_; }
+
+private:
+  FailureOr<std::string> value(Value value);
+  std::string member(const std::string &type, const std::string &name);
+  std::string assign(Value value, const std::string &text) {
+    std::string name = "v" + std::to_string(count_++);
+    body_.line("const float " + name + " = " + text + ";");
+    names_[value] = name;
+    return name;
+  }
+
+  ir::FusedOp fused_;
+  const GemmMatch &match_;
+  KernelParams &params_;
+  llvm::DenseMap<Value, std::string> names_;
+  SmallVector<std::string> members_;
+  std::string initialisers_;
+  CudaPrinter body_;
+  int count_ = 0;
+};
+
+} // namespace
+
+std::string EpiloguePrinter::member(const std::string &type,
+                                    const std::string &name) {
+  std::string text = type + (type.back() == '*' ? "" : " ") + name;
+  if (!llvm::is_contained(members_, text)) {
+    members_.push_back(text);
+    initialisers_ += (initialisers_.empty() ? "" : ", ") + name;
+  }
+  return name;
+}
+
+FailureOr<std::string> EpiloguePrinter::value(Value value) {
+  auto it = names_.find(value);
+  if (it != names_.end())
+    return it->second;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    unsigned number = argument.getArgNumber();
+    auto type = cast<ir::PackedType>(argument.getType());
+    std::string name = "in" + std::to_string(number);
+    std::string pointer =
+        ("const " + typeText(type.getElementType()) + " *").str();
+    Value outer = fused_.getInputs()[number];
+    params_.add(pointer, name, params_.in(number));
+    params_.add("i64", name + "Stride",
+                params_.i64(placementOf(outer).rowStride));
+    member(pointer, name);
+    member("i64", name + "Stride");
+    return assign(value, "toFloat(" + name + "[m * " + name + "Stride + n])");
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto broadcast = dyn_cast<ir::BroadcastOp>(op)) {
+    ir::ParamOp param = ir::lookupParam(fused_, broadcast.getWeightAttr());
+    std::string type = "const float *";
+    std::string name = params_.addNumbered(
+        type, "weight", params_.weight(broadcast.getWeightAttr()));
+    int64_t size = param.getTensorType().getNumElements();
+    member(type, name);
+    std::string at = size == 1 ? "0" : "n % " + std::to_string(size);
+    return assign(value, name + "[" + at + "]");
+  }
+  SmallVector<std::string> operands;
+  for (Value operand : op->getOperands()) {
+    FailureOr<std::string> text = this->value(operand);
+    if (failed(text))
+      return failure();
+    operands.push_back(*text);
+  }
+  std::optional<std::string> text = elementText(op, operands);
+  if (!text)
+    return op->emitError("gemv: no epilogue for this op");
+  return assign(value, *text);
+}
+
+LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
+  auto stored =
+      cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
+  std::string type = typeText(stored).str();
+  if (match_.bias) {
+    auto element =
+        ir::lookupParam(fused_, match_.bias).getTensorType().getElementType();
+    std::string pointer = ("const " + typeText(element) + " *").str();
+    params_.add(pointer, "bias", params_.weight(match_.bias));
+    member(pointer, "bias");
+  }
+  auto sum = [&](const std::string &y, const std::string &column) {
+    return match_.bias ? y + " + toFloat(bias[" + column + "])" : y;
+  };
+  SmallVector<ir::LinearOp, 3> linears(match_.linears);
+  assign(linears[0].getResult(), sum("y", "n"));
+  if (match_.gated)
+    assign(linears[1].getResult(), sum("y2", "n + half"));
+  if (match_.gated && match_.bias) {
+    params_.add("int", "half", params_.i32(match_.n / 2));
+    member("int", "half");
+  }
+  FailureOr<std::string> result = value(match_.result);
+  if (failed(result))
+    return failure();
+  params_.add(type + " *", "out", params_.out(0));
+  params_.add("i64", "outStride",
+              params_.i64(placementOf(fused_.getResult(0)).rowStride));
+  member(type + " *", "out");
+  member("i64", "outStride");
+  body_.line("out[m * outStride + n] = fromFloat<" + type + ">(" + *result +
+             ");");
+
+  out.open("struct Epilogue");
+  out.line("static constexpr bool kGated = " +
+           llvm::Twine(match_.gated ? "true;" : "false;"));
+  for (const std::string &text : members_)
+    out.line(text + ";");
+  out.open("__device__ __forceinline__ void operator()(int m, int n, float y" +
+           llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
+  out.splice(body_);
+  out.close();
+  out.close(";");
+  return success();
+}
+
+/// The prologue's functor: its type, and how it is made from parameters.
+static std::string normText(const GemmMatch &match, KernelParams &params) {
+  if (!match.norm)
+    return "NoNorm{}";
+  std::string eps = floatLiteral(
+      match.norm->getAttrOfType<FloatAttr>("eps").getValueAsDouble());
+  auto weight = match.norm->getAttrOfType<FlatSymbolRefAttr>("weight");
+  params.add("const float *", "normWeight", params.weight(weight));
+  if (isa<ir::RmsNormOp>(match.norm))
+    return "RmsNorm{normWeight, " + eps + "}";
+  std::string bias = "nullptr";
+  if (auto symbol = match.norm->getAttrOfType<FlatSymbolRefAttr>("bias"))
+    bias = params.add("const float *", "normBias", params.weight(symbol));
+  return "LayerNorm{normWeight, " + bias + ", " + eps + "}";
+}
+
+FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
+                                            const GemmMatch &match,
+                                            const LaunchContext &context) {
+  KernelParams params(fused.getContext());
+  CudaPrinter out;
+  openKernel(out, "Linear layers of a few rows.", {"gemv.cuh"});
+  EpiloguePrinter epilogue(fused, match, params);
+  if (failed(epilogue.print(out)))
+    return failure();
+
+  Value outer = fused.getInputs()[match.input.getArgNumber()];
+  auto type = cast<ir::PackedType>(outer.getType());
+  std::string element = typeText(type.getElementType()).str();
+  params.add("const " + element + " *", "x",
+             params.in(match.input.getArgNumber()));
+  params.add("i64", "xStride", params.i64(placementOf(outer).rowStride));
+  params.add("const " + element + " *", "w", params.weight(match.weight));
+  params.add("int", "columns", params.i32(match.n));
+  params.add("int", "inner", params.i32(match.k));
+  params.add("const int *", "counts", params.batch("counts"));
+  std::string norm = normText(match, params);
+
+  TemplateKernel kernel;
+  KernelText &text = kernel.text;
+  text.function = match.gated ? "gemv_gated" : "gemv";
+  if (match.norm)
+    text.function +=
+        isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
+  out.line("");
+  out.line("extern \"C\" __global__ void __launch_bounds__(" +
+           std::to_string(kThreads) + ")");
+  out.open(text.function + "(" + params.declaration() + ")");
+  out.line("gemv::run(x, xStride, w, columns, inner, counts, " +
+           std::to_string(axisNumber(fused, type.getAxis())) + ", " + norm +
+           ",");
+  out.line("          Epilogue{" + epilogue.initialisers() + "});");
+  out.close();
+  text.source = out.take();
+  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors)};
+  text.block = {kThreads, 1, 1};
+  text.sharedBytes = sharedBytes(match, context);
+  text.args.assign(params.args().begin(), params.args().end());
+  return kernel;
+}

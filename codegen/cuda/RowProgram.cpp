@@ -1,0 +1,106 @@
+//===- RowProgram.cpp - CUDA text of a fused row op -----------------------===//
+#include "codegen/cuda/RowProgram.h"
+
+#include "codegen/cuda/RowSegment.h"
+#include "codegen/cuda/Templates.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::codegen;
+
+/// The distinct ops of the region in order: "rope_cache_append".
+static SmallVector<StringRef> opNames(ir::FusedOp fused) {
+  llvm::SetVector<StringRef> names;
+  for (Operation &op : fused.getBody().front().without_terminator())
+    if (!isa<ir::BroadcastOp, ir::PositionsOp>(op))
+      names.insert(op.getName().stripDialect());
+  if (names.empty())
+    names.insert("copy");
+  return SmallVector<StringRef>(names.begin(), names.end());
+}
+
+/// Where this thread's team stands, and the segment's own text inside.
+static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
+                                  const RowSegment &segment, unsigned number,
+                                  KernelParams &params, CudaPrinter &out) {
+  std::string groups = params.add("int", "groups" + std::to_string(number),
+                                  params.i32(segment.groups));
+  auto text = [](int64_t value) { return std::to_string(value); };
+  std::string lines =
+      segment.pieces == 1 ? groups : groups + " * " + text(segment.pieces);
+  std::string perRow = text(segment.linesPerRow);
+  out.comment("Lines of " + text(segment.last) + ", " + text(segment.team) +
+              " threads each, " + perRow + " of a row at a time.");
+  out.line("using L = row::Line<" + text(segment.last) + ", " +
+           text(segment.vector) + ", " + text(segment.team) + ", " +
+           text(segment.chunks) + ">;");
+  out.line("const int lines = " + lines + ";");
+  out.line("const int blocks = (lines + " + text(segment.linesPerRow - 1) +
+           ") / " + perRow + ";");
+  out.open("if (block < blocks)");
+  out.line("const int team = threadIdx.x / " + text(segment.team) + ";");
+  out.line("const i64 row = i64(blockIdx.x) * " + text(plan.rowsPerBlock) +
+           " + team / " + perRow + ";");
+  out.line("const int number = block * " + perRow + " + team % " + perRow +
+           ";");
+  out.line("if (team >= " + text(plan.rowsPerBlock * segment.linesPerRow) +
+           " || row >= count || number >= lines)");
+  out.line("  return;");
+  out.line("const i64 group = number / " + text(segment.pieces) + ";");
+  out.line("const L line{(number % " + text(segment.pieces) + " * " +
+           text(segment.team) + " + int(threadIdx.x) % " + text(segment.team) +
+           ") * " + text(segment.vector) + "};");
+  if (failed(RowSegmentPrinter(fused, segment, params, out).run()))
+    return failure();
+  out.line("return;");
+  out.close();
+  out.line("block -= blocks;");
+  return success();
+}
+
+FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
+  FailureOr<RowPlan> plan = planRow(fused);
+  if (failed(plan))
+    return failure();
+  KernelParams params(fused.getContext());
+  params.add("const int *", "counts", params.batch("counts"));
+  CudaPrinter body;
+  int64_t blocks = 0;
+  for (auto [number, segment] : llvm::enumerate(plan->segments)) {
+    body.open("");
+    if (failed(printSegment(fused, *plan, segment, unsigned(number), params,
+                            body)))
+      return failure();
+    body.close();
+    blocks += segment.blocksPerRow();
+  }
+
+  KernelText kernel;
+  SmallVector<StringRef> names = opNames(fused);
+  kernel.function = "row_" + llvm::join(ArrayRef(names).take_front(4), "_");
+  CudaPrinter text;
+  text.comment("Row program: " + llvm::join(names, ", ") + ".");
+  text.line("#include \"row.cuh\"");
+  text.line("");
+  text.line("using namespace ft;");
+  text.line("");
+  text.line("extern \"C\" __global__ void __launch_bounds__(" +
+            std::to_string(plan->threads) + ")");
+  text.open(kernel.function + "(" + params.declaration() + ")");
+  text.line("dependencyWait();");
+  text.line("const int count = counts[" +
+            std::to_string(axisNumber(fused, plan->axis)) + "];");
+  text.line("int block = blockIdx.y;");
+  text.splice(body);
+  text.close();
+  kernel.source = text.take();
+
+  Builder &builder = params.builder();
+  kernel.grid = {gridOver(builder, plan->axis, plan->rowsPerBlock),
+                 builder.getI64IntegerAttr(blocks)};
+  kernel.block = {plan->threads, 1, 1};
+  kernel.args.assign(params.args().begin(), params.args().end());
+  return kernel;
+}

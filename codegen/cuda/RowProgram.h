@@ -1,0 +1,17 @@
+//===- RowProgram.h - CUDA text of a fused row op ---------------*- C++ -*-===//
+#ifndef FT_CODEGEN_CUDA_ROWPROGRAM_H
+#define FT_CODEGEN_CUDA_ROWPROGRAM_H
+
+#include "codegen/cuda/KernelText.h"
+#include "ir/Ft.h"
+
+namespace ft::codegen {
+
+/// The kernel of a `row` fused op: all its segments in one launch. The text
+/// depends on element types, extents, alignment and ops only; strides, group
+/// counts and addresses are arguments, so that layers share it.
+mlir::FailureOr<KernelText> emitRowProgram(ir::FusedOp fused);
+
+} // namespace ft::codegen
+
+#endif // FT_CODEGEN_CUDA_ROWPROGRAM_H

@@ -1,0 +1,132 @@
+//===- SmallKernels.cpp - instances of argmax.cuh and segment_reduce.cuh --===//
+#include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/OpText.h"
+#include "codegen/cuda/RowPlan.h"
+#include "codegen/cuda/Templates.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::codegen;
+
+static constexpr int64_t kCounterBytes = 65536; // common.cuh
+
+int32_t codegen::axisNumber(Operation *from, StringAttr axis) {
+  auto module = from->getParentOfType<ModuleOp>();
+  auto axes = module->getAttrOfType<ArrayAttr>(ir::kAxesAttr);
+  return axes ? int32_t(llvm::find(axes, axis) - axes.begin()) : 0;
+}
+
+void codegen::openKernel(CudaPrinter &out, StringRef comment,
+                         ArrayRef<StringRef> includes) {
+  out.comment(comment);
+  for (StringRef include : includes)
+    out.line("#include \"" + include + "\"");
+  out.line("#include \"math.cuh\"");
+  out.line("");
+  out.line("using namespace ft;");
+  out.line("");
+}
+
+/// The kernel function around one call, and what all templates share.
+static TemplateKernel finish(CudaPrinter &out, KernelParams &params,
+                             std::string function, int64_t threads,
+                             const std::string &call) {
+  out.line("extern \"C\" __global__ void __launch_bounds__(" +
+           std::to_string(threads) + ")");
+  out.open(function + "(" + params.declaration() + ")");
+  out.line(call);
+  out.close();
+  TemplateKernel kernel;
+  kernel.text.function = std::move(function);
+  kernel.text.source = out.take();
+  kernel.text.args.assign(params.args().begin(), params.args().end());
+  return kernel;
+}
+
+FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
+                                              const LaunchContext &context) {
+  auto op = *fused.getBody().front().getOps<ir::ArgmaxOp>().begin();
+  auto type = op.getInput().getType();
+  int64_t columns = type.getRowElements();
+  KernelParams params(fused.getContext());
+  Value outer = fused.getInputs()[0];
+  params.add(("const " + typeText(type.getElementType()) + " *").str(), "x",
+             params.in(0));
+  params.add("i64", "stride", params.i64(placementOf(outer).rowStride));
+  params.add("int", "columns", params.i32(columns));
+  params.add("int *", "out", params.out(0));
+  params.add("const int *", "counts", params.batch("counts"));
+  // Unbounded ranges have rows enough to fill the device, or few of many.
+  int64_t chunks = 1;
+  if (context.maxTokens > 0)
+    chunks = std::clamp<int64_t>(context.multiprocessors / context.maxTokens, 1,
+                                 std::max<int64_t>(1, columns / 1024));
+  std::string scratch = "nullptr, nullptr";
+  if (chunks > 1) {
+    params.add("u32 *", "counters", params.workspace(0));
+    params.add("float *", "partials", params.workspace(kCounterBytes));
+    scratch = "counters, partials";
+  }
+  CudaPrinter out;
+  openKernel(out, "Index of the largest element of each row.", {"argmax.cuh"});
+  TemplateKernel kernel =
+      finish(out, params, "argmax", 256,
+             "argmax::run(x, stride, columns, out, counts, " +
+                 std::to_string(axisNumber(fused, type.getAxis())) + ", " +
+                 scratch + ");");
+  Builder &builder = params.builder();
+  kernel.text.grid = {gridOver(builder, type.getAxis(), 1),
+                      builder.getI64IntegerAttr(chunks)};
+  kernel.text.block = {256, 1, 1};
+  if (chunks > 1)
+    kernel.workspaceBytes = kCounterBytes + 8 * context.maxTokens * chunks;
+  return kernel;
+}
+
+FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
+  auto op = *fused.getBody().front().getOps<ir::SegmentReduceOp>().begin();
+  auto input = op.getInput().getType();
+  auto result = cast<ir::PackedType>(fused.getResult(0).getType());
+  int64_t width = input.getRowElements();
+  unsigned x = cast<BlockArgument>(op.getInput()).getArgNumber();
+  unsigned s = cast<BlockArgument>(op.getSequences()).getArgNumber();
+  StringRef kind = llvm::StringSwitch<StringRef>(op.getKind())
+                       .Case("mean", "Mean")
+                       .Case("sum", "Sum")
+                       .Case("max", "Max")
+                       .Case("first", "First")
+                       .Case("last", "Last")
+                       .Default("");
+  if (kind.empty())
+    return op.emitError("segment_reduce: no kernel for '")
+           << op.getKind() << "'";
+  KernelParams params(fused.getContext());
+  params.add(("const " + typeText(input.getElementType()) + " *").str(), "x",
+             params.in(x));
+  params.add("i64", "xStride",
+             params.i64(placementOf(fused.getInputs()[x]).rowStride));
+  params.add((typeText(result.getElementType()) + " *").str(), "out",
+             params.out(0));
+  params.add("i64", "outStride",
+             params.i64(placementOf(fused.getResult(0)).rowStride));
+  params.add("int", "width", params.i32(width));
+  params.add("const int *", "cuTokens", params.batch("cu_tokens", int(s)));
+  params.add("const int *", "counts", params.batch("counts"));
+  CudaPrinter out;
+  openKernel(out, "One row a sequence.", {"segment_reduce.cuh"});
+  TemplateKernel kernel =
+      finish(out, params, ("segment_reduce_" + op.getKind()).str(), 256,
+             ("segment_reduce::run<segment_reduce::Kind::" + kind +
+              ">(x, xStride, out, outStride, width, cuTokens, counts, " +
+              llvm::Twine(axisNumber(fused, result.getAxis())) + ");")
+                 .str());
+  Builder &builder = params.builder();
+  kernel.text.grid = {builder.getI64IntegerAttr((width + 31) / 32),
+                      gridOver(builder, result.getAxis(), 1)};
+  kernel.text.block = {32, 8, 1};
+  return kernel;
+}

@@ -1,0 +1,48 @@
+//===- Templates.h - instances of the hand-written kernels ------*- C++ -*-===//
+//
+// Each gives the few generated lines around a template of codegen/cuda/kernels,
+// its launch geometry and arguments, as the head comment of its .cuh says.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_CODEGEN_CUDA_TEMPLATES_H
+#define FT_CODEGEN_CUDA_TEMPLATES_H
+
+#include "codegen/cuda/GemmMatch.h"
+#include "codegen/cuda/KernelText.h"
+
+namespace ft::codegen {
+
+/// What a launch may count on: the token range of the program.
+struct LaunchContext {
+  int64_t maxTokens = 0; // 0 = unbounded
+  int64_t multiprocessors = 132;
+};
+
+/// A kernel and the bytes of workspace it needs.
+struct TemplateKernel {
+  KernelText text;
+  int64_t workspaceBytes = 0;
+};
+
+/// Whether the GEMV template takes this GEMM in this token range.
+bool gemvTakes(const GemmMatch &match, const LaunchContext &context);
+
+mlir::FailureOr<TemplateKernel> emitGemv(ir::FusedOp fused,
+                                         const GemmMatch &match,
+                                         const LaunchContext &context);
+mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
+                                              const LaunchContext &context);
+mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
+                                           const LaunchContext &context);
+mlir::FailureOr<TemplateKernel> emitSegmentReduce(ir::FusedOp fused);
+
+/// The number of `axis` in the module's ft.axes.
+int32_t axisNumber(mlir::Operation *from, mlir::StringAttr axis);
+
+/// Comment, include, `using` and the head of the kernel function.
+void openKernel(class CudaPrinter &out, llvm::StringRef comment,
+                llvm::ArrayRef<llvm::StringRef> includes);
+
+} // namespace ft::codegen
+
+#endif // FT_CODEGEN_CUDA_TEMPLATES_H

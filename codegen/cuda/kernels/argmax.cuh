@@ -1,0 +1,109 @@
+//===- argmax.cuh - index of the largest element of each row ----*- C++ -*-===//
+//
+// out[r] = lowest i with x[r, i] = max over the row's numbers; a NaN never
+// wins, a row of NaNs gives 0. x: [rows, columns] with `stride` elements
+// between rows; out: int[rows].
+//
+// Launch: block 256; grid (bound of the rows axis, chunks), any chunks >= 1
+// (about 132 / expected rows, at most columns / 1024). Dynamic shared: 0.
+// `counters`: workspace + 0, one u32 a row of the grid. `partials`: workspace
+// + kCounterBytes or later, 8 bytes x grid.x x grid.y. Both unused (may be
+// null) for one chunk.
+//
+// The result does not depend on the number of chunks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_ARGMAX_CUH
+#define FT_KERNELS_ARGMAX_CUH
+
+#include "common.cuh"
+
+namespace ft::argmax {
+
+constexpr int kThreads = 256;
+
+struct Best {
+  float value;
+  int index;
+};
+
+__device__ __forceinline__ Best better(Best a, Best b) {
+  bool second = b.value > a.value || (b.value == a.value && b.index < a.index);
+  return second ? b : a;
+}
+
+constexpr int kNone = 0x7fffffff;
+__device__ __forceinline__ Best nothing() {
+  return {__int_as_float(0xff800000), kNone};
+}
+
+/// Best of the CTA, valid in thread 0.
+__device__ __forceinline__ Best reduce(Best best) {
+  __shared__ Best ofWarp[kThreads / 32];
+#pragma unroll
+  for (int offset = 16; offset > 0; offset >>= 1)
+    best = better(best, {__shfl_xor_sync(~0u, best.value, offset),
+                         __shfl_xor_sync(~0u, best.index, offset)});
+  if (threadIdx.x % 32 == 0)
+    ofWarp[threadIdx.x / 32] = best;
+  __syncthreads();
+  if (threadIdx.x == 0)
+    for (int w = 1; w < kThreads / 32; ++w)
+      best = better(best, ofWarp[w]);
+  return best;
+}
+
+/// Elements [begin, end) of a row; a NaN compares false and is passed over.
+template <typename T>
+__device__ __forceinline__ Best scan(const T *row, int begin, int end) {
+  constexpr int V = kLanes<T>;
+  Best best = nothing();
+  int vectors = aligned16(row + begin) ? (end - begin) / V : 0;
+#pragma unroll 4
+  for (int v = threadIdx.x; v < vectors; v += kThreads) {
+#pragma unroll
+    for (int h = 0; h < V; h += 4) {
+      float x[4];
+      loadFour(row + begin + v * V + h, x);
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        best = better(best, {x[i], begin + v * V + h + i});
+    }
+  }
+#pragma unroll 4
+  for (int i = begin + vectors * V + threadIdx.x; i < end; i += kThreads)
+    best = better(best, {toFloat(row[i]), i});
+  return best;
+}
+
+template <typename T>
+__device__ void run(const T *x, i64 stride, int columns, int *out,
+                    const int *counts, int axis, u32 *counters,
+                    float *partials) {
+  dependencyWait();
+  int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
+  if (row >= counts[axis])
+    return;
+  // Chunks start on multiples of 8 elements, so that alignment carries over.
+  int size = ((columns + chunks - 1) / chunks + 7) / 8 * 8;
+  int begin = min(chunk * size, columns), end = min(begin + size, columns);
+  Best best = reduce(scan(x + row * stride, begin, end));
+  if (chunks > 1) {
+    Best *mine = reinterpret_cast<Best *>(partials) + row * chunks;
+    if (threadIdx.x == 0)
+      mine[chunk] = best;
+    if (!arriveLast(counters + row, chunks))
+      return;
+    best = nothing();
+    for (int c = 0; threadIdx.x == 0 && c < chunks; ++c) {
+      const float *p = reinterpret_cast<const float *>(mine + c);
+      best = better(best, {loadL2(p), __float_as_int(loadL2(p + 1))});
+    }
+  }
+  if (threadIdx.x == 0)
+    out[row] = best.index == kNone ? 0 : best.index;
+}
+
+} // namespace ft::argmax
+
+#endif // FT_KERNELS_ARGMAX_CUH

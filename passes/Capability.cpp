@@ -1,0 +1,96 @@
+//===- Capability.cpp - which fusions have an implementation --------------===//
+#include "passes/Capability.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes {
+
+/// The GEMV template keeps 8 fp32 rows of its input in shared memory: 8 * K * 4
+/// bytes of the 200 KB that leave room for partial sums.
+static constexpr int64_t kGemvMaxTokens = 8;
+static constexpr int64_t kGemvMaxInner = 200 * 1024 / (kGemvMaxTokens * 4);
+
+/// Best first. All architectures and types so far: a row that is narrower gets
+/// a field for it when the first such kernel lands.
+static constexpr GemmCapability kGemms[] = {
+    {.name = "gemv",
+     .maxTokens = kGemvMaxTokens,
+     .maxInner = kGemvMaxInner,
+     .norm = true,
+     .gated = true,
+     .anyUnary = true,
+     .maxUnary = 0,
+     .residual = true,
+     .residualWithUnary = true},
+    // cuBLASLt has relu and the tanh form of GELU, and adds C by beta = 1; a
+    // residual after an activation it cannot do.
+    {.name = "library",
+     .maxTokens = 0,
+     .maxInner = 0,
+     .norm = false,
+     .gated = false,
+     .anyUnary = false,
+     .maxUnary = 1,
+     .residual = true,
+     .residualWithUnary = false},
+};
+
+SmallVector<std::string> resolveArchs(ArrayRef<std::string> archs) {
+  if (archs.empty())
+    return {"sm_90a", "ptx"};
+  return SmallVector<std::string>(archs);
+}
+
+static bool isLibraryActivation(Operation *op) {
+  if (auto gelu = dyn_cast<GeluOp>(op))
+    return gelu.getTanh();
+  return isa<ReluOp>(op);
+}
+
+static bool covers(const GemmCapability &gemm, const GemmForm &form,
+                   const KernelContext &ctx) {
+  int64_t count = form.unary.size();
+  bool fits = gemm.maxTokens == 0 ||
+              (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
+  if (!fits || (gemm.maxInner > 0 && form.inner > gemm.maxInner))
+    return false;
+  if ((form.norm && !gemm.norm) || (form.residual && !gemm.residual))
+    return false;
+  if (form.combine == Combine::Gated && !gemm.gated)
+    return false;
+  if (gemm.maxUnary > 0 && count > gemm.maxUnary)
+    return false;
+  if (!gemm.anyUnary && !llvm::all_of(form.unary, isLibraryActivation))
+    return false;
+  return gemm.residualWithUnary || !form.residual || count == 0;
+}
+
+const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx) {
+  for (const GemmCapability &gemm : kGemms)
+    if (covers(gemm, form, ctx))
+      return &gemm;
+  return nullptr;
+}
+
+const RowCapability &rowCapability() {
+  static constexpr RowCapability capability{.maxOps = 48, .maxSegments = 8};
+  return capability;
+}
+
+bool isUnary(Operation *op) {
+  return isa<SiluOp, ReluOp, TanhOp, SigmoidOp, ExpOp, LogOp, SqrtOp, RsqrtOp,
+             NegOp, AbsOp, ErfOp, SquareOp, ReciprocalOp, GeluOp, ScaleOp,
+             OffsetOp, CastOp>(op);
+}
+
+bool isRowOp(Operation *op) {
+  return op->hasTrait<ft::ir::OpTrait::RowWise>() ||
+         isa<PositionsOp, RowsOp>(op);
+}
+
+bool isLeaf(Operation *op) { return isa<BroadcastOp, PositionsOp>(op); }
+
+} // namespace ft::passes

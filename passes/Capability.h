@@ -1,0 +1,80 @@
+//===- Capability.h - which fusions have an implementation ------*- C++ -*-===//
+//
+// The one table that fusion asks and that the fuse phase's verifier checks.
+// A fusion is legal only where a row of the table covers its form for the step
+// kind, the type and every architecture asked for. A new kernel adds a row; no
+// pass changes.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_PASSES_CAPABILITY_H
+#define FT_PASSES_CAPABILITY_H
+
+#include "ir/Ft.h"
+
+#include <optional>
+#include <string>
+
+namespace ft::passes {
+
+/// What a program is made for: the token range, the stored type, the targets.
+struct KernelContext {
+  int64_t maxTokens = 0; // of the step kind; 0 = unbounded
+  mlir::Type dtype;
+  llvm::ArrayRef<std::string> archs;
+};
+
+/// The architectures of a pass option; the default targets where it is empty.
+llvm::SmallVector<std::string> resolveArchs(llvm::ArrayRef<std::string> archs);
+
+/// How the results of a GEMM's linears are combined.
+enum class Combine {
+  None,  // each linear's result is stored: column ranges of one buffer
+  Gated, // two linears: act(first or second) * the other
+};
+
+/// A GEMM with what is fused around it, whatever implements it:
+///   out = residual + unary...(norm(x) * weight^T + bias)
+struct GemmForm {
+  int64_t inner = 0;   // K, the row elements of the input
+  int64_t linears = 1; // over adjacent rows of one weight
+  bool norm = false;   // prologue: rms_norm or layer_norm of the whole row
+  bool bias = false;
+  Combine combine = Combine::None;
+  llvm::SmallVector<mlir::Operation *> unary; // after bias, in order
+  bool residual = false;                      // added last
+};
+
+/// One implementation of GEMM forms and its limits.
+struct GemmCapability {
+  llvm::StringLiteral name;
+  int64_t maxTokens;      // of the step kind; 0 = any
+  int64_t maxInner;       // K; 0 = any
+  bool norm;              // prologue
+  bool gated;             // act(g) * u over two linears
+  bool anyUnary;          // else relu and gelu tanh only
+  int64_t maxUnary;       // length of the chain; 0 = any
+  bool residual;          // epilogue
+  bool residualWithUnary; // both at once
+};
+
+/// The first implementation, best first, that covers `form`; null if none.
+const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx);
+
+/// Limits of generated row programs; which values may meet in one segment is
+/// RowGroup's rule.
+struct RowCapability {
+  int64_t maxOps;      // semantic ops in one kernel
+  int64_t maxSegments; // independent parts of one kernel
+};
+const RowCapability &rowCapability();
+
+/// True for elementwise operations of one operand.
+bool isUnary(mlir::Operation *op);
+/// True for operations that row programs hold.
+bool isRowOp(mlir::Operation *op);
+/// True for operations without packed operands: computed where they are read.
+bool isLeaf(mlir::Operation *op);
+
+} // namespace ft::passes
+
+#endif // FT_PASSES_CAPABILITY_H

@@ -1,0 +1,31 @@
+//===- MemoryLayout.h - how values lie in the arena -------------*- C++ -*-===//
+#ifndef FT_PASSES_MEMORYLAYOUT_H
+#define FT_PASSES_MEMORYLAYOUT_H
+
+#include "ir/Ft.h"
+
+#include "llvm/Support/MathExtras.h"
+
+namespace ft::passes {
+
+/// Offsets and sizes of buffers are multiples of this many bytes a row, so that
+/// at a bound that is a multiple of 16 rows they are 256-byte aligned.
+inline constexpr int64_t kRowAlignment = 16;
+
+inline int64_t alignRow(int64_t bytes) {
+  return llvm::alignTo(bytes, kRowAlignment);
+}
+
+inline int64_t elementBytes(ir::PackedType type) {
+  return type.getElementType().getIntOrFloatBitWidth() / 8;
+}
+
+/// The place of `axis` in the module's ft.axes, or their number where it is
+/// none of them.
+inline int64_t axisIndex(mlir::ArrayAttr axes, mlir::StringAttr axis) {
+  return llvm::find(axes, mlir::Attribute(axis)) - axes.begin();
+}
+
+} // namespace ft::passes
+
+#endif // FT_PASSES_MEMORYLAYOUT_H

@@ -1,0 +1,141 @@
+//===- SetPrecision.cpp - storage types of values, weights and caches -----===//
+#include "passes/Passes.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes {
+#define GEN_PASS_DEF_SETPRECISION
+#include "passes/Passes.h.inc"
+
+namespace {
+
+constexpr llvm::StringLiteral kModelAttr = "ft.model";
+
+/// The option's name, or what the model prefers.
+std::string resolveName(ModuleOp module, StringRef option) {
+  if (option != "auto")
+    return option.str();
+  if (auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr))
+    if (auto preferred = model.getAs<StringAttr>("dtype"))
+      return preferred.str();
+  return "f32";
+}
+
+Type parseDType(MLIRContext *context, StringRef name) {
+  return llvm::StringSwitch<Type>(name)
+      .Case("f32", Float32Type::get(context))
+      .Case("f16", Float16Type::get(context))
+      .Case("bf16", BFloat16Type::get(context))
+      .Default(nullptr);
+}
+
+/// Whether every reader of `value` wants it as an entry result: such a linear
+/// writes fp32 itself, without a rounding in between.
+bool onlyMakesResults(Value value) {
+  return llvm::all_of(value.getUsers(), [](Operation *user) {
+    return isa<ReturnOp, ArgmaxOp>(user);
+  });
+}
+
+struct SetPrecision : impl::SetPrecisionBase<SetPrecision> {
+  using SetPrecisionBase::SetPrecisionBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    std::string name = resolveName(module, dtype);
+    type_ = parseDType(&getContext(), name);
+    if (!type_) {
+      module.emitError("dtype must be auto, f32, f16 or bf16, found '")
+          << name << "'";
+      return signalPassFailure();
+    }
+    module->setAttr(kDTypeAttr, TypeAttr::get(type_));
+    if (type_.isF32())
+      return;
+    for (EntryOp entry : module.getOps<EntryOp>())
+      setEntry(entry);
+    setParams(module);
+    for (CacheOp cache : module.getOps<CacheOp>())
+      setCache(cache);
+  }
+
+private:
+  /// Element types of values; casts at the borders of the entry.
+  void setEntry(EntryOp entry) {
+    OpBuilder builder(entry.getContext());
+    Block &block = entry.getBody().front();
+    for (Operation &op : block)
+      for (OpResult result : op.getResults())
+        if (auto packed = dyn_cast<PackedType>(result.getType()))
+          if (packed.getElementType().isF32() &&
+              !(isa<LinearOp>(op) && onlyMakesResults(result)))
+            result.setType(packed.withElementType(type_));
+    builder.setInsertionPointToStart(&block);
+    for (BlockArgument argument : block.getArguments())
+      castArgument(argument, builder);
+    Operation *terminator = block.getTerminator();
+    builder.setInsertionPoint(terminator);
+    for (OpOperand &operand : terminator->getOpOperands())
+      castResult(operand, entry, builder);
+  }
+
+  void castArgument(BlockArgument argument, OpBuilder &builder) {
+    auto packed = dyn_cast<PackedType>(argument.getType());
+    if (!packed || !packed.getElementType().isF32() || argument.use_empty())
+      return;
+    auto cast = CastOp::create(builder, argument.getLoc(),
+                               packed.withElementType(type_), argument);
+    argument.replaceAllUsesExcept(cast.getResult(), cast);
+    ++numCasts;
+  }
+
+  void castResult(OpOperand &operand, EntryOp entry, OpBuilder &builder) {
+    Type wanted = entry.getResultTypes()[operand.getOperandNumber()];
+    if (operand.get().getType() == wanted)
+      return;
+    operand.set(
+        CastOp::create(builder, operand.get().getLoc(), wanted, operand.get()));
+    ++numCasts;
+  }
+
+  /// Matrices and biases of linears, tables of embeddings. A bias has the type
+  /// of what the linear writes, as the GEMM libraries want it.
+  void setParams(ModuleOp module) {
+    llvm::DenseMap<StringAttr, Type> types;
+    auto note = [&](FlatSymbolRefAttr symbol, Type type) {
+      auto [it, inserted] = types.try_emplace(symbol.getAttr(), type);
+      if (!inserted &&
+          it->second != type) // written by two linears as two types
+        it->second = Float32Type::get(module.getContext());
+    };
+    module.walk([&](Operation *op) {
+      if (auto embedding = dyn_cast<EmbeddingOp>(op))
+        note(embedding.getTableAttr(), type_);
+      if (auto linear = dyn_cast<LinearOp>(op)) {
+        note(linear.getWeightAttr(), type_);
+        if (linear.getBiasAttr())
+          note(linear.getBiasAttr(),
+               linear.getResult().getType().getElementType());
+      }
+    });
+    for (ParamOp param : module.getOps<ParamOp>())
+      if (Type type = types.lookup(param.getSymNameAttr()))
+        param.setType(param.getTensorType().clone(type));
+  }
+
+  void setCache(CacheOp cache) {
+    SmallVector<Attribute> planes;
+    for (PlaneAttr plane : cache.getPlanes().getAsRange<PlaneAttr>())
+      planes.push_back(PlaneAttr::get(plane.getContext(), plane.getName(),
+                                      plane.getShape(), type_));
+    cache.setPlanesAttr(ArrayAttr::get(cache.getContext(), planes));
+  }
+
+  Type type_;
+};
+
+} // namespace
+} // namespace ft::passes

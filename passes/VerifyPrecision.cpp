@@ -1,0 +1,84 @@
+//===- VerifyPrecision.cpp - every stored type is the module's dtype ------===//
+#include "passes/Passes.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes {
+#define GEN_PASS_DEF_VERIFYPRECISION
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// A cast or linear whose readers all want an entry result in fp32.
+bool makesResult(OpResult result) {
+  if (!isa<CastOp, LinearOp>(result.getOwner()))
+    return false;
+  return llvm::all_of(result.getUsers(), [](Operation *user) {
+    return isa<ReturnOp, ArgmaxOp>(user);
+  });
+}
+
+LogicalResult verifyValue(OpResult result, Type dtype) {
+  auto packed = dyn_cast<PackedType>(result.getType());
+  if (!packed || packed.getElementType().isInteger(32) ||
+      packed.getElementType() == dtype)
+    return success();
+  if (packed.getElementType().isF32() && makesResult(result))
+    return success();
+  return result.getOwner()->emitError("makes a value of ")
+         << packed.getElementType() << ", but the module's ft.dtype is "
+         << dtype << " and it is no entry result";
+}
+
+LogicalResult verifyMatrix(SymbolTable &symbols, Operation *user,
+                           FlatSymbolRefAttr symbol, Type dtype) {
+  auto param = symbols.lookup<ParamOp>(symbol.getAttr());
+  if (!param || param.getTensorType().getElementType() == dtype)
+    return success();
+  return user->emitError("reads matrix @")
+         << symbol.getValue() << " of "
+         << param.getTensorType().getElementType()
+         << ", but the module's ft.dtype is " << dtype;
+}
+
+struct VerifyPrecision : impl::VerifyPrecisionBase<VerifyPrecision> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto attr = module->getAttrOfType<TypeAttr>(kDTypeAttr);
+    if (!attr) {
+      module.emitError("has no ft.dtype: the precision phase has not run");
+      return signalPassFailure();
+    }
+    SymbolTable symbols(module);
+    WalkResult result = module.walk([&](Operation *op) {
+      return failed(verifyOp(op, symbols, attr.getValue()))
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+
+private:
+  LogicalResult verifyOp(Operation *op, SymbolTable &symbols, Type dtype) {
+    for (OpResult value : op->getResults())
+      if (failed(verifyValue(value, dtype)))
+        return failure();
+    if (auto linear = dyn_cast<LinearOp>(op))
+      return verifyMatrix(symbols, op, linear.getWeightAttr(), dtype);
+    if (auto embedding = dyn_cast<EmbeddingOp>(op))
+      return verifyMatrix(symbols, op, embedding.getTableAttr(), dtype);
+    if (auto cache = dyn_cast<CacheOp>(op))
+      for (PlaneAttr plane : cache.getPlanes().getAsRange<PlaneAttr>())
+        if (plane.getElementType() != dtype)
+          return op->emitError("has a plane of ")
+                 << plane.getElementType() << ", but the module's ft.dtype is "
+                 << dtype;
+    return success();
+  }
+};
+
+} // namespace
+} // namespace ft::passes

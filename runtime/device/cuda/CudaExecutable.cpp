@@ -1,0 +1,276 @@
+//===- CudaExecutable.cpp - a program as kernels and graphs ---------------===//
+#include "runtime/device/cuda/CudaExecutable.h"
+
+#include "runtime/device/Addressing.h"
+#include "runtime/device/cuda/Buckets.h"
+#include "runtime/device/cuda/StepLoader.h"
+#include "runtime/plan/PlanFile.h"
+
+#include <set>
+
+namespace ft {
+
+namespace {
+
+/// The counts of a bucket, per axis.
+using Bucket = std::vector<int64_t>;
+
+class CudaExecutable final : public Executable {
+public:
+  CudaExecutable(CudaContext &context, ReadyProgram program,
+                 std::vector<int64_t> bounds)
+      : context_(context), program_(std::move(program)),
+        bounds_(std::move(bounds)) {}
+  ~CudaExecutable() override {
+    if (context_.synchronize().ok())
+      dropGraphs();
+  }
+
+  Status run(const std::vector<int64_t> &counts) override;
+  StatusOr<std::vector<StepTime>>
+  profile(const std::vector<int64_t> &counts) override;
+  StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override;
+
+private:
+  struct Graph {
+    CUgraphExec executable = nullptr;
+    int64_t kernels = 0;
+  };
+  /// More buckets than this are unlikely to be worth their memory.
+  static constexpr size_t kMaxGraphs = 64;
+
+  StatusOr<Bucket> bucketFor(const std::vector<int64_t> &counts) const;
+  Status enqueue(const ReadyStep &step, const Bucket &bucket);
+  Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
+                 const std::string &step);
+  Status enqueueAll(const Bucket &bucket);
+  StatusOr<Graph *> graphFor(const Bucket &bucket);
+  StatusOr<Graph> capture(const Bucket &bucket);
+  StatusOr<int64_t> countKernels(CUgraph graph) const;
+  void dropGraphs();
+
+  CudaContext &context_;
+  ReadyProgram program_;
+  std::vector<int64_t> bounds_;
+  std::map<Bucket, Graph> graphs_;
+  std::set<Bucket> seen_;
+};
+
+} // namespace
+
+StatusOr<Bucket>
+CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
+  if (counts.size() != bounds_.size())
+    return invalidArgument("run: " + std::to_string(counts.size()) +
+                           " counts given, the plan has " +
+                           std::to_string(bounds_.size()) + " axes");
+  Bucket bucket;
+  for (size_t axis = 0; axis < counts.size(); ++axis) {
+    if (counts[axis] < 0 || counts[axis] > bounds_[axis])
+      return outOfRange("run: a count of " + std::to_string(counts[axis]) +
+                        " on axis " + std::to_string(axis) +
+                        " is outside 0 to " + std::to_string(bounds_[axis]));
+    bucket.push_back(bucketOf(counts[axis], bounds_[axis]));
+  }
+  return bucket;
+}
+
+Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
+                               const std::string &step) {
+  const plan::KernelLaunch &launch = *kernel.launch;
+  std::vector<uint64_t> cells = kernel.cells;
+  std::vector<void *> arguments;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (kernel.boundAxis[i] >= 0)
+      cells[i] = uint64_t(bucket[kernel.boundAxis[i]]);
+    arguments.push_back(&cells[i]);
+  }
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config{};
+  config.gridDimX = unsigned(evaluateExtent(launch.grid[0], bucket));
+  config.gridDimY = unsigned(evaluateExtent(launch.grid[1], bucket));
+  config.gridDimZ = unsigned(evaluateExtent(launch.grid[2], bucket));
+  config.blockDimX = unsigned(launch.block[0]);
+  config.blockDimY = unsigned(launch.block[1]);
+  config.blockDimZ = unsigned(launch.block[2]);
+  config.sharedMemBytes = unsigned(launch.sharedBytes);
+  config.hStream = context_.stream;
+  if (launch.dependentLaunch && context_.major >= 9) {
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
+  FT_CUDA(context_.cu, cuLaunchKernelEx,
+          "step '" + step + "', grid (" + std::to_string(config.gridDimX) +
+              ", " + std::to_string(config.gridDimY) + ", " +
+              std::to_string(config.gridDimZ) + ")",
+          &config, kernel.function, arguments.data(), nullptr);
+  return Status::success();
+}
+
+Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
+  for (const auto &launch : step.launches) {
+    if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
+      FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, step.step->name));
+      continue;
+    }
+    const ReadyGemm &gemm = std::get<ReadyGemm>(launch);
+    GemmProblem problem = gemm.problem;
+    problem.m = bucket[gemm.axis];
+    FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
+    FT_RETURN_IF_ERROR(library->run(problem, context_.stream,
+                                    "step '" + step.step->name + "'"));
+  }
+  return Status::success();
+}
+
+Status CudaExecutable::enqueueAll(const Bucket &bucket) {
+  for (const ReadyStep &step : program_.steps)
+    FT_RETURN_IF_ERROR(enqueue(step, bucket));
+  return Status::success();
+}
+
+StatusOr<int64_t> CudaExecutable::countKernels(CUgraph graph) const {
+  size_t count = 0;
+  FT_CUDA(context_.cu, cuGraphGetNodes, "a captured graph", graph, nullptr,
+          &count);
+  std::vector<CUgraphNode> nodes(count);
+  FT_CUDA(context_.cu, cuGraphGetNodes, "a captured graph", graph, nodes.data(),
+          &count);
+  int64_t kernels = 0;
+  for (CUgraphNode node : nodes) {
+    CUgraphNodeType type;
+    FT_CUDA(context_.cu, cuGraphNodeGetType, "a captured graph", node, &type);
+    kernels += type == CU_GRAPH_NODE_TYPE_KERNEL;
+  }
+  return kernels;
+}
+
+StatusOr<CudaExecutable::Graph> CudaExecutable::capture(const Bucket &bucket) {
+  const CudaDriver &cu = context_.cu;
+  const char *what = "a captured graph";
+  FT_CUDA(cu, cuStreamBeginCapture, what, context_.stream,
+          CU_STREAM_CAPTURE_MODE_RELAXED);
+  Status enqueued = enqueueAll(bucket);
+  CUgraph graph = nullptr;
+  Status ended = cudaStatus(cu, cu.cuStreamEndCapture(context_.stream, &graph),
+                            "cuStreamEndCapture", what);
+  FT_RETURN_IF_ERROR(enqueued);
+  FT_RETURN_IF_ERROR(ended);
+  Graph result;
+  StatusOr<int64_t> kernels = countKernels(graph);
+  Status made = kernels.status();
+  if (kernels.ok()) {
+    result.kernels = *kernels;
+    made = cudaStatus(cu, cu.cuGraphInstantiate(&result.executable, graph, 0),
+                      "cuGraphInstantiate", what);
+  }
+  cu.cuGraphDestroy(graph);
+  FT_RETURN_IF_ERROR(made);
+  return result;
+}
+
+StatusOr<CudaExecutable::Graph *>
+CudaExecutable::graphFor(const Bucket &bucket) {
+  auto found = graphs_.find(bucket);
+  if (found != graphs_.end())
+    return &found->second;
+  if (graphs_.size() >= kMaxGraphs) {
+    FT_RETURN_IF_ERROR(context_.synchronize());
+    dropGraphs();
+  }
+  FT_ASSIGN_OR_RETURN(Graph graph, capture(bucket));
+  return &graphs_.emplace(bucket, graph).first->second;
+}
+
+void CudaExecutable::dropGraphs() {
+  for (auto &[bucket, graph] : graphs_)
+    context_.cu.cuGraphExecDestroy(graph.executable);
+  graphs_.clear();
+}
+
+Status CudaExecutable::run(const std::vector<int64_t> &counts) {
+  FT_RETURN_IF_ERROR(context_.use());
+  FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
+  // A bucket met once (a long prompt) may never come again: capture the second
+  // time.
+  if (!graphs_.count(bucket) && seen_.insert(bucket).second)
+    return enqueueAll(bucket);
+  FT_ASSIGN_OR_RETURN(Graph * graph, graphFor(bucket));
+  FT_CUDA(context_.cu, cuGraphLaunch, "the program", graph->executable,
+          context_.stream);
+  return Status::success();
+}
+
+StatusOr<int64_t>
+CudaExecutable::kernelCount(const std::vector<int64_t> &counts) {
+  FT_RETURN_IF_ERROR(context_.use());
+  FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
+  FT_ASSIGN_OR_RETURN(Graph * graph, graphFor(bucket));
+  return graph->kernels;
+}
+
+namespace {
+/// Timing events, destroyed together.
+struct Events {
+  explicit Events(const CudaDriver &driver) : cu(driver) {}
+  Events(const Events &) = delete;
+  ~Events() {
+    for (CUevent event : all)
+      cu.cuEventDestroy(event);
+  }
+  Status record(CUstream stream) {
+    CUevent event = nullptr;
+    FT_CUDA(cu, cuEventCreate, "a profile", &event, CU_EVENT_DEFAULT);
+    all.push_back(event);
+    FT_CUDA(cu, cuEventRecord, "a profile", event, stream);
+    return Status::success();
+  }
+  /// Microseconds from the first event to event `number`.
+  StatusOr<double> at(size_t number) const {
+    float milliseconds = 0;
+    FT_CUDA(cu, cuEventElapsedTime, "a profile", &milliseconds, all[0],
+            all[number]);
+    return 1e3 * milliseconds;
+  }
+  const CudaDriver &cu;
+  std::vector<CUevent> all;
+};
+} // namespace
+
+StatusOr<std::vector<StepTime>>
+CudaExecutable::profile(const std::vector<int64_t> &counts) {
+  FT_RETURN_IF_ERROR(context_.use());
+  FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
+  Events events(context_.cu);
+  for (const ReadyStep &step : program_.steps) {
+    FT_RETURN_IF_ERROR(events.record(context_.stream));
+    FT_RETURN_IF_ERROR(enqueue(step, bucket));
+    FT_RETURN_IF_ERROR(events.record(context_.stream));
+  }
+  FT_RETURN_IF_ERROR(context_.synchronize());
+  std::vector<StepTime> times;
+  for (size_t i = 0; i < program_.steps.size(); ++i) {
+    FT_ASSIGN_OR_RETURN(double start, events.at(2 * i));
+    FT_ASSIGN_OR_RETURN(double end, events.at(2 * i + 1));
+    times.push_back(
+        {.step = int32_t(i), .microseconds = start, .duration = end - start});
+  }
+  return times;
+}
+
+StatusOr<std::unique_ptr<Executable>>
+loadCudaExecutable(CudaContext &context, const plan::PlanFile &file,
+                   const plan::Entry &entry, const plan::Program &program,
+                   const Binding &binding) {
+  const plan::Plan &plan = file.plan();
+  FT_RETURN_IF_ERROR(checkBinding(plan, entry, program, binding));
+  std::vector<int64_t> bounds = programBounds(plan, program, binding.bounds);
+  FT_ASSIGN_OR_RETURN(ReadyProgram ready,
+                      loadSteps(context, file, program, binding, bounds));
+  return std::unique_ptr<Executable>(
+      new CudaExecutable(context, std::move(ready), std::move(bounds)));
+}
+
+} // namespace ft

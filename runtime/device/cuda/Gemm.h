@@ -1,0 +1,71 @@
+//===- Gemm.h - GEMM calls through cuBLASLt ---------------------*- C++ -*-===//
+#ifndef FT_RUNTIME_DEVICE_CUDA_GEMM_H
+#define FT_RUNTIME_DEVICE_CUDA_GEMM_H
+
+#include "runtime/base/DType.h"
+#include "runtime/device/cuda/Libraries.h"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+namespace ft {
+
+enum class GemmEpilogue { None, Relu, GeluTanh };
+
+/// out[m, n] = epilogue(a[m, k] * weight[n, k]^T + bias[n] + residual[m, n]),
+/// row-major with row strides in elements; fp32 accumulation, no TF32.
+struct GemmProblem {
+  DType type = DType::F32;    // of a and weight
+  DType outType = DType::F32; // of out and residual
+  DType biasType = DType::F32;
+  int64_t m = 0, n = 0, k = 0;
+  int64_t aStride = 0, outStride = 0, residualStride = 0;
+  GemmEpilogue epilogue = GemmEpilogue::None;
+  const std::byte *a = nullptr, *weight = nullptr;
+  const std::byte *bias = nullptr;     // or null
+  const std::byte *residual = nullptr; // or null
+  std::byte *out = nullptr;
+};
+
+/// A cuBLASLt handle with the algorithms chosen so far, keyed by everything
+/// they depend on. One stream uses it at a time.
+class GemmLibrary {
+public:
+  /// The workspace is `bytes` of device memory that outlives this object.
+  static StatusOr<std::unique_ptr<GemmLibrary>> open(std::byte *workspace,
+                                                     size_t bytes);
+  ~GemmLibrary();
+
+  /// Enqueue on `stream`; `what` names the step in errors.
+  Status run(const GemmProblem &problem, CUstream stream,
+             const std::string &what);
+
+  static constexpr size_t kWorkspaceBytes = size_t(32) << 20;
+
+private:
+  struct Plan;
+  using Key =
+      std::tuple<DType, DType, DType, int64_t, int64_t, int64_t, int64_t,
+                 int64_t, int64_t, GemmEpilogue, bool, bool, unsigned>;
+  GemmLibrary(const CublasLt &lt, std::byte *workspace, size_t bytes);
+
+  static Key keyOf(const GemmProblem &problem);
+  Status prepare(Plan &plan, const GemmProblem &problem, unsigned alignment,
+                 const std::string &what);
+  Status describe(Plan &plan, const GemmProblem &problem,
+                  const std::string &what);
+  Status choose(Plan &plan, unsigned alignment, const std::string &what);
+
+  const CublasLt &lt_;
+  cublasLtHandle_t handle_ = nullptr;
+  std::byte *workspace_;
+  size_t workspaceBytes_;
+  std::map<Key, std::unique_ptr<Plan>> plans_;
+};
+
+} // namespace ft
+
+#endif // FT_RUNTIME_DEVICE_CUDA_GEMM_H

@@ -1,0 +1,48 @@
+//===- StepLoader.h - a program's steps, made ready to launch ---*- C++ -*-===//
+#ifndef FT_RUNTIME_DEVICE_CUDA_STEPLOADER_H
+#define FT_RUNTIME_DEVICE_CUDA_STEPLOADER_H
+
+#include "runtime/device/Device.h"
+#include "runtime/device/cuda/CudaContext.h"
+
+#include <map>
+#include <variant>
+#include <vector>
+
+namespace ft {
+
+/// A kernel whose arguments are resolved, but for the bucket.
+struct ReadyKernel {
+  CUfunction function = nullptr;
+  const plan::KernelLaunch *launch = nullptr;
+  std::vector<uint64_t> cells;    // one an argument, value in the low bytes
+  std::vector<int32_t> boundAxis; // of cells that hold a bound, else -1
+};
+
+/// A GEMM whose row count is the bucket's.
+struct ReadyGemm {
+  GemmProblem problem; // m is set at the launch
+  int32_t axis = 0;
+};
+
+struct ReadyStep {
+  const plan::Step *step = nullptr;
+  std::vector<std::variant<ReadyKernel, ReadyGemm>> launches;
+};
+
+/// The steps of a program, with the machine code they run.
+struct ReadyProgram {
+  std::vector<ReadyStep> steps;
+  std::map<int32_t, LoadedCode> code; // by plan kernel
+};
+
+/// REQUIRES: checkBinding succeeded. `bounds` are the programBounds.
+StatusOr<ReadyProgram> loadSteps(CudaContext &context,
+                                 const plan::PlanFile &file,
+                                 const plan::Program &program,
+                                 const Binding &binding,
+                                 const std::vector<int64_t> &bounds);
+
+} // namespace ft
+
+#endif // FT_RUNTIME_DEVICE_CUDA_STEPLOADER_H

@@ -1,0 +1,159 @@
+//===- AddressingTest.cpp - offsets, layouts and bindings -----------------===//
+#include "runtime/device/Addressing.h"
+
+#include "runtime/plan/Batch.h"
+#include "test/runtime/device/TestProgram.h"
+
+#include <gtest/gtest.h>
+
+namespace ft::test {
+
+namespace batch = plan::batch;
+
+TEST(AddressingTest, ProgramBoundsClipTokensAndRoundUp) {
+  plan::Plan plan;
+  plan.axes = {{"tokens", 0}, {"sequences", 0}, {"rows", 0}};
+  plan::Program program;
+  Bounds bounds{{2048, 17, 0}, 4};
+  EXPECT_EQ(programBounds(plan, program, bounds),
+            (std::vector<int64_t>{2048, 32, 0}));
+  program.maxTokens = 8;
+  EXPECT_EQ(programBounds(plan, program, bounds),
+            (std::vector<int64_t>{16, 32, 0}));
+  program.maxTokens = 4096; // beyond the bound
+  EXPECT_EQ(programBounds(plan, program, bounds),
+            (std::vector<int64_t>{2048, 32, 0}));
+}
+
+TEST(AddressingTest, EvaluateSumsAndRefusesOverflow) {
+  EXPECT_EQ(evaluate({100, {4, 0, 2}}, {16, 32, 48}), 100 + 64 + 96);
+  EXPECT_EQ(evaluate({7, {}}, {16}), 7);
+  EXPECT_EQ(evaluate({0, {INT64_MAX / 16 + 1}}, {16}), std::nullopt);
+  EXPECT_EQ(evaluate({INT64_MAX, {1}}, {16}), std::nullopt);
+  EXPECT_EQ(evaluate({0, {1, 1}}, {16}), std::nullopt);
+}
+
+// 3 axes; 5 tokens, 3 sequences, 2 rows, 4 page columns: every field is on a
+// line of 128 bytes; ids and data follow, a mask has no place.
+TEST(AddressingTest, BatchFieldsFollowEachOther) {
+  TestProgram program;
+  program.input(DType::I32, kTokens, {});
+  program.input(DType::I32, kTokens, {});
+  program.input(DType::F16, kTokens, {33});
+  plan::Entry &entry = program.plan.entries[0];
+  entry.inputs[1].role = plan::InputRole::Mask;
+  BatchLayout layout = makeBatchLayout(program.plan, entry, {{5, 3, 2}, 4});
+  ASSERT_EQ(layout.sequences.size(), 1u);
+  EXPECT_EQ(layout.counts, 0);
+  EXPECT_EQ(layout.sequences[0].positions, 128);
+  EXPECT_EQ(layout.sequences[0].sequenceIds, 256);
+  EXPECT_EQ(layout.sequences[0].cuTokens, 384);
+  EXPECT_EQ(layout.sequences[0].kvLengths, 512);
+  EXPECT_EQ(layout.sequences[0].pageTable, 640);
+  EXPECT_EQ(layout.rows, 768);
+  EXPECT_EQ(layout.inputs, (std::vector<int64_t>{896, -1, 1024}));
+  EXPECT_EQ(layout.bytes, 1024 + 384); // 5 * 33 * 2 = 330 bytes
+}
+
+TEST(AddressingTest, BatchFieldsByName) {
+  TestProgram program;
+  Binding binding;
+  binding.layout = makeBatchLayout(program.plan, program.plan.entries[0],
+                                   {{300, 300, 300}, 1});
+  std::byte block[1];
+  binding.batch = block;
+  const BatchLayout::Sequences &at = binding.layout.sequences[0];
+  auto offset = [&](const char *name) {
+    return batchField(binding, name, 0) - block;
+  };
+  EXPECT_EQ(offset(batch::kCounts), binding.layout.counts);
+  EXPECT_EQ(offset(batch::kPositions), at.positions);
+  EXPECT_EQ(offset(batch::kSequenceIds), at.sequenceIds);
+  EXPECT_EQ(offset(batch::kCuTokens), at.cuTokens);
+  EXPECT_EQ(offset(batch::kKvLengths), at.kvLengths);
+  EXPECT_EQ(offset(batch::kPageTable), at.pageTable);
+  EXPECT_EQ(offset(batch::kRows), binding.layout.rows);
+  EXPECT_EQ(batchField(binding, "padding", 0), nullptr);
+  EXPECT_EQ(batchField(binding, batch::kPositions, 1), nullptr);
+}
+
+// Two planes, 3 pages of 4 tokens of 2 x 5 halves: 240 bytes a layer.
+TEST(AddressingTest, CacheLayersFollowEachOther) {
+  TestProgram program;
+  program.cache(7, 4, {{"k", DType::F16, {2, 5}}, {"v", DType::F32, {3}}});
+  Binding binding;
+  std::byte memory[2];
+  binding.caches = {{memory, memory + 1}};
+  binding.cachePages = 3;
+  EXPECT_EQ(cacheLayerAddress(program.plan, binding, 0, 0, 2) - memory, 480);
+  EXPECT_EQ(cacheLayerAddress(program.plan, binding, 0, 1, 2) - memory,
+            1 + 2 * 3 * 4 * 12);
+  EXPECT_EQ(*cachePlaneBytes(program.plan.caches[0], 0, 3), 7 * 240);
+  EXPECT_FALSE(cachePlaneBytes(program.plan.caches[0], 0, INT64_MAX / 8).ok());
+  EXPECT_FALSE(cachePlaneBytes(program.plan.caches[0], 0, -1).ok());
+}
+
+namespace {
+/// A binding of one token buffer of 8 floats, 48 tokens at most.
+struct BindingTest : testing::Test {
+  BindingTest() {
+    program.buffer(DType::F32, kTokens, {8});
+    program.weight(DType::F32, {1}, {0});
+    binding.bounds = {{48, 1, 1}, 0};
+    binding.weights = {nullptr};
+    binding.layout =
+        makeBatchLayout(program.plan, program.plan.entries[0], binding.bounds);
+  }
+  Status check() {
+    return checkBinding(program.plan, program.plan.entries[0],
+                        program.program(), binding);
+  }
+  TestProgram program;
+  Binding binding;
+};
+} // namespace
+
+TEST_F(BindingTest, AcceptsWhatFits) {
+  EXPECT_TRUE(check().ok()) << check().message();
+  EXPECT_EQ(*arenaBytes(program.plan, program.program(), binding.bounds),
+            48 * 32);
+}
+
+TEST_F(BindingTest, RefusesBuffersBeyondTheArena) {
+  using Change = void (*)(plan::Buffer &);
+  const Change changes[] = {
+      [](plan::Buffer &b) { b.offset.constant = 4; },
+      [](plan::Buffer &b) { b.offset.constant = -4; },
+      [](plan::Buffer &b) { b.offset.perAxis[0] = 1; },
+      [](plan::Buffer &b) { b.offset.constant = INT64_MAX; },
+      [](plan::Buffer &b) { b.shape = {9}; },
+      [](plan::Buffer &b) { b.rowStride = 9; },
+      [](plan::Buffer &b) { b.rowStride = 7; },
+      [](plan::Buffer &b) { b.rowStride = INT64_MAX / 2; }};
+  for (Change change : changes) {
+    plan::Buffer &buffer = program.program().buffers[0];
+    plan::Buffer before = buffer;
+    change(buffer);
+    Status status = check();
+    EXPECT_EQ(status.code(), StatusCode::Corrupt);
+    EXPECT_NE(status.message().find("'b0'"), std::string::npos);
+    buffer = before;
+  }
+  EXPECT_TRUE(check().ok());
+}
+
+TEST_F(BindingTest, RefusesWrongCountsAndBounds) {
+  binding.weights.clear();
+  EXPECT_EQ(check().code(), StatusCode::InvalidArgument);
+  binding.weights = {nullptr};
+  binding.bounds.axes.pop_back();
+  EXPECT_EQ(check().code(), StatusCode::InvalidArgument);
+  binding.bounds.axes = {INT64_MAX, 1, 1};
+  EXPECT_EQ(check().code(), StatusCode::OutOfRange);
+  binding.bounds.axes = {-1, 1, 1};
+  EXPECT_EQ(check().code(), StatusCode::OutOfRange);
+  binding.bounds.axes = {48, 1, 1};
+  EXPECT_TRUE(check().ok());
+}
+
+} // namespace ft::test

@@ -1,0 +1,152 @@
+//===- DeviceConformancePlansTest.cpp - compiled plans on every device ----===//
+//
+// With --plans DIR, every DIR/*.plan runs program by program on the device
+// under test and on the CPU. Without, a small plan made here shows that the
+// comparison passes what is right and reports what is wrong.
+//
+//===----------------------------------------------------------------------===//
+#include "test/runtime/device/Conformance.h"
+#include "test/runtime/device/ProgramComparison.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace ft::test {
+
+using PlansTest = DeviceTest;
+INSTANTIATE_TEST_SUITE_P(Devices, PlansTest, testing::Values("cpu", "cuda"),
+                         [](auto &info) { return std::string(info.param); });
+
+static void comparePlan(Device &device, const plan::PlanFile &file) {
+  auto reference = openCpuDevice({});
+  ASSERT_TRUE(reference.ok());
+  for (size_t e = 0; e < file.plan().entries.size(); ++e)
+    for (size_t p = 0; p < file.plan().entries[e].programs.size(); ++p) {
+      ProgramName name{int32_t(e), int32_t(p)};
+      for (const TestBatch &batch : batchesFor(file.plan(), name))
+        EXPECT_TRUE(
+            compareProgram(device, file, **reference, file, name, batch));
+    }
+}
+
+TEST_P(PlansTest, AgreeWithTheCpu) {
+  if (plansDirectory.empty())
+    GTEST_SKIP() << "no compiled plans given (--plans DIR)";
+  std::vector<std::string> paths;
+  for (const auto &file : std::filesystem::directory_iterator(plansDirectory))
+    if (file.path().extension() == ".plan")
+      paths.push_back(file.path().string());
+  std::sort(paths.begin(), paths.end());
+  ASSERT_FALSE(paths.empty()) << "no *.plan in " << plansDirectory;
+  for (const std::string &path : paths) {
+    SCOPED_TRACE(path);
+    auto file = plan::PlanFile::open(path);
+    ASSERT_TRUE(file.ok()) << file.status().message();
+    // The CPU against itself with other threads and its own products.
+    if (std::string(GetParam()) == "cpu")
+      device = *openCpuDevice({.threads = 3, .library = false});
+    comparePlan(*device, **file);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The comparison itself
+//===----------------------------------------------------------------------===//
+
+static constexpr const char *kNoError = "";
+
+/// One decoder layer; `error` names a way in which it is wrong.
+static plan::Plan layer(DType dtype, const std::string &error) {
+  TestProgram p;
+  p.plan.vocabulary = 100;
+  p.plan.maxPositions = 64;
+  auto weight = [&](Shape shape) { return p.weight(dtype, shape, {}); };
+  plan::Ref ids = p.input(DType::I32, kTokens, {});
+  plan::Ref cache =
+      p.cache(1, 8, {{"k", dtype, {2, 32}}, {"v", dtype, {2, 32}}});
+  plan::Ref x = p.buffer(dtype, kTokens, {48});
+  plan::Ref n = p.temp(DType::F32, kTokens, {48});
+  plan::Ref qkv = p.buffer(dtype, kTokens, {8, 32});
+  plan::Ref q = p.view(qkv, 0, {4, 32}), k = p.view(qkv, 128, {2, 32});
+  plan::Ref v = p.view(qkv, 192, {2, 32});
+  plan::Ref a = p.buffer(dtype, kTokens, {4, 32});
+  plan::Ref o = p.temp(DType::F32, kTokens, {48});
+  plan::Ref last = p.buffer(DType::F32, kRows, {48});
+  p.op("embedding", {ids, weight({100, 48})}, {x});
+  p.op("rms_norm", {x, weight({48})}, {n},
+       {{"eps", error == "eps" ? 0.1 : 1e-5}});
+  p.op("linear", {n, weight({256, 48})}, {qkv});
+  p.op("cache_append", {k, error == "append" ? k : v, p.sequences(), cache},
+       {});
+  p.op("attention", {q, p.sequences(), cache}, {a},
+       {{"scale", 0.2},
+        {"causal", error != "causal"},
+        {"window", int64_t(error == "window" ? 9 : 10)}});
+  p.op("linear", {a, weight({48, 128})}, {o});
+  p.op("add", {x, o}, {x});
+  p.op(error == "rows" ? "segment_reduce" : "rows",
+       {x, error == "rows" ? p.sequences() : p.rows()}, {last});
+  p.program().outputs = {last.index};
+  p.plan.entries[0].outputs = {{"hidden", DType::F32, kRows, {48}}};
+  if (error == "nan")
+    p.op("log", {last}, {last});
+  return p.plan;
+}
+
+static testing::AssertionResult compareLayers(DType dtype,
+                                              const std::string &error) {
+  auto device = openCpuDevice({.threads = 2, .library = false});
+  auto reference = openCpuDevice({.threads = 1});
+  auto file = plan::PlanFile::fromPlan(layer(dtype, error));
+  auto right = plan::PlanFile::fromPlan(layer(dtype, kNoError));
+  for (const TestBatch &batch : batchesFor(right->plan(), {}))
+    if (auto result =
+            compareProgram(**device, *file, **reference, *right, {}, batch);
+        !result)
+      return result;
+  return testing::AssertionSuccess();
+}
+
+TEST(ComparisonTest, AcceptsTheSamePlan) {
+  for (DType dtype : kFloats)
+    EXPECT_TRUE(compareLayers(dtype, kNoError));
+}
+
+TEST(ComparisonTest, ReportsWrongPlans) {
+  for (DType dtype : kFloats)
+    for (const char *error :
+         {"eps", "append", "causal", "window", "rows", "nan"})
+      EXPECT_FALSE(compareLayers(dtype, error)) << error;
+}
+
+TEST(ComparisonTest, ReadsPlanFiles) {
+  std::string path = testing::TempDir() + "/conformance.plan";
+  plan::Plan right = layer(DType::BF16, kNoError);
+  for (plan::Weight &weight : right.weights) {
+    weight.recipe.op = plan::Recipe::Op::Generator;
+    weight.recipe.text = "iota";
+    weight.recipe.shape = weight.shape;
+  }
+  Status written = plan::writePlan(right, path);
+  ASSERT_TRUE(written.ok()) << written.message();
+  auto file = plan::PlanFile::open(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  auto device = openCpuDevice({.threads = 2, .library = false});
+  comparePlan(**device, **file);
+}
+
+// The widened plan of an fp32 plan computes the same, wherever it puts it.
+TEST(ComparisonTest, WideningRoundsNothing) {
+  plan::Plan plan = layer(DType::F32, kNoError);
+  plan::Plan wide = widenedPlan(plan, {});
+  EXPECT_EQ(wide.entries[0].programs[0].buffers[1].offset.perAxis[0],
+            2 * plan.entries[0].programs[0].buffers[1].offset.perAxis[0]);
+  auto device = openCpuDevice({.threads = 1});
+  auto file = plan::PlanFile::fromPlan(wide);
+  auto right = plan::PlanFile::fromPlan(plan);
+  for (const TestBatch &batch : batchesFor(plan, {}))
+    EXPECT_TRUE(compareProgram(**device, *file, **device, *right, {}, batch));
+}
+
+} // namespace ft::test

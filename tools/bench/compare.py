@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""ft-run --bench beside torch.compile, same machine, same run.
+
+    compare.py --ft-run build-runtime/bin/ft-run --plans DIR -o results.json \
+        [--only llama-3.2-1b] [--no-peers]
+
+DIR holds NAME.DTYPE.plan for the shapes in CASES, as `ftc compile
+examples/shapes/NAME` writes them. The results, losses included, go to one JSON
+file with the machine, versions and commands; --table prints them as Markdown.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SHAPES = HERE.parents[1] / "examples" / "shapes"
+
+# name, dtype, batch, in, out
+CASES = [
+    ("bert-base", "f16", 1, 128, 0),
+    ("bert-base", "f16", 8, 128, 0),
+    ("bert-base", "f16", 32, 128, 0),
+    ("gpt2", "bf16", 1, 512, 64),
+    ("gpt2", "bf16", 8, 512, 64),
+    ("llama-3.2-1b", "bf16", 1, 512, 64),
+    ("llama-3.2-1b", "bf16", 8, 512, 64),
+    ("llama-3-8b", "bf16", 1, 512, 64),
+    ("llama-3-8b", "bf16", 8, 512, 64),
+]
+
+
+def run(command, timeout):
+    try:
+        result = subprocess.run([str(x) for x in command], text=True,
+                                timeout=timeout, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+    except subprocess.TimeoutExpired:
+        return {"error": f"no answer in {timeout} s"}
+    if result.returncode:
+        return {"error": result.stderr.strip()[-500:]}
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def ours(args, case):
+    name, dtype, batch, length, out = case
+    return run([args.ft_run, args.plans / f"{name}.{dtype}.plan",
+                "--weights", "random", "--bench", "--json", "--batch", batch,
+                "--in", length, "--out", out, "--repeat", 3], args.timeout)
+
+
+def peer(args, case):
+    name, dtype, batch, length, out = case
+    return run([sys.executable, HERE / "peers.py", "--model", SHAPES / name,
+                "--dtype", dtype, "--batch", batch, "--in", length, "--out",
+                out], args.timeout)
+
+
+def machine():
+    query = "name,driver_version,clocks.sm,temperature.gpu"
+    text = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"],
+        text=True, stdout=subprocess.PIPE).stdout.strip()
+    return {"gpu": text, "date": time.strftime("%Y-%m-%d")}
+
+
+def table(results):
+    print("| model | batch | phase | ftc ms | floor ms | share | torch.compile "
+          "ms | speed-up |\n|---|---|---|---|---|---|---|---|")
+    for row in results["rows"]:
+        for phase in ("encode", "prefill", "decode"):
+            mine = row["ftc"].get(phase)
+            if not mine:
+                continue
+            theirs = row.get("peer", {}).get(phase, {}).get("median_ms")
+            shown = f"{theirs:.3f}" if theirs else "–"
+            gain = f"{theirs / mine['median_ms']:.2f}" if theirs else "–"
+            print(f"| {row['model']} {row['dtype']} in {row['in']} | "
+                  f"{row['batch']} | {phase} | {mine['median_ms']:.3f} | "
+                  f"{mine.get('floor_ms', 0):.3f} | "
+                  f"{100 * mine.get('share_of_floor', 0):.0f} % | {shown} | "
+                  f"{gain} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ft-run", type=pathlib.Path)
+    parser.add_argument("--plans", type=pathlib.Path)
+    parser.add_argument("-o", "--output", type=pathlib.Path)
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--timeout", type=int, default=300)
+    parser.add_argument("--table", type=pathlib.Path,
+                        help="print a results file as Markdown and stop")
+    args = parser.parse_args()
+    if args.table:
+        return table(json.loads(args.table.read_text()))
+    results = {"machine": machine(), "command": " ".join(sys.argv), "rows": []}
+    for case in CASES:
+        name, dtype, batch, length, out = case
+        if args.only and not any(o in name for o in args.only):
+            continue
+        row = {"model": name, "dtype": dtype, "batch": batch, "in": length,
+               "out": out, "ftc": ours(args, case)}
+        if not args.no_peers:
+            row["peer"] = peer(args, case)
+        results["rows"].append(row)
+        print(json.dumps(row), flush=True)
+        args.output.write_text(json.dumps(results, indent=1) + "\n")
+    table(results)
+
+
+if __name__ == "__main__":
+    main()
