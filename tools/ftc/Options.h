@@ -14,7 +14,6 @@ namespace ft {
 struct ModelOptions {
   CompileRequest request;
   std::string targets = "sm_90a,ptx";
-  std::string targets = "sm_90a,ptx";
 
   /// Adds them, the model included, to `command`.
   void addTo(CLI::App &command);
