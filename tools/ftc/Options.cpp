@@ -21,9 +21,11 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_option("--target", targets,
                      "What kernels are compiled for, separated by commas: "
                      "sm_80, sm_90a, sm_100f, ptx (portable); or cpu alone");
-  command.add_flag(
-      "!-O0,!--no-optimize", request.optimize,
-      "One kernel an operation: nothing merged, nothing fused");
+  command
+      .add_option("-O", request.optimize,
+                  "-O0: one kernel an operation, nothing merged, nothing fused "
+                  "(default: -O1)")
+      ->check(CLI::IsMember({"0", "1"}));
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "

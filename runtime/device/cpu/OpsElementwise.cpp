@@ -30,6 +30,7 @@ static double geluTanh(double x) {
 }
 
 static constexpr UnaryRow kUnary[] = {
+    {"cast", [](double x) { return x; }}, // the store rounds
     {"silu", [](double x) { return x * sigmoid(x); }},
     {"relu", [](double x) { return x < 0.0 ? 0.0 : x; }},
     {"tanh", [](double x) { return std::tanh(x); }},
@@ -240,6 +241,7 @@ static constexpr OpSpec kOps[] = {
     {"scale", 1, 1, true, checkScalar, runScale},
     {"offset", 1, 1, true, checkScalar, runOffset},
     {"gelu", 1, 1, true, checkGelu, runUnary},
+    {"cast", 1, 1, true, checkUnary, runUnary},
     {"silu", 1, 1, true, checkUnary, runUnary},
     {"relu", 1, 1, true, checkUnary, runUnary},
     {"tanh", 1, 1, true, checkUnary, runUnary},
