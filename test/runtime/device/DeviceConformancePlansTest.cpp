@@ -127,6 +127,12 @@ TEST(ComparisonTest, ReadsPlanFiles) {
     weight.recipe.text = "iota";
     weight.recipe.shape = weight.shape;
   }
+  for (plan::MeaningOp &op : right.entries[0].programs[0].steps[0].meaning)
+    if (op.op == "attention")
+      op.score = {{"score", {}, 0, -1},
+                  {"head", {}, 0, -1},
+                  {"floor", {1}, 0, -1},
+                  {"add", {0, 2}, 0, -1}};
   Status written = plan::writePlan(right, path);
   ASSERT_TRUE(written.ok()) << written.message();
   auto file = plan::PlanFile::open(path);
