@@ -133,7 +133,8 @@ TEST(Conversions, EveryTypeThereAndBack) {
 }
 
 TEST(Conversions, RoundsToEvenAndSaturates) {
-  const Floats values = {2.5f, -3e10f, 3e10f, std::numeric_limits<float>::quiet_NaN()};
+  const Floats values = {2.5f, -3e10f, 3e10f,
+                         std::numeric_limits<float>::quiet_NaN()};
   std::vector<int32_t> ints(4);
   narrowFromF32(values.data(), DType::I32, 4,
                 reinterpret_cast<std::byte *>(ints.data()));

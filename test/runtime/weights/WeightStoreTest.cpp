@@ -6,6 +6,7 @@
 #include "test/runtime/TempDir.h"
 #include "test/runtime/weights/FakeDevice.h"
 
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace ft;
