@@ -32,7 +32,7 @@ public:
     std::string name = text.function;
     if (count > 0)
       name += "." + std::to_string(count);
-    builder_.create<ir::KernelOp>(location_, name, text.function, text.source);
+    ir::KernelOp::create(builder_, location_, name, text.function, text.source);
     symbol = FlatSymbolRefAttr::get(builder_.getContext(), name);
     return symbol;
   }

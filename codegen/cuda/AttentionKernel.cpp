@@ -43,9 +43,8 @@ int64_t Instance::sharedBytes() const {
   if (mma()) {
     auto pitch = [](int64_t x) { return roundUp(x, 16) + 8; };
     int64_t keys = rows == 64 && std::max(d, dv) > 128 ? 32 : 64;
-    return 2 * rows * pitch(d) +
-           std::max(4 * keys * (pitch(d) + pitch(dv)),
-                    256 * (roundUp(dv, 16) + 2));
+    return 2 * rows * pitch(d) + std::max(4 * keys * (pitch(d) + pitch(dv)),
+                                          256 * (roundUp(dv, 16) + 2));
   }
   auto pitch = [](int64_t x) { return roundUp(x, 4) + 4; };
   int64_t keys = 32;
@@ -56,8 +55,7 @@ int64_t Instance::sharedBytes() const {
 
 } // namespace
 
-static FailureOr<Instance> chooseInstance(ir::FusedOp fused,
-                                          ir::AttentionOp op,
+static FailureOr<Instance> chooseInstance(ir::FusedOp fused, ir::AttentionOp op,
                                           const LaunchContext &context) {
   Instance instance;
   auto query = op.getQuery().getType();
@@ -82,24 +80,22 @@ static FailureOr<Instance> chooseInstance(ir::FusedOp fused,
   if (instance.d < 8 || instance.d > 256 || instance.dv < 8 ||
       instance.dv > 256)
     return op.emitError("attention: no kernel for head sizes ")
-           << instance.d << " and " << instance.dv
-           << "; they must be 8 to 256";
+           << instance.d << " and " << instance.dv << "; they must be 8 to 256";
   bool few = context.maxTokens > 0 && context.maxTokens <= 64;
   instance.rows = few ? 16 : 64;
   instance.pack = std::min<int64_t>(instance.heads / instance.kvHeads, 16);
   if (few) // about two CTAs a multiprocessor, for a few sequences
-    instance.splits = std::clamp<int64_t>(
-        2 * context.multiprocessors /
-            (instance.headBlocks() *
-             std::max<int64_t>(1, context.maxTokens / 8)),
-        1, 32);
+    instance.splits =
+        std::clamp<int64_t>(2 * context.multiprocessors /
+                                (instance.headBlocks() *
+                                 std::max<int64_t>(1, context.maxTokens / 8)),
+                            1, 32);
   return instance;
 }
 
 /// The score functor, or the template's identity; returns how it is made.
-static FailureOr<std::string> printScore(ir::AttentionOp op,
-                                         KernelParams &params,
-                                         CudaPrinter &out) {
+static FailureOr<std::string>
+printScore(ir::AttentionOp op, KernelParams &params, CudaPrinter &out) {
   if (op.getScore().empty())
     return std::string("attention::NoScore{}");
   Block &body = op.getScore().front();
@@ -148,8 +144,8 @@ static FailureOr<std::string> printScore(ir::AttentionOp op,
     text.line("const float " + name + " = " + value + ";");
     names[inst.getResult(0)] = name;
   }
-  text.line("return " +
-            names.lookup(body.getTerminator()->getOperand(0)) + ";");
+  text.line("return " + names.lookup(body.getTerminator()->getOperand(0)) +
+            ";");
   out.open("struct Score");
   out.line("static constexpr bool kIdentity = false;");
   for (const std::string &table : tables)
@@ -237,8 +233,8 @@ static void printArgs(ir::FusedOp fused, ir::AttentionOp op,
   out.line("const attention::Args<" + type + "> args{" + list + "};");
 }
 
-FailureOr<TemplateKernel>
-codegen::emitAttention(ir::FusedOp fused, const LaunchContext &context) {
+FailureOr<TemplateKernel> codegen::emitAttention(ir::FusedOp fused,
+                                                 const LaunchContext &context) {
   auto op = *fused.getBody().front().getOps<ir::AttentionOp>().begin();
   FailureOr<Instance> instance = chooseInstance(fused, op, context);
   if (failed(instance))

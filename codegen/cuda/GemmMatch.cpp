@@ -24,7 +24,9 @@ ResidentRows residentRows(Operation *from, FlatSymbolRefAttr symbol) {
   return rows;
 }
 
-int64_t rowCount(ir::ParamOp param) { return param.getTensorType().getDimSize(0); }
+int64_t rowCount(ir::ParamOp param) {
+  return param.getTensorType().getDimSize(0);
+}
 
 /// The symbol for `symbols`' rows taken together, which must be adjacent; null
 /// where they are not.
@@ -103,15 +105,15 @@ FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
   match.result = yields.front();
   match.gated = match.linears.size() == 2 && yields.size() == 1;
   if (!match.gated && yields.size() != match.linears.size())
-    return fused.emitError("gemm: ")
-           << match.linears.size() << " linears for " << yields.size()
-           << " results";
+    return fused.emitError("gemm: ") << match.linears.size() << " linears for "
+                                     << yields.size() << " results";
   // Several results are the columns of one buffer, in the order of the rows.
   if (yields.size() > 1)
     for (auto [linear, yielded] : llvm::zip(match.linears, yields))
       if (linear.getResult() != yielded)
-        return fused.emitError("gemm: results of merged linears must be theirs, "
-                               "in the order of their weights");
+        return fused.emitError(
+            "gemm: results of merged linears must be theirs, "
+            "in the order of their weights");
   return match;
 }
 

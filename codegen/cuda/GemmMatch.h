@@ -28,7 +28,7 @@ mlir::FailureOr<GemmMatch> matchGemm(ir::FusedOp fused);
 /// How a library GEMM ends: after the bias "none", "relu" or "gelu_tanh", then
 /// at most one residual (an operand of the fused op).
 struct LibraryEpilogue {
-  llvm::StringLiteral activation = "none";
+  llvm::StringRef activation = "none";
   int residual = -1;
 };
 mlir::FailureOr<LibraryEpilogue> matchLibraryEpilogue(ir::FusedOp fused,

@@ -130,9 +130,10 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   auto sum = [&](const std::string &y, const std::string &column) {
     return match_.bias ? y + " + toFloat(bias[" + column + "])" : y;
   };
-  assign(match_.linears[0].getResult(), sum("y", "n"));
+  SmallVector<ir::LinearOp, 3> linears(match_.linears);
+  assign(linears[0].getResult(), sum("y", "n"));
   if (match_.gated)
-    assign(match_.linears[1].getResult(), sum("y2", "n + half"));
+    assign(linears[1].getResult(), sum("y2", "n + half"));
   if (match_.gated && match_.bias) {
     params_.add("int", "half", params_.i32(match_.n / 2));
     member("int", "half");
@@ -165,8 +166,8 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
 static std::string normText(const GemmMatch &match, KernelParams &params) {
   if (!match.norm)
     return "NoNorm{}";
-  std::string eps =
-      floatLiteral(match.norm->getAttrOfType<FloatAttr>("eps").getValueAsDouble());
+  std::string eps = floatLiteral(
+      match.norm->getAttrOfType<FloatAttr>("eps").getValueAsDouble());
   auto weight = match.norm->getAttrOfType<FlatSymbolRefAttr>("weight");
   params.add("const float *", "normWeight", params.weight(weight));
   if (isa<ir::RmsNormOp>(match.norm))
@@ -203,7 +204,8 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   KernelText &text = kernel.text;
   text.function = match.gated ? "gemv_gated" : "gemv";
   if (match.norm)
-    text.function += isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
+    text.function +=
+        isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
   out.line("");
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
            std::to_string(kThreads) + ")");

@@ -112,8 +112,8 @@ StatusOr<std::shared_ptr<const Nvrtc>> Nvrtc::open() {
   nvrtc->functions_->name =                                                    \
       reinterpret_cast<type>(dlsym(nvrtc->library_, #name));                   \
   if (!nvrtc->functions_->name)                                                \
-    return unsupported("libnvrtc lacks " #name                                 \
-                       ": CUDA 12 or newer is needed");
+    return unsupported("libnvrtc lacks " #name ": CUDA 12 or newer is "        \
+                                               "needed");
   FT_NVRTC_FUNCTIONS(X)
 #undef X
   int major = 0, minor = 0;
@@ -190,14 +190,13 @@ StatusOr<KernelImage> Nvrtc::compile(const std::string &source,
   for (const std::string &option : options)
     flags.push_back(option.c_str());
   nvrtcProgram program = nullptr;
-  int code = f.nvrtcCreateProgram(&program, source.c_str(), name.c_str(),
-                                  int(names.size()), texts.data(),
-                                  names.data());
+  int code =
+      f.nvrtcCreateProgram(&program, source.c_str(), name.c_str(),
+                           int(names.size()), texts.data(), names.data());
   if (code != 0)
     return internalError("NVRTC: " + std::string(f.nvrtcGetErrorString(code)));
-  std::shared_ptr<void> guard(program, [&](void *) {
-    f.nvrtcDestroyProgram(&program);
-  });
+  std::shared_ptr<void> guard(program,
+                              [&](void *) { f.nvrtcDestroyProgram(&program); });
   code = f.nvrtcCompileProgram(program, int(flags.size()), flags.data());
   size_t size = 0;
   f.nvrtcGetProgramLogSize(program, &size);

@@ -25,13 +25,13 @@ const KernelHeaders &kernelHeaders();
 /// What ptxas says of a kernel.
 struct KernelResources {
   int registers = 0;
-  int staticShared = 0; // bytes
-  int spillBytes = 0;   // stores and loads
+  int staticShared = 0;    // bytes
+  int spillBytes = 0;      // stores and loads
   bool serialised = false; // wgmma instructions one after the other
 };
 
 struct KernelImage {
-  std::string bytes; // a cubin, or PTX text
+  std::string bytes;         // a cubin, or PTX text
   KernelResources resources; // zero for PTX
 };
 

@@ -106,7 +106,7 @@ codegen::substitute(StringRef text,
 }
 
 static std::string expand(StringRef text, ArrayRef<std::string> operands,
-                        std::string constant = {}) {
+                          std::string constant = {}) {
   SmallVector<std::pair<std::string, std::string>> values;
   for (auto [number, operand] : llvm::enumerate(operands))
     values.push_back({std::to_string(number), operand});
@@ -129,8 +129,8 @@ codegen::elementText(Operation *op, ArrayRef<std::string> operands) {
   return expand(it->text, operands, constant);
 }
 
-std::optional<std::string>
-codegen::scoreText(StringRef fn, ArrayRef<std::string> operands) {
+std::optional<std::string> codegen::scoreText(StringRef fn,
+                                              ArrayRef<std::string> operands) {
   const auto *it = llvm::find_if(
       scoreTable, [&](const ExpressionText &e) { return e.op == fn; });
   if (it == std::end(scoreTable))

@@ -23,8 +23,8 @@ llvm::StringRef typeText(mlir::Type elementType);
 
 /// The value of an elementwise op (unary, binary, scale, offset, gelu, cast)
 /// of operands already spelled; nothing for another op.
-std::optional<std::string>
-elementText(mlir::Operation *op, llvm::ArrayRef<std::string> operands);
+std::optional<std::string> elementText(mlir::Operation *op,
+                                       llvm::ArrayRef<std::string> operands);
 
 /// A number of the whole line that an op needs before its elements: `name` is
 /// appended to the op's own, `text` may use $0 (the line) and earlier names.

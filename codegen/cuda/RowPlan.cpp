@@ -47,7 +47,8 @@ int64_t codegen::alignmentOf(ir::ParamOp param) {
   for (ir::ParamOp at = param; at && at.getViewOfAttr();
        at = ir::lookupParam(at, at.getViewOfAttr())) {
     RankedTensorType type = at.getTensorType();
-    int64_t row = type.getNumElements() / std::max<int64_t>(1, type.getDimSize(0));
+    int64_t row =
+        type.getNumElements() / std::max<int64_t>(1, type.getDimSize(0));
     bytes += at.getRow() * row * elementBytes(type.getElementType());
   }
   return powerOfTwoIn(bytes);
@@ -121,8 +122,8 @@ static LogicalResult setDomain(ir::FusedOp fused, RowSegment &segment) {
   for (ir::PackedType type : types)
     segment.last = std::max(segment.last, type.getLastDim());
   for (ir::PackedType type : types)
-    segment.groups = std::max(segment.groups,
-                              type.getRowElements() / type.getLastDim());
+    segment.groups =
+        std::max(segment.groups, type.getRowElements() / type.getLastDim());
   for (ir::PackedType type : types) {
     int64_t groups = type.getRowElements() / type.getLastDim();
     if ((type.getLastDim() != segment.last && type.getLastDim() != 1) ||
@@ -146,8 +147,8 @@ static int64_t chooseVector(ir::FusedOp fused, const RowSegment &segment) {
     auto type = dyn_cast<ir::PackedType>(outer.getType());
     if (!type || type.getElementType().isInteger(32))
       return;
-    limits.push_back({elementBytes(type.getElementType()),
-                      placementOf(outer).alignment});
+    limits.push_back(
+        {elementBytes(type.getElementType()), placementOf(outer).alignment});
   };
   auto addInner = [&](Value value) {
     if (auto argument = dyn_cast<BlockArgument>(value))
@@ -155,9 +156,8 @@ static int64_t chooseVector(ir::FusedOp fused, const RowSegment &segment) {
   };
   auto addWeight = [&](FlatSymbolRefAttr symbol) {
     if (ir::ParamOp param = ir::lookupParam(fused, symbol))
-      limits.push_back(
-          {elementBytes(param.getTensorType().getElementType()),
-           alignmentOf(param)});
+      limits.push_back({elementBytes(param.getTensorType().getElementType()),
+                        alignmentOf(param)});
   };
   for (const RowSink &sink : segment.sinks) {
     addInner(sink.value);
@@ -225,8 +225,8 @@ static void shareCta(RowPlan &plan) {
   for (RowSegment &segment : plan.segments) {
     if (segment.team > 32) {
       segment.team = plan.threads;
-      segment.chunks = llvm::divideCeil(segment.last / segment.vector,
-                                        segment.team);
+      segment.chunks =
+          llvm::divideCeil(segment.last / segment.vector, segment.team);
     }
     int64_t teams = plan.threads / segment.team;
     int64_t lines = segment.groups * segment.pieces;

@@ -12,7 +12,7 @@ namespace ft::codegen {
 /// cache.
 struct RowSink {
   mlir::Value value;
-  unsigned number = 0;     // of the result, or of the plane
+  unsigned number = 0;      // of the result, or of the plane
   ir::CacheAppendOp append; // null for a result
 };
 
@@ -24,10 +24,10 @@ struct RowSegment {
   int64_t last = 1;
   bool reduces = false;
   // Chosen by planRow.
-  int64_t vector = 1; // elements of one load
-  int64_t team = 1;   // threads of a line (or of a piece of one)
-  int64_t chunks = 1; // vectors a thread holds
-  int64_t pieces = 1; // of a line, > 1 only without a reduction
+  int64_t vector = 1;      // elements of one load
+  int64_t team = 1;        // threads of a line (or of a piece of one)
+  int64_t chunks = 1;      // vectors a thread holds
+  int64_t pieces = 1;      // of a line, > 1 only without a reduction
   int64_t linesPerRow = 1; // lines of one row that a CTA takes at a time
 
   int64_t blocksPerRow() const {

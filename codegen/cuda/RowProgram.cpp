@@ -79,8 +79,7 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
 
   KernelText kernel;
   SmallVector<StringRef> names = opNames(fused);
-  kernel.function =
-      "row_" + llvm::join(ArrayRef(names).take_front(4), "_");
+  kernel.function = "row_" + llvm::join(ArrayRef(names).take_front(4), "_");
   CudaPrinter text;
   text.comment("Row program: " + llvm::join(names, ", ") + ".");
   text.line("#include \"row.cuh\"");

@@ -61,8 +61,7 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::gather(ir::RowsOp op,
   if (!source)
     return op.emitError("row program: rows must be the first op of its fused "
                         "op");
-  std::string rows =
-      params_.add("const int *", "rows", params_.batch("rows"));
+  std::string rows = params_.add("const int *", "rows", params_.batch("rows"));
   unsigned number = source.getArgNumber();
   auto type = cast<ir::PackedType>(source.getType());
   Placement place = placementOf(fused_.getInputs()[number]);
@@ -129,8 +128,8 @@ RowSegmentPrinter::vectorWeight(FlatSymbolRefAttr symbol, View view) {
   return {name, Kind::Elements};
 }
 
-FailureOr<RowSegmentPrinter::Held>
-RowSegmentPrinter::weight(ir::BroadcastOp op, View view) {
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::weight(ir::BroadcastOp op,
+                                                             View view) {
   ir::ParamOp param = ir::lookupParam(fused_, op.getWeightAttr());
   int64_t elements = param.getTensorType().getNumElements();
   int64_t last = segment_.last;
@@ -162,8 +161,8 @@ RowSegmentPrinter::Held RowSegmentPrinter::declare(Operation *op, View view,
   return {name, Kind::Elements};
 }
 
-FailureOr<RowSegmentPrinter::Held>
-RowSegmentPrinter::elementwise(Operation *op, View view) {
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::elementwise(Operation *op,
+                                                                  View view) {
   SmallVector<std::string> operands;
   bool numbers = true;
   for (Value operand : op->getOperands()) {
@@ -257,14 +256,14 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::rope(ir::RopeOp op,
   std::string at = position(op.getSequences());
   std::string name = fresh(View::Own);
   out_.line("float " + name + "[L::kElements];");
-  out_.line("row::rope<" + shape + ">(" + name + ", line, " + own->name +
-            ", " + pair->name + ", " + weightParam(op.getTableAttr()) +
-            " + i64(" + at + ") * " + std::to_string(dims) + ");");
+  out_.line("row::rope<" + shape + ">(" + name + ", line, " + own->name + ", " +
+            pair->name + ", " + weightParam(op.getTableAttr()) + " + i64(" +
+            at + ") * " + std::to_string(dims) + ");");
   return Held{name, Kind::Elements};
 }
 
-FailureOr<RowSegmentPrinter::Held>
-RowSegmentPrinter::operation(Operation *op, View view) {
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
+                                                                View view) {
   if (auto broadcast = dyn_cast<ir::BroadcastOp>(op))
     return weight(broadcast, view);
   if (auto lookup = dyn_cast<ir::EmbeddingOp>(op))
@@ -284,10 +283,9 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::value(Value value,
   auto it = held_.find(key);
   if (it != held_.end())
     return it->second;
-  FailureOr<Held> held =
-      value.getDefiningOp()
-          ? operation(value.getDefiningOp(), view)
-          : argument(cast<BlockArgument>(value), view);
+  FailureOr<Held> held = value.getDefiningOp()
+                             ? operation(value.getDefiningOp(), view)
+                             : argument(cast<BlockArgument>(value), view);
   if (failed(held))
     return failure();
   held_[key] = *held;
@@ -317,10 +315,9 @@ std::string RowSegmentPrinter::cacheRow(const RowSink &sink) {
   std::string size = std::to_string(cache.getPageSize());
   std::string cell = "cell" + std::to_string(sink.number);
   out_.comment("cache_append: the token's place in its page");
-  out_.line("const i64 " + cell + " = pageTable" + number +
-            "[i64(sequenceIds" + number + "[row]) * pageColumns + " + at +
-            " / " + size + "] * i64(" + size + ") + " + at + " % " + size +
-            ";");
+  out_.line("const i64 " + cell + " = pageTable" + number + "[i64(sequenceIds" +
+            number + "[row]) * pageColumns + " + at + " / " + size +
+            "] * i64(" + size + ") + " + at + " % " + size + ";");
   return name + " + " + cell + " * " +
          std::to_string(segment_.groups * segment_.last);
 }

@@ -118,16 +118,15 @@ FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
   params.add("const int *", "counts", params.batch("counts"));
   CudaPrinter out;
   openKernel(out, "One row a sequence.", {"segment_reduce.cuh"});
-  TemplateKernel kernel = finish(
-      out, params, ("segment_reduce_" + op.getKind()).str(), 256,
-      ("segment_reduce::run<segment_reduce::Kind::" + kind +
-       ">(x, xStride, out, outStride, width, cuTokens, counts, " +
-       llvm::Twine(axisNumber(fused, result.getAxis())) + ");")
-          .str());
+  TemplateKernel kernel =
+      finish(out, params, ("segment_reduce_" + op.getKind()).str(), 256,
+             ("segment_reduce::run<segment_reduce::Kind::" + kind +
+              ">(x, xStride, out, outStride, width, cuTokens, counts, " +
+              llvm::Twine(axisNumber(fused, result.getAxis())) + ");")
+                 .str());
   Builder &builder = params.builder();
-  kernel.text.grid = {
-      builder.getI64IntegerAttr((width + 31) / 32),
-      gridOver(builder, result.getAxis(), 1)};
+  kernel.text.grid = {builder.getI64IntegerAttr((width + 31) / 32),
+                      gridOver(builder, result.getAxis(), 1)};
   kernel.text.block = {32, 8, 1};
   return kernel;
 }

@@ -92,8 +92,7 @@ LogicalResult RegionEmitter::run() {
 void RegionEmitter::emitStores() {
   for (auto [value, buffer] : stores_) {
     MeaningOp copy;
-    copy.op = "scale";
-    copy.attrs["by"] = 1.0;
+    copy.op = "cast";
     copy.in = {operand(value)};
     copy.out = {buffer};
     step_.meaning.push_back(std::move(copy));
@@ -224,7 +223,7 @@ void RegionEmitter::emitScore(ir::AttentionOp attention, MeaningOp &out) {
   Block &body = attention.getScore().front();
   static constexpr const char *names[] = {"score", "head", "query", "key"};
   for (auto [argument, name] : llvm::zip(body.getArguments(), names))
-    numbers[argument] = push({.op = name});
+    numbers[argument] = push({.op = name, .args = {}});
   for (Operation &op : body.without_terminator()) {
     int32_t number = -1;
     if (auto constant = dyn_cast<ir::ScoreConstOp>(op))

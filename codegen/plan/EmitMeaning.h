@@ -12,7 +12,7 @@ using RefMap = llvm::DenseMap<mlir::Value, plan::Ref>;
 
 /// Fills `step`'s temps and meaning with the region of `fused`. Values that are
 /// not yielded become temps; a yielded value that the region reads again is
-/// computed into a temp and stored by a scale of 1, so that its readers see it
+/// computed into a temp and stored by a cast, so that its readers see it
 /// unrounded.
 mlir::LogicalResult emitMeaning(ir::FusedOp fused, const PlanIndex &index,
                                 const RefMap &refs, plan::Step &step);

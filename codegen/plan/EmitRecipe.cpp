@@ -74,17 +74,14 @@ static LogicalResult setLiteral(Recipe &out, DictionaryAttr args,
 
 static LogicalResult setGenerator(Recipe &out, DictionaryAttr args,
                                   Location location) {
-  for (NamedAttribute arg : args) {
-    StringRef name = arg.getName();
-    if (name == "name") {
-      if (auto text = dyn_cast<StringAttr>(arg.getValue()))
-        out.text = text.getValue();
-    } else if (auto number = numberOf(arg.getValue())) {
-      out.numbers[name.str()] = *number;
-    }
-  }
-  if (out.text.empty())
+  auto name = args.getAs<StringAttr>("name");
+  if (!name)
     return emitError(location) << "a generator recipe needs a name";
+  out.text = name.getValue();
+  if (auto numbers = args.getAs<DictionaryAttr>("numbers"))
+    for (NamedAttribute entry : numbers)
+      if (auto number = numberOf(entry.getValue()))
+        out.numbers[entry.getName().str()] = *number;
   return success();
 }
 
@@ -116,11 +113,9 @@ FailureOr<Recipe> codegen::emitRecipe(ir::RecipeAttr recipe,
     return failure();
   if (auto axis = numberOf(args.get("axis")))
     out.axis = int64_t(*axis);
-  if (out.op == Recipe::Op::Slice)
-    if (auto start = numberOf(args.get("start")))
-      out.start = int64_t(*start);
-  if (out.op != Recipe::Op::Generator)
-    if (auto value = numberOf(args.get("value")))
-      out.value = *value;
+  if (auto start = numberOf(args.get("start")))
+    out.start = int64_t(*start);
+  if (auto value = numberOf(args.get("value")))
+    out.value = *value;
   return out;
 }

@@ -1,4 +1,5 @@
 //===- ft-opt.cpp - run passes over ft IR ---------------------------------===//
+#include "codegen/SelectKernels.h"
 #include "ir/Ft.h"
 #include "passes/Pipelines.h"
 
@@ -11,6 +12,8 @@ int main(int argc, char **argv) {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   ft::passes::registerPassesAndPipelines();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "ft transformer compiler driver\n", registry));
+  ft::codegen::registerCodegenPasses();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "ft transformer compiler driver\n",
+                        registry));
 }

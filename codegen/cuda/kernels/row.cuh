@@ -41,13 +41,16 @@ __device__ __forceinline__ void storePack(T *p, const float *x) {
 }
 
 struct Sum {
-  static constexpr float kIdentity = 0.0f;
+  static __device__ __forceinline__ float identity() { return 0.0f; }
   static __device__ __forceinline__ float join(float a, float b) {
     return a + b;
   }
 };
 struct Max {
-  static constexpr float kIdentity = -__builtin_huge_valf();
+  // -infinity
+  static __device__ __forceinline__ float identity() {
+    return __int_as_float(0xff800000);
+  }
   static __device__ __forceinline__ float join(float a, float b) {
     return maximum(a, b);
   }
@@ -92,7 +95,7 @@ template <int LAST, int V, int TEAM, int CHUNKS> struct Line {
 
   template <typename Fold>
   __device__ __forceinline__ float reduce(const float (&x)[kElements]) const {
-    float r = Fold::kIdentity;
+    float r = Fold::identity();
 #pragma unroll
     for (int e = 0; e < kElements; ++e)
       r = inside(e) ? Fold::join(r, x[e]) : r;

@@ -1,0 +1,275 @@
+//===- BuildEntry.cpp - the ops of an entry, their types inferred ---------===//
+#include "frontends/graph/BuildModule.h"
+#include "frontends/graph/OpSchema.h"
+#include "ir/ShapeInference.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::graph;
+using namespace ft::ir;
+
+namespace {
+
+/// Builds one entry, node by node, in the order given.
+class EntryBuilder {
+public:
+  EntryBuilder(const ModelGraph &graph, const Entry &entry, ModuleOp module,
+               OpBuilder &builder)
+      : graph_(graph), entry_(entry), symbols_(module), builder_(builder) {}
+
+  LogicalResult build();
+
+private:
+  void addArguments(Block *block);
+  PackedType inputType(const Input &input);
+  LogicalResult buildNode(const Node &node);
+  void gather(const Node &node, const OpSchema &schema,
+                       OpOperands &types, OperationState &state);
+  void addAttributes(const Node &node, const OpSchema &schema,
+                     OpOperands &types, OperationState &state);
+  void buildScore(const Node &node, Region &region, Location loc);
+  void limitIds(Value ids, int64_t rows);
+  void finish(EntryOp op, Block *block);
+
+  StringAttr axis(size_t index) { return builder_.getStringAttr(kAxes[index]); }
+  void setArgAttr(size_t index, StringRef name, Attribute value) {
+    argAttrs_[index].set(name, value);
+  }
+
+  const ModelGraph &graph_;
+  const Entry &entry_;
+  SymbolTable symbols_;
+  OpBuilder &builder_;
+  llvm::StringMap<Value> values_;
+  SmallVector<NamedAttrList> argAttrs_;
+  Value sequences_, rows_;
+};
+
+} // namespace
+
+PackedType EntryBuilder::inputType(const Input &input) {
+  Type element = input.dtype == DType::I32 ? Type(builder_.getI32Type())
+                                           : Type(builder_.getF32Type());
+  return PackedType::get(axis(0), input.shape, element);
+}
+
+void EntryBuilder::addArguments(Block *block) {
+  Location loc = locationOf(builder_.getContext(), entry_.name,
+                            entryPlace(entry_));
+  auto add = [&](Type type, StringRef name, StringRef role) {
+    argAttrs_.emplace_back();
+    if (!name.empty())
+      argAttrs_.back().set(kNameAttr, builder_.getStringAttr(name));
+    argAttrs_.back().set(kRoleAttr, builder_.getStringAttr(role));
+    return block->addArgument(type, loc);
+  };
+  for (const std::string &name : entry_.inputs) {
+    const Input &input = *graph_.findInput(name);
+    if (input.role == plan::InputRole::Mask)
+      continue;
+    values_[name] = add(inputType(input), name, roleName(input.role));
+    if (input.limit)
+      limitIds(values_[name], input.limit);
+  }
+  MLIRContext *context = builder_.getContext();
+  sequences_ =
+      add(SequencesType::get(context, axis(0), axis(1)), "", "sequences");
+  bool wantsRows = llvm::any_of(entry_.nodes, [](const Node &node) {
+    return findOpSchema(node.op)->implicit == Implicit::Rows;
+  });
+  if (wantsRows)
+    rows_ = add(RowsType::get(context, axis(2), axis(0)), "", "rows");
+}
+
+/// Ids that reach a table of `rows` rows must be below that.
+void EntryBuilder::limitIds(Value ids, int64_t rows) {
+  auto argument = dyn_cast<BlockArgument>(ids);
+  if (!argument)
+    return;
+  NamedAttrList &attrs = argAttrs_[argument.getArgNumber()];
+  auto old = dyn_cast_or_null<IntegerAttr>(attrs.get(kLimitAttr));
+  if (!old || old.getInt() > rows)
+    attrs.set(kLimitAttr, builder_.getI64IntegerAttr(rows));
+}
+
+/// Operands of the node into the operation and, as types, into `types`.
+void EntryBuilder::gather(const Node &node, const OpSchema &schema,
+                                   OpOperands &types, OperationState &state) {
+  for (size_t i = 0; i < node.in.size(); ++i) {
+    const OperandSchema &operand = schema.operands[i];
+    if (operand.param) {
+      auto symbol = FlatSymbolRefAttr::get(builder_.getContext(),
+                                           node.in[i].substr(1));
+      state.addAttribute(operand.name, symbol);
+      types.weights.push_back(
+          symbols_.lookup<ParamOp>(symbol.getValue()).getTensorType());
+      continue;
+    }
+    Value value = values_.lookup(node.in[i]);
+    state.addOperands(value);
+    types.values.push_back(cast<PackedType>(value.getType()));
+  }
+  if (schema.implicit == Implicit::Sequences) {
+    state.addOperands(sequences_);
+    types.sequences = cast<SequencesType>(sequences_.getType());
+  } else if (schema.implicit == Implicit::Rows) {
+    state.addOperands(rows_);
+    types.rows = cast<RowsType>(rows_.getType());
+  }
+  if (node.op == "attention") {
+    int32_t optional = node.in.size() == 3 ? 1 : 0;
+    state.addAttribute(
+        AttentionOp::getOperandSegmentSizeAttr(),
+        builder_.getDenseI32ArrayAttr({1, optional, optional, 1}));
+  }
+}
+
+void EntryBuilder::addAttributes(const Node &node, const OpSchema &schema,
+                                 OpOperands &types, OperationState &state) {
+  types.axis = axis(0);
+  for (auto &[name, value] : node.attrs) {
+    const AttrSchema &attr = *findAttrSchema(schema, name);
+    if (name == "heads")
+      types.heads = std::get<int64_t>(value);
+    if (name == "axis")
+      types.axis = builder_.getStringAttr(std::get<std::string>(value));
+    if (!attr.inIr)
+      continue;
+    switch (attr.kind) {
+    case AttrKind::Integer:
+      state.addAttribute(name,
+                         builder_.getI64IntegerAttr(std::get<int64_t>(value)));
+      break;
+    case AttrKind::Number:
+      state.addAttribute(name,
+                         builder_.getF64FloatAttr(std::get<double>(value)));
+      break;
+    case AttrKind::Flag:
+      if (std::get<bool>(value))
+        state.addAttribute(name, builder_.getUnitAttr());
+      break;
+    case AttrKind::Choice:
+      state.addAttribute(name,
+                         builder_.getStringAttr(std::get<std::string>(value)));
+      break;
+    case AttrKind::Cache: {
+      auto &cache = std::get<std::string>(value);
+      types.cache = symbols_.lookup<CacheOp>(cache);
+      state.addAttribute(
+          name, FlatSymbolRefAttr::get(builder_.getContext(), cache));
+      break;
+    }
+    }
+  }
+}
+
+void EntryBuilder::buildScore(const Node &node, Region &region, Location loc) {
+  if (node.score.empty())
+    return;
+  OpBuilder::InsertionGuard guard(builder_);
+  Type f32 = builder_.getF32Type();
+  Block *block = builder_.createBlock(&region, {}, {f32, f32, f32, f32},
+                                      {loc, loc, loc, loc});
+  SmallVector<Value> results;
+  for (const ScoreInst &inst : node.score) {
+    SmallVector<Value> args;
+    for (const ScoreArg &arg : inst.args) {
+      if (arg.kind == ScoreArg::Kind::Number)
+        args.push_back(ScoreConstOp::create(
+            builder_, loc, f32, builder_.getF64FloatAttr(arg.number)));
+      else if (arg.kind == ScoreArg::Kind::Result)
+        args.push_back(results[arg.result]);
+      else
+        args.push_back(block->getArgument(unsigned(arg.kind)));
+    }
+    if (inst.op == "table")
+      results.push_back(ScoreTableOp::create(
+          builder_, loc, f32,
+          FlatSymbolRefAttr::get(builder_.getContext(), inst.table), args));
+    else
+      results.push_back(ScoreOp::create(
+          builder_, loc, f32, builder_.getStringAttr(inst.op), args));
+  }
+  YieldOp::create(builder_, loc, ValueRange(results.back()));
+}
+
+LogicalResult EntryBuilder::buildNode(const Node &node) {
+  const OpSchema &schema = *findOpSchema(node.op);
+  Location loc = locationOf(builder_.getContext(),
+                            node.out.empty() ? node.op : node.out,
+                            nodePlace(entry_, node));
+  OperationState state(loc, "ft." + node.op);
+  OpOperands types;
+  types.op = node.op;
+  gather(node, schema, types, state);
+  addAttributes(node, schema, types, state);
+  if (schema.hasResult) {
+    FailureOr<PackedType> type = inferResultType(types, [&] {
+      return emitError(loc) << "'" << node.op << "': ";
+    });
+    if (failed(type))
+      return failure();
+    state.addTypes(*type);
+  }
+  if (schema.hasScore)
+    state.addRegion();
+  if (node.op == "embedding")
+    limitIds(state.operands[0], types.weights[0].getShape()[0]);
+  Operation *op = builder_.create(state);
+  if (schema.hasResult)
+    values_[node.out] = op->getResult(0);
+  if (schema.hasScore)
+    buildScore(node, op->getRegion(0), loc);
+  return success();
+}
+
+void EntryBuilder::finish(EntryOp op, Block *block) {
+  SmallVector<Value> results;
+  SmallVector<Attribute> argAttrs, resultAttrs;
+  MLIRContext *context = builder_.getContext();
+  for (const Output &output : entry_.outputs) {
+    results.push_back(values_.lookup(output.value));
+    resultAttrs.push_back(builder_.getDictionaryAttr(builder_.getNamedAttr(
+        kNameAttr, builder_.getStringAttr(output.name))));
+  }
+  for (NamedAttrList &attrs : argAttrs_)
+    argAttrs.push_back(attrs.getDictionary(context));
+  ReturnOp::create(builder_, op.getLoc(), results);
+  op.setFunctionType(builder_.getFunctionType(
+      block->getArgumentTypes(), TypeRange(ValueRange(results))));
+  op.setArgAttrsAttr(builder_.getArrayAttr(argAttrs));
+  op.setResAttrsAttr(builder_.getArrayAttr(resultAttrs));
+}
+
+LogicalResult EntryBuilder::build() {
+  Location loc = locationOf(builder_.getContext(), entry_.name,
+                            entryPlace(entry_));
+  OperationState state(loc, EntryOp::getOperationName());
+  state.addAttribute("sym_name", builder_.getStringAttr(entry_.name));
+  state.addAttribute("function_type",
+                     TypeAttr::get(builder_.getFunctionType({}, {})));
+  if (entry_.causal)
+    state.addAttribute("causal", builder_.getUnitAttr());
+  for (const std::string &name : entry_.inputs)
+    if (graph_.findInput(name)->role == plan::InputRole::Mask)
+      state.addAttribute("ft.mask", builder_.getStringAttr(name));
+  state.addRegion();
+  auto op = cast<EntryOp>(builder_.create(state));
+  OpBuilder::InsertionGuard guard(builder_);
+  Block *block = builder_.createBlock(&op.getBody());
+  addArguments(block);
+  for (const Node &node : entry_.nodes)
+    if (failed(buildNode(node)))
+      return failure();
+  finish(op, block);
+  return success();
+}
+
+LogicalResult ft::graph::buildEntry(const ModelGraph &graph,
+                                    const Entry &entry, ModuleOp module,
+                                    OpBuilder &builder) {
+  return EntryBuilder(graph, entry, module, builder).build();
+}

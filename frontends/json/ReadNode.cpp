@@ -1,0 +1,176 @@
+//===- ReadNode.cpp - the nodes of model.json -----------------------------===//
+#include "frontends/graph/OpSchema.h"
+#include "frontends/json/ModelJson.h"
+
+#include <algorithm>
+
+using namespace ft;
+using namespace ft::json;
+using namespace ft::graph;
+
+static StatusOr<AttrValue> readAttr(const AttrSchema &attr,
+                                    const JsonView &view) {
+  switch (attr.kind) {
+  case AttrKind::Integer: {
+    FT_ASSIGN_OR_RETURN(int64_t value, view.integer(0));
+    return AttrValue(value);
+  }
+  case AttrKind::Number: {
+    FT_ASSIGN_OR_RETURN(double value, view.number());
+    return AttrValue(value);
+  }
+  case AttrKind::Flag: {
+    FT_ASSIGN_OR_RETURN(bool value, view.boolean());
+    return AttrValue(value);
+  }
+  case AttrKind::Choice: {
+    FT_ASSIGN_OR_RETURN(std::string value, view.string());
+    const auto &choices = attr.choices;
+    if (std::find(choices.begin(), choices.end(), value) != choices.end())
+      return AttrValue(value);
+    std::string list;
+    for (const std::string &choice : choices)
+      list += (list.empty() ? "" : ", ") + choice;
+    return view.mismatch("one of " + list);
+  }
+  case AttrKind::Cache: {
+    FT_ASSIGN_OR_RETURN(std::string value, view.string());
+    return AttrValue(value);
+  }
+  }
+  return view.mismatch("a known attribute");
+}
+
+//===----------------------------------------------------------------------===//
+// Score regions
+//===----------------------------------------------------------------------===//
+
+static StatusOr<ScoreArg> readScoreArg(const JsonView &view, size_t index) {
+  ScoreArg arg;
+  if (view.value().is_number()) {
+    FT_ASSIGN_OR_RETURN(arg.number, view.number());
+    return arg;
+  }
+  FT_ASSIGN_OR_RETURN(std::string name, view.string());
+  static const std::pair<const char *, ScoreArg::Kind> inputs[] = {
+      {"score", ScoreArg::Kind::Score},
+      {"head", ScoreArg::Kind::Head},
+      {"query", ScoreArg::Kind::Query},
+      {"key", ScoreArg::Kind::Key}};
+  for (auto &[input, kind] : inputs)
+    if (name == input) {
+      arg.kind = kind;
+      return arg;
+    }
+  arg.kind = ScoreArg::Kind::Result;
+  for (size_t i = 0; i < index; ++i)
+    if (name == "#" + std::to_string(i)) {
+      arg.result = i;
+      return arg;
+    }
+  return view.mismatch("a number, score, head, query, key or # with the "
+                       "index of an earlier instruction");
+}
+
+/// The operands of `fn`, and of "table" the name of its param.
+static StatusOr<size_t> scoreArity(const JsonView &view, ScoreInst &inst) {
+  size_t given = view.value().size() - 1;
+  if (inst.op == "table") {
+    if (given < 2 || given > 3)
+      return view.mismatch("a param and one or two indices after \"table\"");
+    FT_ASSIGN_OR_RETURN(std::string param, view.element(1).string());
+    if (!param.starts_with('@'))
+      return view.element(1).mismatch("a param ('@name')");
+    inst.table = param.substr(1);
+    return size_t(2);
+  }
+  std::vector<std::string> names{"table"};
+  for (const ScoreFn &fn : scoreFns()) {
+    names.push_back(fn.name);
+    if (fn.name == inst.op && fn.arity == given)
+      return size_t(1);
+    if (fn.name == inst.op)
+      return view.mismatch(std::to_string(fn.arity) + " operands after \"" +
+                           fn.name + "\"");
+  }
+  return view.element(0).error("unknown function '" + inst.op + "'" +
+                               suggestion(inst.op, names));
+}
+
+static StatusOr<ScoreInst> readScoreInst(const JsonView &view, size_t index) {
+  FT_RETURN_IF_ERROR(view.expectArray());
+  if (view.value().empty())
+    return view.mismatch("a function and its operands");
+  ScoreInst inst;
+  FT_ASSIGN_OR_RETURN(inst.op, view.element(0).string());
+  FT_ASSIGN_OR_RETURN(size_t first, scoreArity(view, inst));
+  for (size_t i = first; i < view.value().size(); ++i) {
+    FT_ASSIGN_OR_RETURN(ScoreArg arg, readScoreArg(view.element(i), index));
+    inst.args.push_back(arg);
+  }
+  return inst;
+}
+
+static Status readScore(const JsonView &view, Node &node) {
+  FT_RETURN_IF_ERROR(view.expectArray());
+  for (size_t i = 0; i < view.value().size(); ++i) {
+    FT_ASSIGN_OR_RETURN(ScoreInst inst, readScoreInst(view.element(i), i));
+    node.score.push_back(std::move(inst));
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
+static StatusOr<const OpSchema *> readOp(const JsonView &view) {
+  FT_ASSIGN_OR_RETURN(JsonView op, view.at("op"));
+  FT_ASSIGN_OR_RETURN(std::string name, op.string());
+  if (const OpSchema *schema = findOpSchema(name))
+    return schema;
+  std::vector<std::string> names;
+  for (const OpSchema &schema : opSchemas())
+    names.push_back(schema.name);
+  return op.error("unknown op '" + name + "'" + suggestion(name, names));
+}
+
+static Status checkKeys(const JsonView &view, const OpSchema &schema) {
+  std::vector<std::string> keys{"op", "in", "out"};
+  for (const AttrSchema &attr : schema.attrs)
+    keys.push_back(attr.name);
+  if (schema.hasScore)
+    keys.push_back("score");
+  for (auto &[key, value] : view.value().items())
+    if (std::find(keys.begin(), keys.end(), key) == keys.end())
+      return view.error("unknown attribute '" + key + "' of '" + schema.name +
+                        "'" + suggestion(key, keys));
+  return {};
+}
+
+StatusOr<Node> ft::json::readNode(const JsonView &view) {
+  FT_ASSIGN_OR_RETURN(const OpSchema *schema, readOp(view));
+  FT_RETURN_IF_ERROR(checkKeys(view, *schema));
+  Node node;
+  node.op = schema->name;
+  if (view.has("out")) {
+    FT_ASSIGN_OR_RETURN(node.out, view.member("out").string());
+  }
+  if (view.has("in")) {
+    JsonView in = view.member("in");
+    FT_RETURN_IF_ERROR(in.expectArray());
+    for (size_t i = 0; i < in.value().size(); ++i) {
+      FT_ASSIGN_OR_RETURN(std::string name, in.element(i).string());
+      node.in.push_back(std::move(name));
+    }
+  }
+  for (const AttrSchema &attr : schema->attrs) {
+    if (!attr.required && !view.has(attr.name))
+      continue;
+    FT_ASSIGN_OR_RETURN(JsonView value, view.at(attr.name));
+    FT_ASSIGN_OR_RETURN(node.attrs[attr.name], readAttr(attr, value));
+  }
+  if (view.has("score"))
+    FT_RETURN_IF_ERROR(readScore(view.member("score"), node));
+  return node;
+}
