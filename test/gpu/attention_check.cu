@@ -22,7 +22,8 @@ struct CapAndSlope {
 
 template <typename S, int BM, typename Score>
 __global__ void __launch_bounds__(std::is_same_v<typename S::T, float> ? 256
-                                                                       : 128)
+                                                                       : 128,
+                                  1)
     attentionKernel(const Args<typename S::T> args, const Score score) {
   if constexpr (std::is_same_v<typename S::T, float>)
     attention::runF32<S, BM>(args, score);
