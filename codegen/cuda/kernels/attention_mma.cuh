@@ -8,7 +8,8 @@
 // BM = 64: four warps, 16 rows each, share the keys of a block; BM = 16: every
 // warp has the same 16 rows and a quarter of the block's keys.
 //
-// Launch: block kThreads = 128, __launch_bounds__(128, 1); dynamic shared, Mma<Shape, BM>::kShared bytes:
+// Launch: block kThreads = 128, __launch_bounds__(128, 1); dynamic shared,
+// Mma<Shape, BM>::kShared bytes:
 //   pad(x) = roundUp(x, 16), pitch(x) = pad(x) + 8
 //   BN = BM == 64 && max(D, DV) > 128 ? 32 : 64
 //   2 * BM * pitch(D) +
