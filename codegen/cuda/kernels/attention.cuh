@@ -79,8 +79,12 @@ template <typename T> struct Args {
   float *partials; // may be null where grid.z = 1
 };
 
-constexpr int roundUp(int x, int to) { return (x + to - 1) / to * to; }
-constexpr int larger(int a, int b) { return a > b ? a : b; }
+__host__ __device__ constexpr int roundUp(int x, int to) {
+  return (x + to - 1) / to * to;
+}
+__host__ __device__ constexpr int larger(int a, int b) {
+  return a > b ? a : b;
+}
 constexpr float kLog2e = 1.4426950408889634f;
 __device__ __forceinline__ float exponential2(float x) {
   float r;
