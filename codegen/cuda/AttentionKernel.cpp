@@ -261,7 +261,7 @@ FailureOr<TemplateKernel> codegen::emitAttention(ir::FusedOp fused,
   int64_t threads = instance->mma() ? 128 : 256;
   text.function = "attention_" + type;
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(threads) + ")");
+           std::to_string(threads) + ", 1)");
   out.open(text.function + "(" + params.declaration() + ")");
   out.splice(body);
   out.close();

@@ -208,7 +208,7 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
         isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
   out.line("");
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(kThreads) + ")");
+           std::to_string(kThreads) + ", 1)");
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("gemv::run(x, xStride, w, columns, inner, counts, " +
            std::to_string(axisNumber(fused, type.getAxis())) + ", " + norm +

@@ -125,6 +125,8 @@ static void addAttention(std::vector<OpSchema> &ops) {
                            "keys and values are operands",
                            "where keys and values are"};
   AttrSchema layer = integer("layer", "0", "which layer of the cache");
+  AttrSchema appendLayer = layer;
+  appendLayer.required = true;
   ops.push_back({"rope",
                  "Rotary position embedding of every head; the table is "
                  "[positions, dims], cos then sin.",
@@ -135,7 +137,7 @@ static void addAttention(std::vector<OpSchema> &ops) {
   ops.push_back({"cache_append",
                  "Stores keys and values of this batch in their cache.",
                  {value("key"), value("value")},
-                 {cache, layer},
+                 {cache, appendLayer},
                  Implicit::Sequences,
                  /*hasResult=*/false});
   ops.push_back(

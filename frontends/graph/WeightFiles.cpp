@@ -51,7 +51,36 @@ static Status checkRecipe(const plan::Recipe &recipe, const ModelGraph &graph,
   return {};
 }
 
+/// Calls `visit` on every tensor leaf.
+template <typename Visit>
+static void forEachLeaf(plan::Recipe &recipe, Visit visit) {
+  if (recipe.op == plan::Recipe::Op::Tensor)
+    visit(recipe);
+  for (plan::Recipe &child : recipe.of)
+    forEachLeaf(child, visit);
+}
+
+/// Files by name, without those that no recipe names.
+static void normalizeFiles(ModelGraph &graph) {
+  std::map<std::string, int32_t> order;
+  for (Param &param : graph.params)
+    forEachLeaf(param.recipe, [&](plan::Recipe &leaf) {
+      order[graph.files[size_t(leaf.file)].name] = 0;
+    });
+  std::vector<plan::File> files;
+  for (auto &[name, index] : order) {
+    index = int32_t(files.size());
+    files.push_back({name, 0});
+  }
+  for (Param &param : graph.params)
+    forEachLeaf(param.recipe, [&](plan::Recipe &leaf) {
+      leaf.file = order[graph.files[size_t(leaf.file)].name];
+    });
+  graph.files = std::move(files);
+}
+
 Status ft::graph::checkWeights(ModelGraph &graph) {
+  normalizeFiles(graph);
   bool any = false;
   std::vector<std::string> paths;
   std::error_code ignored;

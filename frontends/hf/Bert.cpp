@@ -67,8 +67,9 @@ private:
                      const std::string &name, const std::string &tensor,
                      int64_t n, int64_t k, int64_t heads = 0) {
     std::string at = prefix_ + tensor;
-    return b_.linear(out, in, b_.param(name, at + ".weight", {n, k}),
-                     b_.param(name + ".bias", at + ".bias", {n}), heads);
+    std::string weight = b_.param(name, at + ".weight", {n, k});
+    std::string bias = b_.param(name + ".bias", at + ".bias", {n});
+    return b_.linear(out, in, weight, bias, heads);
   }
 
   std::string embed(const std::string &name, const std::string &ids,

@@ -68,8 +68,9 @@ private:
       weight = sliceOf(std::move(weight), 1, start, n);
       bias = sliceOf(std::move(bias), 0, start, n);
     }
-    return b_.linear(out, in, b_.param(name, transposeOf(std::move(weight))),
-                     b_.param(name + ".bias", std::move(bias)), heads);
+    std::string weightParam = b_.param(name, transposeOf(std::move(weight)));
+    std::string biasParam = b_.param(name + ".bias", std::move(bias));
+    return b_.linear(out, in, weightParam, biasParam, heads);
   }
 
   std::string attention(int64_t i, const std::string &p,

@@ -15,13 +15,19 @@ public:
   void read() {
     std::string type = text("rope_type", text("type", "default"));
     copy("rope_theta", "theta");
-    if (type == "linear" || type == "llama3")
+    if (type == "linear" || type == "llama3") {
+      table_.numbers["scaling"] = type == "linear" ? 1 : 2;
       require("factor", "factor");
+    }
     if (type == "llama3") {
-      require("low_freq_factor", "low");
-      require("high_freq_factor", "high");
-      table_.numbers["original"] = double(table_.positions);
-      copy("original_max_position_embeddings", "original");
+      require("low_freq_factor", "low_freq_factor");
+      require("high_freq_factor", "high_freq_factor");
+      table_.numbers["original_max_position"] = double(table_.positions);
+      copy("original_max_position_embeddings", "original_max_position");
+      if (table_.numbers["high_freq_factor"] <=
+          table_.numbers["low_freq_factor"])
+        config_.fail(object_.error("expected high_freq_factor to exceed "
+                                   "low_freq_factor"));
     } else if (type != "linear" && type != "default") {
       config_.fail(object_.error("expected rope_type default, linear or "
                                  "llama3, found \"" +

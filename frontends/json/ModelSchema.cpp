@@ -147,6 +147,8 @@ static Json recipeKey(const std::string &key) {
     return integer(0);
   if (key == "size")
     return integer(1);
+  if (key == "scaling")
+    return {{"enum", ropeScalings()}};
   return typed("number");
 }
 

@@ -18,7 +18,9 @@ const std::vector<RecipeSchema> &ft::json::recipeSchemas() {
       {"generator",
        Op::Generator,
        RecipeSource::Text,
-       {"shape", "theta", "factor", "low", "high", "original"}},
+       {"shape", "theta", "scaling", "factor", "low_freq_factor",
+        "high_freq_factor", "original_max_position", "attention_factor",
+        "start", "step"}},
       {"slice", Op::Slice, RecipeSource::One, {"axis", "start", "size"}},
       {"concat", Op::Concat, RecipeSource::Many, {"axis"}},
       {"transpose", Op::Transpose, RecipeSource::One, {}},
@@ -29,11 +31,20 @@ const std::vector<RecipeSchema> &ft::json::recipeSchemas() {
   return table;
 }
 
+const std::vector<std::string> &ft::json::ropeScalings() {
+  static const std::vector<std::string> names = {"none", "linear", "llama3"};
+  return names;
+}
+
 const std::vector<GeneratorSchema> &ft::json::generatorSchemas() {
   static const std::vector<GeneratorSchema> table = {
-      {"rope", 2, {"theta"}, {"factor", "low", "high", "original"}},
+      {"rope",
+       2,
+       {"theta"},
+       {"factor", "low_freq_factor", "high_freq_factor",
+        "original_max_position", "attention_factor"}},
       {"alibi", 1, {}, {}},
-      {"iota", 1, {}, {}}};
+      {"iota", 1, {}, {"start", "step"}}};
   return table;
 }
 
@@ -202,8 +213,12 @@ private:
     std::vector<std::string> keys{"generator", "shape"};
     keys.insert(keys.end(), schema->required.begin(), schema->required.end());
     keys.insert(keys.end(), schema->optional.begin(), schema->optional.end());
+    if (recipe.text == "rope")
+      FT_RETURN_IF_ERROR(readScaling(view, recipe, keys));
     FT_RETURN_IF_ERROR(view.expectOnly(keys));
     for (size_t i = 2; i < keys.size(); ++i) {
+      if (keys[i] == "scaling")
+        continue;
       if (i >= 2 + schema->required.size() && !view.has(keys[i]))
         continue;
       FT_ASSIGN_OR_RETURN(JsonView number, view.at(keys[i]));
@@ -211,6 +226,21 @@ private:
     }
     if (recipe.text == "rope" && recipe.shape[1] % 2)
       return view.member("shape").mismatch("an even number of dims");
+    return {};
+  }
+
+  /// The scaling of a rope table, a name here and a number in the recipe.
+  Status readScaling(const JsonView &view, Recipe &recipe,
+                     std::vector<std::string> &keys) {
+    keys.push_back("scaling");
+    if (!view.has("scaling"))
+      return {};
+    FT_ASSIGN_OR_RETURN(std::string name, view.member("scaling").string());
+    const std::vector<std::string> &names = ropeScalings();
+    auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end())
+      return view.member("scaling").mismatch("none, linear or llama3");
+    recipe.numbers["scaling"] = double(found - names.begin());
     return {};
   }
 

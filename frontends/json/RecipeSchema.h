@@ -28,6 +28,9 @@ struct GeneratorSchema {
 };
 const std::vector<GeneratorSchema> &generatorSchemas();
 
+/// Names of the rope generator's number `scaling`, by its value.
+const std::vector<std::string> &ropeScalings();
+
 } // namespace ft::json
 
 #endif // FT_FRONTENDS_JSON_RECIPESCHEMA_H

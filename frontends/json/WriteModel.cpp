@@ -4,6 +4,7 @@
 #include "frontends/json/RecipeSchema.h"
 
 #include <filesystem>
+#include <functional>
 
 using namespace ft;
 using namespace ft::json;
@@ -42,6 +43,8 @@ static Json writeRecipe(const Recipe &recipe, const ModelGraph &graph) {
       json[key] = recipe.shape[size_t(recipe.axis)];
     else if (key == "by")
       json[key] = recipe.value;
+    else if (key == "scaling" && recipe.numbers.count(key))
+      json[key] = ropeScalings()[size_t(recipe.numbers.at(key))];
     else if (recipe.numbers.count(key))
       json[key] = recipe.numbers.at(key);
   }
@@ -132,27 +135,52 @@ static Json writeCache(const plan::Cache &cache) {
   return json;
 }
 
+static std::string scalarText(const Json &json) {
+  // A folder may have a name that is not UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// With its members on one line, as `separator` puts them.
+static void printMembers(const Json &json, const std::string &separator,
+                         const std::function<void(const Json &)> &print,
+                         std::string &out) {
+  bool first = true;
+  for (auto &[key, value] : json.items()) {
+    out += first ? separator.substr(1) : separator;
+    first = false;
+    if (json.is_object())
+      out += scalarText(key) + ": ";
+    print(value);
+  }
+}
+
+static void printFlat(const Json &json, std::string &out) {
+  if (!json.is_structured()) {
+    out += scalarText(json);
+    return;
+  }
+  out += json.is_object() ? "{" : "[";
+  std::string members;
+  printMembers(
+      json, ", ", [&](const Json &value) { printFlat(value, members); },
+      members);
+  out += members.empty() ? "" : members.substr(1);
+  out += json.is_object() ? "}" : "]";
+}
+
 /// What fits a line stands on one; anything else has a line for each member.
 static void print(const Json &json, size_t indent, std::string &out) {
-  constexpr size_t kLine = 110;
-  // A folder may have a name that is not UTF-8.
-  std::string flat =
-      json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  bool open = json.is_structured() && !json.empty();
-  if (!open || indent + flat.size() <= kLine) {
+  constexpr size_t kLine = 160;
+  std::string flat;
+  printFlat(json, flat);
+  if (!json.is_structured() || indent + flat.size() <= kLine) {
     out += flat;
     return;
   }
   out += json.is_object() ? "{" : "[";
-  std::string margin(indent + 2, ' ');
-  bool first = true;
-  for (auto &[key, value] : json.items()) {
-    out += (first ? "\n" : ",\n") + margin;
-    first = false;
-    if (json.is_object())
-      out += Json(key).dump() + ": ";
-    print(value, indent + 2, out);
-  }
+  printMembers(
+      json, ",\n" + std::string(indent + 2, ' '),
+      [&](const Json &value) { print(value, indent + 2, out); }, out);
   out += "\n" + std::string(indent, ' ') + (json.is_object() ? "}" : "]");
 }
 

@@ -161,10 +161,10 @@ struct Temp {
 /// instructions. The last instruction is the region's result.
 struct ScoreInst {
   /// "score", "head", "query", "key", "const", "table", "add", "sub", "mul",
-  /// "div", "max", "min", "neg", "abs", "exp", "log", "tanh", "lt", "le", "eq",
-  /// "select". "query" and "key" are positions, "head" the query head; all
-  /// are fp32. "table" reads weight[args[0] * columns + args[1]], or
-  /// weight[args[0]] of a vector.
+  /// "div", "max", "min", "neg", "abs", "exp", "log", "tanh", "floor", "lt",
+  /// "le", "eq", "select". "query" and "key" are positions, "head" the query
+  /// head; all are fp32. "table" reads weight[args[0] * columns + args[1]], or
+  /// weight[args[0]] of a vector; indices are truncated and clamped.
   std::string op;
   std::vector<int32_t> args;
   double value = 0;    // const

@@ -20,10 +20,11 @@ struct ScoreOp {
   size_t args;
 };
 constexpr ScoreOp kScoreOps[] = {
-    {"score", 0}, {"head", 0}, {"query", 0}, {"key", 0}, {"const", 0},
-    {"add", 2},   {"sub", 2},  {"mul", 2},   {"div", 2}, {"max", 2},
-    {"min", 2},   {"neg", 1},  {"abs", 1},   {"exp", 1}, {"log", 1},
-    {"tanh", 1},  {"lt", 2},   {"le", 2},    {"eq", 2},  {"select", 3}};
+    {"score", 0}, {"head", 0},  {"query", 0}, {"key", 0}, {"const", 0},
+    {"add", 2},   {"sub", 2},   {"mul", 2},   {"div", 2}, {"max", 2},
+    {"min", 2},   {"neg", 1},   {"abs", 1},   {"exp", 1}, {"log", 1},
+    {"tanh", 1},  {"floor", 1}, {"lt", 2},    {"le", 2},  {"eq", 2},
+    {"select", 3}};
 
 constexpr std::string_view kSequenceFields[] = {
     batch::kPositions, batch::kSequenceIds, batch::kCuTokens, batch::kKvLengths,
@@ -287,7 +288,7 @@ Status StepValidator::validateCall(const GemmCall &call, const Place &place) {
   const Weight &weight = plan_.weights[size_t(call.weight)];
   FT_RETURN_IF_ERROR((place / "weight")
                          .require(product(weight.shape) == call.n * call.k &&
-                                      weight.shape[0] == call.n,
+                                      weight.shape.back() == call.k,
                                   "the weight is not [n, k]"));
   FT_RETURN_IF_ERROR((place / "bias").index(call.bias, weights, true));
   if (call.bias >= 0)

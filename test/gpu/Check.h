@@ -1,4 +1,4 @@
-//===- Check.h - device arrays, references, reports --------------*- C++ -*-===//
+//===- Check.h - device arrays, references, reports -------------*- C++ -*-===//
 //
 // Shared by the standalone kernel checks. Built by run.sh with nvcc on a
 // machine with a GPU; no LLVM, no GoogleTest.
@@ -48,9 +48,9 @@ inline void store(float &to, float x) { to = x; }
 inline void store(bf16 &to, float x) {
   unsigned bits;
   std::memcpy(&bits, &x, 4);
-  to.bits = (x != x) ? 0x7fff
-                     : (unsigned short)((bits + 0x7fff + ((bits >> 16) & 1)) >>
-                                        16);
+  to.bits = (x != x)
+                ? 0x7fff
+                : (unsigned short)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 inline void store(f16 &to, float x) {
   _Float16 half = _Float16(x);

@@ -1,4 +1,5 @@
-//===- attention_check.cu - attention against fp64 --------------------------===//
+//===- attention_check.cu - attention against fp64
+//-------------------------===//
 #include "Check.h"
 #include "attention_f32.cuh"
 #include "attention_mma.cuh"
@@ -21,8 +22,8 @@ struct CapAndSlope {
 };
 
 template <typename S, int BM, typename Score>
-__global__ void __launch_bounds__(std::is_same_v<typename S::T, float> ? 256
-                                                                       : 128)
+__global__ void
+__launch_bounds__(std::is_same_v<typename S::T, float> ? 256 : 128, 1)
     attentionKernel(const Args<typename S::T> args, const Score score) {
   if constexpr (std::is_same_v<typename S::T, float>)
     attention::runF32<S, BM>(args, score);
@@ -85,9 +86,9 @@ template <typename S> struct Batch {
       : c(shape), total(sum(shape.tokens)), columns(columnsOf(shape)),
         keys(keysOf(shape)), q(size_t(total + 4) * qStride),
         k(planeSize(shape, S::D, kStride)), v(planeSize(shape, S::DV, vStride)),
-        out(size_t(total + 4) * outStride), positions(total),
-        cu(sequences + 1), lengths(sequences), table(sequences * columns),
-        counts(2), counters(size_t(total + 8 + sequences) * c.heads),
+        out(size_t(total + 4) * outStride), positions(total), cu(sequences + 1),
+        lengths(sequences), table(sequences * columns), counts(2),
+        counters(size_t(total + 8 + sequences) * c.heads),
         partials(size_t(total + 8 + sequences) * c.heads * c.splits * 16 *
                  (S::DV + 2) * 4) {
     for (int s = 0, t = 0; s < sequences; ++s) {
@@ -126,11 +127,29 @@ template <typename S> struct Batch {
     return ((page * c.pageSize + j % c.pageSize) * c.kvHeads + h) * width;
   }
   Args<T> args() {
-    return {q.device,  qStride,  k.device,    v.device,      kStride,
-            vStride,   out.device, outStride, c.heads,       c.kvHeads,
-            c.pack,    c.window, 1 / std::sqrt(float(S::D)), positions.device,
-            cu.device, lengths.device, table.device, columns, c.pageSize,
-            counts.device, 1, counters.device, partials.device};
+    return {q.device,
+            qStride,
+            k.device,
+            v.device,
+            kStride,
+            vStride,
+            out.device,
+            outStride,
+            c.heads,
+            c.kvHeads,
+            c.pack,
+            c.window,
+            1 / std::sqrt(float(S::D)),
+            positions.device,
+            cu.device,
+            lengths.device,
+            table.device,
+            columns,
+            c.pageSize,
+            counts.device,
+            1,
+            counters.device,
+            partials.device};
   }
   template <typename Score>
   std::vector<double> reference(const Score &score) const;
@@ -148,13 +167,14 @@ std::vector<double> Batch<S>::reference(const Score &score) const {
         double top = -INFINITY, sum = 0;
         for (int j = 0; j < keys[s]; ++j) {
           if ((S::kCausal && j > position) ||
-              (c.window > 0 && (j <= position - c.window ||
-                                j >= position + c.window)))
+              (c.window > 0 &&
+               (j <= position - c.window || j >= position + c.window)))
             continue;
           double dot = 0;
           for (int i = 0; i < S::D; ++i)
-            dot += double(hostFloat(q.host[size_t(t) * qStride + h * S::D + i])) *
-                   hostFloat(k.host[place(s, j, kv, S::D, kStride) + i]);
+            dot +=
+                double(hostFloat(q.host[size_t(t) * qStride + h * S::D + i])) *
+                hostFloat(k.host[place(s, j, kv, S::D, kStride) + i]);
           x[j] = score(dot / std::sqrt(double(S::D)), h, position, j);
           top = std::max(top, x[j]);
         }
@@ -163,7 +183,8 @@ std::vector<double> Batch<S>::reference(const Score &score) const {
         for (int j = 0; j < keys[s]; ++j)
           for (int i = 0; x[j] > 0 && i < S::DV; ++i)
             want[(size_t(t) * c.heads + h) * S::DV + i] +=
-                x[j] / sum * hostFloat(v.host[place(s, j, kv, S::DV, vStride) + i]);
+                x[j] / sum *
+                hostFloat(v.host[place(s, j, kv, S::DV, vStride) + i]);
       }
   return want;
 }
@@ -182,15 +203,14 @@ static void checkCase(const Case &c, const Score &score) {
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                             shared),
        "shared memory");
-  std::string name = "attention " + std::to_string(sizeof(T)) + "-byte D " +
-                     std::to_string(S::D) + " DV " + std::to_string(S::DV) +
-                     " BM " + std::to_string(BM) + " heads " +
-                     std::to_string(c.heads) + "/" + std::to_string(c.kvHeads) +
-                     " window " + std::to_string(c.window) + " page " +
-                     std::to_string(c.pageSize) + " splits " +
-                     std::to_string(c.splits) + (S::kCausal ? " causal" : "") +
-                     (S::kPaged ? " paged" : "") +
-                     (Score::kIdentity ? "" : " score");
+  std::string name =
+      "attention " + std::to_string(sizeof(T)) + "-byte D " +
+      std::to_string(S::D) + " DV " + std::to_string(S::DV) + " BM " +
+      std::to_string(BM) + " heads " + std::to_string(c.heads) + "/" +
+      std::to_string(c.kvHeads) + " window " + std::to_string(c.window) +
+      " page " + std::to_string(c.pageSize) + " splits " +
+      std::to_string(c.splits) + (S::kCausal ? " causal" : "") +
+      (S::kPaged ? " paged" : "") + (Score::kIdentity ? "" : " score");
   launch(kernel, grid, std::is_same_v<T, float> ? 256 : 128, shared, nullptr,
          batch.args(), score);
   launch(kernel, grid, std::is_same_v<T, float> ? 256 : 128, shared, nullptr,
@@ -230,8 +250,7 @@ template <typename T> static void checkType() {
   checkHeadSize<T, 32, 200>();
 }
 
-template <int BM>
-static void timeCase(const char *what, const Case &c) {
+template <int BM> static void timeCase(const char *what, const Case &c) {
   using S = attention::Shape<bf16, 128, 128, true, true>;
   Batch<S> batch(c);
   int packs = (c.heads / c.kvHeads + c.pack - 1) / c.pack;
@@ -264,14 +283,14 @@ int main(int argc, char **argv) {
   if (argc > 1 && std::string(argv[1]) == "--time") {
     for (int splits : {1, 8, 32}) {
       timeCase<16>("1 x 4096 keys", {{1}, {4095}, 32, 8, 4, 0, 64, splits});
-      timeCase<16>("8 x 8192 keys", {std::vector<int>(8, 1),
-                                     std::vector<int>(8, 8191), 32, 8, 4, 0, 64,
-                                     splits});
+      timeCase<16>("8 x 8192 keys",
+                   {std::vector<int>(8, 1), std::vector<int>(8, 8191), 32, 8, 4,
+                    0, 64, splits});
     }
     timeCase<64>("prefill 1 x 2048", {{2048}, {0}, 32, 8, 4, 0, 64, 1});
-    timeCase<64>("prefill 8 x 512", {std::vector<int>(8, 512),
-                                     std::vector<int>(8, 0), 32, 8, 4, 0, 64,
-                                     1});
+    timeCase<64>(
+        "prefill 8 x 512",
+        {std::vector<int>(8, 512), std::vector<int>(8, 0), 32, 8, 4, 0, 64, 1});
   }
   return finish();
 }

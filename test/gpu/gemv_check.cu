@@ -1,4 +1,5 @@
-//===- gemv_check.cu - gemv, argmax, segment_reduce against fp64 -----------===//
+//===- gemv_check.cu - gemv, argmax, segment_reduce against fp64
+//-----------===//
 #include "Check.h"
 #include "argmax.cuh"
 #include "gemv.cuh"
@@ -42,9 +43,9 @@ static std::vector<double> normalised(const std::vector<double> &x, int k,
     for (int i = 0; i < k; ++i)
       square += std::pow(x[row * k + i] - mean, 2) / k;
     for (int i = 0; i < k; ++i)
-      y[row * k + i] = (x[row * k + i] - mean) / std::sqrt(square + 1e-5) *
-                           weight[i] +
-                       (Norm::kCentred ? bias[i] : 0);
+      y[row * k + i] =
+          (x[row * k + i] - mean) / std::sqrt(square + 1e-5) * weight[i] +
+          (Norm::kCentred ? bias[i] : 0);
   }
   return y;
 }
@@ -99,11 +100,11 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad) {
       double y = dot(r, j);
       if (gated)
         y = y / (1 + std::exp(-y)) * dot(r, j + outputs);
-      want[size_t(r) * outputs + j] = y + hostFloat(residual.host[r * stride + j]);
+      want[size_t(r) * outputs + j] =
+          y + hostFloat(residual.host[r * stride + j]);
     }
   auto kernel = gemvKernel<T, Out, Norm, gated>;
-  int shared =
-      Norm::kPresent ? std::min(bound, 8) * ((k + 7) / 8 * 8) * 4 : 0;
+  int shared = Norm::kPresent ? std::min(bound, 8) * ((k + 7) / 8 * 8) * 4 : 0;
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                             shared),
        "shared memory");
@@ -111,10 +112,10 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad) {
          w.device, n, k, counts.device,
          makeNorm<Norm>(weight.device, bias.device),
          Epilogue<T, Out, gated>{residual.device, out.device, i64(stride)});
-  compare("gemv " + std::to_string(sizeof(T)) + "-byte m " +
-              std::to_string(m) + " n " + std::to_string(n) + " k " +
-              std::to_string(k) + " grid " + std::to_string(grid) +
-              (gated ? " gated" : "") + (Norm::kCentred ? " layer" : "") +
+  compare("gemv " + std::to_string(sizeof(T)) + "-byte m " + std::to_string(m) +
+              " n " + std::to_string(n) + " k " + std::to_string(k) + " grid " +
+              std::to_string(grid) + (gated ? " gated" : "") +
+              (Norm::kCentred ? " layer" : "") +
               (Norm::kPresent ? " norm" : ""),
           out, stride, outputs, want, kTolerance<Out>);
 }
@@ -124,10 +125,10 @@ template <typename T, typename Norm, bool gated> static void checkShapes() {
     checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8);
   checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0);
   checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0);
-  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0);   // fewer rows than CTAs
-  checkGemv<T, T, Norm, gated>(2, 4, 66, 77, 3, 0);      // odd k: element by
-  checkGemv<T, T, Norm, gated>(7, 8, 66, 77, 3, 1);      // element
-  checkGemv<T, T, Norm, gated>(6, 8, 500, 128, 3, 3);    // odd x stride
+  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0); // fewer rows than CTAs
+  checkGemv<T, T, Norm, gated>(2, 4, 66, 77, 3, 0);    // odd k: element by
+  checkGemv<T, T, Norm, gated>(7, 8, 66, 77, 3, 1);    // element
+  checkGemv<T, T, Norm, gated>(6, 8, 500, 128, 3, 3);  // odd x stride
   checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0);
 }
 template <typename T> static void checkGemvs() {
@@ -178,7 +179,7 @@ static void checkArgmax(int rows, int columns, int chunks) {
   out.down();
   bool good = true;
   for (int r = 0; r < bound; ++r) {
-    int want = r >= rows                  ? -7
+    int want = r >= rows                    ? -7
                : r % 4 == 1 || columns == 1 ? 0
                : r % 4 == 2                 ? 1
                                             : -1;
@@ -187,8 +188,9 @@ static void checkArgmax(int rows, int columns, int chunks) {
         want = i;
     good &= out.host[r] == want;
   }
-  report(good, "argmax " + std::to_string(columns) + " in " +
-                   std::to_string(chunks), 0, 0);
+  report(good,
+         "argmax " + std::to_string(columns) + " in " + std::to_string(chunks),
+         0, 0);
 }
 
 template <segment_reduce::Kind kind, typename T>
@@ -207,7 +209,8 @@ template <segment_reduce::Kind kind, typename T> static void checkSegments() {
   cu.up();
   counts.host[0] = count;
   counts.up();
-  Array<T> x(size_t(cu.host[count] + 3) * stride), out(size_t(count + 2) * stride);
+  Array<T> x(size_t(cu.host[count] + 3) * stride),
+      out(size_t(count + 2) * stride);
   randomise(x);
   for (size_t i = size_t(cu.host[count]) * stride; i < x.host.size(); ++i)
     store(x.host[i], kNan);
@@ -217,16 +220,19 @@ template <segment_reduce::Kind kind, typename T> static void checkSegments() {
   for (int s = 0; s < count; ++s)
     for (int j = 0; j < width; ++j) {
       double sum = 0, top = -INFINITY;
-      auto at = [&](int t) { return double(hostFloat(x.host[size_t(t) * stride + j])); };
+      auto at = [&](int t) {
+        return double(hostFloat(x.host[size_t(t) * stride + j]));
+      };
       for (int t = cu.host[s]; t < cu.host[s + 1]; ++t) {
         sum += at(t);
         top = std::max(top, at(t));
       }
-      double value = kind == Kind::Mean    ? sum / lengths[s]
-                     : kind == Kind::Sum   ? sum
-                     : kind == Kind::Max   ? top
-                     : kind == Kind::First ? at(cu.host[s])
-                                           : at(std::max(cu.host[s + 1] - 1, 0));
+      double value = kind == Kind::Mean  ? sum / lengths[s]
+                     : kind == Kind::Sum ? sum
+                     : kind == Kind::Max ? top
+                     : kind == Kind::First
+                         ? at(cu.host[s])
+                         : at(std::max(cu.host[s + 1] - 1, 0));
       want.push_back(lengths[s] ? value : 0);
     }
   launch(segmentKernel<kind, T>, dim3((width + 31) / 32, count + 2),
@@ -285,8 +291,12 @@ int main(int argc, char **argv) {
     cudaDeviceProp properties;
     cuda(cudaGetDeviceProperties(&properties, 0), "properties");
     for (int m : {1, 4, 8})
-      for (auto [n, k] : {std::pair{4096, 4096}, {6144, 4096}, {28672, 4096},
-                          {4096, 14336}, {2304, 768}, {128256, 2048}})
+      for (auto [n, k] : {std::pair{4096, 4096},
+                          {6144, 4096},
+                          {28672, 4096},
+                          {4096, 14336},
+                          {2304, 768},
+                          {128256, 2048}})
         timeGemv(m, n, k, properties.multiProcessorCount);
   }
   return finish();

@@ -79,7 +79,9 @@ template <typename T> struct Args {
   float *partials; // may be null where grid.z = 1
 };
 
-__host__ __device__ constexpr int roundUp(int x, int to) { return (x + to - 1) / to * to; }
+__host__ __device__ constexpr int roundUp(int x, int to) {
+  return (x + to - 1) / to * to;
+}
 __host__ __device__ constexpr int larger(int a, int b) {
   return a > b ? a : b;
 }

@@ -7,8 +7,8 @@
 //
 // A thread has rows ty + 16 i and, of scores and outputs, columns tx + 16 j.
 //
-// Launch: block kThreadsF32 = 256; dynamic shared, F32<Shape, BM>::kShared
-// bytes:
+// Launch: block kThreadsF32 = 256, __launch_bounds__(256, 1); dynamic shared,
+// F32<Shape, BM>::kShared bytes:
 //   pitch(x) = roundUp(x, 4) + 4, BN = 32
 //   4 * (BM * pitch(D) + max(BN * (pitch(D) + pitch(DV)) + BM * (BN + 1),
 //                            BM * (DV + 2)))

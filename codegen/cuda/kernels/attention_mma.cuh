@@ -8,7 +8,8 @@
 // BM = 64: four warps, 16 rows each, share the keys of a block; BM = 16: every
 // warp has the same 16 rows and a quarter of the block's keys.
 //
-// Launch: block kThreads = 128; dynamic shared, Mma<Shape, BM>::kShared bytes:
+// Launch: block kThreads = 128, __launch_bounds__(128, 1); dynamic shared,
+// Mma<Shape, BM>::kShared bytes:
 //   pad(x) = roundUp(x, 16), pitch(x) = pad(x) + 8
 //   BN = BM == 64 && max(D, DV) > 128 ? 32 : 64
 //   2 * BM * pitch(D) +
@@ -31,6 +32,7 @@ template <typename S, int BM> struct Mma {
       BM == 64 && larger(S::D, S::DV) > 128 ? 32 : 64; // keys
   static constexpr int kKeys = kBlock / kParts;   // of a warp
   static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
+  static constexpr int kDepth = larger(D, DV) > 128 ? 1 : 4; // unrolled steps
   static constexpr int kPitchQK = D + 8, kPitchV = DV + 8;
   static constexpr int kStage = kBlock * (kPitchQK + kPitchV); // elements
   static constexpr int kPartPitch = DV + 2;       // floats
@@ -106,7 +108,7 @@ template <typename S, int BM> struct Rows {
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         s[t][i] = 0;
-#pragma unroll 4
+#pragma unroll M::kDepth
     for (int d = 0; d < M::D; d += 16) {
       u32 a[4], b[4];
       loadMatrices<false>(a, q + d);

@@ -15,10 +15,11 @@
 // With kGated, w has two halves of n / 2 rows and the call is (m, j, y of row
 // j, y of row n / 2 + j) for j < n / 2.
 //
-// Launch: block kThreads = 256, __launch_bounds__(kThreads, 1); grid = multiprocessors of the target (any size
-// is right). Dynamic shared: 0 for NoNorm, else min(bound of rows, 8) *
-// roundUp(k, 8) * 4 bytes, which bounds k: with 4 KB static it must fit the
-// target's shared memory (227 KB on sm_90a, 163 KB on sm_80).
+// Launch: block kThreads = 256, __launch_bounds__(kThreads, 1); grid =
+// multiprocessors of the target (any size is right). Dynamic shared: 0 for
+// NoNorm, else min(bound of rows, 8) * roundUp(k, 8) * 4 bytes, which bounds k:
+// with 2 KB static it must fit the target's shared memory (227 KB on sm_90a,
+// 163 KB on sm_80).
 //
 // Each CTA owns a balanced run of output rows; its warps take kRows of them at
 // a time, and split k where there are more warps than such groups. Sums are

@@ -1,4 +1,4 @@
-//===- segment_reduce.cuh - one row a sequence -------------------*- C++ -*-===//
+//===- segment_reduce.cuh - one row a sequence ------------------*- C++ -*-===//
 //
 // out[s, j] = mean, sum, max, first or last over the tokens t of sequence s of
 // x[t, j], in fp32. x: [tokens, width], out: [sequences, width], row strides

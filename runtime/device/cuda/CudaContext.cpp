@@ -78,7 +78,8 @@ StatusOr<CUdeviceptr> CudaContext::allocate(int64_t bytes,
     return address;
   size_t free = 0, total = 0;
   cu.cuMemGetInfo(&free, &total);
-  if (code == CUDA_ERROR_OUT_OF_MEMORY)
+  // Absurd sizes are refused with other codes than a full memory.
+  if (code == CUDA_ERROR_OUT_OF_MEMORY || bytes > int64_t(free))
     return resourceExhausted(what + " needs " + gigabytes(bytes) + " (" +
                              std::to_string(bytes) + " bytes) on " + name +
                              ", which has " + gigabytes(int64_t(free)) +

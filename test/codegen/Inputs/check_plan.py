@@ -27,6 +27,6 @@ for program in entry["programs"]:
             assert buffer["row_stride"] == root["row_stride"]
             assert buffer["row_stride"] > buffer["shape"][-1]
     for step in program["steps"]:
-        written = {r for op in step["meaning"] for r in op["out"]}
+        written = {r for op in step["meaning"] for r in op.get("out", [])}
         assert {f"b{b}" for b in step.get("writes", [])} <= written, step["name"]
         assert all(t["dtype"] in ("f32", "i32") for t in step.get("temps", []))

@@ -119,6 +119,29 @@ TEST(ComparisonTest, ReportsWrongPlans) {
       EXPECT_FALSE(compareLayers(dtype, error)) << error;
 }
 
+TEST(ComparisonTest, ReadsPlanFiles) {
+  std::string path = testing::TempDir() + "/conformance.plan";
+  plan::Plan right = layer(DType::BF16, kNoError);
+  for (plan::Weight &weight : right.weights) {
+    weight.recipe.op = plan::Recipe::Op::Generator;
+    weight.recipe.text = "iota";
+    weight.recipe.shape = weight.shape;
+  }
+  for (plan::MeaningOp &op : right.entries[0].programs[0].steps[0].meaning)
+    if (op.op == "attention")
+      op.score = {{"score", {}, 0, -1},
+                  {"head", {}, 0, -1},
+                  {"floor", {1}, 0, -1},
+                  {"add", {0, 2}, 0, -1}};
+  Status written = plan::writePlan(right, path);
+  ASSERT_TRUE(written.ok()) << written.message();
+  auto file = plan::PlanFile::open(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  auto device = openCpuDevice({.threads = 2, .library = false});
+  comparePlan(**device, **file);
+}
+
 // The widened plan of an fp32 plan computes the same, wherever it puts it.
 TEST(ComparisonTest, WideningRoundsNothing) {
   plan::Plan plan = layer(DType::F32, kNoError);

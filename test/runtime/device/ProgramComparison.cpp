@@ -8,7 +8,7 @@
 
 namespace ft::test {
 
-// Of each of two fp32 runs of a program, relative L2 (docs/testing.md).
+// What any fp32 run of a program may differ from exact arithmetic, relative L2.
 static constexpr double kArithmeticError = 1e-5;
 
 //===----------------------------------------------------------------------===//
