@@ -1,4 +1,5 @@
 # lit configuration: the tools of a build tree against test/**/*.mlir and *.test
+import ctypes
 import os
 
 import lit.formats
@@ -25,3 +26,12 @@ config.substitutions.append(("%python", config.python))
 
 for feature in config.ft_features:
     config.available_features.add(feature)
+
+# Kernels compile wherever NVRTC is found, without a GPU.
+for folder in ("", "/usr/local/cuda/lib64/", os.environ.get("CUDA_HOME", "") + "/lib64/"):
+    for name in ("libnvrtc.so.13", "libnvrtc.so.12"):
+        try:
+            ctypes.CDLL(folder + name)
+            config.available_features.add("nvrtc")
+        except OSError:
+            pass
