@@ -43,6 +43,12 @@ public:
   std::string initialisers() const { return initialisers_; }
 
 private:
+  void printBias();
+  FailureOr<std::string> printResidual();
+  Operation *linear() const {
+    ir::LinearOp first = match_.linears.front();
+    return first;
+  }
   FailureOr<std::string> value(Value value);
   std::string member(const std::string &type, const std::string &name);
   std::string assign(Value value, const std::string &text) {
@@ -116,29 +122,67 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
   return assign(value, *text);
 }
 
+/// The sums with their biases. A bias that is absent is a null pointer, so that
+/// layers with and without one share a kernel.
+void EpiloguePrinter::printBias() {
+  Type element =
+      match_.bias
+          ? ir::lookupParam(fused_, match_.bias)
+                .getTensorType()
+                .getElementType()
+          : cast<ir::PackedType>(match_.input.getType()).getElementType();
+  std::string pointer = ("const " + typeText(element) + " *").str();
+  params_.add(pointer, "bias",
+              match_.bias ? params_.weight(match_.bias) : params_.i64(0));
+  member(pointer, "bias");
+  SmallVector<ir::LinearOp, 3> linears(match_.linears);
+  assign(linears[0].getResult(), "bias ? y + toFloat(bias[n]) : y");
+  if (!match_.gated)
+    return;
+  params_.add("int", "half", params_.i32(match_.n / 2));
+  member("int", "half");
+  assign(linears[1].getResult(), "bias ? y2 + toFloat(bias[n + half]) : y2");
+}
+
+/// The stored value. Where nothing else follows the linear, a residual is an
+/// argument that may be null, too.
+FailureOr<std::string> EpiloguePrinter::printResidual() {
+  auto add = match_.result.getDefiningOp<ir::AddOp>();
+  Value inner = match_.result;
+  BlockArgument residual;
+  if (add) {
+    bool second = isa<BlockArgument>(add.getRhs());
+    residual = dyn_cast<BlockArgument>(second ? add.getRhs() : add.getLhs());
+    inner = second ? add.getLhs() : add.getRhs();
+  }
+  bool plain = match_.linears.size() > 1 || inner.getDefiningOp() == linear();
+  if (match_.gated || match_.norm || !plain || (add && !residual))
+    return value(match_.result);
+  Value outer = residual ? fused_.getInputs()[residual.getArgNumber()]
+                         : fused_.getResult(0);
+  auto type = cast<ir::PackedType>(outer.getType());
+  std::string pointer =
+      ("const " + typeText(type.getElementType()) + " *").str();
+  params_.add(pointer, "residual",
+              residual ? params_.in(residual.getArgNumber()) : params_.i64(0));
+  params_.add("i64", "residualStride",
+              params_.i64(placementOf(outer).rowStride));
+  member(pointer, "residual");
+  member("i64", "residualStride");
+  FailureOr<std::string> sum = value(inner);
+  if (failed(sum))
+    return failure();
+  return assign(match_.result,
+                "residual ? " + *sum +
+                    " + toFloat(residual[m * residualStride + n]) : " + *sum);
+}
+
 LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   auto stored =
       cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
   std::string type = typeText(stored).str();
-  if (match_.bias) {
-    auto element =
-        ir::lookupParam(fused_, match_.bias).getTensorType().getElementType();
-    std::string pointer = ("const " + typeText(element) + " *").str();
-    params_.add(pointer, "bias", params_.weight(match_.bias));
-    member(pointer, "bias");
-  }
-  auto sum = [&](const std::string &y, const std::string &column) {
-    return match_.bias ? y + " + toFloat(bias[" + column + "])" : y;
-  };
-  SmallVector<ir::LinearOp, 3> linears(match_.linears);
-  assign(linears[0].getResult(), sum("y", "n"));
-  if (match_.gated)
-    assign(linears[1].getResult(), sum("y2", "n + half"));
-  if (match_.gated && match_.bias) {
-    params_.add("int", "half", params_.i32(match_.n / 2));
-    member("int", "half");
-  }
-  FailureOr<std::string> result = value(match_.result);
+  printBias();
+  FailureOr<std::string> result = printResidual();
   if (failed(result))
     return failure();
   params_.add(type + " *", "out", params_.out(0));
@@ -198,6 +242,7 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   params.add("int", "columns", params.i32(match.n));
   params.add("int", "inner", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
+  params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
   std::string norm = normText(match, params);
 
   TemplateKernel kernel;
@@ -210,8 +255,7 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
            std::to_string(kThreads) + ", 1)");
   out.open(text.function + "(" + params.declaration() + ")");
-  out.line("gemv::run(x, xStride, w, columns, inner, counts, " +
-           std::to_string(axisNumber(fused, type.getAxis())) + ", " + norm +
+  out.line("gemv::run(x, xStride, w, columns, inner, counts, axis, " + norm +
            ",");
   out.line("          Epilogue{" + epilogue.initialisers() + "});");
   out.close();

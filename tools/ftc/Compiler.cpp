@@ -55,8 +55,7 @@ loadModel(const CompileRequest &request, mlir::MLIRContext &context) {
     return importModel(request.model, {request.ignoredConfigKeys}, context);
   FirstError error(context);
   context.loadDialect<ir::FtDialect>();
-  auto module =
-      mlir::parseSourceFile<mlir::ModuleOp>(request.model, &context);
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(request.model, &context);
   if (!module)
     return error.status("cannot read " + request.model);
   return module;

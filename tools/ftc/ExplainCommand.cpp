@@ -23,8 +23,8 @@ static StatusOr<Report> explainModel(ExplainArguments &arguments) {
   FT_RETURN_IF_ERROR(arguments.model.finish());
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   const CompileRequest &request = arguments.model.request;
-  FT_ASSIGN_OR_RETURN(
-      auto module, lowerModel(request, passes::Phase::Kernels, context));
+  FT_ASSIGN_OR_RETURN(auto module,
+                      lowerModel(request, passes::Phase::Kernels, context));
   FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
   plan.targets = request.targets;
   return makeReport(plan, arguments.shape);
@@ -54,8 +54,7 @@ static Status run(ExplainArguments &arguments) {
                                 : explainPlan(arguments);
   if (!report.ok())
     return report.status();
-  std::string text =
-      arguments.json ? reportJson(*report) : reportText(*report);
+  std::string text = arguments.json ? reportJson(*report) : reportText(*report);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
       std::fflush(stdout) != 0)
     return resourceExhausted("stdout cannot be written");
@@ -68,11 +67,13 @@ std::function<int()> ft::addExplainCommand(CLI::App &app) {
       "explain", "Say what a model or a plan does: kernels before and after "
                  "fusion, bytes, FLOPs, memory, predicted time");
   arguments->model.addTo(*command);
-  command->add_option("--tokens", arguments->shape.tokens,
-                      "Figures for this many tokens of one sequence")
+  command
+      ->add_option("--tokens", arguments->shape.tokens,
+                   "Figures for this many tokens of one sequence")
       ->check(CLI::PositiveNumber);
-  command->add_option("--context", arguments->shape.context,
-                      "Cached tokens before them")
+  command
+      ->add_option("--context", arguments->shape.context,
+                   "Cached tokens before them")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", arguments->json, "The same as JSON");
   command->footer("Examples:\n"

@@ -91,8 +91,9 @@ std::string ft::reportText(const Report &report) {
     print(out, "  plan file        %s\n",
           size(double(report.planBytes), "B").c_str());
   print(out, "  kernel texts     %lld\n", (long long)report.kernelTexts);
-  out += "  times are estimates for an H200: the larger of bytes and FLOPs over "
-         "its\n  measured ceilings, plus the kernel boundary\n";
+  out +=
+      "  times are estimates for an H200: the larger of bytes and FLOPs over "
+      "its\n  measured ceilings, plus the kernel boundary\n";
   for (const ProgramReport &program : report.programs)
     printProgram(out, program);
   return out;

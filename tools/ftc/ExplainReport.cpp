@@ -71,11 +71,10 @@ static BatchShape chooseShape(const plan::Entry &entry,
                               const plan::Program &program,
                               const ReportShape &shape) {
   BatchShape batch;
-  int64_t usual = program.maxTokens > 0 && program.maxTokens <= 8
-                      ? program.minTokens
-                  : program.maxTokens > 0 ? program.maxTokens
-                                          : std::max<int64_t>(
-                                                512, program.minTokens);
+  int64_t usual =
+      program.maxTokens > 0 && program.maxTokens <= 8 ? program.minTokens
+      : program.maxTokens > 0                         ? program.maxTokens
+                              : std::max<int64_t>(512, program.minTokens);
   batch.tokens = shape.tokens.value_or(usual);
   bool decode = entry.causal && batch.tokens <= 8;
   batch.context = entry.causal ? shape.context.value_or(decode ? 512 : 0) : 0;
@@ -124,10 +123,10 @@ Report ft::makeReport(const plan::Plan &plan, const ReportShape &shape) {
   report.cacheBytesPerToken = codegen::cacheBytesPerToken(plan);
   for (const plan::Entry &entry : plan.entries)
     for (const plan::Program &program : entry.programs) {
-      bool covers = !shape.tokens ||
-                    (*shape.tokens >= program.minTokens &&
-                     (program.maxTokens == 0 ||
-                      *shape.tokens <= program.maxTokens));
+      bool covers =
+          !shape.tokens ||
+          (*shape.tokens >= program.minTokens &&
+           (program.maxTokens == 0 || *shape.tokens <= program.maxTokens));
       if (covers)
         report.programs.push_back(reportProgram(plan, entry, program, shape));
     }
