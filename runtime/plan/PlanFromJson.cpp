@@ -172,7 +172,8 @@ private:
     bool fits = json.is_number_unsigned()
                     ? json.get<uint64_t>() <= uint64_t(high)
                     : json.is_number_integer() && std::is_signed_v<T> &&
-                          json.get<int64_t>() >= int64_t(low);
+                          json.get<int64_t>() >= int64_t(low) &&
+                          json.get<int64_t>() <= int64_t(high);
     if (expect(fits, sizeof(T) == 4 ? "a 32-bit integer" : "a 64-bit integer",
                json))
       value = json.get<T>();

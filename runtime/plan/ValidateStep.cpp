@@ -288,7 +288,7 @@ Status StepValidator::validateCall(const GemmCall &call, const Place &place) {
   const Weight &weight = plan_.weights[size_t(call.weight)];
   FT_RETURN_IF_ERROR((place / "weight")
                          .require(product(weight.shape) == call.n * call.k &&
-                                      weight.shape[0] == call.n,
+                                      weight.shape.back() == call.k,
                                   "the weight is not [n, k]"));
   FT_RETURN_IF_ERROR((place / "bias").index(call.bias, weights, true));
   if (call.bias >= 0)
