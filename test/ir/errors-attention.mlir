@@ -108,7 +108,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 // attention_c3: 3 kv heads for 4
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%h: !ft.packed<tokens, 4x16xf32>, %y: !ft.packed<tokens, 3x16xf32>, %s: !ft.sequences<tokens, sequences>) {
-    // expected-error @below {{attention_c3: do not go with keys and values}}
+    // expected-error @below {{attention_c3: query rows}}
     %0 = ft.attention %h, %y, %y at %s {scale = 1.0 : f64} : (!ft.packed<tokens, 4x16xf32>, !ft.packed<tokens, 3x16xf32>, !ft.packed<tokens, 3x16xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 4x16xf32>
     ft.return
   }
@@ -130,7 +130,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 // attention_c5: a region of one argument
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%h: !ft.packed<tokens, 4x16xf32>, %k: !ft.packed<tokens, 2x16xf32>, %s: !ft.sequences<tokens, sequences>) {
-    // expected-error @below {{attention_c5: takes four f32 and yields one}}
+    // expected-error @below {{attention_c5: a score region takes four f32 and yields one}}
     %0 = ft.attention %h, %k, %k at %s {scale = 1.0 : f64} : (!ft.packed<tokens, 4x16xf32>, !ft.packed<tokens, 2x16xf32>, !ft.packed<tokens, 2x16xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 4x16xf32> score { ^bb0(%z: f32): ft.yield %z : f32 }
     ft.return
   }

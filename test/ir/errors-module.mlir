@@ -79,7 +79,7 @@ module attributes {ft.axes = ["tokens"]} {
 
 // entry_c2: floats as ids
 module attributes {ft.axes = ["tokens"]} {
-  // expected-error @below {{entry_c2: cannot have the role "tokens"}}
+  // expected-error @below {{entry_c2: argument 0 of}}
   ft.entry @e(%a: !ft.packed<tokens, 8xf32> {ft.role = "tokens"}) {
     ft.return
   }
@@ -120,7 +120,7 @@ module attributes {ft.axes = ["tokens"]} {
 // return_c1: nothing for one result
 module attributes {ft.axes = ["tokens"]} {
   ft.entry @e(%a: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> {
-    // expected-error @below {{return_c1: but the entry}}
+    // expected-error @below {{return_c1: returns , but the entry}}
     ft.return
   }
 }

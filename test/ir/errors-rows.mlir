@@ -74,7 +74,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @w : tensor<8xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 8>}>
   ft.entry @e() {
-    // expected-error @below {{broadcast_c2: is no suffix of the row}}
+    // expected-error @below {{broadcast_c2: 'tensor<8xf32>' is no suffix of the row}}
     %0 = ft.broadcast @w : !ft.packed<tokens, 8x4xf32>
     ft.return
   }
@@ -261,7 +261,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 // reduce_c1: the extent dropped, not kept
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%h: !ft.packed<tokens, 4x16xf32>) {
-    // expected-error @below {{reduce_c1: last extent kept as 1}}
+    // expected-error @below {{reduce_c1: expected floats with the last extent kept as 1}}
     %0 = ft.reduce_sum %h : (!ft.packed<tokens, 4x16xf32>) -> !ft.packed<tokens, 4xf32>
     ft.return
   }

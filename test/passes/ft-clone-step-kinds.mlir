@@ -8,7 +8,7 @@
 // CHECK: ft.entry @step_1_8({{.*}} entry = "step", kind = #ft.step_kind<1, 8>
 // CHECK: ft.entry @step_9_64({{.*}} entry = "step", kind = #ft.step_kind<9, 64>
 // CHECK: ft.entry @step_65({{.*}} entry = "step", kind = #ft.step_kind<65, 0>
-// CHECK: ft.entry @encode({{.*}} entry = "encode", kind = #ft.step_kind<1, 0>
+// CHECK: ft.entry @encode({{.*}}{entry = "encode", kind = #ft.step_kind<1, 0>
 // FOUR: ft.entry @step_1_4(
 // FOUR: ft.entry @step_5(
 // ONE: ft.entry @step({{.*}} kind = #ft.step_kind<1, 0>

@@ -2,7 +2,7 @@
 
 // The residual is added in the GEMM; with 1 to 8 tokens the norm before it too.
 // CHECK-LABEL: ft.entry @small
-// CHECK: %[[Y:.*]] = ft.fused gemm (%{{.*}}, %{{.*}}) "w"
+// CHECK: %[[Y:.*]] = ft.fused gemm (%{{.*}}, %{{.*}}) "norm+w"
 // CHECK:   ft.rms_norm
 // CHECK-NEXT: ft.linear
 // CHECK-NEXT: ft.add
@@ -165,7 +165,7 @@ module attributes {ft.axes = ["tokens"]} {
 // CHECK-LABEL: ft.entry @order
 // CHECK: ft.fused row (%{{.*}}) "silu"
 // CHECK: ft.fused attention
-// CHECK: ft.fused row (%{{.*}}, %{{.*}}, %{{.*}}) "cache_append.0"
+// CHECK: ft.fused row (%{{.*}}, %{{.*}}) "cache_append.0"
 module attributes {ft.axes = ["tokens", "sequences"]} {
   ft.cache @kv layers 1 page 64 [#ft.plane<"k", 4x16xf32>, #ft.plane<"v", 4x16xf32>]
   ft.entry @order(%x: !ft.packed<tokens, 4x16xf32>, %k: !ft.packed<tokens, 4x16xf32>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 4x16xf32>

@@ -72,7 +72,7 @@
 // GPT2: ft.fused gemm {{.*}} "l1.proj"
 // GPT2: ft.fused row {{.*}} "ln"
 // GPT2-NEXT: ^bb0
-// GPT2-NEXT: ft.rows
+// GPT2-NEXT: = ft.rows
 // GPT2-NEXT: ft.layer_norm
 
 // RUN: ft-opt %S/Inputs/qwen3.mlir --ft-to-schedule=dtype=bf16 | FileCheck %s --check-prefix=QWEN
