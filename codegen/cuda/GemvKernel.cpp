@@ -11,7 +11,7 @@ using namespace ft;
 using namespace ft::codegen;
 
 static constexpr int64_t kMaxRows = 8;
-static constexpr int64_t kThreads = 512;
+static constexpr int64_t kThreads = 256;
 /// Dynamic shared memory that fits beside the template's own on sm_90a.
 static constexpr int64_t kMaxShared = 200 * 1024;
 

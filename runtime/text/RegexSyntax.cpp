@@ -13,8 +13,6 @@
 namespace ft::text {
 
 namespace {
-constexpr std::string_view kWord = kWordItems;
-constexpr std::string_view kHexDigit = "0-9A-Fa-f";
 
 std::string codePointText(char32_t c) {
   char text[16];
@@ -112,7 +110,7 @@ Status Translator::escape() {
   if (pos_ + 1 >= in_.size())
     return error("ends with a backslash");
   char letter = in_[pos_ + 1];
-  std::string word(kWord),
+  std::string word(kWordItems),
       before = "(?<=[" + word + "])", notBefore = "(?<![" + word + "])",
       after = "(?=[" + word + "])", notAfter = "(?![" + word + "])";
   std::string replacement;
@@ -124,10 +122,10 @@ Status Translator::escape() {
     replacement = "[^" + word + "]";
     break;
   case 'h':
-    replacement = "[" + std::string(kHexDigit) + "]";
+    replacement = "[0-9A-Fa-f]";
     break;
   case 'H':
-    replacement = "[^" + std::string(kHexDigit) + "]";
+    replacement = "[^0-9A-Fa-f]";
     break;
   case 'b':
     replacement = "(?:" + before + notAfter + "|" + notBefore + after + ")";
@@ -287,10 +285,10 @@ StatusOr<ClassItem> Translator::classEscape() {
     set = R"(\P{Nd})";
     break;
   case 'w':
-    set = kWord;
+    set = kWordItems;
     break;
   case 'h':
-    set = kHexDigit;
+    set = "0-9A-Fa-f";
     break;
   case 'p':
   case 'P': {

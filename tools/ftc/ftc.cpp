@@ -1,10 +1,20 @@
 //===- ftc.cpp - the transformer graph compiler ---------------------------===//
+#include "tools/ftc/CompileCommand.h"
+#include "tools/ftc/ExplainCommand.h"
 #include "tools/ftc/ImportCommand.h"
 
 int main(int argc, char **argv) {
   CLI::App app("ftc: compiles transformer models to plans");
+  app.set_version_flag("--version", FT_VERSION);
   app.require_subcommand(1);
-  std::function<int()> runImport = ft::addImportCommand(app);
+  using Run = std::function<int()>;
+  const std::pair<const char *, Run> commands[] = {
+      {"compile", ft::addCompileCommand(app)},
+      {"import", ft::addImportCommand(app)},
+      {"explain", ft::addExplainCommand(app)}};
   CLI11_PARSE(app, argc, argv);
-  return runImport();
+  for (const auto &[name, run] : commands)
+    if (app.got_subcommand(name))
+      return run();
+  return 1;
 }

@@ -46,10 +46,8 @@ static constexpr UnaryRow kUnary[] = {
 };
 
 static UnaryFunction unaryFunction(const OpSite &site) {
-  if (site.op->op == "gelu") {
-    bool tanh = site.flag("tanh") || site.text("approximate", "none") == "tanh";
-    return tanh ? geluTanh : geluErf;
-  }
+  if (site.op->op == "gelu")
+    return site.text("approximate", "none") == "tanh" ? geluTanh : geluErf;
   for (const UnaryRow &row : kUnary)
     if (row.name == site.op->op)
       return row.function;
@@ -76,6 +74,14 @@ static Status checkUnary(const OpSite &site) {
   if (!resultsAre(site, site.in[0].axis, site.in[0].shape))
     return site.mismatch("a result of the operand's shape");
   return Status::success();
+}
+
+static Status checkGelu(const OpSite &site) {
+  std::string form = site.text("approximate", "none");
+  if (form != "none" && form != "tanh")
+    return site.mismatch("attribute 'approximate' none or tanh, found '" +
+                         form + "'");
+  return checkUnary(site);
 }
 
 static Status runUnary(const OpSite &site, RunContext &context) {
@@ -233,7 +239,7 @@ static constexpr OpSpec kOps[] = {
     {"broadcast", 1, 1, true, checkBroadcast, runBroadcast},
     {"scale", 1, 1, true, checkScalar, runScale},
     {"offset", 1, 1, true, checkScalar, runOffset},
-    {"gelu", 1, 1, true, checkUnary, runUnary},
+    {"gelu", 1, 1, true, checkGelu, runUnary},
     {"silu", 1, 1, true, checkUnary, runUnary},
     {"relu", 1, 1, true, checkUnary, runUnary},
     {"tanh", 1, 1, true, checkUnary, runUnary},

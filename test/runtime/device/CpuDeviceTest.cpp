@@ -154,6 +154,11 @@ static const WrongCase kWrong[] = {
      [](TestProgram &p) {
        p.op("silu", {p.buffer(DType::I32, kTokens, {4})}, {floats(p, {4})});
      }},
+    {"'approximate' none or tanh, found 'sigmoid'",
+     [](TestProgram &p) {
+       p.op("gelu", {floats(p, {4})}, {floats(p, {4})},
+            {{"approximate", std::string("sigmoid")}});
+     }},
     {"extents equal",
      [](TestProgram &p) {
        p.op("add", {floats(p, {4}), floats(p, {3})}, {floats(p, {4})});

@@ -94,9 +94,9 @@ TEST_P(RowOpTest, GeluFormsDiffer) {
   Values x(44, 1.0);
   EXPECT_NEAR(runUnary(*device, "gelu", DType::F32, {1}, {1}, x)[0], 0.8413447,
               1e-7);
-  EXPECT_NEAR(
-      runUnary(*device, "gelu", DType::F32, {1}, {1}, x, {{"tanh", true}})[0],
-      0.8411920, 1e-7);
+  EXPECT_NEAR(runUnary(*device, "gelu", DType::F32, {1}, {1}, x,
+                       {{"approximate", std::string("tanh")}})[0],
+              0.8411920, 1e-7);
 }
 
 static double apply(const std::string &op, double x, double y) {

@@ -1,0 +1,186 @@
+//===- Check.h - device arrays, references, reports --------------*- C++ -*-===//
+//
+// Shared by the standalone kernel checks. Built by run.sh with nvcc on a
+// machine with a GPU; no LLVM, no GoogleTest.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_TEST_GPU_CHECK_H
+#define FT_TEST_GPU_CHECK_H
+
+#include "common.cuh"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace check {
+
+using ft::bf16;
+using ft::f16;
+
+inline int failures = 0, passes = 0;
+
+inline void cuda(cudaError_t code, const char *what) {
+  if (code == cudaSuccess)
+    return;
+  std::printf("FAILED %s: %s\n", what, cudaGetErrorString(code));
+  std::exit(1);
+}
+
+inline float hostFloat(float x) { return x; }
+inline float hostFloat(bf16 x) {
+  unsigned bits = unsigned(x.bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+inline float hostFloat(f16 x) {
+  _Float16 half;
+  std::memcpy(&half, &x.bits, 2);
+  return float(half);
+}
+inline void store(float &to, float x) { to = x; }
+inline void store(bf16 &to, float x) {
+  unsigned bits;
+  std::memcpy(&bits, &x, 4);
+  to.bits = (x != x) ? 0x7fff
+                     : (unsigned short)((bits + 0x7fff + ((bits >> 16) & 1)) >>
+                                        16);
+}
+inline void store(f16 &to, float x) {
+  _Float16 half = _Float16(x);
+  std::memcpy(&to.bits, &half, 2);
+}
+
+/// The relative L2 a kernel may show against fp64 on the same inputs: fp32
+/// sums; one rounding of the output (half an ulp: 2^-11, 2^-9, times sqrt(1/3)
+/// on average); attention rounds the probabilities once more.
+template <typename T> constexpr double kTolerance = 1e-5;
+template <> inline constexpr double kTolerance<f16> = 1e-3;
+template <> inline constexpr double kTolerance<bf16> = 4e-3;
+
+/// An array in managed-by-hand device memory with its host image.
+template <typename T> struct Array {
+  explicit Array(size_t size) : host(size) {
+    cuda(cudaMalloc(&device, std::max<size_t>(size, 1) * sizeof(T)), "malloc");
+  }
+  Array(const Array &) = delete;
+  ~Array() { cudaFree(device); }
+  void up() {
+    cuda(cudaMemcpy(device, host.data(), host.size() * sizeof(T),
+                    cudaMemcpyHostToDevice),
+         "copy in");
+  }
+  void down() {
+    cuda(cudaMemcpy(host.data(), device, host.size() * sizeof(T),
+                    cudaMemcpyDeviceToHost),
+         "copy out");
+  }
+  std::vector<T> host;
+  T *device = nullptr;
+};
+
+inline std::mt19937 generator(1);
+inline float normal() {
+  static std::normal_distribution<float> distribution;
+  return distribution(generator);
+}
+template <typename T> void randomise(Array<T> &array, float scale = 1) {
+  for (T &x : array.host)
+    store(x, normal() * scale);
+  array.up();
+}
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+template <typename T> void poison(Array<T> &array) {
+  for (T &x : array.host)
+    store(x, kNan);
+  array.up();
+}
+
+inline void report(bool good, const std::string &name, double error,
+                   double limit) {
+  good ? ++passes : ++failures;
+  if (!good)
+    std::printf("FAILED %s: error %.3g, limit %.3g\n", name.c_str(), error,
+                limit);
+}
+
+/// Compares rows x columns of `got` (row stride `stride`) with `want`;
+/// everything else of `got` must still be NaN.
+template <typename T>
+void compare(const std::string &name, Array<T> &got, size_t stride,
+             size_t columns, const std::vector<double> &want, double limit) {
+  cuda(cudaDeviceSynchronize(), name.c_str());
+  got.down();
+  double difference = 0, norm = 0;
+  size_t rows = columns ? want.size() / columns : 0;
+  bool clean = true;
+  for (size_t i = 0; i < got.host.size(); ++i) {
+    size_t row = i / stride, column = i % stride;
+    double value = hostFloat(got.host[i]);
+    if (row >= rows || column >= columns) {
+      clean &= value != value;
+      continue;
+    }
+    double reference = want[row * columns + column];
+    difference += (value - reference) * (value - reference);
+    norm += reference * reference;
+  }
+  double error = std::sqrt(difference / (norm > 0 ? norm : 1));
+  report(error <= limit, name, error, limit); // a NaN fails
+  report(clean, name + ": wrote outside its rows", 0, 0);
+}
+
+#ifdef __CUDACC__
+template <typename... P, typename... A>
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, int shared,
+            cudaStream_t stream, A... arguments) {
+  kernel<<<grid, block, shared, stream>>>(arguments...);
+  cuda(cudaGetLastError(), "launch");
+}
+#endif
+
+/// Microseconds of one call of `run(i)`, from a graph of `count` calls.
+template <typename Run> double time(int count, const Run &run) {
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  cudaEvent_t start, stop;
+  cuda(cudaStreamCreate(&stream), "stream");
+  cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capture");
+  for (int i = 0; i < count; ++i)
+    run(i, stream);
+  cuda(cudaStreamEndCapture(stream, &graph), "capture");
+  cuda(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
+  cudaEventCreate(&start);
+  cudaEventCreate(&stop);
+  double best = 1e30;
+  for (int i = 0; i < 12; ++i) {
+    cudaEventRecord(start, stream);
+    cuda(cudaGraphLaunch(executable, stream), "launch");
+    cudaEventRecord(stop, stream);
+    cuda(cudaEventSynchronize(stop), "timing");
+    float milliseconds;
+    cudaEventElapsedTime(&milliseconds, start, stop);
+    if (i >= 2)
+      best = std::min(best, 1e3 * milliseconds / count);
+  }
+  cudaGraphExecDestroy(executable);
+  cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+  return best;
+}
+
+inline int finish() {
+  std::printf("%d passed, %d failed\n", passes, failures);
+  return failures ? 1 : 0;
+}
+
+} // namespace check
+
+#endif // FT_TEST_GPU_CHECK_H

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds and runs the kernel checks on a machine with a GPU and nvcc.
+#   test/gpu/run.sh             right or wrong
+#   test/gpu/run.sh --time      and how fast
+#   test/gpu/run.sh --sanitize  under compute-sanitizer, where it is installed
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+kernels=$here/../../codegen/cuda/kernels
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
+  head -n 1 | tr -d .)
+[ "$architecture" = 90 ] && architecture=90a
+status=0
+build() {
+  nvcc -std=c++20 -O1 -I"$kernels" -I"$here" \
+    -gencode="arch=compute_$architecture,code=sm_$architecture" \
+    -o "$work/$1" "$here/$1.cu"
+}
+build gemv_check & first=$!
+build attention_check & second=$!
+wait "$first" && wait "$second"
+for name in gemv_check attention_check; do
+  echo "== $name"
+  if [ "${1:-}" = --sanitize ]; then
+    for tool in memcheck racecheck; do
+      compute-sanitizer --tool "$tool" --error-exitcode 1 "$work/$name" ||
+        status=1
+    done
+  else
+    "$work/$name" "$@" || status=1
+  fi
+done
+exit $status

@@ -1,0 +1,124 @@
+//===- Compiler.cpp - from a model to a plan, in memory -------------------===//
+#include "tools/ftc/Compiler.h"
+
+#include "codegen/SelectKernels.h"
+#include "codegen/cuda/KernelCache.h"
+#include "codegen/plan/EmitPlan.h"
+#include "frontends/Frontend.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <cstdio>
+
+using namespace ft;
+using passes::Phase;
+
+namespace {
+
+/// Keeps the first error said while it lives; every diagnostic of ours is a
+/// whole sentence of its own.
+class FirstError {
+public:
+  explicit FirstError(mlir::MLIRContext &context)
+      : handler_(&context, [this](mlir::Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+            return;
+          if (text_.empty())
+            text_ = placeOf(diagnostic.getLocation()) + diagnostic.str();
+        }) {}
+
+  Status status(const std::string &fallback) const {
+    return invalidArgument(text_.empty() ? fallback : text_);
+  }
+
+private:
+  static std::string placeOf(mlir::Location location) {
+    if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
+      return file.getFilename().str() + ":" + std::to_string(file.getLine()) +
+             ":" + std::to_string(file.getColumn()) + ": ";
+    if (auto name = mlir::dyn_cast<mlir::NameLoc>(location))
+      return name.getName().str() + ": ";
+    return "";
+  }
+
+  std::string text_;
+  mlir::ScopedDiagnosticHandler handler_;
+};
+
+} // namespace
+
+static StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
+loadModel(const CompileRequest &request, mlir::MLIRContext &context) {
+  if (!llvm::StringRef(request.model).ends_with(".mlir"))
+    return importModel(request.model, {request.ignoredConfigKeys}, context);
+  FirstError error(context);
+  context.loadDialect<ir::FtDialect>();
+  auto module =
+      mlir::parseSourceFile<mlir::ModuleOp>(request.model, &context);
+  if (!module)
+    return error.status("cannot read " + request.model);
+  return module;
+}
+
+StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
+ft::lowerModel(const CompileRequest &request, Phase phase,
+               mlir::MLIRContext &context) {
+  FT_ASSIGN_OR_RETURN(auto module, loadModel(request, context));
+  passes::PipelineOptions options;
+  options.dtype = request.dtype;
+  options.archs = request.targets;
+  options.optimize = request.optimize;
+  options.dumpDirectory = request.dumpDirectory;
+  options.addKernels = [&](mlir::OpPassManager &manager) {
+    manager.addPass(codegen::createSelectKernelsPass(request.targets));
+  };
+  mlir::PassManager manager(&context);
+  passes::buildPipeline(manager, options, phase);
+  FirstError error(context);
+  if (mlir::failed(manager.run(*module)))
+    return error.status("the passes failed without saying why");
+  return module;
+}
+
+StatusOr<plan::Plan> ft::makePlan(const CompileRequest &request,
+                                  mlir::ModuleOp module) {
+  FirstError error(*module.getContext());
+  auto plan = codegen::emitPlan(module);
+  if (mlir::failed(plan))
+    return error.status("the plan phase failed without saying why");
+  if (auto dtype = dtypeFromName(request.dtype))
+    plan->dtype = *dtype;
+  plan->provenance["ftc"] = FT_VERSION;
+  plan->provenance["source"] = request.model;
+  return std::move(*plan);
+}
+
+/// A line that is rewritten as images get ready, and removed at the end.
+static void showProgress(int done, int total) {
+  if (done == total)
+    std::fputs("\r\033[K", stderr);
+  else
+    std::fprintf(stderr, "\rcompiling kernels: %d of %d", done, total);
+  std::fflush(stderr);
+}
+
+StatusOr<plan::Plan>
+ft::compileModel(const CompileRequest &request,
+                 std::vector<codegen::KernelWarning> &warnings) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  FT_ASSIGN_OR_RETURN(auto module,
+                      lowerModel(request, Phase::Kernels, context));
+  FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
+  codegen::CompileOptions options;
+  options.targets = request.targets;
+  if (request.cache)
+    options.cacheDirectory = codegen::KernelCache::defaultDirectory();
+  if (request.progress)
+    options.progress = showProgress;
+  if (!request.targets.empty())
+    FT_RETURN_IF_ERROR(
+        codegen::compileKernels(*module, options, plan, warnings));
+  return plan;
+}

@@ -1,0 +1,48 @@
+//===- Compiler.h - from a model to a plan, in memory -----------*- C++ -*-===//
+#ifndef FT_TOOLS_FTC_COMPILER_H
+#define FT_TOOLS_FTC_COMPILER_H
+
+#include "codegen/CompileKernels.h"
+#include "ir/Ft.h"
+#include "passes/Pipelines.h"
+#include "runtime/base/Status.h"
+#include "runtime/plan/Plan.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+#include <string>
+#include <vector>
+
+namespace ft {
+
+/// What the user asked of `ftc compile` and `ftc explain`.
+struct CompileRequest {
+  std::string model; // a Hugging Face directory, model.json or .mlir
+  std::string dtype = "auto";
+  /// Architectures; empty for a plan that only the CPU can run.
+  std::vector<std::string> targets = {"sm_90a", "ptx"};
+  std::vector<std::string> ignoredConfigKeys;
+  std::string dumpDirectory;
+  bool optimize = true;
+  bool cache = true;
+  bool progress = false; // on stderr
+};
+
+/// The module of `request` after phase `phase`; `context` owns it. Errors are
+/// the first diagnostic.
+StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
+lowerModel(const CompileRequest &request, passes::Phase phase,
+           mlir::MLIRContext &context);
+
+/// The plan of a module after phase kernels, without machine code.
+StatusOr<plan::Plan> makePlan(const CompileRequest &request,
+                              mlir::ModuleOp module);
+
+/// Everything: the plan with machine code for every target.
+StatusOr<plan::Plan>
+compileModel(const CompileRequest &request,
+             std::vector<codegen::KernelWarning> &warnings);
+
+} // namespace ft
+
+#endif // FT_TOOLS_FTC_COMPILER_H

@@ -1,0 +1,155 @@
+//===- ExplainPrint.cpp - a report for a person, and as JSON --------------===//
+#include "tools/ftc/ExplainReport.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+using namespace ft;
+using nlohmann::json;
+
+template <typename... Args>
+static void print(std::string &out, const char *format, Args... args) {
+  char line[512];
+  std::snprintf(line, sizeof line, format, args...);
+  out += line;
+}
+
+/// "12.5 MB"; decimal units, as bandwidths are.
+static std::string size(double value, const char *unit) {
+  static constexpr const char *prefixes[] = {"", "k", "M", "G", "T"};
+  int scale = 0;
+  while (value >= 1000 && scale < 4) {
+    value /= 1000;
+    ++scale;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f %s%s", scale == 0 ? 0 : 1, value,
+                prefixes[scale], unit);
+  return text;
+}
+
+static std::string range(const ProgramReport &program) {
+  std::string first = std::to_string(program.minTokens);
+  if (program.maxTokens == 0)
+    return first + " or more tokens";
+  return first + " to " + std::to_string(program.maxTokens) + " tokens";
+}
+
+static std::string operations(const StepReport &step) {
+  std::string text;
+  for (const std::string &op : step.operations)
+    text += (text.empty() ? "" : " ") + op;
+  return text;
+}
+
+static void printCounts(std::string &out, const char *what,
+                        const KernelCounts &counts) {
+  print(out, "  %-16s about %lld primitives, %lld operations -> %lld kernels\n",
+        what, (long long)counts.primitives, (long long)counts.operations,
+        (long long)counts.kernels);
+}
+
+static void printProgram(std::string &out, const ProgramReport &program) {
+  print(out, "\n%s, %s; figures for %lld tokens", program.entry.c_str(),
+        range(program).c_str(), (long long)program.batch.tokens);
+  if (program.batch.context > 0)
+    print(out, " after %lld", (long long)program.batch.context);
+  out += " of one sequence\n";
+  if (program.layer)
+    printCounts(out, "a layer:", *program.layer);
+  printCounts(out, "in all:", program.all);
+  print(out, "  activations      %s, workspace %s\n\n",
+        size(double(program.arenaBytes), "B").c_str(),
+        size(double(program.workspaceBytes), "B").c_str());
+  print(out, "  %-26s %-18s %10s %12s %9s  %s\n", "step", "kernel", "bytes",
+        "FLOPs", "us (e)", "operations");
+  for (const StepReport &step : program.steps) {
+    print(out, "  %-26.40s %-18.40s %10s %12s %9.2f  ", step.name.c_str(),
+          (step.implementation.empty() ? step.pattern : step.implementation)
+              .c_str(),
+          size(double(step.prediction.bytes), "B").c_str(),
+          size(double(step.prediction.flops), "").c_str(),
+          step.prediction.microseconds);
+    out += operations(step) + "\n";
+  }
+  print(out, "  %-26s %-18s %10s %12s %9.2f\n", "total", "",
+        size(double(program.total.bytes), "B").c_str(),
+        size(double(program.total.flops), "").c_str(),
+        program.total.microseconds);
+}
+
+std::string ft::reportText(const Report &report) {
+  std::string out;
+  print(out, "%s (%s), %s\n", report.name.c_str(), report.architecture.c_str(),
+        report.dtype.c_str());
+  print(out, "  weights          %s\n",
+        size(double(report.weightBytes), "B").c_str());
+  print(out, "  cache            %s a token\n",
+        size(double(report.cacheBytesPerToken), "B").c_str());
+  if (report.planBytes > 0)
+    print(out, "  plan file        %s\n",
+          size(double(report.planBytes), "B").c_str());
+  print(out, "  kernel texts     %lld\n", (long long)report.kernelTexts);
+  out += "  times are estimates for an H200: the larger of bytes and FLOPs over "
+         "its\n  measured ceilings, plus the kernel boundary\n";
+  for (const ProgramReport &program : report.programs)
+    printProgram(out, program);
+  return out;
+}
+
+static json countsJson(const KernelCounts &counts) {
+  return {{"primitives", counts.primitives},
+          {"operations", counts.operations},
+          {"kernels", counts.kernels}};
+}
+
+static json predictionJson(const codegen::Prediction &prediction) {
+  return {{"bytes", prediction.bytes},
+          {"flops", prediction.flops},
+          {"microseconds", prediction.microseconds}};
+}
+
+static json programJson(const ProgramReport &program) {
+  json steps = json::array();
+  for (const StepReport &step : program.steps) {
+    json row = predictionJson(step.prediction);
+    row["name"] = step.name;
+    row["pattern"] = step.pattern;
+    row["operations"] = step.operations;
+    row["kernels"] = step.kernels;
+    row["implementation"] = step.implementation;
+    steps.push_back(std::move(row));
+  }
+  json out = {{"entry", program.entry},
+              {"min_tokens", program.minTokens},
+              {"max_tokens", program.maxTokens},
+              {"tokens", program.batch.tokens},
+              {"context", program.batch.context},
+              {"all", countsJson(program.all)},
+              {"layers", program.layers},
+              {"total", predictionJson(program.total)},
+              {"activation_bytes", program.arenaBytes},
+              {"workspace_bytes", program.workspaceBytes},
+              {"steps", std::move(steps)}};
+  if (program.layer)
+    out["layer"] = countsJson(*program.layer);
+  return out;
+}
+
+std::string ft::reportJson(const Report &report) {
+  json programs = json::array();
+  for (const ProgramReport &program : report.programs)
+    programs.push_back(programJson(program));
+  json out = {{"name", report.name},
+              {"architecture", report.architecture},
+              {"dtype", report.dtype},
+              {"targets", report.targets},
+              {"kernel_texts", report.kernelTexts},
+              {"plan_bytes", report.planBytes},
+              {"weight_bytes", report.weightBytes},
+              {"cache_bytes_per_token", report.cacheBytesPerToken},
+              {"programs", std::move(programs)}};
+  // Names come from files and need not be UTF-8.
+  return out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}

@@ -1,0 +1,69 @@
+//===- ExplainReport.h - what a plan does, in numbers -----------*- C++ -*-===//
+#ifndef FT_TOOLS_FTC_EXPLAINREPORT_H
+#define FT_TOOLS_FTC_EXPLAINREPORT_H
+
+#include "codegen/plan/CostModel.h"
+#include "runtime/plan/Plan.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ft {
+
+/// Kernels of a part of a program, before and after fusion.
+struct KernelCounts {
+  int64_t primitives = 0; // an estimate, one kernel a framework primitive
+  int64_t operations = 0; // one kernel a semantic operation
+  int64_t kernels = 0;    // as compiled
+
+  void add(const plan::Step &step);
+};
+
+struct StepReport {
+  std::string name, pattern;
+  std::vector<std::string> operations;
+  int64_t kernels = 0;
+  std::string implementation; // "gemv", "library", "row_add_rms_norm", ""
+  codegen::Prediction prediction;
+};
+
+/// One program at one batch shape.
+struct ProgramReport {
+  std::string entry;
+  int64_t minTokens = 1, maxTokens = 0;
+  codegen::BatchShape batch;
+  KernelCounts all;
+  /// Of the commonest layer; absent where step names show no layers.
+  std::optional<KernelCounts> layer;
+  int64_t layers = 0;
+  std::vector<StepReport> steps;
+  codegen::Prediction total;
+  int64_t arenaBytes = 0; // at this batch
+  int64_t workspaceBytes = 0;
+};
+
+struct Report {
+  std::string name, architecture, dtype;
+  std::vector<std::string> targets;
+  int64_t kernelTexts = 0;
+  int64_t planBytes = 0; // 0 = not written yet
+  int64_t weightBytes = 0;
+  int64_t cacheBytesPerToken = 0;
+  std::vector<ProgramReport> programs;
+};
+
+/// Batch numbers the user gave; what is absent is chosen for each program.
+struct ReportShape {
+  std::optional<int64_t> tokens, context;
+};
+
+/// With `shape.tokens`, only the programs that this many tokens run.
+Report makeReport(const plan::Plan &plan, const ReportShape &shape);
+
+std::string reportText(const Report &report);
+std::string reportJson(const Report &report);
+
+} // namespace ft
+
+#endif // FT_TOOLS_FTC_EXPLAINREPORT_H

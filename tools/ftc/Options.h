@@ -1,0 +1,29 @@
+//===- Options.h - options that ftc's subcommands share ---------*- C++ -*-===//
+#ifndef FT_TOOLS_FTC_OPTIONS_H
+#define FT_TOOLS_FTC_OPTIONS_H
+
+#include "tools/ftc/Compiler.h"
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace ft {
+
+/// The options that turn a model into a plan.
+struct ModelOptions {
+  CompileRequest request;
+  std::string targets = "sm_90a,ptx";
+
+  /// Adds them, the model included, to `command`.
+  void addTo(CLI::App &command);
+  /// Splits and checks the targets.
+  Status finish();
+};
+
+/// Prints `status` as `ftc: error: ...`; the exit code.
+int report(const Status &status);
+
+} // namespace ft
+
+#endif // FT_TOOLS_FTC_OPTIONS_H
