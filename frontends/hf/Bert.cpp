@@ -154,7 +154,7 @@ static BertConfig read(Config &config) {
   c.vocabulary = config.size("vocab_size");
   c.hidden = config.size("hidden_size");
   c.inner = config.size("intermediate_size");
-  c.layers = config.size("num_hidden_layers");
+  c.layers = config.layers("num_hidden_layers");
   c.heads = config.size("num_attention_heads");
   c.positions = config.size("max_position_embeddings");
   c.segments = config.size("type_vocab_size", 2);

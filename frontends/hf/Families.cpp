@@ -22,7 +22,8 @@ static const std::vector<Family> &families() {
        buildBert,
        {"BertModel", "BertForMaskedLM", "BertForPreTraining",
         "BertForNextSentencePrediction", "BertForSequenceClassification",
-        "BertForTokenClassification", "BertForQuestionAnswering"}}};
+        "BertForTokenClassification", "BertForQuestionAnswering",
+        "BertForMultipleChoice"}}};
   return table;
 }
 

@@ -132,7 +132,7 @@ static Gpt2Config read(Config &config) {
   c.vocabulary = config.size("vocab_size");
   c.hidden = config.size("n_embd");
   c.inner = config.size("n_inner", 4 * c.hidden);
-  c.layers = config.size("n_layer");
+  c.layers = config.layers("n_layer");
   c.heads = config.size("n_head");
   c.positions = config.size("n_positions");
   config.has("n_ctx"); // an old name of n_positions, written beside it

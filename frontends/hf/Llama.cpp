@@ -47,7 +47,7 @@ public:
     c.vocabulary = config_.size("vocab_size");
     c.hidden = config_.size("hidden_size");
     c.inner = config_.size("intermediate_size");
-    c.layers = config_.size("num_hidden_layers");
+    c.layers = config_.layers("num_hidden_layers");
     c.positions = config_.size("max_position_embeddings");
     c.eps = config_.number("rms_norm_eps", 1e-6);
     c.tied = config_.flag("tie_word_embeddings", false);
