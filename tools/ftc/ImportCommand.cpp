@@ -38,9 +38,9 @@ static StatusOr<std::string> importText(const ImportArguments &arguments) {
   FT_ASSIGN_OR_RETURN(graph::ModelGraph graph,
                       readModel(arguments.path, options));
   std::error_code ignored;
-  std::filesystem::path file =
-      arguments.output == "-" ? std::filesystem::path("model.json")
-                              : std::filesystem::path(arguments.output);
+  std::filesystem::path file = arguments.output == "-"
+                                   ? std::filesystem::path("model.json")
+                                   : std::filesystem::path(arguments.output);
   return json::writeModelJson(
       graph, std::filesystem::absolute(file, ignored).parent_path().string());
 }
