@@ -8,8 +8,7 @@
 // CHECK-SAME:  v2[e] = v0[e] + v1[e];
 // CHECK-SAME:  line.store(out0 + row * out0Stride, v2);
 // CHECK-SAME:  row::inverseDeviation(line, v2, n3Mean, 9.99999996e-13f);
-// CHECK-NOT:   block2.norm
-// CHECK:       launch = [{archs = ["sm_90a"]
+// CHECK:       ft.fused row {{.*}} "norm" attributes {launch = [{archs = ["sm_90a"]
 // CHECK-SAME:  {i64 = 96 : i64}
 // CHECK-SAME:  {weight = @block2.norm}
 // CHECK-SAME:  block = array<i64: 128, 1, 1>

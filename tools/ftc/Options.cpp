@@ -22,10 +22,10 @@ void ModelOptions::addTo(CLI::App &command) {
                      "What kernels are compiled for, separated by commas: "
                      "sm_80, sm_90a, sm_100f, ptx (portable); or cpu alone");
   command
-      .add_option("-O", request.optimize,
-                  "-O0: one kernel an operation, nothing merged, nothing fused "
-                  "(default: -O1)")
-      ->check(CLI::IsMember({"0", "1"}));
+      .add_option("-O,--optimize", level,
+                  "0: one kernel an operation, nothing merged, nothing fused; "
+                  "1, the default: fused")
+      ->check(CLI::Range(0, 1));
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "
@@ -34,6 +34,7 @@ void ModelOptions::addTo(CLI::App &command) {
 }
 
 Status ModelOptions::finish() {
+  request.optimize = level > 0;
   request.targets.clear();
   if (targets == "cpu")
     return {};

@@ -14,6 +14,7 @@ namespace ft {
 struct ModelOptions {
   CompileRequest request;
   std::string targets = "sm_90a,ptx";
+  int level = 1;
 
   /// Adds them, the model included, to `command`.
   void addTo(CLI::App &command);
