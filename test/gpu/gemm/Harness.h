@@ -66,7 +66,8 @@ struct Call {
   long long outStride = 0;
 };
 
-void prepare(const Variant &v);
+/// Allows the shared memory; the CTAs that run at once.
+int prepare(const Variant &v);
 void launch(const Variant &v, const Call &call, cudaStream_t stream,
             bool dependent);
 

@@ -1,4 +1,4 @@
-//===- Library.cu - cuBLASLt's algorithms for one product -----------------===//
+//===- Library.cpp - cuBLASLt's algorithms for one product ---------------===//
 #include "Library.h"
 
 #include <cublasLt.h>

@@ -1,4 +1,4 @@
-//===- Main.cu - check every tile shape, then time the right ones ---------===//
+//===- Main.cpp - check every tile shape, then time the right ones -------===//
 //
 //   gemm-check [--type bf16|f16] [--only CONFIG] [--no-time | --quick]
 //              [--json FILE]

@@ -1,4 +1,4 @@
-//===- Time.cu - our tile shapes beside cuBLASLt --------------------------===//
+//===- Time.cpp - our tile shapes beside cuBLASLt ------------------------===//
 //
 // The unit of time is a CUDA graph of at least 20 products over rotated
 // weights (240 MB of them, four times the L2). Every candidate is screened
@@ -294,6 +294,10 @@ void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
   if (json)
     std::fprintf(json, "[");
   bool firstObject = true;
+  std::printf("CTAs at once:");
+  for (const Variant *v : fit)
+    if (v->epilogue == Epilogue::Bias)
+      std::printf(" %s %d", v->config.c_str(), prepare(*v));
   std::printf(
       "\n%s, us a product; peak%% of %d TFLOP/s; pdl = ours launched dependent; "
       "lt = cuBLASLt best of all, lt0 = its first choice; ratio = lt / ours;\n"

@@ -60,7 +60,7 @@ struct Config {
   /// activations stay in L2.
   static constexpr int kBand = larger(1, 2048 / (BM * CM));
 
-  static_assert(kRows % 64 == 0 && BN % 16 == 0 && BN <= 256);
+  static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
   static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");
   static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
 };
@@ -191,6 +191,8 @@ template <typename C> struct Consumer {
   static constexpr int kBlocks = C::kRows / 64; // wgmmas that share w
   static constexpr int kReleases = C::CM + C::CN - 1;
   using Sums = float[kBlocks][C::BN / 2];
+  /// As many residuals as the registers hold beside the sums.
+  static constexpr int kAhead = kBlocks * C::BN <= 128 ? 4 : 2;
 
   Stages<C> stages;
   int cm, cn;
@@ -255,15 +257,16 @@ template <typename C> struct Consumer {
       }
       int m, n;
       tiles.find(t, m, n);
+      Place place{m + cm * C::BM + row + thread / 32 * 16 + thread % 32 / 4,
+                  p.rows, n + cn * C::kOutputs, p.outputs};
+      Finisher<E, C::BN / 2, kAhead> finish(place, e);
       Sums d;
       multiply(d, at, p.steps, row);
-#pragma unroll
-      for (int b = 0; b < kBlocks; ++b)
-        finishTile(d[b],
-                   Place{m + cm * C::BM + row + 64 * b + thread / 32 * 16 +
-                             thread % 32 / 4,
-                         p.rows, n + cn * C::kOutputs, p.outputs},
-                   e);
+      finish.run(d[0]);
+      if constexpr (kBlocks == 2) {
+        place.m += 64;
+        Finisher<E, C::BN / 2, kAhead>(place, e).run(d[1]);
+      }
     }
   }
 };

@@ -47,21 +47,10 @@ __device__ __forceinline__ void transposeQuad(u32 (&v)[4]) {
       }
 }
 
-template <typename T> __device__ __forceinline__ void split(u32 v, float (&x)[2]) {
+template <typename T>
+__device__ __forceinline__ void split(u32 v, float (&x)[2]) {
   x[0] = toFloat(T{u16(v & 0xffffu)});
   x[1] = toFloat(T{u16(v >> 16)});
-}
-
-/// Never written while the kernel runs, nor by the kernels before it.
-__device__ __forceinline__ float loadConstant(const float *p) {
-  float r;
-  asm("ld.global.nc.f32 %0, [%1];" : "=f"(r) : "l"(p));
-  return r;
-}
-template <typename T> __device__ __forceinline__ float loadConstant(const T *p) {
-  T r;
-  asm("ld.global.nc.u16 %0, [%1];" : "=h"(r.bits) : "l"(p));
-  return toFloat(r);
 }
 
 /// A row of `limit` elements, or none. `wide`: 16-byte accesses are possible
@@ -72,21 +61,11 @@ template <typename T> struct Row {
   bool present, wide;
 };
 
+/// Any alignment.
 template <int G, typename T>
 __device__ __forceinline__ void load(Pairs<G> &y, const Row<const T> &row,
                                      int n) {
   int quad = threadIdx.x % 4;
-  if constexpr (G == 4 && sizeof(T) == 2)
-    if (row.wide && n + 32 <= row.limit) {
-      Vec16 v{};
-      if (row.present)
-        v = load16(row.at + n + 8 * quad);
-      transposeQuad(v.word);
-#pragma unroll
-      for (int g = 0; g < G; ++g)
-        split<T>(v.word[g], y.v[g]);
-      return;
-    }
 #pragma unroll
   for (int g = 0; g < G; ++g)
 #pragma unroll
@@ -151,75 +130,186 @@ struct Place {
   int half;  // outputs; row of w where the second half begins
 };
 
-/// The bias of G groups from column n, zero past `limit`.
-template <int G, typename T>
-__device__ __forceinline__ void loadBias(Pairs<G> &y, const T *bias, int n,
-                                         int limit) {
-#pragma unroll
-  for (int g = 0; g < G; ++g)
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      int column = n + 8 * g + threadIdx.x % 4 * 2 + i;
-      y.v[g][i] = column < limit ? loadConstant(bias + column) : 0.0f;
-    }
-}
+//===----------------------------------------------------------------------===//
+// Operands, under way before the sums are complete
+//===----------------------------------------------------------------------===//
 
-/// Groups first .. first + G - 1 of the outputs.
-template <int G, typename E, int sums>
-__device__ __forceinline__ void finishGroups(const float (&d)[sums], int first,
-                                             const Place &p, const E &e) {
-  // d holds sums / 4 groups of 8 columns; with kGated the second half of
-  // them is `up`.
-  constexpr int up = sums / 8;
-  int n = p.n + 8 * first;
-  Pairs<G> bias{}, biasUp{};
-  if constexpr (E::kBias) {
-    loadBias(bias, e.bias, n, p.half);
-    if constexpr (E::kGated)
-      loadBias(biasUp, e.bias + p.half, n, p.half);
+/// Two columns of a weight vector, as stored.
+template <typename T> struct RawPair {
+  u32 word[sizeof(T) / 2];
+  __device__ __forceinline__ void load(const T *p) {
+    if constexpr (sizeof(T) == 2)
+      asm volatile("ld.global.nc.u32 %0, [%1];" : "=r"(word[0]) : "l"(p));
+    else
+      asm volatile("ld.global.nc.v2.u32 {%0, %1}, [%2];"
+                   : "=r"(word[0]), "=r"(word[1])
+                   : "l"(p));
   }
+  /// Any alignment; zero where there is no column.
+  __device__ __forceinline__ void load(const T *p, int present) {
+    T low{}, high{};
+    if (present > 0)
+      low = p[0];
+    if (present > 1)
+      high = p[1];
+    if constexpr (sizeof(T) == 2) {
+      word[0] = u32(low.bits) | u32(high.bits) << 16;
+    } else {
+      word[0] = __float_as_uint(low);
+      word[1] = __float_as_uint(high);
+    }
+  }
+  __device__ __forceinline__ void get(float (&x)[2]) const {
+    if constexpr (sizeof(T) == 2)
+      split<T>(word[0], x);
+    else
+      x[0] = __uint_as_float(word[0]), x[1] = __uint_as_float(word[1]);
+  }
+};
+
+/// The bias of this thread's columns in `groups` groups.
+template <typename T, int groups> struct BiasSlice {
+  RawPair<T> pair[groups];
+
+  __device__ __forceinline__ void fetch(const T *bias, int n, int limit) {
+    int column = n + threadIdx.x % 4 * 2;
+    bool whole = (reinterpret_cast<u64>(bias) & (2 * sizeof(T) - 1)) == 0 &&
+                 n % 2 == 0 && n + 8 * groups <= limit;
 #pragma unroll
-  for (int h = 0; h < 2; ++h) {
-    int m = p.m + 8 * h;
-    bool present = m < p.rows;
-    Pairs<G> residual{}, y;
+    for (int g = 0; g < groups; ++g)
+      if (whole)
+        pair[g].load(bias + column + 8 * g);
+      else
+        pair[g].load(bias + column + 8 * g, limit - column - 8 * g);
+  }
+};
+
+/// 16 bytes a lane of 32 columns of both rows, some blocks ahead of their use.
+template <typename T, int groups, int ahead> struct ResidualSlice {
+  static constexpr int kBlocks = groups / 4;
+  Vec16 raw[ahead][2];
+
+  __device__ __forceinline__ void fetch(const Row<const T> (&rows)[2], int n,
+                                        int block) {
+    if (block >= kBlocks)
+      return;
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      Vec16 &v = raw[block % ahead][h];
+      v = Vec16{};
+      if (rows[h].present)
+        asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]),
+                       "=r"(v.word[3])
+                     : "l"(rows[h].at + n + 32 * block + threadIdx.x % 4 * 8));
+    }
+  }
+};
+
+/// Finishes this thread's two rows of one 64-row tile. Constructed before the
+/// sums are made, so that their making hides the loads; `ahead` of the blocks
+/// of 32 columns are fetched that early.
+template <typename E, int sums, int ahead> class Finisher {
+  static constexpr int kGroups = E::kGated ? sums / 8 : sums / 4;
+  using Out = typename E::Out;
+  using Residual = typename E::Residual;
+  /// The residual can be fetched early, 16 bytes at a time.
+  static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
+
+public:
+  __device__ __forceinline__ Finisher(const Place &p, const E &e)
+      : p_(p), e_(e) {
+    if constexpr (E::kBias) {
+      bias_.fetch(e.bias, p.n, p.half);
+      if constexpr (E::kGated)
+        // A view of the second half: its columns count from its own start.
+        up_.fetch(e.bias + p.half, p.n, p.half);
+    }
     if constexpr (E::kResidual) {
-      using R = typename E::Residual;
-      load(residual,
-           Row<const R>{e.residual + m * e.residualStride, p.half, present,
-                        wideRows(e.residual, e.residualStride)},
-           n);
+      bool wide = wideRows(e.residual, e.residualStride);
+      whole_ = wide && p.n + 8 * kGroups <= p.half;
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        residualRows_[h] = {e.residual + (p.m + 8 * h) * e.residualStride,
+                            p.half, p.m + 8 * h < p.rows, wide};
+      if constexpr (kEarly)
+        if (whole_)
+#pragma unroll
+          for (int b = 0; b < ahead; ++b)
+            residual_.fetch(residualRows_, p.n, b);
     }
-#pragma unroll
-    for (int g = 0; g < G; ++g)
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        int at = 4 * (first + g) + 2 * h + i;
-        float value = d[at] + bias.v[g][i];
-        if constexpr (E::kGated)
-          y.v[g][i] = e(value, d[at + 4 * up] + biasUp.v[g][i],
-                        residual.v[g][i]);
-        else
-          y.v[g][i] = e(value, residual.v[g][i]);
-      }
-    store(y,
-          Row<typename E::Out>{e.out + m * e.outStride, p.half, present,
-                               wideRows(e.out, e.outStride)},
-          n);
   }
-}
 
-/// All columns of this thread's rows of one 64-row tile.
-template <typename E, int sums>
-__device__ __forceinline__ void finishTile(const float (&d)[sums],
-                                           const Place &p, const E &e) {
-  constexpr int groups = E::kGated ? sums / 8 : sums / 4;
+  __device__ __forceinline__ void run(const float (&d)[sums]) {
+    bool wide = wideRows(e_.out, e_.outStride);
 #pragma unroll
-  for (int g = 0; g + 4 <= groups; g += 4)
-    finishGroups<4>(d, g, p, e);
-  if constexpr (groups % 4 != 0)
-    finishGroups<groups % 4>(d, groups / 4 * 4, p, e);
-}
+    for (int h = 0; h < 2; ++h)
+      outRows_[h] = {e_.out + (p_.m + 8 * h) * e_.outStride, p_.half,
+                     p_.m + 8 * h < p_.rows, wide};
+#pragma unroll
+    for (int first = 0; first + 4 <= kGroups; first += 4)
+      finishGroups<4>(d, first);
+    if constexpr (kGroups % 4 != 0)
+      finishGroups<kGroups % 4>(d, kGroups / 4 * 4);
+  }
+
+private:
+  template <int G>
+  __device__ __forceinline__ void loadResidual(Pairs<G> &r, int first, int h) {
+    if constexpr (G == 4 && kEarly)
+      if (whole_) {
+        Vec16 v = residual_.raw[first / 4 % ahead][h];
+        transposeQuad(v.word);
+#pragma unroll
+        for (int g = 0; g < G; ++g)
+          split<Residual>(v.word[g], r.v[g]);
+        return;
+      }
+    load(r, residualRows_[h], p_.n + 8 * first);
+  }
+
+  /// Groups first .. first + G - 1 of the outputs. With kGated the second half
+  /// of d's groups is `up`.
+  template <int G>
+  __device__ __forceinline__ void finishGroups(const float (&d)[sums],
+                                               int first) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      Pairs<G> residual{}, y;
+      if constexpr (E::kResidual)
+        loadResidual(residual, first, h);
+#pragma unroll
+      for (int g = 0; g < G; ++g) {
+        float bias[2] = {}, up[2] = {};
+        if constexpr (E::kBias)
+          bias_.pair[first + g].get(bias);
+        if constexpr (E::kBias && E::kGated)
+          up_.pair[first + g].get(up);
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          int at = 4 * (first + g) + 2 * h + i;
+          float value = d[at] + bias[i];
+          if constexpr (E::kGated)
+            y.v[g][i] = e_(value, d[at + sums / 2] + up[i], residual.v[g][i]);
+          else
+            y.v[g][i] = e_(value, residual.v[g][i]);
+        }
+      }
+      store(y, outRows_[h], p_.n + 8 * first);
+    }
+    if constexpr (G == 4 && kEarly)
+      if (whole_)
+        residual_.fetch(residualRows_, p_.n, first / 4 + ahead);
+  }
+
+  const Place p_;
+  const E &e_;
+  bool whole_ = false;
+  BiasSlice<typename E::Bias, kGroups> bias_, up_;
+  ResidualSlice<Residual, kGroups, ahead> residual_;
+  Row<const Residual> residualRows_[2];
+  Row<Out> outRows_[2];
+};
 
 } // namespace gemm
 } // namespace ft
