@@ -35,9 +35,6 @@ namespace gemm {
 constexpr int kDepth = 64;          // columns of a stage: 128 bytes
 constexpr int kRowBytes = 2 * kDepth;
 
-constexpr int smaller(int a, int b) { return a < b ? a : b; }
-constexpr int larger(int a, int b) { return a > b ? a : b; }
-
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
 /// them gate and half up. Consumer warpgroups share a tile's rows, or, with
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
@@ -58,7 +55,7 @@ struct Config {
   static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16);
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
-  static constexpr int kBand = larger(1, 2048 / (BM * CM));
+  static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
 
   static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
   static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");

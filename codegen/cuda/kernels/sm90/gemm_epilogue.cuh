@@ -175,12 +175,15 @@ template <typename T, int groups> struct BiasSlice {
     int column = n + threadIdx.x % 4 * 2;
     bool whole = (reinterpret_cast<u64>(bias) & (2 * sizeof(T) - 1)) == 0 &&
                  n % 2 == 0 && n + 8 * groups <= limit;
+    if (whole) {
 #pragma unroll
-    for (int g = 0; g < groups; ++g)
-      if (whole)
+      for (int g = 0; g < groups; ++g)
         pair[g].load(bias + column + 8 * g);
-      else
+    } else {
+#pragma unroll
+      for (int g = 0; g < groups; ++g)
         pair[g].load(bias + column + 8 * g, limit - column - 8 * g);
+    }
   }
 };
 
