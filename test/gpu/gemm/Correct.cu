@@ -25,13 +25,13 @@ struct Case {
 };
 
 constexpr Case kCases[] = {
-    {1, 16, 768, 768, 0, 0},        {63, 64, 128, 64, 0, 0},
-    {64, 64, 96, 8, 8, 0},          {65, 80, 771, 72, 0, 0},
-    {197, 208, 768, 768, 0, 8},     {197, 208, 768, 3072, 64, 0},
-    {300, 512, 257, 200, 8, 3},     {129, 144, 2304, 768, 0, 1},
-    {1000, 1024, 130, 448, 0, 2},   {0, 16, 96, 128, 0, 0},
-    {2100, 2304, 3080, 456, 0, 0},  {513, 528, 6001, 1032, 24, 1},
-    {4000, 4096, 1544, 776, 0, 0},  {7, 4096, 3072, 768, 0, 0},
+    {1, 16, 768, 768, 0, 0},       {63, 64, 128, 64, 0, 0},
+    {64, 64, 96, 8, 8, 0},         {65, 80, 771, 72, 0, 0},
+    {197, 208, 768, 768, 0, 8},    {197, 208, 768, 3072, 64, 0},
+    {300, 512, 257, 200, 8, 3},    {129, 144, 2304, 768, 0, 1},
+    {1000, 1024, 130, 448, 0, 2},  {0, 16, 96, 128, 0, 0},
+    {2100, 2304, 3080, 456, 0, 0}, {513, 528, 6001, 1032, 24, 1},
+    {4000, 4096, 1544, 776, 0, 0}, {7, 4096, 3072, 768, 0, 0},
 };
 
 struct Operands {
@@ -42,11 +42,11 @@ struct Operands {
 };
 
 struct Verdict {
-  unsigned long long wrong; // outputs
+  unsigned long long wrong;   // outputs
   unsigned long long touched; // elements that should have kept the poison
   unsigned long long differ;  // bytes, between two runs
-  float worst;              // error over allowance
-  int row, column;          // of some wrong output
+  float worst;                // error over allowance
+  int row, column;            // of some wrong output
   float got, expected;
 };
 
@@ -108,9 +108,8 @@ static __device__ double2 expected(const Operands &o, Epilogue e,
     up.x += toDouble(o.bias[o.outputs + j], o.bf16);
     up.y += fabs(up.x) * 1.2e-7;
     double silu = y.x / (1 + exp(-y.x));
-    return {silu * up.x,
-            1.1 * y.y * (fabs(up.x) + up.y) + fabs(silu) * up.y +
-                4e-6 * (1 + fabs(y.x)) * fabs(up.x)};
+    return {silu * up.x, 1.1 * y.y * (fabs(up.x) + up.y) + fabs(silu) * up.y +
+                             4e-6 * (1 + fabs(y.x)) * fabs(up.x)};
   }
   default:
     return y;
@@ -248,8 +247,7 @@ static bool runCase(const Variant &v, const Case &c, Prepared &p) {
   differKernel<<<int((2 * all + 255) / 256), 256>>>(
       p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all, verdict);
   Verdict result;
-  FT_CHECK(
-      cudaMemcpy(&result, verdict, sizeof result, cudaMemcpyDeviceToHost));
+  FT_CHECK(cudaMemcpy(&result, verdict, sizeof result, cudaMemcpyDeviceToHost));
   return report(v, c, result);
 }
 

@@ -71,13 +71,12 @@ CUtensorMap gemmtest::makeMap(const void *data, bool bf16, int64_t rows,
   cuuint64_t strides[1] = {cuuint64_t(stride) * 2};
   cuuint32_t box[2] = {64, cuuint32_t(boxRows)};
   cuuint32_t elementStrides[2] = {1, 1};
-  FT_CHECK(encode(&map,
-                  bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                       : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
-                  2, const_cast<void *>(data), size, strides, box,
-                  elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                  CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                  CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
+  FT_CHECK(encode(
+      &map,
+      bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+      2, const_cast<void *>(data), size, strides, box, elementStrides,
+      CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;
 }
 
@@ -113,9 +112,10 @@ void gemmtest::launch(const Variant &v, const Call &call, cudaStream_t stream,
                       bool dependent) {
   int axis = 0;
   Call c = call;
-  void *arguments[] = {&c.a,        &c.w,    &c.n,        &c.k,
-                       &c.counts,   &axis,   &c.bias,     &c.residual,
-                       &c.residualStride,    &c.out,      &c.outStride};
+  void *arguments[] = {&c.a,    &c.w,        &c.n,
+                       &c.k,    &c.counts,   &axis,
+                       &c.bias, &c.residual, &c.residualStride,
+                       &c.out,  &c.outStride};
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(gridOf(v));
   config.blockDim = dim3(v.threads);

@@ -35,8 +35,7 @@ template <Epilogue kind> struct Finish {
       return 0.5f * y * (1.0f + erff(y * 0.70710678118654752f));
     if constexpr (kind == Epilogue::GeluTanh)
       return 0.5f * y *
-             (1.0f +
-              tanhf(0.79788456080286536f * (y + 0.044715f * y * y * y)));
+             (1.0f + tanhf(0.79788456080286536f * (y + 0.044715f * y * y * y)));
     return y;
   }
   __device__ float operator()(float gate, float up, float) const {
@@ -45,13 +44,12 @@ template <Epilogue kind> struct Finish {
 };
 
 template <typename C, Epilogue kind>
-__global__ void __cluster_dims__(C::kCluster)
-    __launch_bounds__(C::kThreads, C::kCtas)
-        kernel(const __grid_constant__ TensorMap a,
-               const __grid_constant__ TensorMap w, int n, int k,
-               const int *counts, int axis, const void *bias,
-               const void *residual, i64 residualStride, void *out,
-               i64 outStride) {
+__global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads,
+                                                                C::kCtas)
+    kernel(const __grid_constant__ TensorMap a,
+           const __grid_constant__ TensorMap w, int n, int k, const int *counts,
+           int axis, const void *bias, const void *residual, i64 residualStride,
+           void *out, i64 outStride) {
   using F = Finish<kind>;
   F finish{static_cast<const typename F::Bias *>(bias),
            static_cast<const typename F::Residual *>(residual), residualStride,
@@ -79,8 +77,8 @@ template <typename C, Epilogue kind> void add(const char *name) {
 template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
           int CN, int ctas>
 void addConfig(const char *name) {
-  using Plain =
-      gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM, CN, ctas>;
+  using Plain = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
+                             CN, ctas>;
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   add<Plain, Epilogue::Residual>(name);

@@ -21,19 +21,19 @@ Library::Library(int rows, int n, int k, bool bf16, const void *anyBias)
   Impl &i = *impl_;
   cudaDataType_t type = bf16 ? CUDA_R_16BF : CUDA_R_16F;
   FT_CHECK(cublasLtCreate(&i.handle));
-  FT_CHECK(cublasLtMatmulDescCreate(&i.operation, CUBLAS_COMPUTE_32F,
-                                    CUDA_R_32F));
+  FT_CHECK(
+      cublasLtMatmulDescCreate(&i.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
   // Column-major: out^T [n, rows] = w [n, k] * a^T [k, rows].
   cublasOperation_t transposed = CUBLAS_OP_T;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
-  FT_CHECK(cublasLtMatmulDescSetAttribute(
-      i.operation, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
-      sizeof transposed));
+  FT_CHECK(cublasLtMatmulDescSetAttribute(i.operation,
+                                          CUBLASLT_MATMUL_DESC_TRANSA,
+                                          &transposed, sizeof transposed));
   FT_CHECK(cublasLtMatmulDescSetAttribute(
       i.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue));
-  FT_CHECK(cublasLtMatmulDescSetAttribute(
-      i.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &anyBias,
-      sizeof anyBias));
+  FT_CHECK(cublasLtMatmulDescSetAttribute(i.operation,
+                                          CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                          &anyBias, sizeof anyBias));
   FT_CHECK(cublasLtMatrixLayoutCreate(&i.w, type, k, n, k));
   FT_CHECK(cublasLtMatrixLayoutCreate(&i.a, type, k, rows, k));
   FT_CHECK(cublasLtMatrixLayoutCreate(&i.out, type, n, rows, n));

@@ -59,8 +59,7 @@ bool parse(int argc, char **argv, Options &o) {
   std::_Exit(0);
 }
 
-std::vector<const Variant *>
-checkAll(const std::vector<const Variant *> &all) {
+std::vector<const Variant *> checkAll(const std::vector<const Variant *> &all) {
   std::vector<const Variant *> fit;
   size_t done = 0;
   while (done < all.size()) {
@@ -83,7 +82,8 @@ checkAll(const std::vector<const Variant *> &all) {
     waitpid(child, &status, 0);
     if (done < all.size()) {
       std::printf("  WRONG %s: %s\n", all[done]->name().c_str(),
-                  WIFSIGNALED(status) ? "ran out of time" : "ended the process");
+                  WIFSIGNALED(status) ? "ran out of time"
+                                      : "ended the process");
       ++done;
     }
   }

@@ -45,8 +45,8 @@ std::vector<Shape> makeShapes(bool quick) {
 struct Data {
   Data(const Shape &s, bool bf16)
       : weightBytes(size_t(s.n) * s.k * 2),
-        copies(int(std::min<size_t>(
-            256, ((240u << 20) + weightBytes - 1) / weightBytes))),
+        copies(int(std::min<size_t>(256, ((240u << 20) + weightBytes - 1) /
+                                             weightBytes))),
         a(size_t(s.tokens) * s.k * 2), w(weightBytes * copies),
         bias(size_t(s.n) * 2), residual(size_t(s.tokens) * s.n * 2),
         out(size_t(s.tokens) * s.n * 2), counts(16) {
@@ -259,14 +259,14 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
   float best = us[1 + winner], dependent = us[3 + winner];
   double tflops = 2.0 * s.tokens * s.n * s.k / best * 1e-6;
   double peak = bf16 ? 773 : 728;
-  std::printf("%5s %5d %5dx%-5d %-12s %7.2f %6.1f %5.1f%% %7.2f %7.2f %7.2f "
-              "%5.3f  %6.2f %6.2f %6.2f  %s %.2f, %s %.2f\n",
-              s.model, s.tokens, s.n, s.k, top[winner]->config.c_str(), best,
-              tflops, 100 * tflops / peak, dependent, us[0], firstChoice,
-              us[0] / best, us[5], us[6], us[7],
-              top[1 - winner]->config.c_str(), us[2 - winner],
-              ours[std::min<size_t>(2, ours.size() - 1)].variant->config.c_str(),
-              ours[std::min<size_t>(2, ours.size() - 1)].us);
+  std::printf(
+      "%5s %5d %5dx%-5d %-12s %7.2f %6.1f %5.1f%% %7.2f %7.2f %7.2f "
+      "%5.3f  %6.2f %6.2f %6.2f  %s %.2f, %s %.2f\n",
+      s.model, s.tokens, s.n, s.k, top[winner]->config.c_str(), best, tflops,
+      100 * tflops / peak, dependent, us[0], firstChoice, us[0] / best, us[5],
+      us[6], us[7], top[1 - winner]->config.c_str(), us[2 - winner],
+      ours[std::min<size_t>(2, ours.size() - 1)].variant->config.c_str(),
+      ours[std::min<size_t>(2, ours.size() - 1)].us);
   std::fflush(stdout);
   if (!json)
     return;
@@ -299,7 +299,8 @@ void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
     if (v->epilogue == Epilogue::Bias)
       std::printf(" %s %d", v->config.c_str(), prepare(*v));
   std::printf(
-      "\n%s, us a product; peak%% of %d TFLOP/s; pdl = ours launched dependent; "
+      "\n%s, us a product; peak%% of %d TFLOP/s; pdl = ours launched "
+      "dependent; "
       "lt = cuBLASLt best of all, lt0 = its first choice; ratio = lt / ours;\n"
       "erf, resid, gated = the same tile with that epilogue; then the next "
       "tiles\n%5s %5s %11s %-12s %7s %6s %6s %7s %7s %7s %5s  %6s %6s %6s\n",

@@ -10,8 +10,8 @@ namespace gemmtest {
 enum class Epilogue { Bias, None, Residual, GeluErf, GeluTanh, Gated, F32 };
 
 inline const char *epilogueName(Epilogue e) {
-  static const char *const names[] = {"bias",      "none",      "residual",
-                                      "gelu_erf",  "gelu_tanh", "gated_silu",
+  static const char *const names[] = {"bias",     "none",      "residual",
+                                      "gelu_erf", "gelu_tanh", "gated_silu",
                                       "f32_out"};
   return names[int(e)];
 }

@@ -1,4 +1,5 @@
-//===- async.cuh - mbarriers, tensor copies and clusters, sm_90a -*- C++ -*-===//
+//===- async.cuh - mbarriers, tensor copies and clusters, sm_90a -*- C++
+//-*-===//
 //
 // One function an instruction, no policy. Shared-memory addresses are 32-bit
 // (`sharedAddress`); barriers are 8-byte words in shared memory.
@@ -36,10 +37,10 @@ __device__ __forceinline__ void barrierInitFence() {
 }
 /// One arrival that also announces `bytes` of copies to come.
 __device__ __forceinline__ void barrierExpect(u32 barrier, u32 bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
-                   barrier),
-               "r"(bytes)
-               : "memory");
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+      "r"(bytes)
+      : "memory");
 }
 __device__ __forceinline__ void barrierArrive(u32 barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier)
@@ -56,8 +57,8 @@ __device__ __forceinline__ void barrierArriveAt(u32 barrier, u32 rank) {
                : "memory");
 }
 /// Blocks until the phase of parity `parity` is complete. A fresh barrier
-/// counts its phase of parity 1 as complete. Test builds define FT_SPIN_LIMIT, so
-/// that a barrier nobody completes ends the kernel with an error.
+/// counts its phase of parity 1 as complete. Test builds define FT_SPIN_LIMIT,
+/// so that a barrier nobody completes ends the kernel with an error.
 __device__ __forceinline__ void barrierWait(u32 barrier, u32 parity) {
   u32 done = 0;
 #ifdef FT_SPIN_LIMIT
@@ -90,11 +91,11 @@ __device__ __forceinline__ void prefetchMap(const TensorMap &map) {
 /// lies outside of the tensor arrives as zeros. Counts on `barrier`.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
                                         int y, u32 barrier) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global"
-               ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
-                   target),
-               "l"(&map), "r"(x), "r"(y), "r"(barrier)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(target),
+      "l"(&map), "r"(x), "r"(y), "r"(barrier)
+      : "memory");
 }
 /// The same to the same place of every CTA of `mask`, counted on each one's
 /// own barrier.

@@ -32,7 +32,7 @@
 namespace ft {
 namespace gemm {
 
-constexpr int kDepth = 64;          // columns of a stage: 128 bytes
+constexpr int kDepth = 64; // columns of a stage: 128 bytes
 constexpr int kRowBytes = 2 * kDepth;
 
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
@@ -277,11 +277,12 @@ template <typename C> struct Consumer {
 template <typename C>
 constexpr int kProducerRegisters = C::kWarpgroups == 3 ? 32 : 40;
 template <typename C>
-constexpr int kConsumerRegisters =
-    C::kWarpgroups == 3 ? 160 : (C::kWarpgroups == 2 ? 232 : 208);
+constexpr int kConsumerRegisters = C::kWarpgroups == 3
+                                       ? 160
+                                       : (C::kWarpgroups == 2 ? 232 : 208);
 /// One warpgroup of consumers, alone, needs no more than the launch gives.
 template <typename C>
-constexpr bool kMoveRegisters = C::kWarpgroups * C::kCtas > 1;
+constexpr bool kMoveRegisters = C::kWarpgroups *C::kCtas > 1;
 
 template <typename C>
 __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {

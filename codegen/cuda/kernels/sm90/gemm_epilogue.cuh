@@ -29,9 +29,7 @@ namespace ft {
 namespace gemm {
 
 /// Two columns of each of G groups of eight.
-template <int G> struct Pairs {
-  float v[G][2];
-};
+template <int G> struct Pairs { float v[G][2]; };
 
 /// In each quad of lanes: v[i] of lane j goes to v[j] of lane i.
 __device__ __forceinline__ void transposeQuad(u32 (&v)[4]) {
@@ -124,10 +122,10 @@ __device__ __forceinline__ bool wideRows(const T *p, i64 stride) {
 
 /// Where a warp's 16 rows of a 64-row tile go.
 struct Place {
-  int m;     // this thread's first row; its second is m + 8
-  int rows;  // true count
-  int n;     // first output column of the tile
-  int half;  // outputs; row of w where the second half begins
+  int m;    // this thread's first row; its second is m + 8
+  int rows; // true count
+  int n;    // first output column of the tile
+  int half; // outputs; row of w where the second half begins
 };
 
 //===----------------------------------------------------------------------===//

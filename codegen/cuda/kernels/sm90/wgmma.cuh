@@ -93,8 +93,8 @@ template <typename T, int N> struct Wgmma;
                    "setp.eq.u32 p, 0, 0;\n\t"                                  \
                    "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name      \
                    "." name " {" FT_R##groups "}, %" #a ", %" #b               \
-                   ", p, 1, 1, 0, 0;\n\t"                                      \
-                   "}"                                                         \
+                                              ", p, 1, 1, 0, 0;\n\t"           \
+                                              "}"                              \
                    : FT_D##groups                                              \
                    : "l"(aTile), "l"(bTile));                                  \
     }                                                                          \
