@@ -38,7 +38,7 @@ groups=$(sed -n 's/^CONFIG(\([0-9]*\),.*/\1/p' "$here/Configs.inc" | sort -un)
     echo "$source -I $blas/include -o $build/${source%.*}.o"
   done
   for group in $groups; do
-    echo "Kernels.cu -Xptxas -v -DFT_SPIN_LIMIT=2097152 -DFT_GROUP=$group" \
+    echo "Kernels.cu -Xptxas -v -DFT_SPIN_LIMIT=262144 -DFT_GROUP=$group" \
       "-DFT_TYPE=$type -o $build/Kernels-$type-$group.o"
   done
 } | sed "s#^#$here/#" |
