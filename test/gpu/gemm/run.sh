@@ -47,14 +47,15 @@ groups=$(sed -n 's/^CONFIG(\([0-9]*\),.*/\1/p' "$here/Configs.inc" | sort -un)
 # Spilled registers and serialised wgmma make a kernel slow: both are errors,
 # but its results still tell something.
 complaints=0
-if grep -B2 -E '[1-9][0-9]* bytes spill|C75[0-9][0-9]|serializ' "$build/log"; then
+if grep -B2 -E '[1-9][0-9]* bytes spill|C75[0-9][0-9]|serializ' \
+    "$build/log"; then
   echo "ptxas complains (above)"
   complaints=1
 fi
 kernels=$(for group in $groups; do echo "$build/Kernels-$type-$group.o"; done)
 # shellcheck disable=SC2086
-"$cuda/bin/nvcc" -o "$build/gemm-check-$type" "$build"/{Harness,Correct,Time,Main,Library}.o \
-  $kernels "$so" -ldl -Xlinker -rpath="$lib"
+"$cuda/bin/nvcc" -o "$build/gemm-check-$type" \
+  "$build"/{Harness,Correct,Time,Main,Library}.o $kernels "$so" -ldl -Xlinker -rpath="$lib"
 echo "built in $(($(date +%s) - started)) s"
 status=0
 [ -n "${FT_BUILD_ONLY:-}" ] || "$build/gemm-check-$type" "$@" || status=$?
