@@ -27,7 +27,8 @@ def Ft_RowWise : NativeOpTrait<"RowWise"> {
 // Module level: axes, weights, caches, entries
 //===----------------------------------------------------------------------===//
 
-def Ft_ParamOp : Ft_Op<"param", [Symbol]> {
+def Ft_ParamOp : Ft_Op<"param", [
+    Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a weight";
   let description = [{
     A weight, resident once, made by a recipe; or `view_of` another weight,
@@ -86,8 +87,9 @@ def Ft_KernelOp : Ft_Op<"kernel", [Symbol]> {
   let assemblyFormat = "$sym_name $function `source` $source attr-dict";
 }
 
-def Ft_EntryOp : Ft_Op<"entry", [FunctionOpInterface, IsolatedFromAbove,
-                                 SingleBlock]> {
+def Ft_EntryOp : Ft_Op<"entry", [
+    FunctionOpInterface, IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an entry point of the plan";
   let description = [{
     A function over packed values. Arguments carry `ft.name` and `ft.role`
@@ -178,7 +180,8 @@ def Ft_PositionsOp : Ft_Op<"positions", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Ft_EmbeddingOp : Ft_Op<"embedding", [Pure, Ft_RowWise]> {
+def Ft_EmbeddingOp : Ft_Op<"embedding", [
+    Pure, Ft_RowWise, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "row ids[t] of a table";
   let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table);
   let results = (outs Ft_PackedType:$result);
@@ -187,7 +190,8 @@ def Ft_EmbeddingOp : Ft_Op<"embedding", [Pure, Ft_RowWise]> {
   let hasVerifier = 1;
 }
 
-def Ft_BroadcastOp : Ft_Op<"broadcast", [Pure, Ft_RowWise]> {
+def Ft_BroadcastOp : Ft_Op<"broadcast", [
+    Pure, Ft_RowWise, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a weight, the same for every row";
   let description = [{
     The weight's shape is a suffix of the result's row shape (scalars have
@@ -206,13 +210,15 @@ def Ft_RowsOp : Ft_Op<"rows", [Pure]> {
   let assemblyFormat =
       "$input `,` $rows attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 //===----------------------------------------------------------------------===//
 // Linear, norms, elementwise
 //===----------------------------------------------------------------------===//
 
-def Ft_LinearOp : Ft_Op<"linear", [Pure]> {
+def Ft_LinearOp : Ft_Op<"linear", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "x * weight^T + bias";
   let description = [{
     `weight` is [N, K]; K is the product of x's row shape, N the product of the
@@ -228,7 +234,9 @@ def Ft_LinearOp : Ft_Op<"linear", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Ft_RmsNormOp : Ft_Op<"rms_norm", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+def Ft_RmsNormOp : Ft_Op<"rms_norm", [
+    Pure, Ft_RowWise, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "x / sqrt(mean(x^2) + eps) * weight over the last extent";
   let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$weight,
                        F64Attr:$eps);
@@ -237,7 +245,9 @@ def Ft_RmsNormOp : Ft_Op<"rms_norm", [Pure, Ft_RowWise, SameOperandsAndResultTyp
   let hasVerifier = 1;
 }
 
-def Ft_LayerNormOp : Ft_Op<"layer_norm", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
+def Ft_LayerNormOp : Ft_Op<"layer_norm", [
+    Pure, Ft_RowWise, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "(x - mean) / sqrt(var + eps) * weight + bias, last extent";
   let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$weight,
                        OptionalAttr<FlatSymbolRefAttr>:$bias, F64Attr:$eps);
@@ -262,7 +272,9 @@ def Ft_ExpOp : Ft_UnaryOp<"exp", "e^x">;
 def Ft_LogOp : Ft_UnaryOp<"log", "natural logarithm">;
 def Ft_SqrtOp : Ft_UnaryOp<"sqrt", "square root">;
 def Ft_RsqrtOp : Ft_UnaryOp<"rsqrt", "1 / sqrt(x)">;
-def Ft_NegOp : Ft_UnaryOp<"neg", "-x">;
+def Ft_NegOp : Ft_UnaryOp<"neg", "-x"> {
+  let hasFolder = 1;
+}
 def Ft_AbsOp : Ft_UnaryOp<"abs", "|x|">;
 def Ft_ErfOp : Ft_UnaryOp<"erf", "the error function">;
 def Ft_SquareOp : Ft_UnaryOp<"square", "x * x">;
@@ -281,6 +293,7 @@ class Ft_ScalarOp<string mnemonic, string formula>
   let arguments = (ins Ft_PackedType:$input, F64Attr:$by);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = "$input `by` $by attr-dict `:` type($result)";
+  let hasFolder = 1;
 }
 def Ft_CastOp : Ft_Op<"cast", [Pure, Ft_RowWise]> {
   let summary = "the same value, stored as another float type";
@@ -293,6 +306,7 @@ def Ft_CastOp : Ft_Op<"cast", [Pure, Ft_RowWise]> {
   let assemblyFormat =
       "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Ft_ScaleOp : Ft_ScalarOp<"scale", "x * by">;
@@ -344,7 +358,8 @@ def Ft_NormalizeOp : Ft_Op<"normalize", [Pure, Ft_RowWise, SameOperandsAndResult
 // Positions, attention, caches
 //===----------------------------------------------------------------------===//
 
-def Ft_RopeOp : Ft_Op<"rope", [Pure, Ft_RowWise]> {
+def Ft_RopeOp : Ft_Op<"rope", [
+    Pure, Ft_RowWise, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "rotary position embedding of every head";
   let description = [{
     `table` is [positions, dims]: cos in columns 0 .. dims/2-1, sin after them.
@@ -361,7 +376,9 @@ def Ft_RopeOp : Ft_Op<"rope", [Pure, Ft_RowWise]> {
   let hasVerifier = 1;
 }
 
-def Ft_CacheAppendOp : Ft_Op<"cache_append", [MemoryEffects<[MemWrite]>, Ft_RowWise]> {
+def Ft_CacheAppendOp : Ft_Op<"cache_append", [
+    MemoryEffects<[MemWrite]>, Ft_RowWise,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "store this batch's K and V rows in their cache pages";
   let arguments = (ins Ft_PackedType:$key, Ft_PackedType:$value,
                        Ft_SequencesType:$sequences, FlatSymbolRefAttr:$cache,
@@ -373,8 +390,9 @@ def Ft_CacheAppendOp : Ft_Op<"cache_append", [MemoryEffects<[MemWrite]>, Ft_RowW
   let hasVerifier = 1;
 }
 
-def Ft_AttentionOp : Ft_Op<"attention", [MemoryEffects<[MemRead]>,
-                                         AttrSizedOperandSegments]> {
+def Ft_AttentionOp : Ft_Op<"attention", [
+    MemoryEffects<[MemRead]>, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "softmax(scale * q k^T, masked) v within each sequence";
   let description = [{
     Keys and values are either operands (the sequence's own tokens) or layer
@@ -408,7 +426,8 @@ def Ft_ScoreConstOp : Ft_Op<"score.const", [Pure]> {
   let results = (outs F32:$result);
   let assemblyFormat = "$value attr-dict";
 }
-def Ft_ScoreTableOp : Ft_Op<"score.table", [Pure]> {
+def Ft_ScoreTableOp : Ft_Op<"score.table", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "weight[i] or weight[i, j] in a score region";
   let description = [{Indices are fp32, truncated and clamped to the table.}];
   let arguments = (ins FlatSymbolRefAttr:$weight, Variadic<F32>:$indices);

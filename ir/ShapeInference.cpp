@@ -188,8 +188,7 @@ static Inferred inferArgmax(const OpOperands &in, EmitError emitError) {
     return failure();
   if (x.getShape().size() != 1)
     return emitError() << "expected rows of one dimension, found " << x;
-  return PackedType::get(x.getAxis(), {},
-                         IntegerType::get(x.getContext(), 32));
+  return PackedType::get(x.getAxis(), {}, IntegerType::get(x.getContext(), 32));
 }
 
 static Inferred inferPositions(const OpOperands &in, EmitError) {

@@ -8,18 +8,18 @@ using namespace ft::ir;
 
 namespace ft::passes {
 
-/// The GEMV template keeps 8 fp32 rows of its input in shared memory: 8 * K * 4
-/// bytes of the 200 KB that leave room for partial sums.
+/// With a norm, the GEMV template keeps 8 fp32 rows of its input in shared
+/// memory: 8 * K * 4 bytes of the 200 KB beside its partial sums.
 static constexpr int64_t kGemvMaxTokens = 8;
-static constexpr int64_t kGemvMaxInner = 200 * 1024 / (kGemvMaxTokens * 4);
+static constexpr int64_t kGemvMaxNormInner = 200 * 1024 / (kGemvMaxTokens * 4);
 
 /// Best first. All architectures and types so far: a row that is narrower gets
 /// a field for it when the first such kernel lands.
 static constexpr GemmCapability kGemms[] = {
     {.name = "gemv",
      .maxTokens = kGemvMaxTokens,
-     .maxInner = kGemvMaxInner,
      .norm = true,
+     .maxNormInner = kGemvMaxNormInner,
      .gated = true,
      .anyUnary = true,
      .maxUnary = 0,
@@ -29,8 +29,8 @@ static constexpr GemmCapability kGemms[] = {
     // residual after an activation it cannot do.
     {.name = "library",
      .maxTokens = 0,
-     .maxInner = 0,
      .norm = false,
+     .maxNormInner = 0,
      .gated = false,
      .anyUnary = false,
      .maxUnary = 1,
@@ -55,9 +55,9 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   int64_t count = form.unary.size();
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
-  if (!fits || (gemm.maxInner > 0 && form.inner > gemm.maxInner))
+  if (!fits || (form.residual && !gemm.residual))
     return false;
-  if ((form.norm && !gemm.norm) || (form.residual && !gemm.residual))
+  if (form.norm && (!gemm.norm || form.inner > gemm.maxNormInner))
     return false;
   if (form.combine == Combine::Gated && !gemm.gated)
     return false;

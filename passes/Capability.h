@@ -48,8 +48,8 @@ struct GemmForm {
 struct GemmCapability {
   llvm::StringLiteral name;
   int64_t maxTokens;      // of the step kind; 0 = any
-  int64_t maxInner;       // K; 0 = any
   bool norm;              // prologue
+  int64_t maxNormInner;   // K of a GEMM with that prologue
   bool gated;             // act(g) * u over two linears
   bool anyUnary;          // else relu and gelu tanh only
   int64_t maxUnary;       // length of the chain; 0 = any

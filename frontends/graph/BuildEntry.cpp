@@ -26,8 +26,8 @@ private:
   void addArguments(Block *block);
   PackedType inputType(const Input &input);
   LogicalResult buildNode(const Node &node);
-  void gather(const Node &node, const OpSchema &schema,
-                       OpOperands &types, OperationState &state);
+  void gather(const Node &node, const OpSchema &schema, OpOperands &types,
+              OperationState &state);
   void addAttributes(const Node &node, const OpSchema &schema,
                      OpOperands &types, OperationState &state);
   void buildScore(const Node &node, Region &region, Location loc);
@@ -57,8 +57,8 @@ PackedType EntryBuilder::inputType(const Input &input) {
 }
 
 void EntryBuilder::addArguments(Block *block) {
-  Location loc = locationOf(builder_.getContext(), entry_.name,
-                            entryPlace(entry_));
+  Location loc =
+      locationOf(builder_.getContext(), entry_.name, entryPlace(entry_));
   auto add = [&](Type type, StringRef name, StringRef role) {
     argAttrs_.emplace_back();
     if (!name.empty())
@@ -97,12 +97,12 @@ void EntryBuilder::limitIds(Value ids, int64_t rows) {
 
 /// Operands of the node into the operation and, as types, into `types`.
 void EntryBuilder::gather(const Node &node, const OpSchema &schema,
-                                   OpOperands &types, OperationState &state) {
+                          OpOperands &types, OperationState &state) {
   for (size_t i = 0; i < node.in.size(); ++i) {
     const OperandSchema &operand = schema.operands[i];
     if (operand.param) {
-      auto symbol = FlatSymbolRefAttr::get(builder_.getContext(),
-                                           node.in[i].substr(1));
+      auto symbol =
+          FlatSymbolRefAttr::get(builder_.getContext(), node.in[i].substr(1));
       state.addAttribute(operand.name, symbol);
       types.weights.push_back(
           symbols_.lookup<ParamOp>(symbol.getValue()).getTensorType());
@@ -158,8 +158,8 @@ void EntryBuilder::addAttributes(const Node &node, const OpSchema &schema,
     case AttrKind::Cache: {
       auto &cache = std::get<std::string>(value);
       types.cache = symbols_.lookup<CacheOp>(cache);
-      state.addAttribute(
-          name, FlatSymbolRefAttr::get(builder_.getContext(), cache));
+      state.addAttribute(name,
+                         FlatSymbolRefAttr::get(builder_.getContext(), cache));
       break;
     }
     }
@@ -190,26 +190,25 @@ void EntryBuilder::buildScore(const Node &node, Region &region, Location loc) {
           builder_, loc, f32,
           FlatSymbolRefAttr::get(builder_.getContext(), inst.table), args));
     else
-      results.push_back(ScoreOp::create(
-          builder_, loc, f32, builder_.getStringAttr(inst.op), args));
+      results.push_back(ScoreOp::create(builder_, loc, f32,
+                                        builder_.getStringAttr(inst.op), args));
   }
   YieldOp::create(builder_, loc, ValueRange(results.back()));
 }
 
 LogicalResult EntryBuilder::buildNode(const Node &node) {
   const OpSchema &schema = *findOpSchema(node.op);
-  Location loc = locationOf(builder_.getContext(),
-                            node.out.empty() ? node.op : node.out,
-                            nodePlace(entry_, node));
+  Location loc =
+      locationOf(builder_.getContext(), node.out.empty() ? node.op : node.out,
+                 nodePlace(entry_, node));
   OperationState state(loc, "ft." + node.op);
   OpOperands types;
   types.op = node.op;
   gather(node, schema, types, state);
   addAttributes(node, schema, types, state);
   if (schema.hasResult) {
-    FailureOr<PackedType> type = inferResultType(types, [&] {
-      return emitError(loc) << "'" << node.op << "': ";
-    });
+    FailureOr<PackedType> type = inferResultType(
+        types, [&] { return emitError(loc) << "'" << node.op << "': "; });
     if (failed(type))
       return failure();
     state.addTypes(*type);
@@ -232,21 +231,21 @@ void EntryBuilder::finish(EntryOp op, Block *block) {
   MLIRContext *context = builder_.getContext();
   for (const Output &output : entry_.outputs) {
     results.push_back(values_.lookup(output.value));
-    resultAttrs.push_back(builder_.getDictionaryAttr(builder_.getNamedAttr(
-        kNameAttr, builder_.getStringAttr(output.name))));
+    resultAttrs.push_back(builder_.getDictionaryAttr(
+        builder_.getNamedAttr(kNameAttr, builder_.getStringAttr(output.name))));
   }
   for (NamedAttrList &attrs : argAttrs_)
     argAttrs.push_back(attrs.getDictionary(context));
   ReturnOp::create(builder_, op.getLoc(), results);
-  op.setFunctionType(builder_.getFunctionType(
-      block->getArgumentTypes(), TypeRange(ValueRange(results))));
+  op.setFunctionType(builder_.getFunctionType(block->getArgumentTypes(),
+                                              TypeRange(ValueRange(results))));
   op.setArgAttrsAttr(builder_.getArrayAttr(argAttrs));
   op.setResAttrsAttr(builder_.getArrayAttr(resultAttrs));
 }
 
 LogicalResult EntryBuilder::build() {
-  Location loc = locationOf(builder_.getContext(), entry_.name,
-                            entryPlace(entry_));
+  Location loc =
+      locationOf(builder_.getContext(), entry_.name, entryPlace(entry_));
   OperationState state(loc, EntryOp::getOperationName());
   state.addAttribute("sym_name", builder_.getStringAttr(entry_.name));
   state.addAttribute("function_type",
@@ -268,8 +267,7 @@ LogicalResult EntryBuilder::build() {
   return success();
 }
 
-LogicalResult ft::graph::buildEntry(const ModelGraph &graph,
-                                    const Entry &entry, ModuleOp module,
-                                    OpBuilder &builder) {
+LogicalResult ft::graph::buildEntry(const ModelGraph &graph, const Entry &entry,
+                                    ModuleOp module, OpBuilder &builder) {
   return EntryBuilder(graph, entry, module, builder).build();
 }

@@ -124,15 +124,13 @@ static RecipeAttr recipeAttr(const plan::Recipe &recipe,
 // Module
 //===----------------------------------------------------------------------===//
 
-void ft::graph::buildSymbols(const ModelGraph &graph,
-                                      OpBuilder &builder) {
+void ft::graph::buildSymbols(const ModelGraph &graph, OpBuilder &builder) {
   MLIRContext *context = builder.getContext();
   Type f32 = builder.getF32Type();
   for (const Param &param : graph.params)
     ParamOp::create(
         builder,
-        locationOf(context, param.name,
-                   "/params/" + pointerToken(param.name)),
+        locationOf(context, param.name, "/params/" + pointerToken(param.name)),
         builder.getStringAttr(param.name),
         TypeAttr::get(RankedTensorType::get(param.recipe.shape, f32)),
         recipeAttr(param.recipe, graph, builder), FlatSymbolRefAttr(),
@@ -142,13 +140,13 @@ void ft::graph::buildSymbols(const ModelGraph &graph,
     for (const plan::CachePlane &plane : cache.planes)
       planes.push_back(PlaneAttr::get(
           context, builder.getStringAttr(plane.name), plane.shape, f32));
-    CacheOp::create(builder,
-                    locationOf(context, cache.name,
-                               "/caches/" + pointerToken(cache.name)),
-                    builder.getStringAttr(cache.name),
-                    builder.getI64IntegerAttr(cache.layers),
-                    builder.getI64IntegerAttr(cache.pageSize),
-                    builder.getArrayAttr(planes));
+    CacheOp::create(
+        builder,
+        locationOf(context, cache.name, "/caches/" + pointerToken(cache.name)),
+        builder.getStringAttr(cache.name),
+        builder.getI64IntegerAttr(cache.layers),
+        builder.getI64IntegerAttr(cache.pageSize),
+        builder.getArrayAttr(planes));
   }
 }
 
@@ -161,8 +159,7 @@ static DictionaryAttr modelAttr(const ModelGraph &graph, Builder &builder) {
   attrs.set("end_tokens", builder.getDenseI64ArrayAttr(graph.endTokens));
   attrs.set("start_token", builder.getI64IntegerAttr(graph.startToken));
   attrs.set("weights_dir", builder.getStringAttr(graph.weightsDir));
-  attrs.set("dtype", builder.getStringAttr(
-                         StringRef(dtypeName(graph.dtype))));
+  attrs.set("dtype", builder.getStringAttr(StringRef(dtypeName(graph.dtype))));
   return attrs.getDictionary(builder.getContext());
 }
 
@@ -185,9 +182,9 @@ static void setModuleAttrs(ModuleOp module, const ModelGraph &graph,
   NamedAttrList text;
   auto addText = [&](StringRef key, const std::string &name) {
     if (!name.empty())
-      text.set(key, builder.getStringAttr(
-                        (std::filesystem::path(graph.weightsDir) / name)
-                            .string()));
+      text.set(key,
+               builder.getStringAttr(
+                   (std::filesystem::path(graph.weightsDir) / name).string()));
   };
   addText("tokenizer", graph.tokenizer);
   addText("tokenizer_config", graph.tokenizerConfig);
@@ -195,8 +192,8 @@ static void setModuleAttrs(ModuleOp module, const ModelGraph &graph,
     module->setAttr("ft.text", text.getDictionary(context));
 }
 
-StatusOr<OwningOpRef<ModuleOp>>
-ft::graph::buildModule(const ModelGraph &graph, MLIRContext &context) {
+StatusOr<OwningOpRef<ModuleOp>> ft::graph::buildModule(const ModelGraph &graph,
+                                                       MLIRContext &context) {
   Status error;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (error.ok() && diagnostic.getSeverity() == DiagnosticSeverity::Error)

@@ -22,8 +22,7 @@ void buildSymbols(const ModelGraph &graph, mlir::OpBuilder &builder);
 
 /// One entry, whose params and caches stand in `module`; part of buildModule.
 mlir::LogicalResult buildEntry(const ModelGraph &graph, const Entry &entry,
-                               mlir::ModuleOp module,
-                               mlir::OpBuilder &builder);
+                               mlir::ModuleOp module, mlir::OpBuilder &builder);
 
 /// The location `name` at the JSON pointer `place`.
 mlir::Location locationOf(mlir::MLIRContext *context, llvm::StringRef name,

@@ -52,13 +52,13 @@ static Status checkOperands(const OpSchema &schema, const Node &node,
   for (const OperandSchema &operand : schema.operands)
     required += !operand.optional;
   if (node.in.size() < required || node.in.size() > schema.operands.size())
-    return invalidArgument(
-        place + "/in: '" + node.op + "' takes " +
-        (required == schema.operands.size()
-             ? std::to_string(required)
-             : std::to_string(required) + " to " +
-                   std::to_string(schema.operands.size())) +
-        " operands, found " + std::to_string(node.in.size()));
+    return invalidArgument(place + "/in: '" + node.op + "' takes " +
+                           (required == schema.operands.size()
+                                ? std::to_string(required)
+                                : std::to_string(required) + " to " +
+                                      std::to_string(schema.operands.size())) +
+                           " operands, found " +
+                           std::to_string(node.in.size()));
   for (size_t i = 0; i < node.in.size(); ++i) {
     const OperandSchema &operand = schema.operands[i];
     std::string at = place + "/in/" + std::to_string(i);
@@ -81,9 +81,9 @@ static Status checkNode(const Node &node, const std::string &place,
   FT_RETURN_IF_ERROR(checkOperands(*schema, node, place, globals));
   if (schema->hasResult == node.out.empty())
     return invalidArgument(place + "/out: '" + node.op + "' has " +
-                           (schema->hasResult ? "a result, found no name"
-                                              : "no result, found '" +
-                                                    node.out + "'"));
+                           (schema->hasResult
+                                ? "a result, found no name"
+                                : "no result, found '" + node.out + "'"));
   auto cache = node.attrs.find("cache");
   if (cache != node.attrs.end() &&
       !globals.caches.has(std::get<std::string>(cache->second)))
@@ -153,9 +153,8 @@ private:
   }
 
   Status cycle(const std::vector<Frame> &stack, size_t start) {
-    auto first = std::find_if(stack.begin(), stack.end(), [&](const Frame &f) {
-      return f.node == start;
-    });
+    auto first = std::find_if(stack.begin(), stack.end(),
+                              [&](const Frame &f) { return f.node == start; });
     std::string names;
     for (auto it = first; it != stack.end(); ++it)
       names += "'" + entry_.nodes[it->node].out + "' needs ";

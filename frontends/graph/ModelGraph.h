@@ -13,7 +13,6 @@
 #include <map>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace ft::graph {
@@ -54,7 +53,7 @@ struct ScoreInst {
   std::vector<ScoreArg> args;
 };
 
-using AttrValue = std::variant<bool, int64_t, double, std::string>;
+using plan::AttrValue;
 
 /// One operation. `in` holds value names and, with '@' in front, params, in the
 /// order of the op's schema.

@@ -28,8 +28,10 @@ static AttrSchema flag(std::string name, std::string doc) {
 
 /// Where rows come from and go to.
 static void addSources(std::vector<OpSchema> &ops) {
-  AttrSchema axis{"axis",   AttrKind::Choice,
-                  false,    "tokens",
+  AttrSchema axis{"axis",
+                  AttrKind::Choice,
+                  false,
+                  "tokens",
                   "what to repeat the weight along",
                   {"tokens", "sequences", "rows"},
                   false};
@@ -38,16 +40,19 @@ static void addSources(std::vector<OpSchema> &ops) {
                  {},
                  {integer("offset", "0", "added to every position")},
                  Implicit::Sequences});
-  ops.push_back({"embedding", "Row ids[t] of a table.",
-                 {value("ids"), param("table")}});
-  ops.push_back({"broadcast", "A weight, the same for every row.",
+  ops.push_back(
+      {"embedding", "Row ids[t] of a table.", {value("ids"), param("table")}});
+  ops.push_back({"broadcast",
+                 "A weight, the same for every row.",
                  {param("weight")},
                  {axis}});
-  ops.push_back({"rows", "The wanted rows of a value along tokens.",
+  ops.push_back({"rows",
+                 "The wanted rows of a value along tokens.",
                  {value("input")},
                  {},
                  Implicit::Rows});
-  ops.push_back({"segment_reduce", "One row a sequence, made of its rows.",
+  ops.push_back({"segment_reduce",
+                 "One row a sequence, made of its rows.",
                  {value("input")},
                  {{"kind",
                    AttrKind::Choice,
@@ -66,7 +71,8 @@ static void addDense(std::vector<OpSchema> &ops) {
   AttrSchema heads = integer("heads", "a flat row of N elements",
                              "rows of [heads, N / heads] elements");
   heads.inIr = false;
-  ops.push_back({"linear", "input * weight^T + bias, with weight [N, K].",
+  ops.push_back({"linear",
+                 "input * weight^T + bias, with weight [N, K].",
                  {value("input"), param("weight"), optionalParam("bias")},
                  {heads}});
   AttrSchema eps = number("eps", "added to the variance");
@@ -80,21 +86,27 @@ static void addDense(std::vector<OpSchema> &ops) {
        "extent.",
        {value("input"), param("weight"), optionalParam("bias")},
        {eps}});
-  ops.push_back({"normalize", "x / max(|x|, eps) over the last extent.",
+  ops.push_back({"normalize",
+                 "x / max(|x|, eps) over the last extent.",
                  {value("input")},
                  {number("eps", "the smallest divisor")}});
-  ops.push_back(
-      {"softmax", "Softmax over the last extent.", {value("input")}});
+  ops.push_back({"softmax", "Softmax over the last extent.", {value("input")}});
 }
 
 static void addElementwise(std::vector<OpSchema> &ops) {
   static const char *const unary[][2] = {
-      {"silu", "x / (1 + exp(-x))."},   {"relu", "max(x, 0)."},
-      {"tanh", "tanh(x)."},             {"sigmoid", "1 / (1 + exp(-x))."},
-      {"exp", "e^x."},                  {"log", "The natural logarithm."},
-      {"sqrt", "The square root."},     {"rsqrt", "1 / sqrt(x)."},
-      {"neg", "-x."},                   {"abs", "|x|."},
-      {"erf", "The error function."},   {"square", "x * x."},
+      {"silu", "x / (1 + exp(-x))."},
+      {"relu", "max(x, 0)."},
+      {"tanh", "tanh(x)."},
+      {"sigmoid", "1 / (1 + exp(-x))."},
+      {"exp", "e^x."},
+      {"log", "The natural logarithm."},
+      {"sqrt", "The square root."},
+      {"rsqrt", "1 / sqrt(x)."},
+      {"neg", "-x."},
+      {"abs", "|x|."},
+      {"erf", "The error function."},
+      {"square", "x * x."},
       {"reciprocal", "1 / x."},
       {"reduce_sum", "The sum over the last extent, which becomes 1."},
       {"reduce_max", "The maximum over the last extent, which becomes 1."},
@@ -106,13 +118,14 @@ static void addElementwise(std::vector<OpSchema> &ops) {
       {"div", "x / y."},
       {"maximum", "The larger of x and y."},
       {"minimum", "The smaller of x and y."}};
-  ops.push_back({"gelu", "GELU by the error function, or by tanh.",
+  ops.push_back({"gelu",
+                 "GELU by the error function, or by tanh.",
                  {value("input")},
                  {flag("tanh", "the tanh form")}});
-  ops.push_back({"scale", "x * by.", {value("input")},
-                 {number("by", "the factor")}});
-  ops.push_back({"offset", "x + by.", {value("input")},
-                 {number("by", "the summand")}});
+  ops.push_back(
+      {"scale", "x * by.", {value("input")}, {number("by", "the factor")}});
+  ops.push_back(
+      {"offset", "x + by.", {value("input")}, {number("by", "the summand")}});
   for (auto &[name, doc] : unary)
     ops.push_back({name, doc, {value("input")}});
   for (auto &[name, doc] : binary)
@@ -182,10 +195,10 @@ const AttrSchema *ft::graph::findAttrSchema(const OpSchema &op,
 
 const std::vector<ScoreFn> &ft::graph::scoreFns() {
   static const std::vector<ScoreFn> fns = {
-      {"add", 2}, {"sub", 2}, {"mul", 2},  {"div", 2},   {"max", 2},
-      {"min", 2}, {"neg", 1}, {"abs", 1},  {"exp", 1},   {"log", 1},
-      {"lt", 2},  {"le", 2},  {"eq", 2},   {"floor", 1}, {"tanh", 1},
-      {"select", 3}};
+      {"add", 2}, {"sub", 2},   {"mul", 2},  {"div", 2},
+      {"max", 2}, {"min", 2},   {"neg", 1},  {"abs", 1},
+      {"exp", 1}, {"log", 1},   {"lt", 2},   {"le", 2},
+      {"eq", 2},  {"floor", 1}, {"tanh", 1}, {"select", 3}};
   return fns;
 }
 

@@ -22,8 +22,9 @@ static Status checkTensor(const plan::Recipe &leaf, const std::string &file,
                           const SafetensorsHeader &header) {
   const SafetensorsTensor *tensor = header.find(leaf.text);
   if (!tensor)
-    return notFound("tensor '" + leaf.text + "' of shape " + shapeText(leaf.shape) +
-                    " is not in " + file + suggestTensor(leaf.text, header));
+    return notFound("tensor '" + leaf.text + "' of shape " +
+                    shapeText(leaf.shape) + " is not in " + file +
+                    suggestTensor(leaf.text, header));
   if (tensor->shape != leaf.shape)
     return invalidArgument("tensor '" + leaf.text + "' of " + file +
                            ": expected shape " + shapeText(leaf.shape) +
@@ -102,8 +103,7 @@ Status ft::graph::checkWeights(ModelGraph &graph) {
     headers.push_back(std::move(header));
   }
   for (const Param &param : graph.params)
-    if (Status status = checkRecipe(param.recipe, graph, headers);
-        !status.ok())
+    if (Status status = checkRecipe(param.recipe, graph, headers); !status.ok())
       return status.withContext("/params/" + pointerToken(param.name));
   return {};
 }

@@ -74,9 +74,8 @@ private:
 
   std::string embed(const std::string &name, const std::string &ids,
                     const std::string &tensor, int64_t rows) {
-    std::string table =
-        b_.param(name, prefix_ + "embeddings." + tensor + ".weight",
-                 {rows, c_.hidden});
+    std::string table = b_.param(
+        name, prefix_ + "embeddings." + tensor + ".weight", {rows, c_.hidden});
     return b_.node("embedding", name, {ids, table});
   }
 
@@ -112,8 +111,8 @@ private:
     std::string a = b_.node("attention", p + "a", qkv, {{"scale", scale}});
     std::string o = linear(p + "o", a, p + "o", at + "attention.output.dense",
                            c_.hidden, c_.hidden);
-    std::string h = norm(p + "h", b_.node("add", p + "x1", {o, x}),
-                         p + "norm1", at + "attention.output");
+    std::string h = norm(p + "h", b_.node("add", p + "x1", {o, x}), p + "norm1",
+                         at + "attention.output");
     std::string up = linear(p + "up", h, p + "up", at + "intermediate.dense",
                             c_.inner, c_.hidden);
     std::string act = b_.activation(p + "act", up, c_.activation);
@@ -126,9 +125,9 @@ private:
   std::string pooler(const std::string &x) {
     std::string first =
         b_.node("segment_reduce", "first", {x}, {{"kind", "first"}});
-    return b_.node("tanh", "pooler", {linear("pooler.dense", first, "pooler",
-                                             "pooler.dense", c_.hidden,
-                                             c_.hidden)});
+    return b_.node("tanh", "pooler",
+                   {linear("pooler.dense", first, "pooler", "pooler.dense",
+                           c_.hidden, c_.hidden)});
   }
 
   const BertConfig &c_;
@@ -155,7 +154,7 @@ static BertConfig read(Config &config) {
   c.vocabulary = config.size("vocab_size");
   c.hidden = config.size("hidden_size");
   c.inner = config.size("intermediate_size");
-  c.layers = config.size("num_hidden_layers");
+  c.layers = config.layers("num_hidden_layers");
   c.heads = config.size("num_attention_heads");
   c.positions = config.size("max_position_embeddings");
   c.segments = config.size("type_vocab_size", 2);
@@ -167,10 +166,10 @@ static BertConfig read(Config &config) {
     config.fail("position_embedding_type",
                 "expected \"absolute\", found \"" + kind + "\"");
   if (c.hidden % c.heads)
-    config.fail("num_attention_heads",
-                "expected a divisor of hidden_size, " +
-                    std::to_string(c.hidden) + ", found " +
-                    std::to_string(c.heads));
+    config.fail("num_attention_heads", "expected a divisor of hidden_size, " +
+                                           std::to_string(c.hidden) +
+                                           ", found " +
+                                           std::to_string(c.heads));
   c.pooler = classHasPooler(config.texts("architectures"));
   return c;
 }

@@ -28,10 +28,9 @@ static Status refuseForeignWeights(const Checkpoint &checkpoint) {
                                  "original directory of safetensors");
     if ((name.starts_with("pytorch_model") && name.ends_with(".bin")) ||
         name.ends_with(".pth"))
-      return unsupported(found +
-                         ", which is not read; convert them once with "
-                         "transformers: AutoModel.from_pretrained(DIR)."
-                         "save_pretrained(NEW_DIR)");
+      return unsupported(found + ", which is not read; convert them once with "
+                                 "transformers: AutoModel.from_pretrained(DIR)."
+                                 "save_pretrained(NEW_DIR)");
     if (name.ends_with(".safetensors"))
       return unsupported(found + "; expected model.safetensors or "
                                  "model.safetensors.index.json");

@@ -168,6 +168,16 @@ int64_t Config::size(const std::string &key, int64_t absent) {
   return 1;
 }
 
+int64_t Config::layers(const std::string &key) {
+  constexpr int64_t kMaxLayers = 4096;
+  int64_t value = size(key);
+  if (value <= kMaxLayers)
+    return value;
+  fail(key, "expected at most " + std::to_string(kMaxLayers) +
+                " layers, found " + std::to_string(value));
+  return 1;
+}
+
 int64_t Config::count(const std::string &key, int64_t absent) {
   std::optional<JsonView> view = find(key);
   if (!view)

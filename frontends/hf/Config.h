@@ -29,6 +29,8 @@ public:
   /// Sizes are required unless there is a default, and positive.
   int64_t size(const std::string &key);
   int64_t size(const std::string &key, int64_t absent);
+  /// The number of layers: a size, and small, as each becomes nodes.
+  int64_t layers(const std::string &key);
   /// A size that may be 0.
   int64_t count(const std::string &key, int64_t absent);
   double number(const std::string &key, double absent);

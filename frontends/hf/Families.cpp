@@ -22,7 +22,8 @@ static const std::vector<Family> &families() {
        buildBert,
        {"BertModel", "BertForMaskedLM", "BertForPreTraining",
         "BertForNextSentencePrediction", "BertForSequenceClassification",
-        "BertForTokenClassification", "BertForQuestionAnswering"}}};
+        "BertForTokenClassification", "BertForQuestionAnswering",
+        "BertForMultipleChoice"}}};
   return table;
 }
 
@@ -68,8 +69,8 @@ static StatusOr<std::vector<int64_t>> tokenIds(const Checkpoint &checkpoint,
     if (!view.has(key) || view.member(key).value().is_null())
       continue;
     JsonView member = view.member(key);
-    std::string name = file == &checkpoint.config ? "config.json"
-                                                  : "generation_config.json";
+    std::string name =
+        file == &checkpoint.config ? "config.json" : "generation_config.json";
     StatusOr<std::vector<int64_t>> ids = std::vector<int64_t>();
     if (member.value().is_array()) {
       ids = member.integers(0);

@@ -34,13 +34,13 @@ public:
     b_.entry("step", /*causal=*/true, {"input_ids", "attention_mask"});
     std::string embed =
         b_.param("embed", prefix_ + "wte.weight", {c_.vocabulary, c_.hidden});
-    std::string places =
-        b_.param("positions", prefix_ + "wpe.weight", {c_.positions, c_.hidden});
+    std::string places = b_.param("positions", prefix_ + "wpe.weight",
+                                  {c_.positions, c_.hidden});
     std::string words = b_.node("embedding", "words", {"input_ids", embed});
     std::string position = b_.node("positions", "position", {});
-    std::string x = b_.node(
-        "add", "x",
-        {words, b_.node("embedding", "places", {position, places})});
+    std::string x =
+        b_.node("add", "x",
+                {words, b_.node("embedding", "places", {position, places})});
     for (int64_t i = 0; i < c_.layers; ++i)
       x = layer(i, x);
     head(x, embed);
@@ -73,8 +73,7 @@ private:
     return b_.linear(out, in, weightParam, biasParam, heads);
   }
 
-  std::string attention(int64_t i, const std::string &p,
-                        const std::string &h) {
+  std::string attention(int64_t i, const std::string &p, const std::string &h) {
     std::vector<std::string> qkv;
     for (const char *part : {"q", "k", "v"})
       qkv.push_back(linear(p + part, h, p + part, "attn.c_attn", c_.hidden,
@@ -110,13 +109,12 @@ private:
 
   void head(const std::string &x, const std::string &embed) {
     layer_.clear();
-    std::string h =
-        norm("h", b_.node("rows", "wanted", {x}), "norm", "ln_f");
+    std::string h = norm("h", b_.node("rows", "wanted", {x}), "norm", "ln_f");
     // transformers does not tie where the checkpoint has the head as well.
     bool tied = c_.tied && !b_.checkpoint().hasTensor("lm_head.weight");
-    std::string weight =
-        tied ? embed
-             : b_.param("lm_head", "lm_head.weight", {c_.vocabulary, c_.hidden});
+    std::string weight = tied ? embed
+                              : b_.param("lm_head", "lm_head.weight",
+                                         {c_.vocabulary, c_.hidden});
     std::string logits = b_.linear("logits", h, weight);
     b_.output("logits", logits);
     b_.output("next_token", b_.node("argmax", "next_token", {logits}));
@@ -134,7 +132,7 @@ static Gpt2Config read(Config &config) {
   c.vocabulary = config.size("vocab_size");
   c.hidden = config.size("n_embd");
   c.inner = config.size("n_inner", 4 * c.hidden);
-  c.layers = config.size("n_layer");
+  c.layers = config.layers("n_layer");
   c.heads = config.size("n_head");
   c.positions = config.size("n_positions");
   config.has("n_ctx"); // an old name of n_positions, written beside it

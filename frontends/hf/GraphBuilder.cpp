@@ -7,9 +7,9 @@ using namespace ft;
 using namespace ft::hf;
 using plan::Recipe;
 
-std::string GraphBuilder::findPrefix(
-    const std::string &tensor,
-    std::initializer_list<std::string> candidates) const {
+std::string
+GraphBuilder::findPrefix(const std::string &tensor,
+                         std::initializer_list<std::string> candidates) const {
   for (const std::string &prefix : candidates)
     if (checkpoint_.hasTensor(prefix + tensor))
       return prefix;
@@ -20,8 +20,7 @@ std::string GraphBuilder::findPrefix(
 // Params
 //===----------------------------------------------------------------------===//
 
-Recipe GraphBuilder::tensor(const std::string &name,
-                            std::vector<int64_t> shape,
+Recipe GraphBuilder::tensor(const std::string &name, std::vector<int64_t> shape,
                             std::initializer_list<std::string> aliases) {
   Recipe recipe;
   recipe.op = Recipe::Op::Tensor;
@@ -94,8 +93,8 @@ void GraphBuilder::input(const std::string &name, plan::InputRole role,
   graph_.inputs.push_back({name, role, DType::I32, {}, limit});
 }
 
-void GraphBuilder::cache(const std::string &name, int64_t layers,
-                         int64_t heads, int64_t headSize) {
+void GraphBuilder::cache(const std::string &name, int64_t layers, int64_t heads,
+                         int64_t headSize) {
   plan::Cache cache;
   cache.name = name;
   cache.layers = layers;

@@ -47,7 +47,7 @@ public:
     c.vocabulary = config_.size("vocab_size");
     c.hidden = config_.size("hidden_size");
     c.inner = config_.size("intermediate_size");
-    c.layers = config_.size("num_hidden_layers");
+    c.layers = config_.layers("num_hidden_layers");
     c.positions = config_.size("max_position_embeddings");
     c.eps = config_.number("rms_norm_eps", 1e-6);
     c.tied = config_.flag("tie_word_embeddings", false);
@@ -63,17 +63,15 @@ private:
   void readHeads(LlamaConfig &c) {
     c.qkNorm = variant_.qkNorm;
     c.heads = config_.size("num_attention_heads");
-    bool asHeads =
-        !variant_.kvHeads || config_.isNull("num_key_value_heads");
+    bool asHeads = !variant_.kvHeads || config_.isNull("num_key_value_heads");
     c.kvHeads = config_.size("num_key_value_heads",
                              asHeads ? c.heads : variant_.kvHeads);
     if (c.heads % c.kvHeads)
       config_.fail("num_key_value_heads",
                    "expected a divisor of the " + std::to_string(c.heads) +
                        " attention heads, found " + std::to_string(c.kvHeads));
-    c.headSize =
-        config_.size("head_dim", variant_.headSize ? variant_.headSize
-                                                   : c.hidden / c.heads);
+    c.headSize = config_.size(
+        "head_dim", variant_.headSize ? variant_.headSize : c.hidden / c.heads);
   }
 
   void readBiases(LlamaConfig &c) {
@@ -173,8 +171,7 @@ private:
     return b_.node("rms_norm", out, {in, weight}, {{"eps", c_.eps}});
   }
 
-  std::string attention(int64_t i, const std::string &p,
-                        const std::string &h) {
+  std::string attention(int64_t i, const std::string &p, const std::string &h) {
     int64_t q = c_.heads * c_.headSize, kv = c_.kvHeads * c_.headSize;
     std::string query = linear(p + "q", h, p + "q", "self_attn.q_proj", q,
                                c_.hidden, c_.qkvBias, c_.heads);
@@ -183,8 +180,8 @@ private:
     std::string value = linear(p + "v", h, p + "v", "self_attn.v_proj", kv,
                                c_.hidden, c_.qkvBias, c_.kvHeads);
     if (c_.qkNorm) {
-      query = norm(p + "qn", query, p + "q_norm", "self_attn.q_norm",
-                   c_.headSize);
+      query =
+          norm(p + "qn", query, p + "q_norm", "self_attn.q_norm", c_.headSize);
       key = norm(p + "kn", key, p + "k_norm", "self_attn.k_norm", c_.headSize);
     }
     const std::string &table =
@@ -229,9 +226,9 @@ private:
     std::string h = norm("h", wanted, "norm", "norm", c_.hidden);
     // transformers does not tie where the checkpoint has the head as well.
     bool tied = c_.tied && !b_.checkpoint().hasTensor("lm_head.weight");
-    std::string weight =
-        tied ? embed
-             : b_.param("lm_head", "lm_head.weight", {c_.vocabulary, c_.hidden});
+    std::string weight = tied ? embed
+                              : b_.param("lm_head", "lm_head.weight",
+                                         {c_.vocabulary, c_.hidden});
     std::string logits = b_.linear("logits", h, weight);
     b_.output("logits", logits);
     b_.output("next_token", b_.node("argmax", "next_token", {logits}));
@@ -261,17 +258,15 @@ Status ft::hf::buildLlama(Config &config, GraphBuilder &builder) {
 }
 
 Status ft::hf::buildMistral(Config &config, GraphBuilder &builder) {
-  return build(config, builder,
-               {.biases = Biases::None,
-                .windows = Windows::AllLayers,
-                .kvHeads = 8});
+  return build(
+      config, builder,
+      {.biases = Biases::None, .windows = Windows::AllLayers, .kvHeads = 8});
 }
 
 Status ft::hf::buildQwen2(Config &config, GraphBuilder &builder) {
-  return build(config, builder,
-               {.biases = Biases::Qkv,
-                .windows = Windows::ByLayer,
-                .kvHeads = 32});
+  return build(
+      config, builder,
+      {.biases = Biases::Qkv, .windows = Windows::ByLayer, .kvHeads = 32});
 }
 
 Status ft::hf::buildQwen3(Config &config, GraphBuilder &builder) {

@@ -36,11 +36,10 @@ public:
     if (object_.has("partial_rotary_factor") &&
         object_.member("partial_rotary_factor").value() != 1.0)
       config_.fail(object_.member("partial_rotary_factor").mismatch("1"));
-    config_.expectOnly(object_,
-                       {"rope_type", "type", "rope_theta", "factor",
-                        "low_freq_factor", "high_freq_factor",
-                        "original_max_position_embeddings",
-                        "partial_rotary_factor"});
+    config_.expectOnly(object_, {"rope_type", "type", "rope_theta", "factor",
+                                 "low_freq_factor", "high_freq_factor",
+                                 "original_max_position_embeddings",
+                                 "partial_rotary_factor"});
   }
 
 private:
@@ -72,8 +71,8 @@ private:
 
   void require(const std::string &key, const std::string &name) {
     if (!has(key))
-      config_.fail(object_.error("expected a member \"" + key +
-                                 "\", found none"));
+      config_.fail(
+          object_.error("expected a member \"" + key + "\", found none"));
     copy(key, name);
   }
 

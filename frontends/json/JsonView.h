@@ -52,9 +52,9 @@ public:
   StatusOr<std::string> string() const;
   /// Any finite number.
   StatusOr<double> number() const;
-  StatusOr<int64_t> integer(
-      int64_t min = std::numeric_limits<int64_t>::min(),
-      int64_t max = std::numeric_limits<int64_t>::max()) const;
+  StatusOr<int64_t>
+  integer(int64_t min = std::numeric_limits<int64_t>::min(),
+          int64_t max = std::numeric_limits<int64_t>::max()) const;
   /// A list of integers from `min` on.
   StatusOr<std::vector<int64_t>> integers(int64_t min) const;
   /// A list of extents whose product is below 2^48.

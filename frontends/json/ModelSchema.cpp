@@ -71,9 +71,8 @@ static Json operandsSchema(const OpSchema &op) {
   Json items = Json::array();
   for (const OperandSchema &operand : op.operands) {
     required += !operand.optional;
-    items.push_back(
-        described(ref(operand.param ? "param_name" : "value_name"),
-                  operand.name));
+    items.push_back(described(ref(operand.param ? "param_name" : "value_name"),
+                              operand.name));
   }
   Json schema = {{"type", "array"}};
   if (!items.empty())
@@ -252,9 +251,8 @@ std::string ft::json::modelJsonSchema() {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", "model.json of ftc"}};
   Json file = closed(
-      {{"ft", {{"type", "integer"},
-               {"minimum", 1},
-               {"maximum", kModelVersion}}},
+      {{"ft",
+        {{"type", "integer"}, {"minimum", 1}, {"maximum", kModelVersion}}},
        {"name", typed("string")},
        {"model", metaSchema()},
        {"symbols", symbolsSchema()},
@@ -264,13 +262,12 @@ std::string ft::json::modelJsonSchema() {
        {"entries", entries}},
       {"ft", "name", "inputs", "entries"});
   schema.update(file);
-  schema["$defs"] = {
-      {"value_name", {{"type", "string"}, {"pattern", "^[^@]"}}},
-      {"param_name", {{"type", "string"}, {"pattern", "^@."}}},
-      {"dtype", {{"enum", {"f32", "f16", "bf16"}}}},
-      {"shape", listOf(integer(1))},
-      {"recipe", recipesSchema()},
-      {"score", scoreSchema()},
-      {"node", nodesSchema()}};
+  schema["$defs"] = {{"value_name", {{"type", "string"}, {"pattern", "^[^@]"}}},
+                     {"param_name", {{"type", "string"}, {"pattern", "^@."}}},
+                     {"dtype", {{"enum", {"f32", "f16", "bf16"}}}},
+                     {"shape", listOf(integer(1))},
+                     {"recipe", recipesSchema()},
+                     {"score", scoreSchema()},
+                     {"node", nodesSchema()}};
   return prettyPrint(schema);
 }

@@ -35,8 +35,7 @@ static Status readMeta(const JsonView &view, const std::string &directory,
   FT_RETURN_IF_ERROR(text("tokenizer", graph.tokenizer));
   FT_RETURN_IF_ERROR(text("tokenizer_config", graph.tokenizerConfig));
   if (view.has("end_tokens")) {
-    FT_ASSIGN_OR_RETURN(graph.endTokens,
-                        view.member("end_tokens").integers(0));
+    FT_ASSIGN_OR_RETURN(graph.endTokens, view.member("end_tokens").integers(0));
   }
   if (view.has("dtype")) {
     FT_ASSIGN_OR_RETURN(graph.dtype, readFloatType(view.member("dtype")));
@@ -48,8 +47,8 @@ static Status readMeta(const JsonView &view, const std::string &directory,
 }
 
 static Status readSymbols(const JsonView &view) {
-  FT_RETURN_IF_ERROR(view.expectOnly(
-      {std::begin(graph::kAxes), std::end(graph::kAxes)}));
+  FT_RETURN_IF_ERROR(
+      view.expectOnly({std::begin(graph::kAxes), std::end(graph::kAxes)}));
   for (auto &[name, value] : view.value().items())
     FT_RETURN_IF_ERROR(view.member(name).expectOnly({}));
   return {};
@@ -127,8 +126,7 @@ static Status readOutputs(const JsonView &view, graph::Entry &entry) {
 static StatusOr<graph::Entry> readEntry(const std::string &name,
                                         const JsonView &view,
                                         const ModelGraph &graph) {
-  FT_RETURN_IF_ERROR(
-      view.expectOnly({"causal", "inputs", "nodes", "outputs"}));
+  FT_RETURN_IF_ERROR(view.expectOnly({"causal", "inputs", "nodes", "outputs"}));
   graph::Entry entry;
   entry.name = name;
   if (view.has("causal")) {
@@ -182,9 +180,9 @@ static Status readVersion(const JsonView &root) {
 static Status readSections(const JsonView &root, const std::string &directory,
                            ModelGraph &graph) {
   FT_RETURN_IF_ERROR(readVersion(root));
-  FT_RETURN_IF_ERROR(root.expectOnly({"ft", "name", "model", "symbols",
-                                      "inputs", "params", "caches",
-                                      "entries"}));
+  FT_RETURN_IF_ERROR(
+      root.expectOnly({"ft", "name", "model", "symbols", "inputs", "params",
+                       "caches", "entries"}));
   FT_ASSIGN_OR_RETURN(JsonView name, root.at("name"));
   FT_ASSIGN_OR_RETURN(graph.name, name.string());
   static const Json kNoMeta = Json::object();
@@ -206,13 +204,13 @@ static Status readSections(const JsonView &root, const std::string &directory,
         graph.params.push_back(std::move(made));
         return {};
       }));
-  FT_RETURN_IF_ERROR(forEach(
-      root, "caches",
-      [&](const std::string &cache, const JsonView &view) -> Status {
-        FT_ASSIGN_OR_RETURN(plan::Cache made, readCache(cache, view));
-        graph.caches.push_back(std::move(made));
-        return {};
-      }));
+  FT_RETURN_IF_ERROR(
+      forEach(root, "caches",
+              [&](const std::string &cache, const JsonView &view) -> Status {
+                FT_ASSIGN_OR_RETURN(plan::Cache made, readCache(cache, view));
+                graph.caches.push_back(std::move(made));
+                return {};
+              }));
   return forEach(root, "entries",
                  [&](const std::string &entry, const JsonView &view) -> Status {
                    FT_ASSIGN_OR_RETURN(graph::Entry made,

@@ -171,9 +171,8 @@ private:
     if (elements(recipe) == found)
       return {};
     return view.error("expected " + std::to_string(elements(recipe)) +
-                      " elements for shape " +
-                      graph::shapeText(recipe.shape) + ", found " +
-                      std::to_string(found));
+                      " elements for shape " + graph::shapeText(recipe.shape) +
+                      ", found " + std::to_string(found));
   }
 
   Status finishTensor(const JsonView &view, Recipe &recipe) {
@@ -182,8 +181,7 @@ private:
     FT_ASSIGN_OR_RETURN(std::string file, fileView.string());
     recipe.stored = graph_.dtype;
     if (view.has("dtype")) {
-      FT_ASSIGN_OR_RETURN(recipe.stored,
-                          readFloatType(view.member("dtype")));
+      FT_ASSIGN_OR_RETURN(recipe.stored, readFloatType(view.member("dtype")));
     }
     auto known =
         std::find_if(graph_.files.begin(), graph_.files.end(),

@@ -37,7 +37,7 @@ static Json writeRecipe(const Recipe &recipe, const ModelGraph &graph) {
       json[key] = recipe.shape;
     else if (key == "axis")
       json[key] = recipe.axis;
-    else if (key == "start")
+    else if (key == "start" && recipe.op == Recipe::Op::Slice)
       json[key] = recipe.start;
     else if (key == "size")
       json[key] = recipe.shape[size_t(recipe.axis)];

@@ -56,8 +56,7 @@ static unsigned commonAlignment(const GemmProblem &p) {
   return 1u << std::countr_zero(bits);
 }
 
-GemmLibrary::GemmLibrary(const CublasLt &lt, std::byte *workspace,
-                         size_t bytes)
+GemmLibrary::GemmLibrary(const CublasLt &lt, std::byte *workspace, size_t bytes)
     : lt_(lt), workspace_(workspace), workspaceBytes_(bytes) {}
 
 StatusOr<std::unique_ptr<GemmLibrary>> GemmLibrary::open(std::byte *workspace,

@@ -1,0 +1,137 @@
+//===- async.cuh - mbarriers, tensor copies and clusters, sm_90a -*- C++
+//-*-===//
+//
+// One function an instruction, no policy. Shared-memory addresses are 32-bit
+// (`sharedAddress`); barriers are 8-byte words in shared memory.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_ASYNC_CUH
+#define FT_KERNELS_SM90_ASYNC_CUH
+
+#include "common.cuh"
+
+namespace ft {
+
+/// A CUtensorMap, encoded by the host; a `const __grid_constant__` parameter.
+struct alignas(64) TensorMap {
+  u64 opaque[16];
+};
+
+__device__ __forceinline__ u32 sharedAddress(const void *p) {
+  return u32(__cvta_generic_to_shared(p));
+}
+
+//===----------------------------------------------------------------------===//
+// mbarrier
+//===----------------------------------------------------------------------===//
+
+__device__ __forceinline__ void barrierInit(u32 barrier, u32 arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier),
+               "r"(arrivals)
+               : "memory");
+}
+/// Makes initialised barriers visible to the copy engine and to the cluster;
+/// a CTA or cluster barrier must follow.
+__device__ __forceinline__ void barrierInitFence() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+/// One arrival that also announces `bytes` of copies to come.
+__device__ __forceinline__ void barrierExpect(u32 barrier, u32 bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+      "r"(bytes)
+      : "memory");
+}
+__device__ __forceinline__ void barrierArrive(u32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier)
+               : "memory");
+}
+/// Arrival at the same barrier of CTA `rank` of the cluster.
+__device__ __forceinline__ void barrierArriveAt(u32 barrier, u32 rank) {
+  asm volatile("{\n\t"
+               ".reg .b32 remote;\n\t"
+               "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
+               "mbarrier.arrive.shared::cluster.b64 _, [remote];\n\t"
+               "}" ::"r"(barrier),
+               "r"(rank)
+               : "memory");
+}
+/// Blocks until the phase of parity `parity` is complete. A fresh barrier
+/// counts its phase of parity 1 as complete. Test builds define FT_SPIN_LIMIT:
+/// a barrier that nobody completes then costs a wrong result and no hang.
+__device__ __forceinline__ void barrierWait(u32 barrier, u32 parity) {
+  u32 done = 0;
+#ifdef FT_SPIN_LIMIT
+  u32 spins = 0;
+#endif
+  do {
+    asm volatile("{\n\t"
+                 ".reg .pred p;\n\t"
+                 "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\t"
+                 "selp.u32 %0, 1, 0, p;\n\t"
+                 "}"
+                 : "=r"(done)
+                 : "r"(barrier), "r"(parity)
+                 : "memory");
+#ifdef FT_SPIN_LIMIT
+    if (++spins > FT_SPIN_LIMIT)
+      return;
+#endif
+  } while (!done);
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor copies to shared memory
+//===----------------------------------------------------------------------===//
+
+__device__ __forceinline__ void prefetchMap(const TensorMap &map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+/// The map's box at (x, y), x the contiguous coordinate, to `target`; what
+/// lies outside of the tensor arrives as zeros. Counts on `barrier`.
+__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
+                                        int y, u32 barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(target),
+      "l"(&map), "r"(x), "r"(y), "r"(barrier)
+      : "memory");
+}
+/// The same to the same place of every CTA of `mask`, counted on each one's
+/// own barrier.
+__device__ __forceinline__ void copyBoxToAll(u32 target, const TensorMap &map,
+                                             int x, int y, u32 barrier,
+                                             u16 mask) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global"
+               ".mbarrier::complete_tx::bytes.multicast::cluster"
+               " [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(target),
+               "l"(&map), "r"(x), "r"(y), "r"(barrier), "h"(mask)
+               : "memory");
+}
+
+//===----------------------------------------------------------------------===//
+// Clusters and registers
+//===----------------------------------------------------------------------===//
+
+__device__ __forceinline__ u32 clusterRank() {
+  u32 r;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+  return r;
+}
+/// Every thread of the cluster.
+__device__ __forceinline__ void clusterBarrier() {
+  asm volatile("barrier.cluster.arrive.aligned;\n\t"
+               "barrier.cluster.wait.aligned;" ::
+                   : "memory");
+}
+/// Whole warpgroups only; the kernel needs __launch_bounds__.
+template <int count> __device__ __forceinline__ void registersUp() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(count));
+}
+template <int count> __device__ __forceinline__ void registersDown() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(count));
+}
+
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_ASYNC_CUH

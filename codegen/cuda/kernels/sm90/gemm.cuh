@@ -1,0 +1,343 @@
+//===- gemm.cuh - linear layers of many rows, sm_90a ------------*- C++ -*-===//
+//
+// out[m, n] = epilogue(sum over k of a[m, k] * w[n, k]); a: [rows, k], w:
+// [n, k], both row-major 16-bit with rows of a multiple of 16 bytes, fp32 sums.
+// The true number of rows is counts[axis]; what lies in later rows of `a`, NaN
+// included, reaches no earlier row, and later rows of `out` are not written.
+//
+// A persistent CTA per multiprocessor (Config::kCtas of them) takes tiles of
+// BM x BN. Warp 0 copies 64 columns of both operands a stage, through tensor
+// maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
+// CN in n, each load a part of what they share and copy it to all that need
+// it. Sums are made in ascending k: results depend on neither grid nor tile.
+//
+// Tensor maps (both 2-d, 128-byte swizzle, no interleave, zero fill, element =
+// T, coordinate 0 contiguous): `a` is {k, bound of rows}, row stride of a's
+// buffer, box {64, Config::kBoxA}; `w` is {k, n}, box {64, Config::kBoxW}.
+//
+// Launch: block Config::kThreads; grid = multiprocessors of the target *
+// Config::kCtas, rounded down to a multiple of Config::kCluster (any multiple
+// is right); __cluster_dims__(Config::kCluster) and __launch_bounds__(
+// Config::kThreads, Config::kCtas) on the kernel; dynamic shared memory
+// Config::kSharedBytes; may be launched dependent.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_GEMM_CUH
+#define FT_KERNELS_SM90_GEMM_CUH
+
+#include "sm90/async.cuh"
+#include "sm90/gemm_epilogue.cuh"
+#include "sm90/wgmma.cuh"
+
+namespace ft {
+namespace gemm {
+
+constexpr int kDepth = 64; // columns of a stage: 128 bytes
+constexpr int kRowBytes = 2 * kDepth;
+
+/// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
+/// them gate and half up. Consumer warpgroups share a tile's rows, or, with
+/// pingPong, take whole tiles in turn, one storing while the other multiplies.
+template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
+          bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1>
+struct Config {
+  using T = T_;
+  static constexpr bool kGated = gated, kPingPong = pingPong;
+  static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
+  static constexpr int kStages = stages, kWarpgroups = warpgroups;
+  static constexpr int kCtas = ctas, kCluster = CM * CN;
+  static constexpr int kThreads = 128 * (1 + warpgroups);
+  static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
+  static constexpr int kRows = pingPong ? BM : BM / warpgroups;
+  static constexpr int kBoxA = BM / CN;
+  static constexpr int kBoxW = kOutputs / CM;
+  static constexpr int kStageBytes = (BM + BN) * kRowBytes;
+  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16);
+  /// Cluster tiles in m that are taken together, so that their weights and
+  /// activations stay in L2.
+  static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
+
+  static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
+  static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");
+  static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
+};
+
+/// The tiles of a problem, in the order in which clusters take them.
+template <typename C> struct Tiles {
+  int down, across; // in cluster tiles
+  __device__ Tiles(int rows, int outputs)
+      : down((rows + C::BM * C::CM - 1) / (C::BM * C::CM)),
+        across((outputs + C::kOutputs * C::CN - 1) / (C::kOutputs * C::CN)) {}
+  __device__ int count() const { return down * across; }
+  /// First row and output of cluster tile `t`.
+  __device__ void find(int t, int &m, int &n) const {
+    int band = t / (C::kBand * across), inBand = t % (C::kBand * across);
+    int height = min(C::kBand, down - band * C::kBand);
+    m = (band * C::kBand + inBand % height) * C::BM * C::CM;
+    n = inBand / height * C::kOutputs * C::CN;
+  }
+};
+
+/// The stages of shared memory and their barriers.
+template <typename C> struct Stages {
+  u32 base;
+  __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
+  __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
+  __device__ u32 full(u32 stage) const { return a(C::kStages) + 8 * stage; }
+  __device__ u32 empty(u32 stage) const {
+    return a(C::kStages) + 8 * (C::kStages + stage);
+  }
+};
+
+/// A position in the ring of stages; `phase` flips at each turn.
+template <int stages> struct Cursor {
+  u32 stage = 0, phase = 0;
+  __device__ void next() {
+    if (++stage == stages) {
+      stage = 0;
+      phase ^= 1;
+    }
+  }
+  __device__ void skip(u32 steps) {
+    u32 sum = stage + steps;
+    stage = sum % stages;
+    phase ^= sum / stages & 1;
+  }
+};
+
+struct Problem {
+  int rows; // true count
+  int outputs;
+  int steps; // of kDepth columns
+};
+
+//===----------------------------------------------------------------------===//
+// Producer: one thread
+//===----------------------------------------------------------------------===//
+
+template <typename C> struct Producer {
+  const TensorMap &a, &w;
+  Stages<C> stages;
+  int cm, cn;  // place in the cluster
+  int outputs; // where w's second half begins
+
+  /// This CTA's part of the tile of `a` at (m, k), to its cluster row.
+  __device__ void loadA(u32 stage, int m, int k) const {
+    int part = cn * C::kBoxA;
+    u32 target = stages.a(stage) + part * kRowBytes;
+    int y = m + cm * C::BM + part;
+    if constexpr (C::CN == 1) {
+      copyBox(target, a, k, y, stages.full(stage));
+    } else {
+      u32 mask = 0;
+      for (int j = 0; j < C::CN; ++j)
+        mask |= 1u << (cm + C::CM * j);
+      copyBoxToAll(target, a, k, y, stages.full(stage), u16(mask));
+    }
+  }
+  /// This CTA's part of the tile of `w` at (n, k), to its cluster column.
+  __device__ void loadW(u32 stage, int n, int k) const {
+    int part = cm * C::kBoxW;
+    u32 target = stages.w(stage) + part * kRowBytes;
+    int y = n + cn * C::kOutputs + part;
+#pragma unroll
+    for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
+      u32 to = target + half * C::kOutputs * kRowBytes;
+      if constexpr (C::CM == 1)
+        copyBox(to, w, k, y + half * outputs, stages.full(stage));
+      else
+        copyBoxToAll(to, w, k, y + half * outputs, stages.full(stage),
+                     u16(((1u << C::CM) - 1) << (C::CM * cn)));
+    }
+  }
+
+  /// Weights do not wait for the kernel before; activations do.
+  __device__ void run(const Problem &p, const Tiles<C> &tiles, int first,
+                      int stride) const {
+    int m, n, ahead = 0;
+    if (first < tiles.count()) {
+      tiles.find(first, m, n);
+      for (; ahead < min(C::kStages, p.steps); ++ahead) {
+        barrierExpect(stages.full(ahead), C::kStageBytes);
+        loadW(ahead, n, ahead * kDepth);
+      }
+    }
+    dependencyWait();
+    Cursor<C::kStages> at;
+    for (int t = first; t < tiles.count(); t += stride) {
+      tiles.find(t, m, n);
+      for (int step = 0; step < p.steps; ++step, at.next()) {
+        if (ahead > 0) {
+          --ahead;
+        } else {
+          barrierWait(stages.empty(at.stage), at.phase ^ 1);
+          barrierExpect(stages.full(at.stage), C::kStageBytes);
+          loadW(at.stage, n, step * kDepth);
+        }
+        loadA(at.stage, m, step * kDepth);
+      }
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Consumer: a warpgroup
+//===----------------------------------------------------------------------===//
+
+template <typename C> struct Consumer {
+  static constexpr int kBlocks = C::kRows / 64; // wgmmas that share w
+  static constexpr int kReleases = C::CM + C::CN - 1;
+  using Sums = float[kBlocks][C::BN / 2];
+  /// As many residuals as the registers hold beside the sums.
+  static constexpr int kAhead = kBlocks * C::BN <= 128 ? 4 : 2;
+
+  Stages<C> stages;
+  int cm, cn;
+
+  /// Tells every CTA that writes to this one's stage that this warp is done.
+  __device__ void release(u32 stage) const {
+    int lane = threadIdx.x % 32;
+    if constexpr (C::kCluster == 1) {
+      if (lane == 0)
+        barrierArrive(stages.empty(stage));
+    } else if (lane < kReleases) {
+      int rank = lane < C::CM ? lane + C::CM * cn
+                              : cm + C::CM * ((cn + 1 + lane - C::CM) % C::CN);
+      barrierArriveAt(stages.empty(stage), rank);
+    }
+  }
+
+  /// d = one tile's product, rows from `row` on.
+  __device__ __forceinline__ void multiply(Sums &d, Cursor<C::kStages> &at,
+                                           int steps, int row) const {
+#pragma unroll
+    for (int b = 0; b < kBlocks; ++b)
+#pragma unroll
+      for (int i = 0; i < C::BN / 2; ++i)
+        d[b][i] = 0;
+    u32 before = 0;
+    for (int step = 0; step < steps; ++step, at.next()) {
+      barrierWait(stages.full(at.stage), at.phase);
+      u64 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
+      u64 w = tileDescriptor(stages.w(at.stage));
+      wgmmaFence();
+#pragma unroll
+      for (int k = 0; k < kDepth / 16; ++k)
+#pragma unroll
+        for (int b = 0; b < kBlocks; ++b) // addresses count 16 bytes
+          Wgmma<typename C::T, C::BN>::multiply(
+              d[b], a + 2 * k + b * (64 * kRowBytes / 16), w + 2 * k);
+      wgmmaCommit();
+      wgmmaWait<1>();
+      if (step > 0)
+        release(before);
+      before = at.stage;
+    }
+    wgmmaWait<0>();
+#pragma unroll
+    for (int b = 0; b < kBlocks; ++b)
+      pin(d[b]);
+    release(before);
+  }
+
+  template <typename E>
+  __device__ __forceinline__ void run(const Problem &p, const Tiles<C> &tiles,
+                                      int first, int stride, int warpgroup,
+                                      const E &e) const {
+    Cursor<C::kStages> at;
+    int row = C::kPingPong ? 0 : warpgroup * C::kRows;
+    int thread = threadIdx.x % 128, turn = 0;
+    for (int t = first; t < tiles.count(); t += stride) {
+      if (C::kPingPong && turn++ % C::kWarpgroups != warpgroup) {
+        at.skip(p.steps);
+        continue;
+      }
+      int m, n;
+      tiles.find(t, m, n);
+      Place place{m + cm * C::BM + row + thread / 32 * 16 + thread % 32 / 4,
+                  p.rows, n + cn * C::kOutputs, p.outputs};
+      Finisher<E, C::BN / 2, kAhead> finish(place, e);
+      Sums d;
+      multiply(d, at, p.steps, row);
+      finish.run(d[0]);
+      if constexpr (kBlocks == 2) {
+        place.m += 64;
+        Finisher<E, C::BN / 2, kAhead>(place, e).run(d[1]);
+      }
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+/// Registers a thread of the producer and of a consumer may hold; together
+/// they fit a multiprocessor.
+template <typename C>
+constexpr int kProducerRegisters = C::kWarpgroups == 3 ? 32 : 40;
+template <typename C>
+constexpr int kConsumerRegisters = C::kWarpgroups == 3
+                                       ? 160
+                                       : (C::kWarpgroups == 2 ? 232 : 208);
+/// One warpgroup of consumers, alone, needs no more than the launch gives.
+template <typename C>
+constexpr bool kMoveRegisters = C::kWarpgroups *C::kCtas > 1;
+
+template <typename C>
+__device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
+  constexpr int warps = 4 * (C::kPingPong ? 1 : C::kWarpgroups);
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < C::kStages; ++s) {
+      barrierInit(stages.full(s), 1);
+      barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
+    }
+    barrierInitFence();
+  }
+  if constexpr (C::kCluster == 1)
+    __syncthreads();
+  else
+    clusterBarrier();
+}
+
+/// n: rows of w. counts is not written by the kernels before.
+template <typename C, typename E>
+__device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
+                                    int n, int k, const int *counts, int axis,
+                                    const E &e) {
+  static_assert(C::kGated == E::kGated);
+  launchDependents();
+  if (threadIdx.x == 0) {
+    prefetchMap(a);
+    prefetchMap(w);
+  }
+  Stages<C> stages{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
+  initBarriers(stages);
+
+  Problem p{counts[axis], C::kGated ? n / 2 : n, (k + kDepth - 1) / kDepth};
+  Tiles<C> tiles(p.rows, p.outputs);
+  int rank = C::kCluster == 1 ? 0 : int(clusterRank());
+  int cm = rank % C::CM, cn = rank / C::CM;
+  int first = blockIdx.x / C::kCluster, stride = gridDim.x / C::kCluster;
+  if (threadIdx.x < 128) {
+    if constexpr (kMoveRegisters<C>)
+      registersDown<kProducerRegisters<C>>();
+    if (threadIdx.x == 0)
+      Producer<C>{a, w, stages, cm, cn, p.outputs}.run(p, tiles, first, stride);
+    __syncwarp();
+  } else {
+    if constexpr (kMoveRegisters<C>)
+      registersUp<kConsumerRegisters<C>>();
+    dependencyWait();
+    Consumer<C>{stages, cm, cn}.run(p, tiles, first, stride,
+                                    threadIdx.x / 128 - 1, e);
+  }
+  // Nobody leaves while others may still write to its shared memory.
+  if constexpr (C::kCluster > 1)
+    clusterBarrier();
+}
+
+} // namespace gemm
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_GEMM_CUH

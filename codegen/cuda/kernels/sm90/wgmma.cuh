@@ -1,0 +1,128 @@
+//===- wgmma.cuh - warpgroup matrix multiply, sm_90a ------------*- C++ -*-===//
+//
+// d[64, N] += a[64, 16] * b[N, 16]^T, both from shared memory, k contiguous in
+// rows of 128 bytes swizzled by 128 bytes (as a tensor copy of 64 16-bit
+// columns leaves them), fp32 sums; N = 16, 32, ... 256.
+//
+// Of d, thread t of the warpgroup holds, for each group g of 8 columns, at
+// d[4 * g + i]: row t / 32 * 16 + t % 32 / 4 + (i / 2) * 8,
+// column 8 * g + t % 4 * 2 + i % 2.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_WGMMA_CUH
+#define FT_KERNELS_SM90_WGMMA_CUH
+
+#include "common.cuh"
+
+namespace ft {
+
+/// Of a tile whose rows are 128 swizzled bytes; `address` = its first row, at a
+/// multiple of 1,024, plus 32 bytes for every 16 columns. Groups of 8 rows
+/// follow each other at 1,024 bytes; layout 1 = 128-byte swizzle.
+__device__ __forceinline__ u64 tileDescriptor(u32 address) {
+  return u64((address & 0x3ffff) >> 4) | u64(1) << 16 | u64(1024 >> 4) << 32 |
+         u64(1) << 62;
+}
+
+/// Before the first multiply, and after other code touched the sums.
+__device__ __forceinline__ void wgmmaFence() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void wgmmaCommit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/// Until at most `pending` committed groups run.
+template <int pending> __device__ __forceinline__ void wgmmaWait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory");
+}
+/// Keeps the compiler from moving uses of the sums over a wait.
+template <int count> __device__ __forceinline__ void pin(float (&d)[count]) {
+#pragma unroll
+  for (int i = 0; i < count; ++i)
+    asm volatile("" : "+f"(d[i])::"memory");
+}
+
+/// d = the N / 2 sums of this thread.
+template <typename T, int N> struct Wgmma;
+
+// The operand lists of 1 .. 16 groups of 16 columns (8 registers).
+#define FT_R1 "%0, %1, %2, %3, %4, %5, %6, %7"
+#define FT_R2 FT_R1 ", %8, %9, %10, %11, %12, %13, %14, %15"
+#define FT_R3 FT_R2 ", %16, %17, %18, %19, %20, %21, %22, %23"
+#define FT_R4 FT_R3 ", %24, %25, %26, %27, %28, %29, %30, %31"
+#define FT_R5 FT_R4 ", %32, %33, %34, %35, %36, %37, %38, %39"
+#define FT_R6 FT_R5 ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define FT_R7 FT_R6 ", %48, %49, %50, %51, %52, %53, %54, %55"
+#define FT_R8 FT_R7 ", %56, %57, %58, %59, %60, %61, %62, %63"
+#define FT_R9 FT_R8 ", %64, %65, %66, %67, %68, %69, %70, %71"
+#define FT_R10 FT_R9 ", %72, %73, %74, %75, %76, %77, %78, %79"
+#define FT_R11 FT_R10 ", %80, %81, %82, %83, %84, %85, %86, %87"
+#define FT_R12 FT_R11 ", %88, %89, %90, %91, %92, %93, %94, %95"
+#define FT_R13 FT_R12 ", %96, %97, %98, %99, %100, %101, %102, %103"
+#define FT_R14 FT_R13 ", %104, %105, %106, %107, %108, %109, %110, %111"
+#define FT_R15 FT_R14 ", %112, %113, %114, %115, %116, %117, %118, %119"
+#define FT_R16 FT_R15 ", %120, %121, %122, %123, %124, %125, %126, %127"
+#define FT_F(i) "+f"(d[i])
+#define FT_F8(i)                                                               \
+  FT_F(i), FT_F(i + 1), FT_F(i + 2), FT_F(i + 3), FT_F(i + 4), FT_F(i + 5),    \
+      FT_F(i + 6), FT_F(i + 7)
+#define FT_D1 FT_F8(0)
+#define FT_D2 FT_D1, FT_F8(8)
+#define FT_D3 FT_D2, FT_F8(16)
+#define FT_D4 FT_D3, FT_F8(24)
+#define FT_D5 FT_D4, FT_F8(32)
+#define FT_D6 FT_D5, FT_F8(40)
+#define FT_D7 FT_D6, FT_F8(48)
+#define FT_D8 FT_D7, FT_F8(56)
+#define FT_D9 FT_D8, FT_F8(64)
+#define FT_D10 FT_D9, FT_F8(72)
+#define FT_D11 FT_D10, FT_F8(80)
+#define FT_D12 FT_D11, FT_F8(88)
+#define FT_D13 FT_D12, FT_F8(96)
+#define FT_D14 FT_D13, FT_F8(104)
+#define FT_D15 FT_D14, FT_F8(112)
+#define FT_D16 FT_D15, FT_F8(120)
+
+// `a` and `b` are the operand numbers after the sums: N / 2 and N / 2 + 1.
+#define FT_WGMMA_TYPE(T, name, N, groups, a, b)                                \
+  template <> struct Wgmma<T, N> {                                             \
+    static __device__ __forceinline__ void multiply(float (&d)[N / 2],         \
+                                                    u64 aTile, u64 bTile) {    \
+      asm volatile("{\n\t"                                                     \
+                   ".reg .pred p;\n\t"                                         \
+                   "setp.eq.u32 p, 0, 0;\n\t"                                  \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name      \
+                   "." name " {" FT_R##groups "}, %" #a ", %" #b               \
+                                              ", p, 1, 1, 0, 0;\n\t"           \
+                                              "}"                              \
+                   : FT_D##groups                                              \
+                   : "l"(aTile), "l"(bTile));                                  \
+    }                                                                          \
+  };
+#define FT_WGMMA(N, groups, a, b)                                              \
+  FT_WGMMA_TYPE(bf16, "bf16", N, groups, a, b)                                 \
+  FT_WGMMA_TYPE(f16, "f16", N, groups, a, b)
+
+FT_WGMMA(16, 1, 8, 9)
+FT_WGMMA(32, 2, 16, 17)
+FT_WGMMA(48, 3, 24, 25)
+FT_WGMMA(64, 4, 32, 33)
+FT_WGMMA(80, 5, 40, 41)
+FT_WGMMA(96, 6, 48, 49)
+FT_WGMMA(112, 7, 56, 57)
+FT_WGMMA(128, 8, 64, 65)
+FT_WGMMA(144, 9, 72, 73)
+FT_WGMMA(160, 10, 80, 81)
+FT_WGMMA(176, 11, 88, 89)
+FT_WGMMA(192, 12, 96, 97)
+FT_WGMMA(208, 13, 104, 105)
+FT_WGMMA(224, 14, 112, 113)
+FT_WGMMA(240, 15, 120, 121)
+FT_WGMMA(256, 16, 128, 129)
+
+#undef FT_WGMMA
+#undef FT_WGMMA_TYPE
+
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_WGMMA_CUH

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Builds the GEMM check with nvcc, checks every tile shape against sums in
+# double, then times the right ones beside cuBLASLt. Needs a Hopper GPU.
+#
+#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick]
+#                        [--json FILE]
+#
+# BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+build=${BUILD:-/tmp/ft-gemm}
+cuda=${CUDA_HOME:-/usr/local/cuda}
+[ -x "$cuda/bin/nvcc" ] || cuda=$(dirname "$(dirname "$(command -v nvcc)")")
+type=bf16
+previous=
+for argument in "$@"; do
+  [ "$previous" = --type ] && type=$argument
+  previous=$argument
+done
+mkdir -p "$build"
+
+# cuBLASLt comes with the toolkit or with Python's CUDA packages.
+blas=$cuda
+if ! ls "$cuda"/lib64/libcublasLt.so* >/dev/null 2>&1 ||
+    [ ! -f "$cuda/include/cublasLt.h" ]; then
+  blas=$(python3 -c 'import nvidia.cu13 as m; print(list(m.__path__)[0])')
+fi
+lib=$blas/lib64; [ -d "$lib" ] || lib=$blas/lib
+so=$(ls "$lib"/libcublasLt.so* | head -1)
+
+flags=(-std=c++20 -O2 -I "$here" -I "$root/codegen/cuda/kernels"
+  -gencode=arch=compute_90a,code=sm_90a)
+started=$(date +%s)
+groups=$(sed -n 's/^CONFIG(\([0-9]*\),.*/\1/p' "$here/Configs.inc" | sort -un)
+{
+  for source in Harness.cu Correct.cu Time.cpp Main.cpp Library.cpp; do
+    echo "$source -I $blas/include -o $build/${source%.*}.o"
+  done
+  for group in $groups; do
+    echo "Kernels.cu -Xptxas -v -DFT_SPIN_LIMIT=262144 -DFT_GROUP=$group" \
+      "-DFT_TYPE=$type -o $build/Kernels-$type-$group.o"
+  done
+} | sed "s#^#$here/#" |
+  xargs -P "$(nproc)" -I{} sh -c "$cuda/bin/nvcc ${flags[*]} -c {}" \
+    >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
+# Spilled registers and serialised wgmma make a kernel slow: both are errors,
+# but its results still tell something.
+complaints=0
+if grep -B2 -E '[1-9][0-9]* bytes spill|C75[0-9][0-9]|serializ' \
+    "$build/log"; then
+  echo "ptxas complains (above)"
+  complaints=1
+fi
+kernels=$(for group in $groups; do echo "$build/Kernels-$type-$group.o"; done)
+# shellcheck disable=SC2086
+"$cuda/bin/nvcc" -o "$build/gemm-check-$type" \
+  "$build"/{Harness,Correct,Time,Main,Library}.o $kernels "$so" -ldl -Xlinker -rpath="$lib"
+echo "built in $(($(date +%s) - started)) s"
+status=0
+[ -n "${FT_BUILD_ONLY:-}" ] || "$build/gemm-check-$type" "$@" || status=$?
+exit $((status > complaints ? status : complaints))

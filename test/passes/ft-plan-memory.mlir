@@ -1,0 +1,107 @@
+// RUN: ft-opt %s --ft-plan-memory --split-input-file | FileCheck %s
+
+// A chain needs two buffers: each value takes the place of the last but one.
+// CHECK-LABEL: ft.entry @chain
+// 2 values of 64 x 2 bytes a token
+// CHECK-SAME: arena = array<i64: 256, 0>
+// first fit: 0
+// CHECK: "a" attributes {slots = [#ft.slot<0 + [0, 0] stride 64>]}
+// a is read here: 64 * 2 = 128
+// CHECK: "b" attributes {slots = [#ft.slot<0 + [128, 0] stride 64>]}
+// a is dead: 0
+// CHECK: "c" attributes {slots = [#ft.slot<0 + [0, 0] stride 64>]}
+module attributes {ft.axes = ["tokens", "rows"]} {
+  ft.entry @chain(%x: !ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %a = ft.fused row (%x) "a" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.silu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %b = ft.fused row (%a) "b" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.silu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %c = ft.fused row (%b) "c" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.silu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    ft.return %c : !ft.packed<tokens, 64xbf16>
+  }
+}
+
+// -----
+
+// An entry result stays to the end, a row is padded to 16 bytes, and the region
+// of rows begins where that of tokens ends.
+// CHECK-LABEL: ft.entry @regions
+// tokens: 16 + 16; rows: 16
+// CHECK-SAME: arena = array<i64: 32, 16>
+// 5 * 2 = 10, padded to 16
+// CHECK: "a" attributes {slots = [#ft.slot<0 + [0, 0] stride 5>]}
+// a is a result: after its 16
+// CHECK: "b" attributes {slots = [#ft.slot<0 + [16, 0] stride 5>]}
+// 32 a token, then 0 in its region
+// CHECK: "r" attributes {slots = [#ft.slot<0 + [32, 0] stride 5>]}
+module attributes {ft.axes = ["tokens", "rows"]} {
+  ft.entry @regions(%x: !ft.packed<tokens, 5xbf16>, %rows: !ft.rows<rows, tokens>) -> (!ft.packed<tokens, 5xbf16>, !ft.packed<rows, 5xbf16>) attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %a = ft.fused row (%x) "a" {
+    ^bb0(%p: !ft.packed<tokens, 5xbf16>):
+      %0 = ft.silu %p : !ft.packed<tokens, 5xbf16>
+      ft.yield %0 : !ft.packed<tokens, 5xbf16>
+    } : (!ft.packed<tokens, 5xbf16>) -> !ft.packed<tokens, 5xbf16>
+    %b = ft.fused row (%x) "b" {
+    ^bb0(%p: !ft.packed<tokens, 5xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 5xbf16>
+      ft.yield %0 : !ft.packed<tokens, 5xbf16>
+    } : (!ft.packed<tokens, 5xbf16>) -> !ft.packed<tokens, 5xbf16>
+    %r = ft.fused row (%b, %rows) "r" {
+    ^bb0(%p: !ft.packed<tokens, 5xbf16>, %q: !ft.rows<rows, tokens>):
+      %0 = ft.rows %p, %q : (!ft.packed<tokens, 5xbf16>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 5xbf16>
+      ft.yield %0 : !ft.packed<rows, 5xbf16>
+    } : (!ft.packed<tokens, 5xbf16>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 5xbf16>
+    ft.return %a, %r : !ft.packed<tokens, 5xbf16>, !ft.packed<rows, 5xbf16>
+  }
+}
+
+// -----
+
+// Linears of one step are column ranges of one buffer, which lives as long as
+// the last of them is read.
+// CHECK-LABEL: ft.entry @columns
+// 192 + 64 + 192, see below
+// CHECK-SAME: arena = array<i64: 448>
+// columns 0 to 63
+// CHECK: "q+k" attributes {slots = [#ft.slot<0 + [0] stride 96>,
+// from column 64: 64 * 2 = 128
+// CHECK-SAME: #ft.slot<128 + [0] stride 96>]}
+// after 96 * 2 = 192
+// CHECK: "s" attributes {slots = [#ft.slot<0 + [192] stride 32>]}
+// q is read here: 192 + 32 * 2 = 256
+// CHECK: "t" attributes {slots = [#ft.slot<0 + [256] stride 96>]}
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @both : tensor<96x64xbf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 96, 64>}>
+  ft.param @q : tensor<64x64xbf16> view_of @both row 0
+  ft.param @k : tensor<32x64xbf16> view_of @both row 64
+  ft.param @w : tensor<96x64xbf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 96, 64>}>
+  ft.entry @columns(%x: !ft.packed<tokens, 64xbf16>) -> (!ft.packed<tokens, 32xbf16>, !ft.packed<tokens, 96xbf16>) attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %q, %k = ft.fused gemm (%x) "q+k" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.linear %p, @q : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+      %1 = ft.linear %p, @k : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 32xbf16>
+      ft.yield %0, %1 : !ft.packed<tokens, 64xbf16>, !ft.packed<tokens, 32xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> (!ft.packed<tokens, 64xbf16>, !ft.packed<tokens, 32xbf16>)
+    %s = ft.fused row (%k) "s" {
+    ^bb0(%p: !ft.packed<tokens, 32xbf16>):
+      %0 = ft.silu %p : !ft.packed<tokens, 32xbf16>
+      ft.yield %0 : !ft.packed<tokens, 32xbf16>
+    } : (!ft.packed<tokens, 32xbf16>) -> !ft.packed<tokens, 32xbf16>
+    %t = ft.fused gemm (%q) "t" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.linear %p, @w : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 96xbf16>
+      ft.yield %0 : !ft.packed<tokens, 96xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 96xbf16>
+    ft.return %s, %t : !ft.packed<tokens, 32xbf16>, !ft.packed<tokens, 96xbf16>
+  }
+}

@@ -1,0 +1,50 @@
+// RUN: ft-opt %s --ft-set-precision=dtype=bf16 --split-input-file | FileCheck %s
+// RUN: ft-opt %s --ft-set-precision --split-input-file | FileCheck %s --check-prefix=AUTO
+// RUN: not ft-opt %s --ft-set-precision=dtype=f8 2>&1 | FileCheck %s --check-prefix=BAD
+// BAD: dtype must be auto, f32, f16 or bf16, found 'f8'
+
+// Matrices, biases and cache planes are narrowed, norm weights are not; a linear
+// that makes a result writes fp32 itself, another result gets a cast.
+// CHECK: module attributes {{.*}}ft.dtype = bf16
+// AUTO: module attributes {{.*}}ft.dtype = f16
+module attributes {ft.axes = ["tokens", "sequences"], ft.model = {dtype = "f16"}} {
+  // CHECK: ft.param @norm : tensor<64xf32>
+  // CHECK: ft.param @w : tensor<8x64xbf16>
+  // CHECK: ft.param @b : tensor<8xf32>
+  // CHECK: ft.param @v : tensor<64x64xbf16>
+  // CHECK: ft.param @c : tensor<64xbf16>
+  // AUTO: ft.param @w : tensor<8x64xf16>
+  ft.param @norm : tensor<64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  ft.param @w : tensor<8x64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 8, 64>}>
+  ft.param @b : tensor<8xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 8>}>
+  ft.param @v : tensor<64x64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 64>}>
+  ft.param @c : tensor<64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  // CHECK: #ft.plane<"k", 8x8xbf16>
+  ft.cache @kv layers 1 page 64 [#ft.plane<"k", 8x8xf32>, #ft.plane<"v", 8x8xf32>]
+  // CHECK: ft.entry @e(%[[X:.*]]: !ft.packed<tokens, 64xf32>) -> (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 8xf32>)
+  ft.entry @e(%x: !ft.packed<tokens, 64xf32>) -> (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 8xf32>) {
+    // CHECK: %[[IN:.*]] = ft.cast %[[X]] : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xbf16>
+    // CHECK: %[[V:.*]] = ft.linear %[[IN]], @v bias @c : ({{.*}}) -> !ft.packed<tokens, 64xbf16>
+    // CHECK: %[[H:.*]] = ft.rms_norm %[[V]]
+    // CHECK: %[[Y:.*]] = ft.linear %[[H]], @w bias @b : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 8xf32>
+    // CHECK: %[[R:.*]] = ft.cast %[[H]] : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xf32>
+    // CHECK: ft.return %[[R]], %[[Y]]
+    %v = ft.linear %x, @v bias @c : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %h = ft.rms_norm %v, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 64xf32>
+    %y = ft.linear %h, @w bias @b : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %h, %y : !ft.packed<tokens, 64xf32>, !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+// fp32 changes nothing but the record of the choice; without a preference it is
+// the default.
+// AUTO: module attributes {ft.axes = ["tokens"], ft.dtype = f32}
+// AUTO-NOT: ft.cast
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    %y = ft.silu %x : !ft.packed<tokens, 64xf32>
+    ft.return %y : !ft.packed<tokens, 64xf32>
+  }
+}

@@ -1,0 +1,87 @@
+// RUN: ft-opt %s --ft-verify-fuse --split-input-file -verify-diagnostics
+
+module attributes {ft.axes = ["tokens"]} {
+  // expected-error @below {{has no step kind after the fuse phase}}
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> {
+    ft.return %x : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    // expected-error @below {{is outside ft.fused after the fuse phase}}
+    %y = ft.silu %x : !ft.packed<tokens, 8xf32>
+    ft.return %y : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+// SiLU in the epilogue: the GEMV template can, a library cannot.
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @w : tensor<8x8xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8, 8>}>
+  ft.entry @small(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 8>} {
+    %y = ft.fused gemm (%x) "w" {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.linear %p, @w : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+      %1 = ft.silu %0 : !ft.packed<tokens, 8xf32>
+      ft.yield %1 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %y : !ft.packed<tokens, 8xf32>
+  }
+  ft.entry @large(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<9, 0>} {
+    // expected-error @below {{has no implementation in the capability table for this step kind}}
+    %y = ft.fused gemm (%x) "w" {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.linear %p, @w : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+      %1 = ft.silu %0 : !ft.packed<tokens, 8xf32>
+      ft.yield %1 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %y : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 8>} {
+    // expected-error @below {{is no gemm: it must hold linears of one input}}
+    %y = ft.fused gemm (%x) "w" {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %y : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 2x4xf32>, %y: !ft.packed<tokens, 1x4xf32>) -> !ft.packed<tokens, 2x4xf32> attributes {entry = "e", kind = #ft.step_kind<1, 8>} {
+    %z = ft.fused row (%x, %y) "row" {
+    ^bb0(%p: !ft.packed<tokens, 2x4xf32>, %q: !ft.packed<tokens, 1x4xf32>):
+      %0 = ft.silu %q : !ft.packed<tokens, 1x4xf32>
+      // expected-error @below {{cannot be computed in the row program before it}}
+      %1 = ft.add %p, %0 : (!ft.packed<tokens, 2x4xf32>, !ft.packed<tokens, 1x4xf32>) -> !ft.packed<tokens, 2x4xf32>
+      ft.yield %1 : !ft.packed<tokens, 2x4xf32>
+    } : (!ft.packed<tokens, 2x4xf32>, !ft.packed<tokens, 1x4xf32>) -> !ft.packed<tokens, 2x4xf32>
+    ft.return %z : !ft.packed<tokens, 2x4xf32>
+  }
+}
+
+// -----
+
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 8>} {
+    // expected-error @below {{must hold one attention and nothing else}}
+    %z = ft.fused attention (%x) "a" {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %z : !ft.packed<tokens, 8xf32>
+  }
+}
