@@ -113,7 +113,7 @@ StatusOr<std::shared_ptr<const Nvrtc>> Nvrtc::open() {
       reinterpret_cast<type>(dlsym(nvrtc->library_, #name));                   \
   if (!nvrtc->functions_->name)                                                \
     return unsupported("libnvrtc lacks " #name ": CUDA 12 or newer is "        \
-                                               "needed");
+                       "needed");
   FT_NVRTC_FUNCTIONS(X)
 #undef X
   int major = 0, minor = 0;

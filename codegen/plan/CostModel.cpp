@@ -36,14 +36,13 @@ Prediction codegen::predictStep(const plan::Plan &plan, const plan::Step &step,
   Prediction out;
   out.bytes = cost.weightBytes + cost.bytesPerRow * rows +
               cost.cacheBytesPerKey * batch.sequences * (batch.context + own);
-  out.flops = cost.flopsPerRow * rows + cost.flopsPerQueryKey * batch.tokens *
-                                            (batch.context + within);
+  out.flops = cost.flopsPerRow * rows +
+              cost.flopsPerQueryKey * batch.tokens * (batch.context + within);
   bool half = plan.dtype == DType::F16 || plan.dtype == DType::BF16;
   double flopsPerSecond = half ? device.halfFlops : device.singleFlops;
-  out.microseconds =
-      1e6 * std::max(double(out.bytes) / device.bytesPerSecond,
-                     double(out.flops) / flopsPerSecond) +
-      device.kernelMicroseconds * double(kernelsOf(step));
+  out.microseconds = 1e6 * std::max(double(out.bytes) / device.bytesPerSecond,
+                                    double(out.flops) / flopsPerSecond) +
+                     device.kernelMicroseconds * double(kernelsOf(step));
   return out;
 }
 
@@ -57,9 +56,9 @@ struct PrimitiveCount {
 /// As a framework's exporter writes the op without fusion: layer_norm is mean,
 /// sub, square, mean, add, sqrt, div, mul, add; and so on.
 static constexpr PrimitiveCount kPrimitives[] = {
-    {"layer_norm", 9}, {"rms_norm", 6},    {"softmax", 5},
-    {"normalize", 6},  {"rope", 10},       {"cache_append", 2},
-    {"silu", 2},       {"sigmoid", 4},     {"attention", 14},
+    {"layer_norm", 9}, {"rms_norm", 6},      {"softmax", 5},
+    {"normalize", 6},  {"rope", 10},         {"cache_append", 2},
+    {"silu", 2},       {"sigmoid", 4},       {"attention", 14},
     {"linear", 2},     {"segment_reduce", 4}};
 
 int64_t codegen::primitivesOf(const plan::MeaningOp &op) {
@@ -69,9 +68,9 @@ int64_t codegen::primitivesOf(const plan::MeaningOp &op) {
                 form->second == plan::AttrValue(std::string("tanh"));
     return tanh ? 8 : 5;
   }
-  const auto *it =
-      std::find_if(std::begin(kPrimitives), std::end(kPrimitives),
-                   [&](const PrimitiveCount &entry) { return op.op == entry.op; });
+  const auto *it = std::find_if(
+      std::begin(kPrimitives), std::end(kPrimitives),
+      [&](const PrimitiveCount &entry) { return op.op == entry.op; });
   int64_t count = it == std::end(kPrimitives) ? 1 : it->count;
   // A product, then a bias where there is one, then the split into heads.
   if (op.op == "linear")

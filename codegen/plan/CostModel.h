@@ -1,4 +1,5 @@
-//===- CostModel.h - what a step should take ---------------------*- C++ -*-===//
+//===- CostModel.h - what a step should take ---------------------*- C++
+//-*-===//
 #ifndef FT_CODEGEN_PLAN_COSTMODEL_H
 #define FT_CODEGEN_PLAN_COSTMODEL_H
 

@@ -19,15 +19,15 @@ namespace ft {
 /// The kind of an error; it decides what a caller may try next.
 enum class StatusCode {
   Ok,
-  InvalidArgument,    // the caller asked for something impossible
-  NotFound,           // a file, tensor, device or symbol does not exist
-  Corrupt,            // a file's bytes contradict its format
-  Unsupported,        // understood, but not built or not possible here
-  OutOfRange,         // beyond a declared bound (vocabulary, cache, batch)
-  ResourceExhausted,  // memory, disk or pages ran out
-  DeadlineExceeded,   // a wait passed its deadline
-  Cancelled,          // the user or another rank ended the work
-  Internal,           // a vendor library or the system failed
+  InvalidArgument,   // the caller asked for something impossible
+  NotFound,          // a file, tensor, device or symbol does not exist
+  Corrupt,           // a file's bytes contradict its format
+  Unsupported,       // understood, but not built or not possible here
+  OutOfRange,        // beyond a declared bound (vocabulary, cache, batch)
+  ResourceExhausted, // memory, disk or pages ran out
+  DeadlineExceeded,  // a wait passed its deadline
+  Cancelled,         // the user or another rank ended the work
+  Internal,          // a vendor library or the system failed
 };
 
 /// Success or an error; success is a null pointer and costs nothing to copy.
@@ -35,8 +35,7 @@ class [[nodiscard]] Status {
 public:
   Status() = default;
   Status(StatusCode code, std::string message)
-      : error_(std::make_shared<const Error>(
-            Error{code, std::move(message)})) {
+      : error_(std::make_shared<const Error>(Error{code, std::move(message)})) {
     assert(code != StatusCode::Ok && "an error needs an error code");
   }
   static Status success() { return {}; }

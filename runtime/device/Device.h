@@ -56,10 +56,11 @@ struct Binding {
   BatchLayout layout;
   std::byte *arena = nullptr;
   std::byte *batch = nullptr;
-  std::byte *workspace = nullptr;        // zeroed before the first run
-  std::vector<std::byte *> weights;      // by Plan::weights, views resolved
-  std::vector<std::vector<std::byte *>> caches; // [cache][plane], layer 0 page 0
-  int64_t cachePages = 0;                // pages per layer and plane
+  std::byte *workspace = nullptr;   // zeroed before the first run
+  std::vector<std::byte *> weights; // by Plan::weights, views resolved
+  std::vector<std::vector<std::byte *>>
+      caches;             // [cache][plane], layer 0 page 0
+  int64_t cachePages = 0; // pages per layer and plane
 };
 
 /// One step's share of a profiled run.

@@ -44,15 +44,16 @@ typedef struct ft_engine ft_engine;
 
 /* Start from FT_ENGINE_OPTIONS_INIT; zero and NULL mean the default. */
 typedef struct ft_engine_options {
-  size_t size;               /* sizeof(ft_engine_options) */
-  const char *device;        /* "cpu", "cuda"; NULL: CUDA where there is one */
-  const char *weights;       /* directory; NULL: where the plan came from */
-  int64_t context;           /* longest sequence, tokens */
-  int64_t max_sequences;     /* of one batch */
-  int64_t max_tokens;        /* of one batch */
-  int64_t cache_tokens;      /* of all sequences */
+  size_t size;           /* sizeof(ft_engine_options) */
+  const char *device;    /* "cpu", "cuda"; NULL: CUDA where there is one */
+  const char *weights;   /* directory; NULL: where the plan came from */
+  int64_t context;       /* longest sequence, tokens */
+  int64_t max_sequences; /* of one batch */
+  int64_t max_tokens;    /* of one batch */
+  int64_t cache_tokens;  /* of all sequences */
 } ft_engine_options;
-#define FT_ENGINE_OPTIONS_INIT {sizeof(ft_engine_options), 0, 0, 0, 0, 0, 0}
+#define FT_ENGINE_OPTIONS_INIT                                                 \
+  { sizeof(ft_engine_options), 0, 0, 0, 0, 0, 0 }
 
 /* Loads a plan and its weights. `options` may be NULL. */
 FT_API ft_status ft_engine_open(const char *plan_path,
@@ -83,10 +84,10 @@ typedef enum ft_finish {
 
 typedef struct ft_event {
   uint64_t request;
-  int32_t token;     /* -1: an end without a token */
-  ft_finish finish;  /* FT_RUNNING while the request goes on */
-  const char *text;  /* complete UTF-8 characters that this token adds, or ""
-                        without a tokenizer; valid until the next call */
+  int32_t token;    /* -1: an end without a token */
+  ft_finish finish; /* FT_RUNNING while the request goes on */
+  const char *text; /* complete UTF-8 characters that this token adds, or ""
+                       without a tokenizer; valid until the next call */
 } ft_event;
 
 /* Runs the engine until there is an event. `have_event` is 0 when no request

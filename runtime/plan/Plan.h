@@ -4,8 +4,8 @@
 // is the specification of the file; PlanWriter and PlanReader convert, and
 // validatePlan checks every index, size and offset once, at load.
 //
-// Shapes: every value of a program is `[axis, shape...]`, where `axis` is one of
-// the plan's symbolic axes (tokens, sequences, rows) and `shape` is static.
+// Shapes: every value of a program is `[axis, shape...]`, where `axis` is one
+// of the plan's symbolic axes (tokens, sequences, rows) and `shape` is static.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_RUNTIME_PLAN_PLAN_H
@@ -205,7 +205,8 @@ struct Arg {
   double real = 0;
 };
 
-/// A generated or template kernel: function `function` of Plan::kernels[kernel].
+/// A generated or template kernel: function `function` of
+/// Plan::kernels[kernel].
 struct KernelLaunch {
   int32_t kernel = 0;
   std::array<Extent, 3> grid;
@@ -222,8 +223,8 @@ struct GemmCall {
   Ref a;
   int32_t weight = 0;
   Ref out;
-  int32_t bias = -1; // weight [n] of out's dtype, or -1
-  int32_t residual = -1; // buffer [axis, n], or -1
+  int32_t bias = -1;             // weight [n] of out's dtype, or -1
+  int32_t residual = -1;         // buffer [axis, n], or -1
   std::string epilogue = "none"; // none, relu, gelu_tanh
   int64_t n = 0;
   int64_t k = 0;
@@ -241,10 +242,10 @@ struct Implementation {
 /// Bytes moved and operations done, as functions of the batch.
 struct Cost {
   int64_t weightBytes = 0;
-  int64_t bytesPerRow = 0;        // of the step's own axis
+  int64_t bytesPerRow = 0; // of the step's own axis
   int64_t flopsPerRow = 0;
-  int64_t cacheBytesPerKey = 0;   // per sequence and cached token
-  int64_t flopsPerQueryKey = 0;   // per (query, key) pair
+  int64_t cacheBytesPerKey = 0; // per sequence and cached token
+  int64_t flopsPerQueryKey = 0; // per (query, key) pair
 };
 
 /// A unit of execution: what it means and how devices run it.
@@ -279,7 +280,7 @@ struct Input {
   DType dtype = DType::I32;
   int32_t axis = 0;
   std::vector<int64_t> shape; // of one row; empty for ids
-  int64_t limit = 0; // ids must be < limit; 0 = unchecked
+  int64_t limit = 0;          // ids must be < limit; 0 = unchecked
 };
 
 /// A packed batch: the axes of its tokens and of its sequences.
@@ -299,7 +300,7 @@ struct Output {
 
 /// A named, typed function.
 struct Entry {
-  std::string name; // "step", "encode", "embed"
+  std::string name;    // "step", "encode", "embed"
   bool causal = false; // may be fed in chunks, through its cache
   std::vector<Input> inputs;
   std::vector<Sequences> sequences;
@@ -313,9 +314,9 @@ struct Entry {
 
 /// Machine code of one kernel for several architectures.
 struct Kernel {
-  std::string function;               // extern "C" name
+  std::string function;                  // extern "C" name
   std::map<std::string, int32_t> images; // architecture -> blob
-  int32_t registers = 0;              // of the first cubin, as compiled
+  int32_t registers = 0;                 // of the first cubin, as compiled
   int32_t staticShared = 0;
 };
 

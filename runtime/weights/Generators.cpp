@@ -22,9 +22,14 @@ struct Parameter {
   const char *name;
   bool positive; // else only finite
 };
-constexpr Parameter kRope[] = {{"theta", true},    {"factor", true},
-                               {"low", true},      {"high", true},
-                               {"original", true}, {"attention_factor", true}};
+constexpr Parameter kRope[] = {{"theta", true},
+                               {"dims", true},
+                               {"scaling", false},
+                               {"factor", true},
+                               {"low_freq_factor", true},
+                               {"high_freq_factor", true},
+                               {"attention_factor", true},
+                               {"original_max_position", true}};
 constexpr Parameter kIota[] = {{"start", false}, {"step", false}};
 
 Status checkNumbers(const Recipe &recipe, const Parameter *begin,
@@ -46,9 +51,10 @@ Status checkNumbers(const Recipe &recipe, const Parameter *begin,
 }
 
 double llama3Frequency(const Recipe &recipe, double frequency) {
-  double factor = recipe.numbers.at("factor");
-  double low = recipe.numbers.at("low"), high = recipe.numbers.at("high");
-  double length = recipe.numbers.at("original");
+  double factor = number(recipe, "factor", 1);
+  double low = number(recipe, "low_freq_factor", 1);
+  double high = number(recipe, "high_freq_factor", 4);
+  double length = number(recipe, "original_max_position", 8192);
   double wavelength = 2 * std::numbers::pi / frequency;
   if (wavelength < length / high)
     return frequency;
@@ -61,13 +67,15 @@ double llama3Frequency(const Recipe &recipe, double frequency) {
 std::vector<double> ropeFrequencies(const Recipe &recipe) {
   int64_t dims = recipe.shape[1];
   double theta = number(recipe, "theta", 10000);
-  double factor = number(recipe, "factor", 1);
-  bool isLlama3 = recipe.numbers.count("low");
+  double scaling = number(recipe, "scaling", 0);
   std::vector<double> frequencies;
   for (int64_t j = 0; j < dims / 2; ++j) {
     double frequency = std::pow(theta, -2.0 * double(j) / double(dims));
-    frequencies.push_back(isLlama3 ? llama3Frequency(recipe, frequency)
-                                   : frequency / factor);
+    if (scaling == 1)
+      frequency /= number(recipe, "factor", 1);
+    if (scaling == 2)
+      frequency = llama3Frequency(recipe, frequency);
+    frequencies.push_back(frequency);
   }
   return frequencies;
 }
@@ -107,14 +115,17 @@ Status checkRope(const Recipe &recipe) {
     return corrupt("generator 'rope' makes [positions, dims] with an even "
                    "number of dims");
   FT_RETURN_IF_ERROR(checkNumbers(recipe, std::begin(kRope), std::end(kRope)));
-  size_t given = 0;
-  for (const char *name : {"low", "high", "original"})
-    given += recipe.numbers.count(name);
-  if (given != 0 && (given != 3 || !recipe.numbers.count("factor")))
-    return corrupt("generator 'rope' takes the numbers low, high, original "
-                   "and factor together");
-  if (given && recipe.numbers.at("high") <= recipe.numbers.at("low"))
-    return corrupt("generator 'rope': number 'high' must exceed 'low'");
+  double dims = double(recipe.shape[1]);
+  if (number(recipe, "dims", dims) != dims)
+    return corrupt("generator 'rope': number 'dims' is not the shape's");
+  double scaling = number(recipe, "scaling", 0);
+  if (scaling != 0 && scaling != 1 && scaling != 2)
+    return corrupt("generator 'rope': scaling must be 0, 1 or 2, found " +
+                   std::to_string(scaling));
+  if (scaling == 2 && number(recipe, "high_freq_factor", 4) <=
+                          number(recipe, "low_freq_factor", 1))
+    return corrupt("generator 'rope': high_freq_factor must exceed "
+                   "low_freq_factor");
   return Status::success();
 }
 

@@ -4,14 +4,19 @@
 // rounded once to fp32.
 //
 // rope [positions, dims]: row p holds cos(p f_j) for j < dims/2, then sin(p
-//   f_j), both times attention_factor (1). f_j = theta^(-2j / dims), theta
-//   10000 where it is not given (RoFormer, arXiv:2104.09864, section 3.4.2).
-//   With factor alone: f_j / factor (position interpolation,
-//   arXiv:2306.15595). With factor, low, high and original, as Llama 3.1 does
-//   (meta-llama/llama-models, apply_scaling): for the wavelength w = 2 pi / f_j
-//   and s = (original/w - low) / (high - low):
-//     w < original/high: f_j;  w > original/low: f_j / factor;
-//     between: (1 - s) f_j / factor + s f_j.
+//   f_j), both times attention_factor. f_j = theta^(-2j / dims) (RoFormer,
+//   arXiv:2104.09864, section 3.4.2). Numbers: theta (10000), scaling (0):
+//     0  none
+//     1  linear, f_j / factor (position interpolation, arXiv:2306.15595)
+//     2  Llama 3.1 (meta-llama/llama-models, apply_scaling): with wavelength
+//        w = 2 pi / f_j, s = (L/w - low) / (high - low):
+//        w < L/high: f_j;  w > L/low: f_j / factor;
+//        between: (1 - s) f_j / factor + s f_j,
+//        where L = original_max_position, low = low_freq_factor and high =
+//        high_freq_factor
+//   and factor (1), low_freq_factor (1), high_freq_factor (4),
+//   original_max_position (8192), attention_factor (1).
+//   The optional number dims must equal the shape's.
 //
 // alibi [heads]: slopes of "Train Short, Test Long" (arXiv:2108.12409). With n
 //   the largest power of two <= heads: 2^(-8 (i+1) / n) for i < n, then

@@ -13,7 +13,6 @@ int main(int argc, char **argv) {
   mlir::registerCSEPass();
   ft::passes::registerPassesAndPipelines();
   ft::codegen::registerCodegenPasses();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "ft transformer compiler driver\n",
-                        registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "ft transformer compiler driver\n", registry));
 }

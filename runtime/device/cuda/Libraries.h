@@ -65,7 +65,8 @@ Status cublasStatus(const CublasLt &lt, cublasStatus_t code, const char *call,
 
 /// Call a driver function of the CudaDriver `cu`; return its error from here.
 #define FT_CUDA(cu, call, what, ...)                                           \
-  FT_RETURN_IF_ERROR(::ft::cudaStatus((cu), (cu).call(__VA_ARGS__), #call, what))
+  FT_RETURN_IF_ERROR(                                                          \
+      ::ft::cudaStatus((cu), (cu).call(__VA_ARGS__), #call, what))
 #define FT_CUBLAS(lt, call, what, ...)                                         \
   FT_RETURN_IF_ERROR(                                                          \
       ::ft::cublasStatus((lt), (lt).call(__VA_ARGS__), #call, what))

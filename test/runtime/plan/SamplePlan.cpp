@@ -42,7 +42,7 @@ static Recipe mergedRecipe() {
 static std::vector<Weight> sampleWeights() {
   Recipe rope = node(Recipe::Op::Generator, {32, 4}, {});
   rope.text = "rope";
-  rope.numbers = {{"theta", 10000.0}, {"factor", 4.0}};
+  rope.numbers = {{"theta", 10000.0}, {"dims", 4.0}};
   Recipe literal = node(Recipe::Op::Literal, {2, 2}, {});
   literal.data = {1.0f, -0.1f, 1e-30f, -std::numeric_limits<float>::infinity()};
   return {

@@ -31,7 +31,7 @@ static std::vector<float> all(const Recipe &recipe) {
 }
 
 TEST(Generators, RopeIsCosinesThenSines) {
-  Recipe rope = generator("rope", {3, 4}, {{"theta", 100}});
+  Recipe rope = generator("rope", {3, 4}, {{"theta", 100}, {"dims", 4}});
   ASSERT_TRUE(checkGenerator(rope).ok());
   std::vector<float> table = all(rope);
   for (int p = 0; p < 3; ++p) {
@@ -45,18 +45,20 @@ TEST(Generators, RopeIsCosinesThenSines) {
 
 TEST(Generators, RopeScalings) {
   auto angle = [](std::map<std::string, double> numbers) {
-    return std::asin(double(all(generator("rope", {2, 4}, numbers))[7]));
+    return std::asin(double(all(generator("rope", {2, 4}, numbers))[3]));
   };
   const double f = 1.0 / 10000; // f_1 of theta 1e8
   EXPECT_NEAR(angle({{"theta", 1e8}}), f, 1e-11);
-  EXPECT_NEAR(angle({{"theta", 1e8}, {"factor", 4}}), f / 4, 1e-11);
+  EXPECT_NEAR(angle({{"theta", 1e8}, {"scaling", 1}, {"factor", 4}}), f / 4,
+              1e-11);
   // Wavelength 62832: longer than L/low, hence divided; in between; kept.
   auto llama = [&](double length) {
     return angle({{"theta", 1e8},
+                  {"scaling", 2},
                   {"factor", 8},
-                  {"low", 1},
-                  {"high", 4},
-                  {"original", length}});
+                  {"low_freq_factor", 1},
+                  {"high_freq_factor", 4},
+                  {"original_max_position", length}});
   };
   EXPECT_NEAR(llama(8192), f / 8, 1e-11);
   EXPECT_NEAR(llama(1e6), f, 1e-11);
@@ -88,13 +90,13 @@ TEST(Generators, RefuseWhatTheyCannotMake) {
   const std::pair<Recipe, const char *> cases[] = {
       {generator("rope", {4}), "[positions, dims]"},
       {generator("rope", {4, 3}), "even"},
+      {generator("rope", {4, 4}, {{"dims", 2}}), "dims"},
       {generator("rope", {4, 4}, {{"theta", 0}}), "theta"},
       {generator("rope", {4, 4}, {{"theta", NAN}}), "theta"},
-      {generator("rope", {4, 4}, {{"factor", 2}, {"low", 1}}), "together"},
+      {generator("rope", {4, 4}, {{"scaling", 3}}), "scaling"},
       {generator("rope", {4, 4}, {{"thata", 3}}), "thata"},
-      {generator("rope", {4, 4},
-                 {{"factor", 2}, {"low", 4}, {"high", 4}, {"original", 9}}),
-       "must exceed"},
+      {generator("rope", {4, 4}, {{"scaling", 2}, {"low_freq_factor", 4}}),
+       "high_freq_factor"},
       {generator("alibi", {4, 4}), "vector"},
       {generator("alibi", {4}, {{"start", 1}}), "start"},
       {generator("iota", {2, 2}), "vector"},
