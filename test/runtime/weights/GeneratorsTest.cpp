@@ -45,7 +45,7 @@ TEST(Generators, RopeIsCosinesThenSines) {
 
 TEST(Generators, RopeScalings) {
   auto angle = [](std::map<std::string, double> numbers) {
-    return std::asin(double(all(generator("rope", {2, 4}, numbers))[3]));
+    return std::asin(double(all(generator("rope", {2, 4}, numbers))[7]));
   };
   const double f = 1.0 / 10000; // f_1 of theta 1e8
   EXPECT_NEAR(angle({{"theta", 1e8}}), f, 1e-11);
