@@ -8,9 +8,11 @@
 
 Prints one JSON row a test: {"name", "outcome", "detail"}. Each case and dtype is
 compared with its golden; in fp32 the greedy tokens are compared too, alone, as a
-ragged batch, and with buffers poisoned by NaN.
+ragged batch, and with buffers poisoned by NaN. Long cases are also cut at every
+edge of a token bucket.
 """
 import argparse
+import ast
 import concurrent.futures
 import importlib.util
 import json
@@ -21,6 +23,9 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Lengths around the places where a program or a captured bucket changes.
+EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65,
+         95, 96, 97, 127, 128, 129)
 DTYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 
@@ -79,6 +84,29 @@ class Runner:
                     wrong.append(f"{row} beyond {limit:.3g} {' '.join(extra)}")
         return wrong
 
+    def edges(self, case, dtype):
+        """A causal model's golden, cut at every edge of a token bucket."""
+        plan = self.compile(case, dtype)
+        ids, mask = (npy_rows(HERE / case["inputs"][name])
+                     for name in ("input_ids", "attention_mask"))
+        logits = npy_rows(HERE / case["outputs"][0]["file"])
+        limit = case["outputs"][0]["tolerance"][DTYPES[dtype]]
+        wrong = []
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            for length in (n for n in EDGES if n <= ids.shape[1]):
+                arguments = ["--entry", case["entry"], "--poison"]
+                for flag, name, rows in (("--input", "input_ids", ids),
+                                         ("--input", "attention_mask", mask),
+                                         ("--expect", "logits", logits)):
+                    path = pathlib.Path(folder) / f"{name}.npy"
+                    rows.write_columns(path, length)
+                    arguments += [flag, f"{name}=@{path}"]
+                row = json.loads(self.execute(plan, case, *arguments,
+                                              "--tolerance", "1e30"))
+                if row["unexpected_nan"] or not row["relative_l2"] <= limit:
+                    wrong.append(f"{length} columns: {row} beyond {limit:.3g}")
+        return wrong
+
     def greedy(self, case, dtype):
         """64 greedy tokens, each prompt alone and all as one batch."""
         plan = self.compile(case, dtype)
@@ -101,7 +129,7 @@ class Runner:
     def texts(self, case, dtype):
         """The tokenizer gives the ids that the case's inputs hold."""
         plan = self.compile(case, dtype)
-        ids, mask = (npy_ints(HERE / case["inputs"][name])
+        ids, mask = (npy_rows(HERE / case["inputs"][name]).ints()
                      for name in ("input_ids", "attention_mask"))
         wrong = []
         for text, row, keep in zip(case["texts"], ids, mask):
@@ -116,19 +144,44 @@ class Runner:
             yield f"{case['name']} {dtype}", self.outputs, dtype
         if "greedy" in case and "f32" in self.args.dtypes:
             yield f"{case['name']} greedy", self.greedy, "f32"
+        if case["entry"] == "step" and case["name"].endswith("-long"):
+            for dtype in self.args.dtypes:
+                yield f"{case['name']} edges {dtype}", self.edges, dtype
         if "texts" in case and "f32" in self.args.dtypes:
             yield f"{case['name']} texts", self.texts, "f32"
 
 
-def npy_ints(path):
-    """A two-dimensional little-endian int64 .npy, without numpy."""
-    data = path.read_bytes()
-    size = int.from_bytes(data[8:10], "little")
-    header = eval(data[10:10 + size], {"__builtins__": {}})  # a literal dict
-    assert header["descr"] == "<i8" and not header["fortran_order"]
-    rows, columns = header["shape"]
-    values = memoryview(data)[10 + size:].cast("q")
-    return [list(values[i * columns:(i + 1) * columns]) for i in range(rows)]
+class npy_rows:
+    """A little-endian, row-major .npy of two axes or more, without numpy."""
+
+    def __init__(self, path):
+        data = path.read_bytes()
+        size = int.from_bytes(data[8:10], "little")
+        # The header is the literal of a dictionary.
+        header = ast.literal_eval(data[10:10 + size].decode())
+        assert data[6] == 1 and not header["fortran_order"]
+        self.descr, self.shape = header["descr"], header["shape"]
+        self.data = data[10 + size:]
+
+    def ints(self):
+        rows, columns = self.shape
+        assert self.descr == "<i8"
+        values = memoryview(self.data).cast("q")
+        return [list(values[i * columns:(i + 1) * columns])
+                for i in range(rows)]
+
+    def write_columns(self, path, count):
+        """The first `count` of axis 1, as a .npy."""
+        row = len(self.data) // self.shape[0]
+        keep = row // self.shape[1] * count
+        data = b"".join(self.data[i * row:i * row + keep]
+                        for i in range(self.shape[0]))
+        shape = (self.shape[0], count) + tuple(self.shape[2:])
+        header = repr({"descr": self.descr, "fortran_order": False,
+                       "shape": shape})
+        header = header.ljust((10 + len(header) + 64) // 64 * 64 - 11) + "\n"
+        path.write_bytes(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little")
+                         + header.encode() + data)
 
 
 def package_dir(package):

@@ -104,8 +104,8 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--profile", o.profile,
-                 "With --bench, also write a Chrome trace of one step to this "
-                 "file");
+                 "Time as --bench does and write a Chrome trace of one step "
+                 "to this file");
 }
 
 int parseOptions(int argc, char **argv, RunOptions &options) {

@@ -13,7 +13,7 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return explainMemory(options);
   if (options.hasTokenize)
     return runTokenize(options);
-  if (options.bench)
+  if (options.bench || !options.profile.empty())
     return runBench(options);
   if (options.embed)
     return runEmbed(options);
