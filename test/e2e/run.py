@@ -242,6 +242,12 @@ def make_plans(runner, cases):
             continue
         for dtype in runner.args.dtypes:
             runner.compile(case, dtype)
+    # Score regions; with random weights, for DeviceConformanceTest --plans.
+    for model in (*(HERE / "models").glob("*.json"),
+                  *(HERE.parents[1] / "docs/examples").glob("*.json")):
+        for dtype in runner.args.dtypes:
+            plan = runner.args.make_plans / f"{model.stem}.{dtype}.plan"
+            run([runner.ftc, "compile", model, "-o", plan, "--dtype", dtype])
 
 
 def main():
