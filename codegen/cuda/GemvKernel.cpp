@@ -20,7 +20,7 @@ static int64_t sharedBytes(const GemmMatch &match,
   if (!match.norm)
     return 0;
   return std::min(context.maxTokens, kMaxRows) *
-         int64_t(llvm::alignTo(uint64_t(match.k), 8)) * 4;
+         int64_t(llvm::alignTo(uint64_t(match.k), 32) + 4) * 4;
 }
 
 bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
@@ -253,7 +253,7 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
         isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
   out.line("");
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(kThreads) + ", 1)");
+           std::to_string(kThreads) + (element == "float" ? ", 1)" : ", 2)"));
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("gemv::run(x, xStride, w, columns, inner, counts, axis, " + norm +
            ",");
