@@ -30,6 +30,10 @@ function(ft_add_library name)
   endforeach()
   if(FT_LAYER MATCHES "^(ir|frontends|passes|codegen)$")
     ft_use_mlir(${name})
+  elseif(FTC_SANITIZE)
+    # Our assertions too; not where MLIR's headers would see it, whose layout
+    # has to match the packaged archives.
+    target_compile_options(${name} PRIVATE -UNDEBUG)
   endif()
 endfunction()
 

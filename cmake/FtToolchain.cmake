@@ -18,7 +18,9 @@ add_compile_options(-Wall -Wextra -Wno-unused-parameter -ffunction-sections
                     -fdata-sections)
 add_link_options(-Wl,--gc-sections)
 if(FTC_SANITIZE)
+  # Line tables are all a report needs; full debug information of MLIR's
+  # templates would double the build.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr
-                      -fno-sanitize-recover=undefined -O1)
+                      -fno-sanitize-recover=undefined -O1 -g1)
   add_link_options(-fsanitize=address,undefined)
 endif()

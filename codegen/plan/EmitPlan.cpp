@@ -3,6 +3,7 @@
 
 #include "codegen/plan/EmitProgram.h"
 #include "codegen/plan/EmitRecipe.h"
+#include "runtime/base/Json.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -128,7 +129,12 @@ static FailureOr<std::string> loadText(ModuleOp module, StringAttr text) {
   if (!buffer)
     return emitError(UnknownLoc::get(module.getContext()))
            << "cannot read '" << value << "': " << buffer.getError().message();
-  return (*buffer)->getBuffer().str();
+  // Said here, where the file can still be mended, and not when text is asked.
+  StringRef bytes = (*buffer)->getBuffer();
+  if (auto json = parseJson(bytes); !json.ok())
+    return emitError(UnknownLoc::get(module.getContext()))
+           << value << ": " << json.status().message();
+  return bytes.str();
 }
 
 static LogicalResult emitText(ModuleOp module, plan::Plan &plan) {

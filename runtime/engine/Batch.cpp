@@ -139,7 +139,7 @@ Status HostBatch::upload(Device &device, std::byte *block) {
   size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
   const std::byte *table = block_.data() + tableRange_.begin;
   if (sentTables_.size() < tableBytes ||
-      std::memcmp(sentTables_.data(), table, tableBytes) != 0) {
+      !std::equal(table, table + tableBytes, sentTables_.begin())) {
     sentTables_.assign(table, table + tableBytes);
     use(tableRange_.begin, int64_t(tableBytes));
   }

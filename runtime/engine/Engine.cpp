@@ -38,7 +38,10 @@ StatusOr<RequestId> Engine::submit(Request request) {
       return outOfRange("token " + std::to_string(token) +
                         " is outside the vocabulary of " +
                         std::to_string(model_.plan().vocabulary));
-  int64_t total = int64_t(request.tokens.size()) + request.maxNewTokens;
+  int64_t total;
+  if (__builtin_add_overflow(int64_t(request.tokens.size()),
+                             request.maxNewTokens, &total))
+    total = INT64_MAX;
   int64_t context = model_.bounds().pageColumns * pool_.pageSize();
   if (model_.plan().maxPositions)
     context = std::min(context, model_.plan().maxPositions);

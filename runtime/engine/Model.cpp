@@ -24,8 +24,24 @@ bool hasCausalEntry(const plan::Plan &plan) {
                      [](const plan::Entry &entry) { return entry.causal; });
 }
 
+/// Counts fit the int32 fields of a batch; products of two cannot overflow.
+Status checkOptions(const ModelOptions &options) {
+  const std::pair<const char *, int64_t> counts[] = {
+      {"tokens", options.maxTokens},
+      {"sequences", options.maxSequences},
+      {"wanted rows", options.maxRows},
+      {"tokens in a context", options.context},
+      {"tokens in the cache", options.cacheTokens}};
+  for (auto [what, count] : counts)
+    if (count > INT32_MAX)
+      return outOfRange("at most " + std::to_string(INT32_MAX) + " " + what +
+                        " are possible, found " + std::to_string(count));
+  return Status::success();
+}
+
 StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
                             const ModelOptions &options) {
+  FT_RETURN_IF_ERROR(checkOptions(options));
   auto orDefault = [](int64_t value, int64_t fallback) {
     return value > 0 ? value : fallback;
   };
@@ -54,6 +70,10 @@ StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
   if (!plan.caches.empty()) {
     int64_t page = plan.caches[0].pageSize;
     int64_t perSequence = (context + page - 1) / page;
+    if (perSequence > INT32_MAX / sequences)
+      return outOfRange("the page table of " + std::to_string(sequences) +
+                        " sequences of " + std::to_string(context) +
+                        " tokens is too large; choose fewer or shorter ones");
     sizes.bounds.pageColumns = perSequence;
     sizes.pages = options.cacheTokens > 0
                       ? (options.cacheTokens + page - 1) / page
@@ -62,16 +82,23 @@ StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
   return sizes;
 }
 
+/// Adds where the sum stays below 2^60, so that a few sums can be added too.
+bool addBytes(int64_t &sum, int64_t bytes) {
+  return !__builtin_add_overflow(sum, bytes, &sum) && sum < int64_t(1) << 60;
+}
+
 StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
   MemoryUse use;
+  bool fits = true;
   for (const plan::Weight &weight : plan.weights)
     if (weight.viewOf < 0)
-      use.weights += elementCount(weight.shape) * dtypeSize(weight.dtype);
+      fits &= addBytes(use.weights,
+                       elementCount(weight.shape) * dtypeSize(weight.dtype));
   for (const plan::Cache &cache : plan.caches)
     for (size_t plane = 0; plane < cache.planes.size(); ++plane) {
       FT_ASSIGN_OR_RETURN(int64_t bytes,
                           cachePlaneBytes(cache, int32_t(plane), sizes.pages));
-      use.cache += bytes;
+      fits &= addBytes(use.cache, bytes);
     }
   for (const plan::Entry &entry : plan.entries) {
     use.batch =
@@ -83,6 +110,13 @@ StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
       use.workspace = std::max(use.workspace, program.workspaceBytes);
     }
   }
+  int64_t total = 0;
+  for (int64_t bytes :
+       {use.weights, use.cache, use.arena, use.batch, use.workspace})
+    fits &= addBytes(total, bytes);
+  if (!fits)
+    return resourceExhausted("the memory of the plan overflows at these "
+                             "bounds; choose a smaller batch or context");
   return use;
 }
 

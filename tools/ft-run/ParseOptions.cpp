@@ -18,6 +18,9 @@ Examples:
 
 Exit code: 0 success, 1 an --expect differs beyond --tolerance, 2 an error.)";
 
+/// Counts of tokens and sequences; products of two cannot overflow.
+static const CLI::Range kCount(int64_t(1), int64_t(INT32_MAX));
+
 static void addModelOptions(CLI::App &app, RunOptions &o) {
   app.add_option("plan", o.plan, "The plan file, as ftc compile writes it")
       ->required();
@@ -32,18 +35,18 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--context", o.model.context,
                  "Longest sequence in tokens (default: the model's, at most "
                  "8192)")
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--max-sequences", o.model.maxSequences,
                  "Most sequences in a batch (default: 64)")
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--max-tokens", o.model.maxTokens,
                  "Most tokens in a batch; longer prompts are fed in chunks "
                  "(default: 2048)")
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--cache-tokens", o.model.cacheTokens,
                  "Tokens the cache holds for all sequences together (default: "
                  "a full context for each)")
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_flag("--poison", o.model.poison,
                "Fill activations and caches with NaN before the run; a right "
                "program's results do not change");
@@ -77,7 +80,7 @@ static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--max-new-tokens", o.maxNewTokens,
                  "Most tokens to generate for each prompt")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--tokenize", o.tokenize,
                  "Print the ids of a text (- for standard input) as JSON")
       ->each([&o](const std::string &) { o.hasTokenize = true; });
@@ -93,16 +96,16 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
   app.add_flag("--bench", o.bench, "Time prefill and decode");
   app.add_option("--batch", o.batch, "Sequences of --bench")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--in", o.in, "Prompt tokens of --bench")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--out", o.out, "New tokens of --bench")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t(0), int64_t(INT32_MAX)));
   app.add_option("--repeat", o.repeat, "Runs of --bench; medians are printed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(kCount);
   app.add_option("--profile", o.profile,
                  "Time as --bench does and write a Chrome trace of one step "
                  "to this file");

@@ -1,6 +1,7 @@
 //===- ft-run.cpp - execute a plan ----------------------------------------===//
 #include "tools/ft-run/RunOptions.h"
 
+#include <csignal>
 #include <cstdio>
 
 using namespace ft;
@@ -27,6 +28,8 @@ static StatusOr<int> dispatch(RunOptions &options) {
 }
 
 int main(int argc, char **argv) {
+  // A file beyond the user's limit is an error of write(), not a death.
+  std::signal(SIGXFSZ, SIG_IGN);
   RunOptions options;
   if (int code = parseOptions(argc, argv, options); code >= 0)
     return code;

@@ -3,7 +3,11 @@
 #include "tools/ftc/ExplainCommand.h"
 #include "tools/ftc/ImportCommand.h"
 
+#include <csignal>
+
 int main(int argc, char **argv) {
+  // A file beyond the user's limit is an error of write(), not a death.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app("ftc: compiles transformer models to plans");
   app.set_version_flag("--version", FT_VERSION);
   app.require_subcommand(1);

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace ft;
 using ft::test::readBytes;
@@ -81,4 +83,25 @@ TEST(AtomicFile, FullDiskLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(status.code(), StatusCode::ResourceExhausted);
   EXPECT_EQ(readBytes(path), "old");
   EXPECT_EQ(dir.files(), 1u);
+}
+
+// SIGXFSZ, left to kill, ends the process in the middle of the write.
+TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
+  TempDir dir;
+  std::string path = dir.write("out", "old");
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_DFL);
+    rlimit small{4096, 4096};
+    setrlimit(RLIMIT_FSIZE, &small);
+    (void)writeFileAtomically(path, std::string(10000, 'x'));
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the write was not interrupted";
+  EXPECT_EQ(readBytes(path), "old");
+  ASSERT_TRUE(writeFileAtomically(path, "new").ok());
+  EXPECT_EQ(readBytes(path), "new");
 }
