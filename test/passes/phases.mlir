@@ -15,8 +15,8 @@
 // Six kernels a layer with 1 to 8 tokens.
 // LLAMA-LABEL: ft.entry @step_1_8
 // LLAMA: ft.fused gemm {{.*}} "l1.norm1+q+k+v"
-// LLAMA: ft.fused row {{.*}} "rope+cache_append.1"
-// LLAMA: ft.fused attention {{.*}} "attention.1"
+// LLAMA: ft.fused row {{.*}} "l1.rope+cache_append"
+// LLAMA: ft.fused attention {{.*}} "l1.attention"
 // LLAMA: ft.fused gemm {{.*}} "l1.o"
 // LLAMA: ft.fused gemm {{.*}} "l1.norm2+gate+up"
 // LLAMA: ft.fused gemm {{.*}} "l1.down"
@@ -29,12 +29,12 @@
 // LLAMA-LABEL: ft.entry @step_65
 // LLAMA: ft.fused row {{.*}} "l1.norm1"
 // LLAMA: ft.fused gemm {{.*}} "l1.q+k+v"
-// LLAMA: ft.fused row {{.*}} "rope+cache_append.1"
-// LLAMA: ft.fused attention {{.*}} "attention.1"
+// LLAMA: ft.fused row {{.*}} "l1.rope+cache_append"
+// LLAMA: ft.fused attention {{.*}} "l1.attention"
 // LLAMA: ft.fused gemm {{.*}} "l1.o"
 // LLAMA: ft.fused row {{.*}} "l1.norm2"
 // LLAMA: ft.fused gemm {{.*}} "l1.gate+up"
-// LLAMA: ft.fused row {{.*}} "silu+mul"
+// LLAMA: ft.fused row {{.*}} "l1.silu+mul"
 // LLAMA: ft.fused gemm {{.*}} "l1.down"
 // LLAMA: ft.fused row {{.*}} "norm"
 
@@ -43,12 +43,12 @@
 // layer is eight.
 // BERT: ft.fused row {{.*}} "word+type+position+ln"
 // BERT: ft.fused gemm {{.*}} "l0.q+k+v"
-// BERT: ft.fused attention
+// BERT: ft.fused attention {{.*}} "l0.attention"
 // BERT: ft.fused gemm {{.*}} "l0.o"
 // BERT: ft.add
 // BERT: ft.fused row {{.*}} "l0.ln1"
 // BERT: ft.fused gemm {{.*}} "l0.fc"
-// BERT: ft.fused row {{.*}} "gelu"
+// BERT: ft.fused row {{.*}} "l0.gelu"
 // BERT: ft.fused gemm {{.*}} "l0.proj"
 // BERT: ft.add
 // BERT: ft.fused row {{.*}} "l0.ln2"
@@ -63,8 +63,8 @@
 // GPT2: ft.fused row {{.*}} "wte+wpe+l0.ln1"
 // GPT2: ft.fused row {{.*}} "l1.ln1"
 // GPT2: ft.fused gemm {{.*}} "l1.q+k+v"
-// GPT2: ft.fused row {{.*}} "cache_append.1"
-// GPT2: ft.fused attention {{.*}} "attention.1"
+// GPT2: ft.fused row {{.*}} "l1.cache_append"
+// GPT2: ft.fused attention {{.*}} "l1.attention"
 // GPT2: ft.fused gemm {{.*}} "l1.o"
 // GPT2: ft.fused row {{.*}} "l1.ln2"
 // GPT2: ft.fused gemm {{.*}} "l1.fc"

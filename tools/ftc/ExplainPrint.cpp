@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <span>
 
 using namespace ft;
 using nlohmann::json;
@@ -50,9 +52,78 @@ static void printCounts(std::string &out, const char *what,
         (long long)counts.kernels);
 }
 
+static const std::string &kernelOf(const StepReport &step) {
+  return step.implementation.empty() ? step.pattern : step.implementation;
+}
+
+/// Whether two layers' steps would print the same but for the layer's name.
+static bool alike(std::span<const StepReport> a,
+                  std::span<const StepReport> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const StepReport &left, const StepReport &right) {
+                      return kernelOf(left) == kernelOf(right) &&
+                             left.operations == right.operations &&
+                             left.prediction.bytes == right.prediction.bytes &&
+                             left.prediction.flops == right.prediction.flops;
+                    });
+}
+
+static void printStep(std::string &out, const StepReport &step,
+                      const int (&widths)[2]) {
+  print(out, "  %-*s  %-*s %10s %10s %9.2f  ", widths[0], step.name.c_str(),
+        widths[1], kernelOf(step).c_str(),
+        size(double(step.prediction.bytes), "B").c_str(),
+        size(double(step.prediction.flops), "").c_str(),
+        step.prediction.microseconds);
+  out += operations(step) + "\n";
+}
+
+/// The steps layer by layer; layers like the one before them on one line.
+static void printSteps(std::string &out, const ProgramReport &program) {
+  int widths[] = {16, 12}; // of the names and the kernels
+  for (const StepReport &step : program.steps) {
+    widths[0] = std::max(widths[0], int(step.name.size()));
+    widths[1] = std::max(widths[1], int(kernelOf(step).size()));
+  }
+  print(out, "  %-*s  %-*s %10s %10s %9s  %s\n", widths[0], "step", widths[1],
+        "kernel", "bytes", "FLOPs", "est. us", "operations");
+  std::span<const StepReport> rest(program.steps), last;
+  while (!rest.empty()) {
+    auto sameLayer = [&rest](size_t begin) {
+      size_t end = begin;
+      while (end < rest.size() && rest[end].layer == rest[begin].layer)
+        ++end;
+      return rest.subspan(begin, end - begin);
+    };
+    std::span<const StepReport> layer = sameLayer(0), alikeLast;
+    size_t end = 0;
+    while (end < rest.size() && rest[end].layer >= 0 &&
+           alike(sameLayer(end), last)) {
+      alikeLast = sameLayer(end);
+      end += alikeLast.size();
+    }
+    if (alikeLast.empty()) {
+      for (const StepReport &step : layer)
+        printStep(out, step, widths);
+      last = layer;
+      rest = rest.subspan(layer.size());
+      continue;
+    }
+    print(out, "  layers %lld to %lld: as layer %lld\n",
+          (long long)layer[0].layer, (long long)alikeLast[0].layer,
+          (long long)last[0].layer);
+    rest = rest.subspan(end);
+  }
+  print(out, "  %-*s  %-*s %10s %10s %9.2f\n", widths[0], "total", widths[1],
+        "", size(double(program.total.bytes), "B").c_str(),
+        size(double(program.total.flops), "").c_str(),
+        program.total.microseconds);
+}
+
 static void printProgram(std::string &out, const ProgramReport &program) {
-  print(out, "\n%s, %s; figures for %lld tokens", program.entry.c_str(),
-        range(program).c_str(), (long long)program.batch.tokens);
+  print(out, "\n%s, %s; figures for %lld token%s", program.entry.c_str(),
+        range(program).c_str(), (long long)program.batch.tokens,
+        program.batch.tokens == 1 ? "" : "s");
   if (program.batch.context > 0)
     print(out, " after %lld", (long long)program.batch.context);
   out += " of one sequence\n";
@@ -62,21 +133,7 @@ static void printProgram(std::string &out, const ProgramReport &program) {
   print(out, "  activations      %s, workspace %s\n\n",
         size(double(program.arenaBytes), "B").c_str(),
         size(double(program.workspaceBytes), "B").c_str());
-  print(out, "  %-26s %-18s %10s %12s %9s  %s\n", "step", "kernel", "bytes",
-        "FLOPs", "us (e)", "operations");
-  for (const StepReport &step : program.steps) {
-    print(out, "  %-26.40s %-18.40s %10s %12s %9.2f  ", step.name.c_str(),
-          (step.implementation.empty() ? step.pattern : step.implementation)
-              .c_str(),
-          size(double(step.prediction.bytes), "B").c_str(),
-          size(double(step.prediction.flops), "").c_str(),
-          step.prediction.microseconds);
-    out += operations(step) + "\n";
-  }
-  print(out, "  %-26s %-18s %10s %12s %9.2f\n", "total", "",
-        size(double(program.total.bytes), "B").c_str(),
-        size(double(program.total.flops), "").c_str(),
-        program.total.microseconds);
+  printSteps(out, program);
 }
 
 std::string ft::reportText(const Report &report) {
@@ -85,8 +142,9 @@ std::string ft::reportText(const Report &report) {
         report.dtype.c_str());
   print(out, "  weights          %s\n",
         size(double(report.weightBytes), "B").c_str());
-  print(out, "  cache            %s a token\n",
-        size(double(report.cacheBytesPerToken), "B").c_str());
+  if (report.cacheBytesPerToken > 0)
+    print(out, "  cache            %s a token\n",
+          size(double(report.cacheBytesPerToken), "B").c_str());
   if (report.planBytes > 0)
     print(out, "  plan file        %s\n",
           size(double(report.planBytes), "B").c_str());

@@ -95,6 +95,7 @@ static ProgramReport reportProgram(const plan::Plan &plan,
   for (const plan::Step &step : program.steps) {
     StepReport row;
     row.name = step.name;
+    row.layer = layerOf(step.name);
     row.pattern = step.pattern;
     row.kernels = codegen::kernelsOf(step);
     row.implementation = implementationOf(plan, step);

@@ -25,6 +25,7 @@ struct StepReport {
   std::vector<std::string> operations;
   int64_t kernels = 0;
   std::string implementation; // "gemv", "library", "row_add_rms_norm", ""
+  int64_t layer = -1;         // by the name; -1 = outside the layers
   codegen::Prediction prediction;
 };
 

@@ -8,10 +8,15 @@ import argparse
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
+import unittest
 
+FILECHECK = ("FileCheck", "FileCheck-22", "/usr/lib/llvm-22/bin/FileCheck")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -28,38 +33,97 @@ def run_unit(build):
             except (ValueError, KeyError):
                 yield program.name, "failed", result.stdout[-4000:]
                 continue
+        reasons = skip_reasons(result.stdout)
         for suite in cases:
             for case in suite["testsuite"]:
-                yield unit_row(program.name, suite, case)
+                yield unit_row(program.name, suite, case, reasons)
         if result.returncode and "failures" not in json.dumps(cases):
             yield program.name, "failed", result.stdout[-4000:]
 
 
-def unit_row(program, suite, case):
-    name = f"{program}: {suite['name']}.{case['name']}"
+def skip_reasons(output):
+    """Reasons by test name; GoogleTest before 1.13 has none in its JSON."""
+    blocks = re.findall(r"^\[ RUN +\] (\S+)\n(.*?)^\[  SKIPPED \] \1",
+                        output, re.DOTALL | re.MULTILINE)
+    return {name: re.sub(r"^\S+:\d+: Skipped$", "", text, flags=re.MULTILINE)
+            for name, text in blocks}
+
+
+def unit_row(program, suite, case, reasons):
+    name = f"{suite['name']}.{case['name']}"
     if case.get("result") == "SKIPPED":
-        reasons = [s.get("message", "") for s in case.get("skipped", [])]
-        return name, "skipped", " ".join(reasons).strip().splitlines()[-1:]
+        reason = reasons.get(name, "").strip() or "the test gives no reason"
+        return f"{program}: {name}", "skipped", reason
     if "failures" in case:
         text = "\n".join(f["failure"] for f in case["failures"])
-        return name, "failed", text
-    return name, "passed", ""
+        return f"{program}: {name}", "failed", text
+    return f"{program}: {name}", "passed", ""
+
+
+class Rows(unittest.TestResult):
+    """A unittest result that keeps one row a test."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = {}
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.rows[test.id()] = "passed", ""
+
+    def fail(self, test, error):
+        text = "".join(traceback.format_exception(*error))
+        self.rows[getattr(test, "test_case", test).id()] = "failed", text
+
+    def addError(self, test, error):
+        self.fail(test, error)
+
+    def addFailure(self, test, error):
+        self.fail(test, error)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.rows[test.id()] = "skipped", reason
+
+    def addSubTest(self, test, subtest, error):
+        if error:
+            self.fail(subtest, error)
+
+
+def run_python(build):
+    """test_*.py below test/, by unittest."""
+    for path in sorted((ROOT / "test").rglob("test_*.py")):
+        sys.path.insert(0, str(path.parent))
+        result = Rows()
+        unittest.defaultTestLoader.loadTestsFromName(path.stem).run(result)
+        sys.path.pop(0)
+        for name, (outcome, detail) in result.rows.items():
+            yield f"{path.parent.name}: {name}", outcome, detail
 
 
 def lit_program():
-    for candidate in ("/usr/lib/llvm-22/bin/lit", "/usr/lib/llvm-22/build/utils/lit/lit.py"):
-        if os.path.exists(candidate):
-            return [sys.executable, candidate] if candidate.endswith(".py") else [candidate]
-    return ["lit"]
+    """lit as Debian's llvm-22-tools or a Python package installs it."""
+    for name in ("lit-22", "lit"):
+        if shutil.which(name):
+            return [name]
+    return None
 
 
 def run_lit(build):
     """lit over test/, as configured in build/test."""
+    lit = lit_program()
+    if not lit or not any(map(shutil.which, FILECHECK)):
+        count = sum(1 for suffix in ("*.mlir", "*.test")
+                    for path in (ROOT / "test").rglob(suffix)
+                    if "Inputs" not in path.parts)
+        yield "lit", "skipped", (f"lit and FileCheck (llvm-22-tools) are not "
+                                 f"installed; {count} files not run")
+        return
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         jobs = str(os.cpu_count() or 1)
         result = subprocess.run(
-            lit_program() + ["-q", "-j", jobs, "--show-unsupported",
-                             "-o", report.name, build / "test"],
+            lit + ["-q", "-j", jobs, "--show-unsupported", "-o", report.name,
+                   build / "test"],
             cwd=ROOT, text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
@@ -100,7 +164,8 @@ def run_rows(command):
         yield str(command[1]), "failed", f"exit code {process.returncode}"
 
 
-SUITES = {"unit": run_unit, "lit": run_lit, "e2e": run_e2e, "lint": run_lint}
+SUITES = {"lint": run_lint, "unit": run_unit, "python": run_python,
+          "lit": run_lit, "e2e": run_e2e}
 
 
 def main():
