@@ -1,5 +1,4 @@
-//===- gemv_check.cu - gemv, argmax, segment_reduce against fp64
-//-----------===//
+//===- gemv_check.cu - gemv, argmax, segment_reduce against fp64 ----------===//
 #include "Check.h"
 #include "argmax.cuh"
 #include "gemv.cuh"
