@@ -15,9 +15,14 @@ path = [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir]
 config.environment["PATH"] = os.pathsep.join(path + [os.environ["PATH"]])
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope"
 config.environment["LC_ALL"] = "C.UTF-8"
-for name in ("XDG_CACHE_HOME", "CUDA_HOME", "HOME", "ASAN_OPTIONS"):
+for name in ("XDG_CACHE_HOME", "CUDA_HOME", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+if "sanitize" in config.ft_features:
+    # A finding is a crash, which `not` tells from an error of the user's.
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        options = config.environment.get(name, "")
+        config.environment[name] = "abort_on_error=1:print_stacktrace=1:" + options
 
 config.substitutions.append(("%examples", os.path.join(config.source_dir, "examples")))
 config.substitutions.append(("%build", config.build_dir))

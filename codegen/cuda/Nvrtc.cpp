@@ -96,10 +96,14 @@ static std::vector<std::string> libraryCandidates() {
   return candidates;
 }
 
+// The library is never unmapped: it frees what its start-up took only when the
+// process ends, and a second open would take it again.
+static constexpr int kOpenFlags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+
 StatusOr<std::shared_ptr<const Nvrtc>> Nvrtc::open() {
   std::shared_ptr<Nvrtc> nvrtc(new Nvrtc);
   for (const std::string &path : libraryCandidates())
-    if ((nvrtc->library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)))
+    if ((nvrtc->library_ = dlopen(path.c_str(), kOpenFlags)))
       break;
   if (!nvrtc->library_)
     return notFound(

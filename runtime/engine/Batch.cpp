@@ -37,6 +37,9 @@ Status HostBatch::checkCounts(std::span<const SequenceSlice> slices) {
   }
   counts_[size_t(tokensAxis_)] = tokens;
   counts_[size_t(sequencesAxis_)] = int64_t(slices.size());
+  if (rowsAxis_ < 0 && rows > 0)
+    return unsupported("the plan has no axis 'rows', so no rows of a batch "
+                       "can be asked for");
   if (rowsAxis_ >= 0)
     counts_[size_t(rowsAxis_)] = rows;
   for (size_t axis = 0; axis < counts_.size(); ++axis)

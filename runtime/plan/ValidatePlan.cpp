@@ -148,6 +148,13 @@ static Status validateSignature(const Plan &plan, const Entry &entry,
     FT_RETURN_IF_ERROR(
         (at / "sequences_axis").index(sequences.sequencesAxis, axes));
     FT_RETURN_IF_ERROR(
+        (at / "sequences_axis")
+            .require(sequences.sequencesAxis != sequences.tokensAxis,
+                     "tokens and sequences share an axis"));
+    for (int32_t axis : {sequences.tokensAxis, sequences.sequencesAxis})
+      FT_RETURN_IF_ERROR(at.require(plan.axes[size_t(axis)].name != "rows",
+                                    "the axis 'rows' counts wanted rows only"));
+    FT_RETURN_IF_ERROR(
         (at / "cache").index(sequences.cache, plan.caches.size(), true));
   }
   for (size_t i = 0; i < entry.outputs.size(); ++i) {

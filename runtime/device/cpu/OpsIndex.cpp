@@ -50,6 +50,9 @@ static Status checkRows(const OpSite &site) {
     return site.mismatch("a float value");
   if (site.in[1].ref.kind != plan::RefKind::Rows)
     return site.mismatch("the wanted rows as second operand");
+  const std::vector<SequenceFields> &sequences = site.program->sequences;
+  if (sequences.empty() || site.in[0].axis != sequences[0].tokensAxis)
+    return site.mismatch("a value on the tokens axis, which rows index");
   if (!resultsAre(site, site.out[0].axis, site.in[0].shape))
     return site.mismatch("a result of the operand's row shape");
   if (site.program->plan->axes[site.out[0].axis].name != "rows")
