@@ -112,12 +112,16 @@ def lit_program():
 def run_lit(build):
     """lit over test/, as configured in build/test."""
     lit = lit_program()
-    if not lit or not any(map(shutil.which, FILECHECK)):
+    reason = None
+    if not (build / "bin" / "ftc").exists():
+        reason = "they need ftc, which this build leaves out"
+    elif not lit or not any(map(shutil.which, FILECHECK)):
+        reason = "lit and FileCheck (llvm-22-tools) are not installed"
+    if reason:
         count = sum(1 for suffix in ("*.mlir", "*.test")
                     for path in (ROOT / "test").rglob(suffix)
                     if "Inputs" not in path.parts)
-        yield "lit", "skipped", (f"lit and FileCheck (llvm-22-tools) are not "
-                                 f"installed; {count} files not run")
+        yield "lit", "skipped", f"{count} files: {reason}"
         return
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         jobs = str(os.cpu_count() or 1)
@@ -168,6 +172,12 @@ SUITES = {"lint": run_lint, "unit": run_unit, "python": run_python,
           "lit": run_lit, "e2e": run_e2e}
 
 
+def progress(text):
+    """One line that rewrites itself, on a terminal only."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build-dir", type=pathlib.Path, required=True)
@@ -178,14 +188,16 @@ def main():
     skipped = []
     for suite in args.suites:
         before = dict(counts)
+        progress(f"{suite}: running")
         for name, outcome, detail in SUITES[suite](build):
             counts[outcome] += 1
+            progress(f"{suite}: {sum(counts.values()) - sum(before.values())}")
             if outcome == "failed":
+                progress("")
                 print(f"FAILED {name}\n{detail}", flush=True)
             if outcome == "skipped":
-                if isinstance(detail, list):
-                    detail = " ".join(detail)
                 skipped.append(f"skipped {name}: {' '.join(detail.split())[:300]}")
+        progress("")
         print(f"{suite}: " + ", ".join(
             f"{counts[k] - before[k]} {k}" for k in counts), flush=True)
     for line in skipped:
