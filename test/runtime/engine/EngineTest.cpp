@@ -62,6 +62,23 @@ TEST(EngineTest, RaggedBatchEqualsItsMembersAlone) {
   }
 }
 
+TEST(EngineTest, CachedStepsEqualOneForward) {
+  for (const Tokens &prompt : kPrompts) {
+    Tokens whole = prompt, found = alone(prompt, 8);
+    whole.insert(whole.end(), found.begin(), found.end() - 1);
+    auto model = loadSmall({.maxRows = 32, .context = 32, .poison = true});
+    Tokens pages{0, 1, 2, 3};
+    SequenceSlice slice{
+        .tokens = whole, .pages = pages, .wanted = WantedRows::All};
+    ASSERT_TRUE(model->run(0, std::span(&slice, 1)).ok());
+    Tokens next(8);
+    ASSERT_TRUE(
+        model->readOutput(0, 2, int64_t(prompt.size()) - 1, 8, next.data())
+            .ok());
+    EXPECT_EQ(next, found);
+  }
+}
+
 TEST(EngineTest, ChunksOfAPromptEqualTheWhole) {
   auto model = loadSmall(
       {.maxTokens = 3, .maxSequences = 2, .context = 32, .poison = true});
