@@ -30,6 +30,10 @@ bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
 
 namespace {
 
+/// Dynamic shared memory that lets two CTAs share a multiprocessor of 227 KB,
+/// each with 10 KB of static shared memory and 1 KB of the system's.
+constexpr int64_t kSharedForTwo = 227 * 1024 / 2 - 11 * 1024;
+
 /// Prints the epilogue functor: an expression tree from the linears' sums to
 /// the stored value.
 class EpiloguePrinter {
@@ -260,9 +264,13 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   out.line("          Epilogue{" + epilogue.initialisers() + "});");
   out.close();
   text.source = out.take();
-  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors)};
   text.block = {kThreads, 1, 1};
   text.sharedBytes = sharedBytes(match, context);
+  // Two CTAs a multiprocessor keep more bytes in flight where both fit (H200,
+  // bf16, [4096, 14336]: 31.7 us against 35.8 with one).
+  bool two = element != "float" && text.sharedBytes <= kSharedForTwo;
+  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors *
+                                                  (two ? 2 : 1))};
   text.args.assign(params.args().begin(), params.args().end());
   return kernel;
 }

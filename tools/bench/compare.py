@@ -20,15 +20,15 @@ SHAPES = HERE.parents[1] / "examples" / "shapes"
 
 # name, dtype, batch, in, out
 CASES = [
-    ("bert-base", "f16", 1, 128, 0),
+    ("llama-3-8b", "bf16", 1, 512, 64),
+    ("llama-3.2-1b", "bf16", 1, 512, 64),
+    ("gpt2", "bf16", 1, 512, 64),
     ("bert-base", "f16", 8, 128, 0),
     ("bert-base", "f16", 32, 128, 0),
-    ("gpt2", "bf16", 1, 512, 64),
-    ("gpt2", "bf16", 8, 512, 64),
-    ("llama-3.2-1b", "bf16", 1, 512, 64),
-    ("llama-3.2-1b", "bf16", 8, 512, 64),
-    ("llama-3-8b", "bf16", 1, 512, 64),
     ("llama-3-8b", "bf16", 8, 512, 64),
+    ("llama-3.2-1b", "bf16", 8, 512, 64),
+    ("gpt2", "bf16", 8, 512, 64),
+    ("bert-base", "f16", 1, 128, 0),
 ]
 
 
@@ -55,7 +55,7 @@ def peer(args, case):
     name, dtype, batch, length, out = case
     return run([sys.executable, HERE / "peers.py", "--model", SHAPES / name,
                 "--dtype", dtype, "--batch", batch, "--in", length, "--out",
-                out], args.timeout)
+                out, *args.peer_flags.split()], args.timeout)
 
 
 def machine():
@@ -91,6 +91,8 @@ def main():
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--only", action="append")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peer-flags", default="--coordinate-descent",
+                        help="more flags for peers.py")
     parser.add_argument("--timeout", type=int, default=300)
     parser.add_argument("--table", type=pathlib.Path,
                         help="print a results file as Markdown and stop")

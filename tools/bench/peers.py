@@ -4,8 +4,8 @@
     peers.py --model DIR --batch 1 --in 512 --out 64 --dtype bf16
 
 Random weights, random tokens; prints one JSON line like ft-run --bench --json.
-Decoders: a static cache, reduce-overhead (CUDA graphs), one step at a time with
-the greedy token read back, as ft-run does. Encoders: the compiled forward.
+Decoders: a static cache; the compiled step captured in a CUDA graph by hand and replayed; the greedy token is read back each
+step, as ft-run does. Encoders: the compiled forward, captured likewise.
 """
 import argparse
 import json
@@ -48,52 +48,65 @@ def is_decoder(config):
     return "CausalLM" in config.architectures[0] or "LMHead" in config.architectures[0]
 
 
+def captured(call, warmup=4):
+    """A CUDA graph of `call`, after warming up on a side stream."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(warmup):
+            call()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph
+
+
 def bench_encoder(model, config, args):
     ids = torch.randint(0, config.vocab_size, (args.batch, args.length),
                         device="cuda")
-    forward = torch.compile(lambda: model(ids).last_hidden_state,
-                            mode="reduce-overhead")
-    for _ in range(5):
-        forward()
-    return {"encode": summary(timed(forward, 50))}
+    forward = torch.compile(lambda: model(ids).last_hidden_state)
+    graph = captured(forward)
+    timed(graph.replay, 20)
+    return {"encode": summary(timed(graph.replay, 50))}
 
 
 def bench_decoder(model, config, args):
-    limit = args.length + args.out + 8
+    limit = args.length + args.out + 16
     cache = transformers.StaticCache(config=config, max_cache_len=limit)
     prompt = torch.randint(0, config.vocab_size, (args.batch, args.length),
                            device="cuda")
+    places = torch.arange(args.length, device="cuda").expand(args.batch, -1)
+    token = torch.zeros((args.batch, 1), dtype=torch.long, device="cuda")
+    place = torch.zeros((args.batch, 1), dtype=torch.long, device="cuda")
 
     def forward(ids, positions):
         result = model(input_ids=ids, past_key_values=cache, use_cache=True,
-                       position_ids=positions.unsqueeze(0).expand(args.batch, -1),
-                       cache_position=positions, logits_to_keep=1)
+                       position_ids=positions, logits_to_keep=1)
         return result.logits[:, -1].argmax(-1, keepdim=True)
 
-    prefill = torch.compile(forward)
-    step = torch.compile(forward, mode="reduce-overhead", fullgraph=True)
+    prefill = forward if args.decode_only else torch.compile(forward)
+    decode = torch.compile(forward)
 
     def run_prefill():
         cache.reset()
-        token = prefill(prompt, torch.arange(args.length, device="cuda"))
+        token.copy_(prefill(prompt, places))
+        place.fill_(args.length)
         token.cpu()
-        return token.clone()
 
-    prefill_times, decode_times = [], []
-    for round_ in range(args.repeat + 2):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        token = run_prefill()
-        if round_ > 1:
-            prefill_times.append(1e3 * (time.perf_counter() - start))
-        for i in range(args.out):
-            position = torch.tensor([args.length + i], device="cuda")
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            token = step(token, position).clone()
-            token.cpu()
-            if round_ > 1:
-                decode_times.append(1e3 * (time.perf_counter() - start))
+    def step():
+        token.copy_(decode(token, place))
+        place.add_(1)
+
+    run_prefill()
+    prefill_times = timed(run_prefill, args.repeat + 2)[2:]
+    graph = captured(step)
+    decode_times = []
+    for _ in range(args.repeat + 1):
+        run_prefill()
+        decode_times = timed(lambda: (graph.replay(), token.cpu()), args.out)
+    if args.decode_only:
+        return {"decode": summary(decode_times)}
     return {"prefill": summary(prefill_times), "decode": summary(decode_times)}
 
 
@@ -105,11 +118,16 @@ def main():
     parser.add_argument("--out", type=int, default=32)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16", "f32"])
+    parser.add_argument("--decode-only", action="store_true",
+                        help="compile no prefill: it takes minutes")
+    parser.add_argument("--coordinate-descent", action="store_true",
+                        help="inductor's tuning: faster steps, slower compile")
     args = parser.parse_args()
     dtype = {"bf16": torch.bfloat16, "f16": torch.float16,
              "f32": torch.float32}[args.dtype]
     torch.manual_seed(1)
-    with torch.inference_mode():
+    torch._inductor.config.coordinate_descent_tuning = args.coordinate_descent
+    with torch.no_grad():
         model, config = build(args.model, dtype)
         bench = bench_decoder if is_decoder(config) else bench_encoder
         result = bench(model, config, args)
@@ -117,7 +135,9 @@ def main():
                       "torch": torch.__version__,
                       "transformers": transformers.__version__,
                       "dtype": args.dtype, "batch": args.batch,
-                      "in": args.length, "out": args.out, **result}))
+                      "in": args.length, "out": args.out,
+                      "coordinate_descent": args.coordinate_descent,
+                      **result}))
 
 
 if __name__ == "__main__":
