@@ -42,6 +42,9 @@ template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1>
 struct Config {
   using T = T_;
+  // On an H200 every ping-pong instance ended in a launch failure, for a reason
+  // not found yet; the other forms are right.
+  static_assert(!pingPong, "ping-pong tiles do not run yet");
   static constexpr bool kGated = gated, kPingPong = pingPong;
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
   static constexpr int kStages = stages, kWarpgroups = warpgroups;
