@@ -6,6 +6,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cstdlib>
 
@@ -13,7 +14,7 @@ using namespace ft;
 using namespace ft::codegen;
 
 /// First line of an entry, before the resources; a new form gets a new word.
-static constexpr const char *kMagic = "ftkernel1";
+static constexpr const char *kMagic = "ftkernel2";
 
 std::string KernelCache::defaultDirectory() {
   if (const char *base = std::getenv("XDG_CACHE_HOME"); base && *base)
@@ -53,13 +54,16 @@ std::optional<KernelImage> KernelCache::load(const std::string &key) const {
   head.split(words, ' ');
   KernelImage image;
   size_t size = 0;
+  uint64_t hash = 0;
   int serialised = 0;
-  bool good = words.size() == 6 && words[0] == kMagic &&
+  bool good = words.size() == 7 && words[0] == kMagic &&
               !words[1].getAsInteger(10, size) &&
               !words[2].getAsInteger(10, image.resources.registers) &&
               !words[3].getAsInteger(10, image.resources.staticShared) &&
               !words[4].getAsInteger(10, image.resources.spillBytes) &&
-              !words[5].getAsInteger(10, serialised) && size == body.size();
+              !words[5].getAsInteger(10, serialised) &&
+              !words[6].getAsInteger(16, hash) && size == body.size() &&
+              hash == llvm::xxh3_64bits(body);
   if (!good)
     return std::nullopt;
   image.resources.serialised = serialised != 0;
@@ -80,7 +84,7 @@ void KernelCache::store(const std::string &key,
   const KernelResources &r = image.resources;
   out << kMagic << ' ' << image.bytes.size() << ' ' << r.registers << ' '
       << r.staticShared << ' ' << r.spillBytes << ' ' << int(r.serialised)
-      << '\n'
+      << ' ' << llvm::utohexstr(llvm::xxh3_64bits(image.bytes)) << '\n'
       << image.bytes;
   out.close();
   bool failed = out.has_error();

@@ -131,6 +131,21 @@ class Runner:
                     wrong.append(f"{length} columns: {row} beyond {limit:.3g}")
         return wrong
 
+    def deep(self, case, dtype):
+        """Decoding after hundreds of keys, fed in small chunks, on the device
+        under test, gives the tokens of one prefill on the CPU."""
+        plan = self.compile(case, dtype)
+        facts = json.loads(run([self.ft_run, plan, "--describe", "--json"]))
+        length = facts["max_positions"] - 48
+        prompt = ",".join(str(i * (i + 7) % facts["vocabulary"])
+                          for i in range(length))
+        arguments = [self.ft_run, plan, "--weights", self.model_dir(case),
+                     "--json", "--tokens", prompt, "--max-new-tokens", 40]
+        found = run(arguments + ["--device", self.args.device,
+                                 "--max-tokens", 64, "--poison"])
+        expected = run(arguments + ["--device", "cpu"])
+        return [] if found == expected else [f"{found}, expected {expected}"]
+
     def greedy(self, case, dtype):
         """64 greedy tokens, each prompt alone and all as one batch."""
         plan = self.compile(case, dtype)
@@ -171,6 +186,7 @@ class Runner:
         if case["entry"] == "step" and case["name"].endswith("-long"):
             for dtype in self.args.dtypes:
                 yield f"{case['name']} edges {dtype}", self.edges, dtype
+            yield f"{case['name']} deep", self.deep, "f32"
         if "texts" in case and "f32" in self.args.dtypes:
             yield f"{case['name']} texts", self.texts, "f32"
 

@@ -47,12 +47,16 @@ for i in range(ROUNDS):
 if not killed:
     sys.exit("kill.py: no run was killed")
 
-# What a lost write would leave: entries cut short, and strangers.
+# What a lost write or a bad disk would leave.
 entries = sorted(p for p in cache.rglob("*") if p.is_file())
 for entry in entries[::2]:
     entry.write_bytes(entry.read_bytes()[:-7])
+for entry in entries[1::2]:  # a flipped bit in the machine code
+    data = bytearray(entry.read_bytes())
+    data[-len(data) // 3] ^= 1
+    entry.write_bytes(data)
 for entry in entries[:1]:
-    entry.with_name(entry.name + ".a1b2c3").write_bytes(b"ftkernel1 ")
+    entry.with_name(entry.name + ".a1b2c3").write_bytes(b"ftkernel2 ")
 plan.unlink(missing_ok=True)
 subprocess.run(command, env=environment, check=True)
 if plan.read_bytes() != whole:
