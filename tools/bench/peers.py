@@ -4,8 +4,9 @@
     peers.py --model DIR --batch 1 --in 512 --out 64 --dtype bf16
 
 Random weights, random tokens; prints one JSON line like ft-run --bench --json.
-Decoders: a static cache; the compiled step captured in a CUDA graph by hand and replayed; the greedy token is read back each
-step, as ft-run does. Encoders: the compiled forward, captured likewise.
+Decoders: a static cache; the compiled step captured in a CUDA graph by hand and
+replayed; the greedy token is read back each step, as ft-run does. Encoders: the
+compiled forward, captured likewise.
 """
 import argparse
 import json
