@@ -42,9 +42,10 @@ struct HoistRows : OpRewritePattern<RowsOp> {
           rows, "input has other readers or is not one row in, one row out");
     auto source = cast<TypedValue<PackedType>>(producer->getOperand(0));
     auto axis = rows.getRows().getType().getRows();
+    // Named like the value whose rows it has.
     auto wanted =
-        RowsOp::create(rewriter, rows.getLoc(), source.getType().withAxis(axis),
-                       source, rows.getRows());
+        RowsOp::create(rewriter, source.getLoc(),
+                       source.getType().withAxis(axis), source, rows.getRows());
     Operation *moved = rewriter.clone(*producer);
     moved->setOperand(0, wanted);
     moved->getResult(0).setType(rows.getType());

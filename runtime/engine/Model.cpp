@@ -269,9 +269,10 @@ Status Model::run(int index, std::span<const SequenceSlice> slices) {
 }
 
 StatusOr<std::vector<StepTime>>
-Model::profile(int index, std::span<const SequenceSlice> slices) {
+Model::profile(int index, std::span<const SequenceSlice> slices,
+               const StepObserver &after) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
-  return program->profile(entries_[size_t(index)].batch->counts());
+  return program->profile(entries_[size_t(index)].batch->counts(), after);
 }
 
 StatusOr<int64_t> Model::kernelCount(int index,
@@ -283,7 +284,13 @@ StatusOr<int64_t> Model::kernelCount(int index,
 Status Model::readOutput(int index, int output, int64_t first, int64_t count,
                          void *to) {
   const plan::Program &program = entry(index).programs[size_t(lastProgram_)];
-  int32_t bufferIndex = program.outputs[size_t(output)];
+  return readBuffer(program.outputs[size_t(output)], first, count, to);
+}
+
+Status Model::readBuffer(int32_t bufferIndex, int64_t first, int64_t count,
+                         void *to) {
+  const plan::Program &program =
+      entry(lastEntry_).programs[size_t(lastProgram_)];
   const plan::Buffer &buffer = program.buffers[size_t(bufferIndex)];
   std::byte *from =
       bufferAddress(program, bufferIndex,

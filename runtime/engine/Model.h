@@ -68,14 +68,19 @@ public:
   /// Uploads `slices` as a batch of `entry` and enqueues the program for its
   /// token count.
   Status run(int entry, std::span<const SequenceSlice> slices);
-  /// As run(), step by step, with each step's time.
-  StatusOr<std::vector<StepTime>>
-  profile(int entry, std::span<const SequenceSlice> slices);
+  /// As run(), step by step, with each step's time. `after`, which may be
+  /// empty, is called when a step is done and may read its buffers.
+  StatusOr<std::vector<StepTime>> profile(int entry,
+                                          std::span<const SequenceSlice> slices,
+                                          const StepObserver &after = {});
 
   /// Waits, then copies rows `first` .. `first + count - 1` of output `output`
   /// of the last run to `to`.
   Status readOutput(int entry, int output, int64_t first, int64_t count,
                     void *to);
+
+  /// The same of any buffer of the program that ran or, in an observer, runs.
+  Status readBuffer(int32_t buffer, int64_t first, int64_t count, void *to);
 
   /// The program that a batch of `tokens` tokens runs.
   StatusOr<int> programIndex(int entry, int64_t tokens) const;

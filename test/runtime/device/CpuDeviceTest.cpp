@@ -305,7 +305,7 @@ TEST(CpuLoadTest, RefusesBatchesBeyondItsBounds) {
   EXPECT_FALSE(run.executable()->run({4, 1}).ok());
   EXPECT_FALSE(run.executable()->run({-1, 1, 1}).ok());
   EXPECT_EQ(*run.executable()->kernelCount({4, 1, 1}), 1);
-  auto times = run.executable()->profile({4, 1, 1});
+  auto times = run.executable()->profile({4, 1, 1}, {});
   ASSERT_TRUE(times.ok());
   EXPECT_EQ(times->size(), 1u);
 }
