@@ -92,9 +92,10 @@ def Ft_EntryOp : Ft_Op<"entry", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an entry point of the plan";
   let description = [{
-    A function over packed values. Arguments carry `ft.name` and `ft.role`
-    ("tokens", "positions", "segments", "data", "sequences", "rows") and, where
-    ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
+    A function over packed values, or, before the raise phase, over padded
+    ones. Arguments carry `ft.name` and `ft.role` ("tokens", "positions",
+    "segments", "data", "sequences", "rows"; of padded values also "mask") and,
+    where ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
     be fed in chunks through their cache. After cloning, `kind` is the token
     range and `entry` the name of the entry the clone belongs to. `arena` (after
     schedule) is the size of the activations: bytes for each row of every axis,
@@ -111,6 +112,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() {
       return getFunctionType().getInputs();
@@ -126,7 +128,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
 
 def Ft_ReturnOp : Ft_Op<"return", [Pure, Terminator, HasParent<"EntryOp">]> {
   let summary = "the results of an entry";
-  let arguments = (ins Variadic<Ft_PackedType>:$operands);
+  let arguments = (ins Variadic<Ft_AnyTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
   let hasVerifier = 1;
 }
@@ -160,8 +162,8 @@ def Ft_FusedOp : Ft_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator,
-                                 ParentOneOf<["FusedOp", "AttentionOp"]>]> {
+def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator, ParentOneOf<[
+    "FusedOp", "AttentionOp", "PrimApplyOp"]>]> {
   let summary = "the stored results of a fused op, or a score region's result";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
@@ -469,5 +471,7 @@ def Ft_ArgmaxOp : Ft_Op<"argmax", [Pure]> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
+include "ir/FtPrimitives.td"
 
 #endif // FT_IR_FTOPS_TD
