@@ -9,8 +9,10 @@ using namespace ft::verify;
 
 void verify::parallelFor(int64_t count,
                          const std::function<void(int64_t, int64_t)> &body) {
-  int64_t parts = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1,
-                                      std::max<int64_t>(count, 1));
+  // A thread costs more than a few small parts.
+  constexpr int64_t kFewest = 8;
+  int64_t parts = std::clamp<int64_t>(count / kFewest, 1,
+                                      std::thread::hardware_concurrency());
   std::vector<std::thread> threads;
   for (int64_t part = 1; part < parts; ++part)
     threads.emplace_back(body, count * part / parts,
@@ -26,9 +28,17 @@ namespace {
 constexpr int64_t kLanes = 8;
 } // namespace
 
+namespace {
+/// b[n, k] at n * column + k * step.
+template <typename B> struct Right {
+  const B *data;
+  int64_t column, step;
+};
+} // namespace
+
 /// Columns first .. first+lanes-1 of the product; `packed` is [k, kLanes].
 template <typename B>
-static void multiplyLanes(const double *a, const B *b,
+static void multiplyLanes(const double *a, Right<B> b,
                           const std::vector<bool> *wanted, int64_t rows,
                           int64_t n, int64_t k, int64_t first,
                           std::vector<double> &packed, double *out) {
@@ -36,7 +46,8 @@ static void multiplyLanes(const double *a, const B *b,
   std::fill(packed.begin(), packed.end(), 0.0);
   for (int64_t lane = 0; lane < lanes; ++lane)
     for (int64_t i = 0; i < k; ++i)
-      packed[size_t(i * kLanes + lane)] = b[(first + lane) * k + i];
+      packed[size_t(i * kLanes + lane)] =
+          b.data[(first + lane) * b.column + i * b.step];
   for (int64_t row = 0; row < rows; ++row) {
     if (wanted && !(*wanted)[size_t(row)])
       continue;
@@ -50,11 +61,21 @@ static void multiplyLanes(const double *a, const B *b,
   }
 }
 
+/// All columns, on all cores.
+template <typename B>
+static void multiplyAll(const double *a, Right<B> b,
+                        const std::vector<bool> *wanted, int64_t rows,
+                        int64_t n, int64_t k, double *out) {
+  parallelFor((n + kLanes - 1) / kLanes, [&](int64_t begin, int64_t end) {
+    std::vector<double> packed(size_t(k * kLanes));
+    for (int64_t block = begin; block < end; ++block)
+      multiplyLanes(a, b, wanted, rows, n, k, block * kLanes, packed, out);
+  });
+}
+
 void verify::multiply(const double *a, const double *b, int64_t rows, int64_t n,
                       int64_t k, double *out) {
-  std::vector<double> packed(size_t(k * kLanes));
-  for (int64_t first = 0; first < n; first += kLanes)
-    multiplyLanes(a, b, nullptr, rows, n, k, first, packed, out);
+  multiplyAll(a, Right<double>{b, 1, n}, nullptr, rows, n, k, out);
 }
 
 void verify::multiplyWeight(const double *a, const float *weight,
@@ -62,12 +83,7 @@ void verify::multiplyWeight(const double *a, const float *weight,
                             int64_t n, int64_t k, double *out) {
   auto rows = int64_t(wanted.size());
   std::fill(out, out + rows * n, 0.0);
-  parallelFor((n + kLanes - 1) / kLanes, [&](int64_t begin, int64_t end) {
-    std::vector<double> packed(size_t(k * kLanes));
-    for (int64_t block = begin; block < end; ++block)
-      multiplyLanes(a, weight, &wanted, rows, n, k, block * kLanes, packed,
-                    out);
-  });
+  multiplyAll(a, Right<float>{weight, k, 1}, &wanted, rows, n, k, out);
   for (int64_t row = 0; bias && row < rows; ++row)
     for (int64_t i = 0; wanted[size_t(row)] && i < n; ++i)
       out[row * n + i] += bias[i];

@@ -11,12 +11,12 @@
 
 namespace ft::verify {
 
-/// out[r, n] = sum over k of a[r, k] * b[n, k], row-major, summed in order.
+/// out[r, n] = sum over k of a[r, k] * b[k, n], row-major, summed in order.
 void multiply(const double *a, const double *b, int64_t rows, int64_t n,
               int64_t k, double *out);
 
-/// The same with an fp32 weight [n, k] and a bias [n] that may be null. Only
-/// rows r with wanted[r] are computed, the others are 0.
+/// With an fp32 weight [n, k] in place of b and a bias [n] that may be null.
+/// Only rows r with wanted[r] are computed, the others are 0.
 void multiplyWeight(const double *a, const float *weight, const float *bias,
                     const std::vector<bool> &wanted, int64_t n, int64_t k,
                     double *out);

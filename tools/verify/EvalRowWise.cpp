@@ -74,10 +74,10 @@ StatusOr<Tensor> linear(ir::LinearOp op, const EvalContext &context) {
     FT_ASSIGN_OR_RETURN(bias, context.weights.get(op.getBiasAttr()));
   }
   const Tensor &input = context.value(op.getInput());
-  Type type = op.getResult().getType();
-  Tensor out(context.shapeOf(type));
+  Tensor out(EvalContext::rowsLike(input, op.getInput().getType(),
+                                   op.getResult().getType()));
   int64_t n = weight->shape[0], k = weight->shape[1];
-  std::vector<bool> rows = context.realRows(type, out.size() / n);
+  std::vector<bool> rows = context.realRows(op, out.size() / n);
   multiplyWeight(input.data.data(), weight->data.data(),
                  bias ? bias->data.data() : nullptr, rows, n, k,
                  out.data.data());
@@ -87,9 +87,10 @@ StatusOr<Tensor> linear(ir::LinearOp op, const EvalContext &context) {
 StatusOr<Tensor> embedding(ir::EmbeddingOp op, const EvalContext &context) {
   FT_ASSIGN_OR_RETURN(Weight table, context.weights.get(op.getTableAttr()));
   const Tensor &ids = context.value(op.getIds());
-  Tensor out(context.shapeOf(op.getResult().getType()));
+  Tensor out(EvalContext::rowsLike(ids, op.getIds().getType(),
+                                   op.getResult().getType()));
   int64_t rows = table->shape[0], width = table->shape[1];
-  std::vector<bool> real = context.realRows(op.getIds().getType(), ids.size());
+  std::vector<bool> real = context.realRows(op, ids.size());
   for (int64_t i = 0; i < ids.size(); ++i) {
     auto id = int64_t(ids.data[size_t(i)]);
     if (!real[size_t(i)])
@@ -105,7 +106,11 @@ StatusOr<Tensor> embedding(ir::EmbeddingOp op, const EvalContext &context) {
 
 StatusOr<Tensor> broadcast(ir::BroadcastOp op, const EvalContext &context) {
   FT_ASSIGN_OR_RETURN(Weight weight, context.weights.get(op.getWeightAttr()));
-  Tensor out(context.shapeOf(op.getResult().getType()));
+  auto type = op.getResult().getType();
+  // Among padded values the readers repeat it along their own leading axes.
+  Tensor out(isa<ir::PrimApplyOp>(op->getParentOp())
+                 ? Shape(type.getShape().begin(), type.getShape().end())
+                 : context.shapeOf(type));
   for (size_t i = 0; i < out.data.size(); ++i)
     out.data[i] = weight->data[i % weight->data.size()];
   return out;

@@ -1,25 +1,48 @@
 //===- Evaluator.cpp - an imported entry, op by op in fp64 ----------------===//
 #include "tools/verify/Evaluator.h"
 
-#include "tools/verify/SourceNames.h"
+#include "tools/source/SourceNames.h"
+#include "tools/verify/Elementwise.h"
 
 using namespace mlir;
 using namespace ft;
 using namespace ft::verify;
 
+static int64_t extentFor(ir::DimAttr dim, const PaddedBatch &batch) {
+  int64_t extent = dim.getFactor();
+  for (StringAttr symbol : dim.getSymbols())
+    extent *= symbol == batch.sequenceSymbol ? batch.sequence : batch.batch();
+  return extent;
+}
+
 Shape verify::shapeFor(Type type, const PaddedBatch &batch) {
+  Shape shape;
+  if (auto padded = dyn_cast<ir::PaddedType>(type)) {
+    for (ir::DimAttr dim : padded.getShape())
+      shape.push_back(extentFor(dim, batch));
+    return shape;
+  }
   auto packed = cast<ir::PackedType>(type);
-  Shape shape{batch.batch()};
+  shape.push_back(batch.batch());
   if (packed.getAxis().getValue() != "sequences")
     shape.push_back(batch.sequence);
   shape.insert(shape.end(), packed.getShape().begin(), packed.getShape().end());
   return shape;
 }
 
-std::vector<bool> EvalContext::realRows(Type type, int64_t rows) const {
+Shape EvalContext::rowsLike(const Tensor &input, Type from, Type to) {
+  size_t row = cast<ir::PackedType>(from).getShape().size();
+  Shape shape(input.shape.begin(), input.shape.end() - int64_t(row));
+  auto packed = cast<ir::PackedType>(to);
+  shape.insert(shape.end(), packed.getShape().begin(), packed.getShape().end());
+  return shape;
+}
+
+std::vector<bool> EvalContext::realRows(Operation *op, int64_t rows) const {
   std::vector<bool> real(size_t(rows), true);
-  auto packed = dyn_cast<ir::PackedType>(type);
-  if (!packed || packed.getAxis().getValue() == "sequences")
+  auto packed = cast<ir::PackedType>(op->getResult(0).getType());
+  if (isa<ir::PrimApplyOp>(op->getParentOp()) ||
+      packed.getAxis().getValue() == "sequences")
     return real;
   for (int64_t row = 0; row < rows; ++row)
     real[size_t(row)] =
@@ -45,7 +68,10 @@ Status Evaluator::bindInputs() {
 Status Evaluator::evaluate(Operation *op) {
   if (op->getNumResults() == 0)
     return {}; // cache_append: attention finds its operands
-  for (auto group : {evaluateRowWise, evaluateAcrossRows})
+  if (auto site = dyn_cast<ir::PrimApplyOp>(op))
+    return apply(site);
+  for (auto group :
+       {evaluateRowWise, evaluateAcrossRows, evaluatePrimitive, evaluateShapes})
     if (Evaluated result = group(op, context_)) {
       if (!result->ok())
         return result->status().withContext(nameOf(op->getLoc()) + " (" +
@@ -57,6 +83,24 @@ Status Evaluator::evaluate(Operation *op) {
   return unsupported("the evaluator knows no operation '" +
                      op->getName().getStringRef().str() + "' (" +
                      placeOf(op->getLoc()) + ")");
+}
+
+/// Rows of the operands, whatever axes they lie along.
+Status Evaluator::apply(ir::PrimApplyOp op) {
+  Block &body = op.getBody().front();
+  for (auto [argument, operand] :
+       llvm::zip(body.getArguments(), op.getInputs()))
+    context_.values[argument] = Tensor(context_.value(operand));
+  for (Operation &inner : body.without_terminator())
+    FT_RETURN_IF_ERROR(evaluate(&inner));
+  Tensor result = repeatTo(context_.value(body.getTerminator()->getOperand(0)),
+                           context_.shapeOf(op.getResult().getType()));
+  for (Operation &inner : body.without_terminator())
+    context_.values.erase(inner.getResult(0));
+  for (BlockArgument argument : body.getArguments())
+    context_.values.erase(argument);
+  context_.values[op.getResult()] = std::move(result);
+  return {};
 }
 
 Status Evaluator::run(llvm::function_ref<bool(Value)> keep,

@@ -27,6 +27,8 @@ struct PaddedBatch {
   std::vector<int64_t> lengths;
   int64_t sequence = 0;                 // the longest
   std::map<std::string, Tensor> inputs; // by name; [batch, sequence, ...]
+  /// What the source calls the extents of padded values.
+  std::string batchSymbol, sequenceSymbol;
 
   int64_t batch() const { return int64_t(lengths.size()); }
 };
@@ -45,8 +47,11 @@ public:
     return values.find(value)->second;
   }
   Shape shapeOf(mlir::Type type) const { return shapeFor(type, batch); }
-  /// Which of `rows` leading rows of a value of this type are no padding.
-  std::vector<bool> realRows(mlir::Type type, int64_t rows) const;
+  /// Which of `rows` rows of the result of `op` are no padding.
+  std::vector<bool> realRows(mlir::Operation *op, int64_t rows) const;
+  /// The result of a row-wise operation whose rows are those of `input`, a
+  /// value of type `from`: leading extents of the one, row of the other.
+  static Shape rowsLike(const Tensor &input, mlir::Type from, mlir::Type to);
 
   const SourceIndex &index;
   SourceWeights &weights;
@@ -59,6 +64,8 @@ public:
 using Evaluated = std::optional<StatusOr<Tensor>>;
 Evaluated evaluateRowWise(mlir::Operation *op, const EvalContext &context);
 Evaluated evaluateAcrossRows(mlir::Operation *op, const EvalContext &context);
+Evaluated evaluatePrimitive(mlir::Operation *op, const EvalContext &context);
+Evaluated evaluateShapes(mlir::Operation *op, const EvalContext &context);
 
 class Evaluator {
 public:
@@ -80,6 +87,7 @@ public:
 private:
   Status bindInputs();
   Status evaluate(mlir::Operation *op);
+  Status apply(ir::PrimApplyOp op);
 
   EvalContext context_;
 };

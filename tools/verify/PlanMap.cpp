@@ -1,9 +1,8 @@
 //===- PlanMap.cpp - which source values a program's buffers hold ---------===//
 #include "tools/verify/PlanMap.h"
 
-#include "tools/verify/SourceNames.h"
-
-#include <algorithm>
+#include "tools/source/Covers.h"
+#include "tools/source/SourceNames.h"
 
 using namespace mlir;
 using namespace ft;
@@ -41,13 +40,7 @@ StatusOr<ProgramMap> verify::mapProgram(ir::EntryOp clone,
   for (auto fused : clone.getBody().front().getOps<ir::FusedOp>()) {
     size_t step = map.covers.size();
     Block &body = fused.getBody().front();
-    std::vector<std::string> names;
-    for (Operation &op : body.without_terminator())
-      if (std::string name = nameOf(op.getLoc());
-          !name.empty() &&
-          std::find(names.begin(), names.end(), name) == names.end())
-        names.push_back(std::move(name));
-    map.covers.push_back(std::move(names));
+    map.covers.push_back(coversOf(fused));
     if (step >= program.steps.size() ||
         program.steps[step].writes.size() != fused.getNumResults())
       return internalError("step " + std::to_string(step) +
@@ -60,14 +53,4 @@ StatusOr<ProgramMap> verify::mapProgram(ir::EntryOp clone,
     }
   }
   return map;
-}
-
-ir::EntryOp verify::findClone(ModuleOp lowered, const std::string &entry,
-                              const plan::Program &program) {
-  for (auto clone : lowered.getOps<ir::EntryOp>()) {
-    int64_t first = clone.getKind() ? clone.getKind()->getMinTokens() : 1;
-    if (clone.getEntryName() == entry && first == program.minTokens)
-      return clone;
-  }
-  return {};
 }

@@ -27,10 +27,6 @@ struct ProgramMap {
 StatusOr<ProgramMap> mapProgram(ir::EntryOp clone, const plan::Program &program,
                                 const SourceIndex &source);
 
-/// The clone that a program was emitted from; null if there is none.
-ir::EntryOp findClone(mlir::ModuleOp lowered, const std::string &entry,
-                      const plan::Program &program);
-
 } // namespace ft::verify
 
 #endif // FT_TOOLS_VERIFY_PLANMAP_H

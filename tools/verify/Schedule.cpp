@@ -103,6 +103,33 @@ static int64_t limitOf(ir::EntryOp entry, unsigned argument,
   return std::max<int64_t>(limit, 1);
 }
 
+/// Inputs of padded entries start with a batch and a sequence axis.
+static void nameSymbols(mlir::Type type, PaddedBatch &batch) {
+  auto padded = mlir::dyn_cast<ir::PaddedType>(type);
+  if (!padded || padded.getRank() < 2 || !batch.batchSymbol.empty())
+    return;
+  batch.batchSymbol = padded.getShape()[0].str();
+  batch.sequenceSymbol = padded.getShape()[1].str();
+}
+
+/// Rows of [batch, sequence, ...]; what is padding stays 0.
+static void fillInput(llvm::StringRef role, int64_t limit,
+                      const PaddedBatch &batch, std::mt19937_64 &random,
+                      Tensor &input) {
+  std::normal_distribution<float> normal; // the runtime takes data as fp32
+  int64_t row = input.size() / (batch.batch() * batch.sequence);
+  for (int64_t i = 0; i < input.size(); ++i) {
+    int64_t at = i / row % batch.sequence;
+    if (at >= batch.lengths[size_t(i / row / batch.sequence)])
+      continue;
+    input.data[size_t(i)] = role == "mask"        ? 1
+                            : role == "positions" ? double(at)
+                            : role == "data"
+                                ? double(normal(random))
+                                : double(random() % uint64_t(limit));
+  }
+}
+
 PaddedBatch verify::makeBatch(const SourceIndex &source, const plan::Plan &plan,
                               const plan::Entry &compiled,
                               const std::vector<int64_t> &lengths,
@@ -118,22 +145,11 @@ PaddedBatch verify::makeBatch(const SourceIndex &source, const plan::Plan &plan,
     if (!name || !role)
       continue;
     int64_t limit = limitOf(entry, number, name.str(), plan, compiled);
-    std::mt19937_64 random(seed + number);
-    std::normal_distribution<float> normal;
+    nameSymbols(argument.getType(), batch);
+    std::mt19937_64 random(seed + (role == "tokens" ? 0 : number));
     Tensor &input = batch.inputs[name.str()];
     input = Tensor(shapeFor(argument.getType(), batch));
-    int64_t row = input.size() / (batch.batch() * batch.sequence);
-    for (int64_t i = 0; i < input.size(); ++i) {
-      int64_t at = i / row % batch.sequence;
-      if (at >= lengths[size_t(i / row / batch.sequence)])
-        continue; // padding is 0
-      // The runtime takes data as fp32.
-      input.data[size_t(i)] = role == "mask"        ? 1
-                              : role == "positions" ? double(at)
-                              : role == "data"
-                                  ? double(normal(random))
-                                  : double(random() % uint64_t(limit));
-    }
+    fillInput(role.getValue(), limit, batch, random, input);
   }
   return batch;
 }

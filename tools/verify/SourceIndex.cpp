@@ -1,7 +1,7 @@
 //===- SourceIndex.cpp - the values of an imported entry ------------------===//
 #include "tools/verify/SourceIndex.h"
 
-#include "tools/verify/SourceNames.h"
+#include "tools/source/SourceNames.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
@@ -64,8 +64,11 @@ void SourceIndex::measure() {
     if (auto attention = dyn_cast<ir::AttentionOp>(op))
       if (ir::CacheAppendOp append = appendOf(attention))
         read(append);
+    int64_t own = 1;
+    if (auto apply = dyn_cast<ir::PrimApplyOp>(op))
+      own = int64_t(apply.getBody().front().getOperations().size()) - 1;
     for (Value result : op->getResults()) {
-      depths_[result] = deepest + 1;
+      depths_[result] = deepest + own;
       names_.try_emplace(nameOf(op->getLoc()), result);
     }
   }

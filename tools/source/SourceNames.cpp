@@ -1,5 +1,5 @@
 //===- SourceNames.cpp - what values are called in the source -------------===//
-#include "tools/verify/SourceNames.h"
+#include "tools/source/SourceNames.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -21,7 +21,7 @@ static std::string firstOf(Location location, Read read) {
   return "";
 }
 
-std::string ft::verify::nameOf(Location location) {
+std::string ft::nameOf(Location location) {
   if (auto name = dyn_cast<NameLoc>(location))
     return name.getName().str();
   if (auto position = dyn_cast<FileLineColLoc>(location))
@@ -29,7 +29,7 @@ std::string ft::verify::nameOf(Location location) {
   return firstOf(location, nameOf);
 }
 
-std::string ft::verify::placeOf(Location location) {
+std::string ft::placeOf(Location location) {
   if (auto name = dyn_cast<NameLoc>(location)) {
     // A name alone, or a name around its place.
     if (isa<UnknownLoc>(name.getChildLoc()))
