@@ -27,9 +27,8 @@ std::string ft::rangeText(const ProgramReport &program) {
   return first + " to " + std::to_string(program.maxTokens) + " tokens";
 }
 
-std::string ft::titleText(const ProgramReport &program) {
-  std::string text = program.entry + ", " + rangeText(program) +
-                     "; figures for " + std::to_string(program.batch.tokens) +
+std::string ft::batchText(const ProgramReport &program) {
+  std::string text = std::to_string(program.batch.tokens) +
                      (program.batch.tokens == 1 ? " token" : " tokens");
   if (program.batch.context > 0)
     text += " after " + std::to_string(program.batch.context);

@@ -14,8 +14,8 @@ namespace ft {
 std::string sizeText(double value, const char *unit);
 /// "9 to 64 tokens"
 std::string rangeText(const ProgramReport &program);
-/// "step, 9 to 64 tokens; figures for 64 tokens of one sequence"
-std::string titleText(const ProgramReport &program);
+/// "1 token after 512 of one sequence"
+std::string batchText(const ProgramReport &program);
 /// `parts` with `separator` between them.
 std::string joined(const std::vector<std::string> &parts,
                    const char *separator);

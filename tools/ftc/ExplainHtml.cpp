@@ -14,7 +14,7 @@ constexpr const char *kStyle = R"css(
 @media(prefers-color-scheme:dark){:root{--text:#e4e7ec;--quiet:#99a2b0;
 --page:#15181d;--line:#333a45;--bar:#5b95e6;--head:#1d222a}}
 body{font:15px/1.45 system-ui,sans-serif;color:var(--text);
-background:var(--page);max-width:72rem;margin:2rem auto;padding:0 1rem}
+background:var(--page);max-width:84rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2.2rem}
 p,summary,figcaption{color:var(--quiet)}summary{cursor:pointer}
 .facts{display:flex;flex-wrap:wrap;gap:.4rem 2rem;padding:0}
@@ -25,6 +25,7 @@ th{background:var(--head);text-align:left;font-weight:600}
 th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);
 vertical-align:top}.n{text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}td.c,code{font:13px/1.45 ui-monospace,monospace}
+td.c{white-space:nowrap}
 td.again{color:var(--quiet);font-style:italic}
 .t{background:linear-gradient(var(--bar) 0 0) left bottom/var(--w,0) 3px no-repeat}
 figure{margin:1rem 0}svg{width:100%;height:7rem;border-bottom:1px solid
@@ -78,9 +79,9 @@ std::string again(int64_t first, int64_t last, int64_t like, int columns) {
          std::to_string(like) + "</td></tr>\n";
 }
 
-std::string stepRow(const StepReport &step, double total) {
+std::string stepRow(const StepReport &step, double longest) {
   char time[64];
-  double share = total > 0 ? 100 * step.prediction.microseconds / total : 0;
+  double share = longest > 0 ? 100 * step.prediction.microseconds / longest : 0;
   std::snprintf(time, sizeof time,
                 "<td class=\"n t\" style=\"--w:%.1f%%\">%.2f", share,
                 step.prediction.microseconds);
@@ -102,11 +103,14 @@ std::string stepTable(const ProgramReport &program) {
                           {"est. µs", true},
                           {"live", true}}) +
                     "<tbody>";
+  double longest = 0;
+  for (const StepReport &step : program.steps)
+    longest = std::max(longest, step.prediction.microseconds);
   for (const Section<StepReport> &section : sectionsOf(program)) {
     if (section.rows.empty())
       out += again(section.first, section.last, section.like, 8);
     for (const StepReport &step : section.rows)
-      out += stepRow(step, program.total.microseconds);
+      out += stepRow(step, longest);
   }
   return out + "</tbody></table></div>\n";
 }
@@ -120,9 +124,12 @@ std::string countsText(const KernelCounts &counts) {
 std::string programHtml(const ProgramReport &program) {
   char time[32];
   std::snprintf(time, sizeof time, "%.2f µs", program.total.microseconds);
+  int64_t peak = 0;
+  for (const StepReport &step : program.steps)
+    peak = std::max(peak, step.liveBytes);
   std::string out = "<section class=program><h2>" +
                     escaped(program.entry + ", " + rangeText(program)) +
-                    "</h2>\n<p>" + escaped(titleText(program)) +
+                    "</h2>\n<p>Figures for " + escaped(batchText(program)) +
                     ".</p><dl class=facts>";
   if (program.layer)
     out += fact("a layer: primitives → operations → kernels",
@@ -134,7 +141,8 @@ std::string programHtml(const ProgramReport &program) {
          fact("activations", sizeText(double(program.arenaBytes), "B")) +
          fact("workspace", sizeText(double(program.workspaceBytes), "B")) +
          "</dl>\n<figure>" + memorySvg(program) +
-         "<figcaption>Live activations over the steps; the arena has " +
+         "<figcaption>Live activations over the steps: at most " +
+         sizeText(double(peak), "B") + "; the arena has " +
          sizeText(double(program.arenaBytes), "B") + "</figcaption></figure>\n";
   return out + stepTable(program) + "</section>\n";
 }

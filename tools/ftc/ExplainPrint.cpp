@@ -85,7 +85,8 @@ static void printSteps(std::string &out, const ProgramReport &program) {
 }
 
 static void printProgram(std::string &out, const ProgramReport &program) {
-  out += "\n" + titleText(program) + "\n";
+  out += "\n" + program.entry + ", " + rangeText(program) + "; figures for " +
+         batchText(program) + "\n";
   if (program.layer)
     printCounts(out, "a layer:", *program.layer);
   printCounts(out, "in all:", program.all);

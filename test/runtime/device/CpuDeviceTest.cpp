@@ -310,4 +310,23 @@ TEST(CpuLoadTest, RefusesBatchesBeyondItsBounds) {
   EXPECT_EQ(times->size(), 1u);
 }
 
+TEST(CpuProfileTest, CallsTheObserverAfterEachStep) {
+  auto device = openCpuDevice({.threads = 1});
+  TestProgram program;
+  plan::Ref x = floats(program, {4});
+  program.op("neg", {x}, {x});
+  program.op("neg", {x}, {x});
+  TestRun run(**device, program, {{{4}}, {0}, 3});
+  run.write(x, Values(16, -1.0));
+  std::vector<double> seen;
+  auto after = [&](int32_t step) {
+    EXPECT_EQ(step, int32_t(seen.size()));
+    seen.push_back(run.read(x)[0]);
+    return step == 0 ? Status::success() : cancelled("enough");
+  };
+  auto times = run.executable()->profile({4, 1, 1}, after);
+  EXPECT_EQ(times.status().message(), "enough"); // the observer's error
+  EXPECT_EQ(seen, (std::vector<double>{1, -1}));
+}
+
 } // namespace ft::test
