@@ -66,7 +66,8 @@ std::vector<double> RowLayout::row(const Tensor &value, int64_t sequence,
 double verify::norm(std::span<const double> row) {
   double squares = 0;
   for (double x : row)
-    squares += x * x;
+    if (std::isfinite(x))
+      squares += x * x;
   return std::sqrt(squares);
 }
 
@@ -75,8 +76,9 @@ RowError verify::compareRow(std::span<const double> expected,
   RowError worst;
   double furthest = -1, squares = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    double difference =
-        found[i] == expected[i] ? 0 : std::fabs(found[i] - expected[i]);
+    bool same = found[i] == expected[i] ||
+                (std::isnan(found[i]) && std::isnan(expected[i]));
+    double difference = same ? 0 : std::fabs(found[i] - expected[i]);
     if (std::isnan(difference))
       difference = std::numeric_limits<double>::infinity();
     squares += difference * difference;

@@ -49,6 +49,7 @@ struct RowError {
 RowError compareRow(std::span<const double> expected,
                     std::span<const double> found, double floor);
 
+/// The 2-norm of what is finite in the row.
 double norm(std::span<const double> row);
 
 } // namespace ft::verify

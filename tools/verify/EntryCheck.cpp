@@ -39,6 +39,14 @@ Status EntryCheck::mapPrograms(ModuleOp lowered) {
   return {};
 }
 
+/// Whether `op` chooses one of each row's elements.
+static bool isChoice(Operation *op) {
+  auto argmax = dyn_cast<ir::PrimArgmaxOp>(op);
+  if (!argmax)
+    return isa<ir::ArgmaxOp>(op);
+  return argmax.getAxis() + 1 == argmax.getInput().getType().getRank();
+}
+
 Status EntryCheck::evaluate() {
   llvm::DenseSet<Value> wanted;
   for (const ProgramMap &map : maps_)
@@ -46,7 +54,7 @@ Status EntryCheck::evaluate() {
       wanted.insert(landmark.source);
   // The choice of an argmax is judged by what it chose from.
   for (Operation *op : source_.operations())
-    if (isa<ir::ArgmaxOp>(op))
+    if (isChoice(op))
       wanted.insert(op->getOperand(0));
   evaluator_ = std::make_unique<Evaluator>(source_, weights_, batch_);
   return evaluator_->run([&](Value value) { return wanted.contains(value); },
@@ -79,6 +87,12 @@ static std::optional<RowLayout::Axes> axesOf(Type type,
   return axes;
 }
 
+static bool isInteger(Type type) {
+  auto packed = dyn_cast<ir::PackedType>(type);
+  return isa<IntegerType>(packed ? packed.getElementType()
+                                 : cast<ir::PaddedType>(type).getElementType());
+}
+
 const EntryCheck::Expected *EntryCheck::expect(Value value) {
   auto [found, isNew] = expected_.try_emplace(value.getAsOpaquePointer());
   std::optional<Expected> &expected = found->second;
@@ -96,12 +110,15 @@ const EntryCheck::Expected *EntryCheck::expect(Value value) {
       norms.push_back(norm(layout.row(*tensor, sequence, at)));
   std::nth_element(norms.begin(), norms.begin() + norms.size() / 2,
                    norms.end());
+  Operation *op = value.getDefiningOp();
+  bool argmax = op && isChoice(op);
   double tolerance = options_.tolerance.value_or(
       defaultTolerance(dtype, source_.depth(value)));
+  if (isInteger(value.getType()) && !argmax)
+    tolerance = 0;
   expected = Expected{tensor, std::move(layout), tolerance,
                       norms[norms.size() / 2], nullptr};
-  Operation *op = value.getDefiningOp();
-  if (op && isa<ir::ArgmaxOp>(op))
+  if (argmax)
     found->second->scores = expect(op->getOperand(0));
   return &*found->second;
 }
@@ -132,7 +149,7 @@ void EntryCheck::note(Value source, const Expected &expected,
     ++outcome_.values;
   double share = error.error == 0 ? 0 : error.error / expected.tolerance;
   if (share <= outcome_.worst)
-    return;
+    return; // integers are exact: any error is infinitely much
   outcome_.worst = share;
   outcome_.worstValue = nameOf(source.getLoc());
   outcome_.worstError = error.error;
