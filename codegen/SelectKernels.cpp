@@ -96,10 +96,8 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
   if (text.residentGrid)
     attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
   // All our kernels wait for the one in front before they touch activations,
-  // so each may start early behind another of ours. Not those that fill the
-  // device: their loads are under way in L1, which is small while a kernel with
-  // much shared memory leaves (8B, one token, H200: 5.7 ms against 4.8).
-  if (afterKernel_ && !text.residentGrid)
+  // so each may start early behind another of ours.
+  if (afterKernel_ && text.startsEarly)
     attrs.push_back(builder.getNamedAttr("dependent", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
