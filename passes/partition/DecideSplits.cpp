@@ -73,18 +73,8 @@ LogicalResult SplitGroups::splitHeads(AttentionOp attention) {
            << "its axis of query heads, " << query->extent
            << ", does not divide over tp " << ranks_ << "; tp "
            << divisors(query->extent) << " would do";
-  Shard own = Shard::even(query->extent, ranks_);
-  Shard read = Shard::keyHeads(query->extent, keys->extent, ranks_);
-  bool fits = (!query->shard || *query->shard == own) &&
-              (!keys->shard || *keys->shard == read);
-  query->shard = own;
-  if (!fits || (query == keys && own != read))
-    return attention.emitError()
-           << "shares its axis of kv heads, " << keys->extent
-           << ", with attention of another number of query heads, and tp "
-           << ranks_ << " divides them differently; tp "
-           << divisors(keys->extent) << " would do";
-  keys->shard = read;
+  query->shard = Shard::even(query->extent, ranks_);
+  keys->shard = Shard::keyHeads(keys->extent, ranks_);
   if (linearsAllow(*query) && linearsAllow(*keys))
     return success();
   return attention.emitError()

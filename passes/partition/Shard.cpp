@@ -35,15 +35,14 @@ static void joinBlocks(Shard &shard) {
   shard.starts.resize(1);
 }
 
-Shard Shard::keyHeads(int64_t queryHeads, int64_t keyHeads, int64_t ranks) {
-  int64_t local = queryHeads / ranks;
-  int64_t group = queryHeads / keyHeads; // query heads of one kv head
-  int64_t localGroup = std::gcd(local, group);
-  Shard shard{keyHeads, keyHeads, 1, {}};
-  for (int64_t first = 0; first < local; first += localGroup) {
+Shard Shard::keyHeads(int64_t heads, int64_t ranks) {
+  int64_t common = std::gcd(heads, ranks);
+  int64_t local = heads / common, shared = ranks / common;
+  Shard shard{heads, heads, 1, {}};
+  for (int64_t head = 0; head < local; ++head) {
     Starts &starts = shard.starts.emplace_back();
     for (int64_t rank = 0; rank < ranks; ++rank)
-      starts.push_back((rank * local + first) / group);
+      starts.push_back((rank * local + head) / shared);
   }
   joinBlocks(shard);
   return shard;

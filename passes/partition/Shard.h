@@ -20,10 +20,11 @@ struct Shard {
 
   /// A contiguous part for every rank, in the order of the ranks.
   static Shard even(int64_t whole, int64_t ranks);
-  /// The kv heads that each rank's part of the query heads reads, such that
-  /// local query head i reads local kv head i / (local heads / local kv heads).
-  /// `ranks` divides `queryHeads`, `keyHeads` divides `queryHeads`.
-  static Shard keyHeads(int64_t queryHeads, int64_t keyHeads, int64_t ranks);
+  /// The kv heads that each rank's part of the query heads reads. With a / b =
+  /// kv heads / ranks in lowest terms, the k-th of the a that rank r holds is
+  /// (r * a + k) / b: one of all kv heads, read by as many query heads as the
+  /// others of the rank, whatever the number of query heads is.
+  static Shard keyHeads(int64_t heads, int64_t ranks);
 
   /// Elements a rank holds.
   int64_t local() const { return block * int64_t(starts.size()); }
