@@ -2,8 +2,8 @@
 //
 // Query heads first, with the kv heads they read; then, in program order, the
 // features between two linears, at most one side of a linear; then vocabularies
-// of linears that end in entry results or argmax. docs/rationale/partition.md
-// says why.
+// of linears that end in entry results, argmax and the like.
+// docs/rationale/partition.md says why.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/partition/PaddingProof.h"
@@ -53,9 +53,7 @@ void SplitGroups::keepUndivided() {
     for (AttentionOp attention : attentions_) {
       Group *query = groupOf(attention.getQuery());
       Group *keys = groupOf(keysOf_.lookup(attention));
-      bool whole = llvm::any_of(ArrayRef({query, keys}), [](Group *group) {
-        return group->whole || group->returned || group->argmax;
-      });
+      bool whole = !isDivisible(*query) || !isDivisible(*keys);
       changed |= whole && !(query->whole && keys->whole);
       query->whole |= whole;
       keys->whole |= whole;
@@ -66,7 +64,7 @@ void SplitGroups::keepUndivided() {
 LogicalResult SplitGroups::splitHeads(AttentionOp attention) {
   Group *query = groupOf(attention.getQuery());
   Group *keys = groupOf(keysOf_.lookup(attention));
-  if (query->whole)
+  if (!isDivisible(*query))
     return success();
   if (query->extent % ranks_ != 0)
     return attention.emitError()
@@ -83,8 +81,8 @@ LogicalResult SplitGroups::splitHeads(AttentionOp attention) {
 }
 
 LogicalResult SplitGroups::splitFeatures(Group &group) {
-  if (group.shard || group.whole || group.returned || group.argmax ||
-      group.makers.empty() || group.readers.empty() || !linearsAllow(group))
+  if (group.shard || !isDivisible(group) || group.makers.empty() ||
+      group.readers.empty() || !linearsAllow(group))
     return success();
   Shard shard = Shard::even(group.extent, ranks_);
   if (shard.padded > shard.whole && !zerosStayFinite(group.values))
@@ -98,8 +96,8 @@ LogicalResult SplitGroups::splitFeatures(Group &group) {
 }
 
 void SplitGroups::splitVocabulary(Group &group) {
-  bool head = group.argmax || (group.returned && group.vocabulary);
-  if (!head || group.whole || group.shard || group.makers.empty() ||
+  bool head = group.argmax || (group.whole && group.vocabulary);
+  if (!head || group.fixed || group.shard || group.makers.empty() ||
       !group.readers.empty() || !linearsAllow(group) ||
       (group.argmax && group.extent > kMaxArgmax))
     return;

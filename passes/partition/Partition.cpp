@@ -49,7 +49,7 @@ private:
   void splitEmbedding(EmbeddingOp embedding);
   void splitScore(AttentionOp attention);
   void splitArgmax(ArgmaxOp argmax);
-  void gatherResults(ReturnOp op);
+  void gatherOperands(Operation *op);
   Value gather(Value value, int64_t extent);
 
   EntryOp entry_;
@@ -58,6 +58,7 @@ private:
   int64_t ranks_;
   Reductions reductions_;
   OpBuilder builder_;
+  llvm::DenseMap<Value, Value> gathered_;
 };
 
 } // namespace
@@ -159,11 +160,18 @@ void EntryPartition::splitArgmax(ArgmaxOp argmax) {
   argmax.erase();
 }
 
-void EntryPartition::gatherResults(ReturnOp op) {
-  builder_.setInsertionPoint(op);
-  for (OpOperand &operand : op->getOpOperands())
-    if (const Shard *shard = groups_.shardOf(operand.get()))
-      operand.set(gather(operand.get(), shard->whole));
+/// For readers that need the whole row, such as the entry's caller.
+void EntryPartition::gatherOperands(Operation *op) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    const Shard *shard = groups_.shardOf(operand.get());
+    if (!shard)
+      continue;
+    Value &whole = gathered_[operand.get()];
+    builder_.setInsertionPointAfterValue(operand.get());
+    if (!whole)
+      whole = gather(operand.get(), shard->whole);
+    operand.set(whole);
+  }
 }
 
 int64_t EntryPartition::run() {
@@ -181,8 +189,35 @@ int64_t EntryPartition::run() {
         .Case<EmbeddingOp>([&](EmbeddingOp op) { splitEmbedding(op); })
         .Case<AttentionOp>([&](AttentionOp op) { splitScore(op); })
         .Case<ArgmaxOp>([&](ArgmaxOp op) { splitArgmax(op); })
-        .Case<ReturnOp>([&](ReturnOp op) { gatherResults(op); });
+        .Default([&](Operation *op) {
+          if (!readsParts(op))
+            gatherOperands(op);
+        });
   return reductions_.insert();
+}
+
+/// An entry whose results need gathered rows gets a twin without those results:
+/// greedy decoding reads the token alone.
+static void addGreedyTwin(EntryOp entry) {
+  Operation *terminator = entry.getBody().front().getTerminator();
+  BitVector gathered(terminator->getNumOperands());
+  for (auto [number, value] : llvm::enumerate(terminator->getOperands()))
+    gathered[number] = bool(value.getDefiningOp<AllGatherOp>());
+  if (gathered.none() || gathered.all())
+    return;
+  OpBuilder builder(entry);
+  builder.setInsertionPointAfter(entry);
+  auto twin = cast<EntryOp>(builder.clone(*entry));
+  twin.setSymName((entry.getSymName() + "_greedy").str());
+  SmallVector<Value> dropped;
+  terminator = twin.getBody().front().getTerminator();
+  for (unsigned number : gathered.set_bits())
+    dropped.push_back(terminator->getOperand(number));
+  terminator->eraseOperands(gathered);
+  (void)twin.eraseResults(gathered);
+  for (Value value : dropped)
+    if (value.use_empty())
+      value.getDefiningOp()->erase();
 }
 
 static void splitCache(CacheOp cache, const Shard &shard) {
@@ -223,6 +258,8 @@ struct Partition : impl::PartitionBase<Partition> {
       if (const Shard *shard = groups.shardOf(cache))
         splitCache(cache, *shard);
     params.apply();
+    for (EntryOp entry : llvm::make_early_inc_range(module.getOps<EntryOp>()))
+      addGreedyTwin(entry);
   }
 };
 } // namespace

@@ -75,6 +75,24 @@ std::optional<Shard> SplitGroups::tableShard(EmbeddingOp embedding) const {
 }
 
 //===----------------------------------------------------------------------===//
+// What operations do with a part
+//===----------------------------------------------------------------------===//
+
+bool isLocal(Operation *op) {
+  if (isUnary(op) || isa<BroadcastOp, AddOp, SubOp, MulOp, DivOp, MaximumOp,
+                         MinimumOp, RowsOp, SegmentReduceOp, RopeOp>(op))
+    return true;
+  bool lines = isa<RmsNormOp, LayerNormOp, SoftmaxOp, NormalizeOp, ReduceSumOp,
+                   ReduceMaxOp, ReduceMeanOp>(op);
+  return lines &&
+         cast<PackedType>(op->getOperand(0).getType()).getShape().size() > 1;
+}
+
+bool readsParts(Operation *op) {
+  return isLocal(op) || isa<LinearOp, AttentionOp, CacheAppendOp, ArgmaxOp>(op);
+}
+
+//===----------------------------------------------------------------------===//
 // First: ties
 //===----------------------------------------------------------------------===//
 
@@ -97,8 +115,6 @@ void SplitGroups::tieKeys(Operation *op, Value key, Value value,
 /// Values of the same first extent go together; where it is repeated from 1,
 /// every rank needs the operand.
 void SplitGroups::addRowOp(Operation *op) {
-  if (op->getNumResults() != 1)
-    return;
   Value result = op->getResult(0);
   for (Value operand : op->getOperands())
     if (firstExtent(operand) && firstExtent(operand) == firstExtent(result))
@@ -121,8 +137,10 @@ void SplitGroups::addOp(Operation *op, SymbolTable &symbols) {
         tieKeys(op, append.getKey(), append.getValue(), append.getCacheAttr(),
                 symbols);
       })
-      .Case<LinearOp, EmbeddingOp, ArgmaxOp, ReturnOp>([](auto) {})
-      .Default([&](Operation *) { addRowOp(op); });
+      .Default([&](Operation *) {
+        if (isLocal(op))
+          addRowOp(op);
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,9 +152,20 @@ void SplitGroups::makeGroups() {
     groups_[find(node)].extent = extents_[node];
 }
 
-void SplitGroups::needWhole(Value value) {
-  if (Group *group = groupOf(value))
-    group->whole = true;
+/// Operands that `op` reads as a whole, results that it makes as a whole.
+void SplitGroups::noteWhole(Operation *op) {
+  for (Value operand : op->getOperands()) {
+    // A local operation repeats an operand of another first extent.
+    bool part =
+        readsParts(op) &&
+        (!isLocal(op) || firstExtent(operand) == firstExtent(op->getResult(0)));
+    if (Group *group = groupOf(operand))
+      group->whole |= !part;
+  }
+  bool made = isLocal(op) || isa<LinearOp, AttentionOp>(op);
+  for (Value result : op->getResults())
+    if (Group *group = groupOf(result))
+      group->fixed |= !made;
 }
 
 void SplitGroups::collectLinear(LinearOp linear) {
@@ -146,52 +175,35 @@ void SplitGroups::collectLinear(LinearOp linear) {
     group->makers.push_back(linear);
 }
 
-/// Operations that compute each element, or each line of the last extent, of
-/// its own: they may run on a part of the first extent.
-static bool isLocal(Operation *op) {
-  if (isUnary(op) || isa<BroadcastOp, AddOp, SubOp, MulOp, DivOp, MaximumOp,
-                         MinimumOp, RowsOp, SegmentReduceOp, RopeOp>(op))
-    return true;
-  bool lines = isa<RmsNormOp, LayerNormOp, SoftmaxOp, NormalizeOp, ReduceSumOp,
-                   ReduceMaxOp, ReduceMeanOp>(op);
-  return lines &&
-         cast<PackedType>(op->getOperand(0).getType()).getShape().size() > 1;
+void SplitGroups::noteVocabulary(EntryOp entry) {
+  for (BlockArgument argument : entry.getBody().getArguments()) {
+    unsigned number = argument.getArgNumber();
+    auto role = entry.getArgAttrOfType<StringAttr>(number, kRoleAttr);
+    auto limit = entry.getArgAttrOfType<IntegerAttr>(number, kLimitAttr);
+    if (!role || role.getValue() != "tokens" || !limit)
+      continue;
+    for (Operation &op : entry.getBody().getOps())
+      for (Value result : op.getResults())
+        if (firstExtent(result) == limit.getInt())
+          groupOf(result)->vocabulary = true;
+  }
 }
 
 void SplitGroups::collect(EntryOp entry) {
-  for (auto [number, argument] :
-       llvm::enumerate(entry.getBody().getArguments())) {
-    needWhole(argument);
-    auto role = entry.getArgAttrOfType<StringAttr>(number, kRoleAttr);
-    auto limit = entry.getArgAttrOfType<IntegerAttr>(number, kLimitAttr);
-    if (role && role.getValue() == "tokens" && limit)
-      for (Operation &op : entry.getBody().getOps())
-        for (Value result : op.getResults())
-          if (firstExtent(result) == limit.getInt())
-            groupOf(result)->vocabulary = true;
-  }
+  for (Value argument : entry.getBody().getArguments())
+    if (Group *group = groupOf(argument))
+      group->fixed = true;
+  noteVocabulary(entry);
   for (Operation &op : entry.getBody().getOps()) {
+    noteWhole(&op);
     for (Value result : op.getResults())
       if (Group *group = groupOf(result))
         group->values.push_back(result);
-    if (auto linear = dyn_cast<LinearOp>(op)) {
+    if (auto linear = dyn_cast<LinearOp>(op))
       collectLinear(linear);
-    } else if (isa<ArgmaxOp>(op)) {
-      if (Group *group = groupOf(op.getOperand(0)))
+    else if (auto argmax = dyn_cast<ArgmaxOp>(op))
+      if (Group *group = groupOf(argmax.getInput()))
         group->argmax = true;
-    } else if (isa<ReturnOp>(op)) {
-      for (Value operand : op.getOperands())
-        if (Group *group = groupOf(operand))
-          group->returned = true;
-    } else if (isLocal(&op)) {
-      // An operand that is repeated along the first extent is not split.
-      for (Value operand : op.getOperands())
-        if (firstExtent(operand) != firstExtent(op.getResult(0)))
-          needWhole(operand);
-    } else if (!isa<AttentionOp, CacheAppendOp>(op)) {
-      llvm::for_each(op.getOperands(), [&](Value v) { needWhole(v); });
-      llvm::for_each(op.getResults(), [&](Value v) { needWhole(v); });
-    }
   }
 }
 

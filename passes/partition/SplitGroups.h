@@ -20,6 +20,12 @@ namespace ft::passes {
 /// The extent of `value` that may be split; 0 if it has none.
 int64_t firstExtent(mlir::Value value);
 
+/// Operations that compute each element, or each line of the last extent, on
+/// its own: they may run on a part of the first extent.
+bool isLocal(mlir::Operation *op);
+/// Operations that can read a part of what they would read as a whole.
+bool readsParts(mlir::Operation *op);
+
 class SplitGroups {
 public:
   /// Ties values into groups and notes what reads and makes them.
@@ -38,8 +44,8 @@ public:
 private:
   struct Group {
     int64_t extent = 0;
-    bool whole = false;    // something needs every element
-    bool returned = false; // by an entry
+    bool fixed = false; // made as a whole
+    bool whole = false; // something reads it as a whole
     bool argmax = false;
     bool vocabulary = false; // as many elements as there are token ids
     llvm::SmallVector<ir::LinearOp, 4> makers, readers;
@@ -56,8 +62,9 @@ private:
   void addAttention(ir::AttentionOp op, mlir::SymbolTable &symbols);
   void tieKeys(mlir::Operation *op, mlir::Value key, mlir::Value value,
                mlir::FlatSymbolRefAttr cache, mlir::SymbolTable &symbols);
-  void needWhole(mlir::Value value);
+  void noteWhole(mlir::Operation *op);
   void makeGroups();
+  void noteVocabulary(ir::EntryOp entry);
   void collect(ir::EntryOp entry);
   void collectLinear(ir::LinearOp linear);
 
@@ -65,6 +72,9 @@ private:
   const Group *groupOf(Node node) const;
   Group *groupOf(mlir::Value value) {
     return groupOf(value.getAsOpaquePointer());
+  }
+  bool isDivisible(const Group &group) const {
+    return !group.fixed && !group.whole && !group.argmax;
   }
   bool isSplit(mlir::Value value) const { return shardOf(value) != nullptr; }
 

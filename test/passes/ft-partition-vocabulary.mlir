@@ -13,11 +13,20 @@
 // CHECK:         ft.add %[[X]], %[[P]]
 // CHECK:         %[[L:.*]] = ft.linear %{{.*}}, @embed : {{.*}} -> !ft.packed<rows, 8xf32>
 // CHECK:         %[[CAP:.*]] = ft.tanh %[[L]]
+// CHECK:         %[[G:.*]] = ft.all_gather %[[CAP]] over "tp" : (!ft.packed<rows, 8xf32>) -> !ft.packed<rows, 11xf32>
 // CHECK:         %[[BEST:.*]] = ft.local_argmax %[[CAP]], @rank_x_8 limit 11
 // CHECK:         %[[ALL:.*]] = ft.all_gather %[[BEST]] over "tp" : (!ft.packed<rows, 2xf32>) -> !ft.packed<rows, 4xf32>
 // CHECK:         %[[N:.*]] = ft.merge_argmax %[[ALL]]
-// CHECK:         %[[G:.*]] = ft.all_gather %[[CAP]] over "tp" : (!ft.packed<rows, 8xf32>) -> !ft.packed<rows, 11xf32>
 // CHECK:         ft.return %[[G]], %[[N]]
+
+// Its twin for greedy decoding gathers no logits.
+// CHECK-LABEL: ft.entry @tied_greedy
+// CHECK-SAME:    -> (!ft.packed<rows, i32> {ft.name = "next_token"})
+// CHECK:         ft.tanh
+// CHECK-NEXT:    ft.local_argmax
+// CHECK-NEXT:    ft.all_gather
+// CHECK-NEXT:    %[[N:.*]] = ft.merge_argmax
+// CHECK-NEXT:    ft.return %[[N]] : !ft.packed<rows, i32>
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @embed : tensor<11x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 11, 4>}>
   ft.param @positions : tensor<16x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 16, 4>}>
