@@ -88,8 +88,10 @@ void RankBoard::offer(std::shared_ptr<void> object) {
   offered_ = std::move(object);
 }
 
-std::shared_ptr<void> RankBoard::offered() const {
+std::shared_ptr<void> RankBoard::offered(int rank) {
   std::lock_guard lock(mutex_);
+  // Where ranks only came together tells nothing about a later error.
+  members_[size_t(rank)].place.clear();
   return offered_;
 }
 

@@ -45,7 +45,7 @@ public:
     if (rank == 0)
       offer(std::move(brought));
     FT_RETURN_IF_ERROR(meet(rank, place));
-    return std::static_pointer_cast<T>(offered());
+    return std::static_pointer_cast<T>(offered(rank));
   }
 
   /// Comes to `place` without waiting: its work is only enqueued.
@@ -69,7 +69,7 @@ private:
     Clock::time_point since;
   };
   void offer(std::shared_ptr<void> object);
-  std::shared_ptr<void> offered() const;
+  std::shared_ptr<void> offered(int rank);
   void comeTo(int rank, const std::string &place);
   bool allAt(int64_t places) const;
   void failDivided(int rank);

@@ -247,8 +247,7 @@ TEST(CommunicatorTest, AbortEndsEveryRank) {
   });
   for (int rank : {0, 1})
     EXPECT_EQ(results[size_t(rank)].message(),
-              "all_reduce 'test': rank 2, after the start of the ranks: no "
-              "more");
+              "all_reduce 'test': rank 2: no more");
 }
 
 TEST(CommunicatorTest, CountsTheScratchOfInterleavedRows) {
