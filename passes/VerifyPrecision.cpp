@@ -16,13 +16,14 @@ bool isBetween(Operation *op) {
 }
 
 /// A cast or linear, or what comes between, whose readers all want an entry
-/// result in fp32.
+/// result in fp32, or the sum over the ranks.
 bool makesResult(OpResult result) {
   Operation *owner = result.getOwner();
   if (!isa<CastOp, LinearOp>(owner) && !isBetween(owner))
     return false;
-  return llvm::all_of(result.getUsers(), [](Operation *user) {
+  return llvm::all_of(result.getUsers(), [owner](Operation *user) {
     return isa<ReturnOp, ArgmaxOp, MergeArgmaxOp>(user) ||
+           (isa<CastOp>(user) && isa<AllReduceOp>(owner)) ||
            (isBetween(user) && makesResult(user->getResult(0)));
   });
 }

@@ -37,9 +37,9 @@ PackedType typeOf(Value value) { return cast<PackedType>(value.getType()); }
 class EntryPartition {
 public:
   EntryPartition(EntryOp entry, const SplitGroups &groups, ParamShards &params,
-                 int64_t ranks)
+                 int64_t ranks, bool wide)
       : entry_(entry), groups_(groups), params_(params), ranks_(ranks),
-        reductions_(entry), builder_(entry.getContext()) {}
+        reductions_(entry, wide), builder_(entry.getContext()) {}
 
   int64_t run();
 
@@ -252,8 +252,11 @@ struct Partition : impl::PartitionBase<Partition> {
                     builder.getDictionaryAttr(builder.getNamedAttr(
                         kTensorAxis, builder.getI64IntegerAttr(ranks))));
     ParamShards params(module, ranks);
+    // Summands rounded to fp16 have been seen to exceed the bound of errors.
+    auto dtype = module->getAttrOfType<TypeAttr>(kDTypeAttr);
+    bool wide = dtype && dtype.getValue().isF16();
     for (EntryOp entry : module.getOps<EntryOp>())
-      numReductions += EntryPartition(entry, groups, params, ranks).run();
+      numReductions += EntryPartition(entry, groups, params, ranks, wide).run();
     for (CacheOp cache : module.getOps<CacheOp>())
       if (const Shard *shard = groups.shardOf(cache))
         splitCache(cache, *shard);

@@ -62,17 +62,33 @@ void Reductions::combine(AddOp root) {
   root.replaceAllUsesWith(total);
 }
 
+/// The linears whose results `value` adds up; false where it is something else,
+/// such as rows of a table, whose sum is exact.
+static bool linearsOf(Value value, SmallVectorImpl<Value> &list) {
+  list.push_back(value);
+  if (auto add = value.getDefiningOp<AddOp>())
+    return linearsOf(add.getLhs(), list) && linearsOf(add.getRhs(), list);
+  return value.getDefiningOp<LinearOp>() != nullptr;
+}
+
 void Reductions::reduce(Value value, const Biases &biases) {
+  auto narrow = cast<PackedType>(value.getType());
+  SmallVector<Value> linears;
+  if (wide_ && linearsOf(value, linears))
+    for (Value linear : linears)
+      linear.setType(
+          narrow.withElementType(Float32Type::get(value.getContext())));
   OpBuilder builder(entry_.getContext());
   builder.setInsertionPointAfterValue(value);
   Location location = value.getLoc();
   auto reduced = AllReduceOp::create(builder, location, value.getType(), value,
                                      builder.getStringAttr(kTensorAxis));
   Operation *last = reduced;
+  if (value.getType() != narrow)
+    last = CastOp::create(builder, location, narrow, reduced);
   for (FlatSymbolRefAttr bias : biases) {
-    auto weight = BroadcastOp::create(builder, location, value.getType(), bias);
-    last = AddOp::create(builder, location, value.getType(), last->getResult(0),
-                         weight);
+    auto weight = BroadcastOp::create(builder, location, narrow, bias);
+    last = AddOp::create(builder, location, narrow, last->getResult(0), weight);
   }
   value.replaceUsesWithIf(last->getResult(0), [&](OpOperand &use) {
     return use.getOwner()->getBlock() == last->getBlock() &&

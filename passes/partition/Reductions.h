@@ -11,7 +11,8 @@ namespace ft::passes {
 /// The values of an entry whose sum over the ranks is the value meant.
 class Reductions {
 public:
-  explicit Reductions(ir::EntryOp entry) : entry_(entry) {}
+  /// `wide`: sums of linears are stored in fp32 until all ranks' are added.
+  Reductions(ir::EntryOp entry, bool wide) : entry_(entry), wide_(wide) {}
 
   /// Every rank makes a summand of what `value` was; `bias`, or null, is to be
   /// added once.
@@ -32,6 +33,7 @@ private:
   void reduce(mlir::Value value, const Biases &biases);
 
   ir::EntryOp entry_;
+  bool wide_;
   llvm::MapVector<mlir::Value, Biases> summands_;
 };
 
