@@ -198,3 +198,28 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %y : !ft.packed<tokens, 8xf32>
   }
 }
+
+// -----
+
+// fp16 summands are stored in fp32 until they are added up; those of a table are
+// not, since all but one are zero.
+// CHECK-LABEL: ft.entry @half
+// CHECK:         ft.all_reduce %{{.*}} over "tp" : <tokens, 4xf16>
+// CHECK:         %[[P:.*]] = ft.linear %{{.*}}, @down : (!ft.packed<tokens, 4xf16>) -> !ft.packed<tokens, 4xf32>
+// CHECK:         %[[R:.*]] = ft.all_reduce %[[P]] over "tp" : <tokens, 4xf32>
+// CHECK:         %[[C:.*]] = ft.cast %[[R]] : (!ft.packed<tokens, 4xf32>) -> !ft.packed<tokens, 4xf16>
+// CHECK:         ft.add %{{.*}}, %[[C]]
+module attributes {ft.axes = ["tokens"], ft.dtype = f16} {
+  ft.param @embed : tensor<6x4xf16> = #ft.recipe<"tensor" {shape = array<i64: 6, 4>}>
+  ft.param @up : tensor<8x4xf16> = #ft.recipe<"tensor" {shape = array<i64: 8, 4>}>
+  ft.param @down : tensor<4x8xf16> = #ft.recipe<"tensor" {shape = array<i64: 4, 8>}>
+  ft.entry @half(%ids: !ft.packed<tokens, i32> {ft.role = "tokens", ft.limit = 6 : i64})
+      -> (!ft.packed<tokens, 4xf32> {ft.name = "y"}) {
+    %x = ft.embedding %ids, @embed : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 4xf16>
+    %h = ft.linear %x, @up : (!ft.packed<tokens, 4xf16>) -> !ft.packed<tokens, 8xf16>
+    %p = ft.linear %h, @down : (!ft.packed<tokens, 8xf16>) -> !ft.packed<tokens, 4xf16>
+    %s = ft.add %x, %p : (!ft.packed<tokens, 4xf16>, !ft.packed<tokens, 4xf16>) -> !ft.packed<tokens, 4xf16>
+    %y = ft.cast %s : (!ft.packed<tokens, 4xf16>) -> !ft.packed<tokens, 4xf32>
+    ft.return %y : !ft.packed<tokens, 4xf32>
+  }
+}
