@@ -132,7 +132,7 @@ Status NcclCommunicator::reduceScatter(const Collective &c, int64_t rows) {
 
 Status NcclCommunicator::run(const Collective &c, int64_t rows) {
   if (!comm_)
-    return board_->failure();
+    return board_->failureAt(c.place);
   if (rows == 0)
     return Status::success();
   size_t count = size_t(rows * c.inWidth);
@@ -159,7 +159,7 @@ Status NcclCommunicator::enter(const std::string &place, bool launchesGraph) {
   if (!launchesGraph)
     return board_->meet(rank_, place);
   board_->pass(rank_, place);
-  return board_->failure();
+  return board_->failureAt(place);
 }
 
 bool NcclCommunicator::waitedTooLong(Clock::duration time) const {
