@@ -13,8 +13,9 @@ static constexpr int kOldestVersion = 20700; // 2.7.0
 #define FT_NCCL_SYMBOLS(X)                                                     \
   X(ncclGetVersion)                                                            \
   X(ncclGetUniqueId)                                                           \
-  X(ncclCommInitRank) X(ncclCommAbort) X(ncclAllReduce) X(ncclGetErrorString)  \
-      X(ncclAllGather) X(ncclReduceScatter) X(ncclBroadcast)
+  X(ncclCommInitRank)                                                          \
+  X(ncclCommAbort) X(ncclAllReduce) X(ncclGetErrorString) X(ncclAllGather)     \
+      X(ncclReduceScatter) X(ncclBroadcast)
 
 static StatusOr<Nccl> loadNccl() {
   void *library = openLibrary({"libnccl.so.2"});
