@@ -13,5 +13,6 @@ for shape in llama-3-8b llama-3.2-1b; do
   "$build/bin/ftc" compile "$root/examples/shapes/$shape" --dtype bf16 \
     --tp "$tp" -o "$plans/$shape.bf16.tp$tp.plan"
 done
-"$root/test/e2e/run.py" --build-dir "$build" --tp "$tp" \
+"$root/test/e2e/run.py" --build-dir "$build" --tp "$tp" --only llama-gqa \
+  --only llama3-rope --only gpt2 --only qwen3 --only bert \
   --make-plans "$plans/e2e"

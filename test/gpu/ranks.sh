@@ -20,7 +20,8 @@ status=0
 build-runtime/bin/unit/DeviceConformanceTest \
   --gtest_filter="*CollectivesTest*cuda$tp:OpenDevicesTest*" || status=1
 test/e2e/run.py --ft-run build-runtime/bin/ft-run --plans "$plans/e2e" \
-  --device cuda --tp "$tp" || status=1
+  --device cuda --tp "$tp" --jobs 4 --only llama-gqa --only llama3-rope \
+  --only gpt2 --only qwen3 --only bert || status=1
 tools/bench/tensor_parallel.py --ft-run build-runtime/bin/ft-run \
   --plans "$plans" --tp "$tp" -o "$results"
 exit $status

@@ -120,14 +120,27 @@ TEST(CommunicatorTest, ManyCallsInARow) {
     EXPECT_TRUE(result.ok()) << result.message();
 }
 
-TEST(CommunicatorTest, DifferentShapesOnRanksAreAnError) {
-  auto board = std::make_shared<RankBoard>(2);
-  Exchange c = makeExchange(CollectiveOp::AllReduce, 2, DType::F32, 4, 8, 8, 0);
-  for (const Status &result : onRanks(2, [&](int rank) {
-         return runRank(board, rank, c.collective, rank ? 3 : 4,
-                        c.in[size_t(rank)], c.out[size_t(rank)]);
-       }))
-    EXPECT_EQ(result.code(), StatusCode::Internal) << result.message();
+TEST(CommunicatorTest, DifferentExchangesAtOnePlaceAreAnError) {
+  using Change = void (*)(Exchange &);
+  const Change changes[] = {
+      [](Exchange &e) { e.rows = 3; },
+      [](Exchange &e) { e.collective.dtype = DType::F16; },
+      [](Exchange &e) { e.collective.root = 0; },
+      [](Exchange &e) { e.collective.op = CollectiveOp::Broadcast; },
+      [](Exchange &e) { e.collective.inWidth = e.collective.outWidth = 7; }};
+  for (Change change : changes) {
+    auto board = std::make_shared<RankBoard>(2);
+    Exchange one =
+        makeExchange(CollectiveOp::AllReduce, 2, DType::F32, 4, 8, 8);
+    Exchange other = one;
+    change(other);
+    for (const Status &result : onRanks(2, [&](int rank) {
+           Exchange &own = rank ? other : one;
+           return runRank(board, rank, own.collective, own.rows,
+                          own.in[size_t(rank)], own.out[size_t(rank)]);
+         }))
+      EXPECT_EQ(result.code(), StatusCode::Internal) << result.message();
+  }
 }
 
 TEST(CommunicatorTest, AbortEndsEveryRank) {
