@@ -102,7 +102,7 @@ HostCommunicator::connect(std::shared_ptr<RankBoard> board, int rank) {
 
 Status HostCommunicator::run(const Collective &c, int64_t rows) {
   // In a group that has failed, a straggler may still read our last call.
-  FT_RETURN_IF_ERROR(board_->failure());
+  FT_RETURN_IF_ERROR(board_->failureAt(c.place));
   exchange_->calls[size_t(rank_)] = {c, rows};
   FT_RETURN_IF_ERROR(board_->meet(rank_, c.place));
   Status same = checkCalls(c, rows);

@@ -25,7 +25,7 @@ bool RankBoard::allAt(int64_t places) const {
       [&](const Member &member) { return member.places >= places; });
 }
 
-/// REQUIRES: the lock. What a rank at `place` is told about the failure.
+/// What a rank at `place` hears of the failure. REQUIRES: the lock.
 Status RankBoard::told(const std::string &place) const {
   return place == failedPlace_ ? failure_ : failure_.withContext(place);
 }
@@ -124,6 +124,11 @@ void RankBoard::fail(int rank, const Status &error) {
 Status RankBoard::failure() const {
   std::lock_guard lock(mutex_);
   return failure_;
+}
+
+Status RankBoard::failureAt(const std::string &place) const {
+  std::lock_guard lock(mutex_);
+  return failure_.ok() ? failure_ : told(place);
 }
 
 } // namespace ft

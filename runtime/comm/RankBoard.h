@@ -60,6 +60,8 @@ public:
 
   /// Why the group ended; success while it lives.
   Status failure() const;
+  /// The same, told to a rank that would come to `place`.
+  Status failureAt(const std::string &place) const;
 
 private:
   using Clock = std::chrono::steady_clock;

@@ -79,8 +79,8 @@ ft::Status open(const char *path, const ft_engine_options &options,
         handle.tokenizer,
         ft::text::Tokenizer::fromJson(file->blob(text.tokenizer), config));
   }
-  FT_ASSIGN_OR_RETURN(
-      handle.model, ft::Model::load(std::move(file), std::move(devices), model));
+  FT_ASSIGN_OR_RETURN(handle.model, ft::Model::load(std::move(file),
+                                                    std::move(devices), model));
   FT_ASSIGN_OR_RETURN(handle.engine, ft::Engine::create(*handle.model));
   return ft::Status::success();
 }

@@ -29,11 +29,12 @@ static int64_t weightBytes(const plan::Plan &plan) {
 
 /// "2 (tp 2)".
 static std::string meshText(const plan::Plan &plan) {
-  std::string text;
-  for (const plan::MeshAxis &axis : plan.mesh)
-    text += (text.empty() ? "" : ", ") + axis.name + " " +
-            std::to_string(axis.size);
-  return std::to_string(plan.ranks()) + " (" + text + ")";
+  std::string text = std::to_string(plan.ranks());
+  for (const plan::MeshAxis &axis : plan.mesh) {
+    text += &axis == &plan.mesh.front() ? " (" : ", ";
+    text += axis.name + ' ' + std::to_string(axis.size);
+  }
+  return text + ')';
 }
 
 static void describeEntry(const plan::Plan &plan, const plan::Entry &entry) {
@@ -117,7 +118,8 @@ StatusOr<int> explainMemory(RunOptions &options) {
     nlohmann::ordered_json line;
     for (auto [name, bytes] : rows)
       line[name] = bytes;
-    line["ranks"] = ranks;
+    if (ranks > 1)
+      line["ranks"] = ranks;
     std::printf("%s\n", line.dump().c_str());
     return 0;
   }
@@ -125,8 +127,7 @@ StatusOr<int> explainMemory(RunOptions &options) {
     std::printf("%-12s %14lld bytes  %s\n", name, (long long)bytes,
                 bytesText(bytes).c_str());
   if (ranks > 1)
-    std::printf("%-12s %14lld bytes  %s\n",
-                ("on " + std::to_string(ranks) + " ranks").c_str(),
+    std::printf("on %lld ranks %13lld bytes  %s\n", (long long)ranks,
                 (long long)(ranks * use.total()),
                 bytesText(ranks * use.total()).c_str());
   return 0;

@@ -280,12 +280,12 @@ Json Bench::report() const {
 
 void Bench::print() const {
   Json json = report();
-  std::string ranks;
-  if (model_.plan().ranks() > 1)
-    ranks = std::to_string(model_.plan().ranks()) + " ranks, each ";
-  std::printf("%s, %s, %son %s\n", model_.plan().name.c_str(),
-              json["dtype"].get<std::string>().c_str(), ranks.c_str(),
+  std::printf("%s, %s, on %s", model_.plan().name.c_str(),
+              json["dtype"].get<std::string>().c_str(),
               json["device"].get<std::string>().c_str());
+  if (model_.plan().ranks() > 1)
+    std::printf(", the first of %lld ranks", (long long)model_.plan().ranks());
+  std::printf("\n");
   for (const char *name : {"prefill", "encode", "decode"}) {
     if (!json.contains(name))
       continue;
@@ -345,7 +345,10 @@ StatusOr<int> runBench(RunOptions &options) {
         std::min<int64_t>(options.batch * options.in,
                           file->plan().caches.empty() ? 1 << 20 : 8192);
   FT_ASSIGN_OR_RETURN(auto model, openModel(options, std::move(file)));
-  int entry = options.entry.empty() ? 0 : model->entryIndex(options.entry);
+  // Where ranks decode without gathering the logits, that is what is timed.
+  int entry = options.entry.empty()
+                  ? std::max(0, model->entryIndex("step_greedy"))
+                  : model->entryIndex(options.entry);
   if (entry < 0)
     return notFound("no entry '" + options.entry + "' in the plan");
   Bench bench(*model, entry, options);

@@ -100,11 +100,9 @@ StatusOr<CUdeviceptr> CudaContext::allocate(int64_t bytes,
 
 Status CudaContext::synchronize() {
   FT_RETURN_IF_ERROR(use());
-  std::string what = "the work enqueued on " + name;
   if (communicator)
-    return communicator->wait([this] { return cu.cuStreamQuery(stream); },
-                              what);
-  FT_CUDA(cu, cuStreamSynchronize, what, stream);
+    return communicator->synchronize();
+  FT_CUDA(cu, cuStreamSynchronize, "the work enqueued on " + name, stream);
   return Status::success();
 }
 

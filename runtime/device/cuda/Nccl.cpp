@@ -7,14 +7,15 @@
 
 namespace ft {
 
-// The interface above is complete from here on.
-static constexpr int kOldestVersion = 20700; // 2.7.0
+// 2.10: the first with bf16.
+static constexpr int kOldestVersion = 21000;
 
+// clang-format off
 #define FT_NCCL_SYMBOLS(X)                                                     \
-  X(ncclGetVersion)                                                            \
-  X(ncclGetUniqueId)                                                           \
-  X(ncclCommInitRank) X(ncclCommAbort) X(ncclAllReduce) X(ncclGetErrorString)  \
-      X(ncclAllGather) X(ncclReduceScatter) X(ncclBroadcast)
+  X(ncclGetVersion) X(ncclGetErrorString) X(ncclGetUniqueId)                   \
+  X(ncclCommInitRank) X(ncclCommAbort) X(ncclAllReduce) X(ncclAllGather)       \
+  X(ncclReduceScatter) X(ncclBroadcast)
+// clang-format on
 
 static StatusOr<Nccl> loadNccl() {
   void *library = openLibrary({"libnccl.so.2"});

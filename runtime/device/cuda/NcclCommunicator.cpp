@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <future>
 #include <thread>
 
 namespace ft {
@@ -17,6 +16,8 @@ constexpr std::chrono::seconds kConnectDeadline{60};
 // A step of decoding is shorter than this: the wait for it burns a core.
 constexpr std::chrono::milliseconds kSpinTime{50};
 constexpr std::chrono::microseconds kPollInterval{50};
+// Freeing a communicator waits for no other rank; what hangs is left behind.
+constexpr std::chrono::seconds kEndDeadline{5};
 
 } // namespace
 
@@ -72,9 +73,9 @@ NcclCommunicator::connect(CudaContext &context,
 
 NcclCommunicator::~NcclCommunicator() {
   context_.communicator = nullptr;
-  // Unlike ncclCommDestroy, it waits for no other rank.
-  if (comm_)
-    nccl_.ncclCommAbort(comm_);
+  endKernels();
+  if (ended_.valid())
+    ended_.wait_for(kEndDeadline);
 }
 
 Status NcclCommunicator::copyColumns(std::byte *to, int64_t toStride,
@@ -132,7 +133,7 @@ Status NcclCommunicator::reduceScatter(const Collective &c, int64_t rows) {
 
 Status NcclCommunicator::run(const Collective &c, int64_t rows) {
   if (!comm_)
-    return board_->failure();
+    return board_->failureAt(c.place);
   if (rows == 0)
     return Status::success();
   size_t count = size_t(rows * c.inWidth);
@@ -159,20 +160,35 @@ Status NcclCommunicator::enter(const std::string &place, bool launchesGraph) {
   if (!launchesGraph)
     return board_->meet(rank_, place);
   board_->pass(rank_, place);
-  return board_->failure();
+  return board_->failureAt(place);
 }
 
 bool NcclCommunicator::waitedTooLong(Clock::duration time) const {
   return time > board_->deadline() * std::max<int64_t>(programs_, 1);
 }
 
-/// Ends the kernels that wait for other ranks. The call itself returns only
-/// when captured graphs are gone, so a thread is left with it.
+/// Ends the kernels that wait for other ranks. Unlike ncclCommDestroy, the call
+/// waits for no other rank, but it returns only when captured graphs are gone:
+/// a thread is left with it.
 void NcclCommunicator::endKernels() {
   if (!comm_)
     return;
-  std::thread(nccl_.ncclCommAbort, comm_).detach();
+  std::promise<void> promise;
+  ended_ = promise.get_future();
+  std::thread([end = nccl_.ncclCommAbort, comm = comm_,
+               done = std::move(promise)]() mutable {
+    end(comm);
+    done.set_value();
+  }).detach();
   comm_ = nullptr;
+}
+
+Status NcclCommunicator::synchronize() {
+  Status waited =
+      wait([this] { return context_.cu.cuStreamQuery(context_.stream); },
+           "the work enqueued on " + context_.name);
+  programs_ = 0;
+  return waited;
 }
 
 Status NcclCommunicator::wait(const std::function<CUresult()> &query,
@@ -182,7 +198,6 @@ Status NcclCommunicator::wait(const std::function<CUresult()> &query,
   while (true) {
     CUresult code = query();
     if (code != CUDA_ERROR_NOT_READY) {
-      programs_ = 0;
       Status own = cudaStatus(context_.cu, code, "the wait", what);
       return failure.ok() ? own : failure;
     }

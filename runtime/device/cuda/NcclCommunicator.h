@@ -7,6 +7,7 @@
 #include "runtime/device/cuda/Nccl.h"
 
 #include <functional>
+#include <future>
 
 namespace ft {
 
@@ -30,6 +31,9 @@ public:
   /// meet where NCCL may make connections, and pass where a graph is launched.
   Status enter(const std::string &place, bool launchesGraph);
 
+  /// Waits for all that was enqueued.
+  Status synchronize();
+
   /// Polls `query` until the device has come there, or the group has failed:
   /// then its kernels are told to end.
   Status wait(const std::function<CUresult()> &query, const std::string &what);
@@ -51,8 +55,9 @@ private:
   std::shared_ptr<RankBoard> board_;
   int rank_;
   NcclComm *comm_ = nullptr;
-  int64_t programs_ = 0; // enqueued since the stream was last empty
-  std::string place_;    // of the last of them
+  std::future<void> ended_; // comm_ is, after endKernels()
+  int64_t programs_ = 0;    // enqueued since the stream was last empty
+  std::string place_;       // of the last of them
 };
 
 } // namespace ft

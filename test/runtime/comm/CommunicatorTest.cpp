@@ -7,12 +7,10 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/comm/HostCommunicator.h"
 
+#include "test/runtime/comm/Exchanges.h"
 #include "test/runtime/comm/Ranks.h"
 
 #include <gtest/gtest.h>
-
-#include <cstring>
-#include <random>
 
 namespace ft::test {
 
@@ -20,105 +18,6 @@ namespace {
 
 constexpr int kSizes[] = {1, 2, 3, 4, 8};
 constexpr DType kFloats[] = {DType::F32, DType::F16, DType::BF16};
-
-/// Elements as raw bits; 0xff bytes lie where nothing is to be written.
-using Bytes = std::vector<std::byte>;
-
-struct Case {
-  Collective collective;
-  int64_t rows = 0;
-  std::vector<Bytes> in, out; // by rank
-};
-
-float toFloat(const std::byte *at, DType type) {
-  if (type == DType::F32) {
-    float value;
-    std::memcpy(&value, at, 4);
-    return value;
-  }
-  uint16_t bits;
-  std::memcpy(&bits, at, 2);
-  return type == DType::BF16 ? bf16ToF32(bits) : f16ToF32(bits);
-}
-
-void fromFloat(std::byte *at, float value, DType type) {
-  uint16_t bits = type == DType::BF16 ? f32ToBf16(value) : f32ToF16(value);
-  type == DType::F32 ? std::memcpy(at, &value, 4) : std::memcpy(at, &bits, 2);
-}
-
-Case makeCase(CollectiveOp op, int size, DType type, int64_t rows,
-              int64_t inWidth, int64_t outWidth, int64_t gap) {
-  Case c;
-  c.collective.op = op;
-  c.collective.place = std::string(collectiveName(op)) + " 'test'";
-  c.collective.dtype = type;
-  c.collective.inWidth = inWidth;
-  c.collective.outWidth = outWidth;
-  c.collective.inStride = inWidth + gap;
-  c.collective.outStride = outWidth + 2 * gap;
-  c.collective.root = size - 1;
-  c.rows = rows;
-  std::mt19937 random(uint32_t(size * 31 + inWidth));
-  std::uniform_real_distribution<float> values(-2, 2);
-  int64_t bytes = dtypeSize(type);
-  for (int rank = 0; rank < size; ++rank) {
-    Bytes in(size_t(rows * c.collective.inStride * bytes));
-    for (int64_t i = 0; i < rows * c.collective.inStride; ++i)
-      if (type == DType::I32)
-        in[size_t(i * bytes)] = std::byte(random());
-      else
-        fromFloat(&in[size_t(i * bytes)], values(random), type);
-    c.in.push_back(std::move(in));
-    c.out.emplace_back(size_t(rows * c.collective.outStride * bytes),
-                       std::byte(0xff));
-  }
-  return c;
-}
-
-/// The element that the formula puts at (row, column) of `rank`'s result.
-Bytes expectedElement(const Case &c, int rank, int64_t row, int64_t column) {
-  const Collective &collective = c.collective;
-  int64_t bytes = dtypeSize(collective.dtype);
-  auto element = [&](size_t of, int64_t at) {
-    return c.in[of].data() + (row * collective.inStride + at) * bytes;
-  };
-  size_t from = 0;
-  int64_t at = column;
-  switch (collective.op) {
-  case CollectiveOp::ReduceScatter:
-    at = rank * collective.outWidth + column;
-    [[fallthrough]];
-  case CollectiveOp::AllReduce: {
-    float sum = toFloat(element(0, at), collective.dtype);
-    for (size_t other = 1; other < c.in.size(); ++other)
-      sum += toFloat(element(other, at), collective.dtype);
-    Bytes result(static_cast<size_t>(bytes));
-    fromFloat(result.data(), sum, collective.dtype);
-    return result;
-  }
-  case CollectiveOp::AllGather:
-    from = size_t(column / collective.inWidth);
-    at = column % collective.inWidth;
-    break;
-  case CollectiveOp::Broadcast:
-    from = size_t(collective.root);
-    break;
-  }
-  return {element(from, at), element(from, at) + bytes};
-}
-
-/// The whole result of a rank, gaps untouched.
-Bytes expected(const Case &c, int rank) {
-  int64_t bytes = dtypeSize(c.collective.dtype);
-  Bytes result(c.out[size_t(rank)].size(), std::byte(0xff));
-  for (int64_t row = 0; row < c.rows; ++row)
-    for (int64_t j = 0; j < c.collective.outWidth; ++j) {
-      Bytes element = expectedElement(c, rank, row, j);
-      std::copy(element.begin(), element.end(),
-                result.begin() + (row * c.collective.outStride + j) * bytes);
-    }
-  return result;
-}
 
 Status runRank(std::shared_ptr<RankBoard> board, int rank,
                Collective collective, int64_t rows, const Bytes &in,
@@ -131,11 +30,11 @@ Status runRank(std::shared_ptr<RankBoard> board, int rank,
   return communicator->run(collective, rows);
 }
 
-void check(Case c) {
+void check(Exchange c) {
   int size = int(c.in.size());
   std::vector<Bytes> wanted;
   for (int rank = 0; rank < size; ++rank)
-    wanted.push_back(expected(c, rank));
+    wanted.push_back(expectedResult(c, rank));
   auto board = std::make_shared<RankBoard>(size);
   auto results = onRanks(size, [&](int rank) {
     return runRank(board, rank, c.collective, c.rows, c.in[size_t(rank)],
@@ -157,10 +56,10 @@ TEST(CommunicatorTest, SumsRowsInTheOrderOfTheRanks) {
     for (DType type : kFloats)
       for (int64_t rows : {0, 1, 5})
         for (int64_t width : {1, 7, 130}) {
-          check(makeCase(CollectiveOp::AllReduce, size, type, rows, width,
-                         width, width == 7 ? 3 : 0));
-          check(makeCase(CollectiveOp::ReduceScatter, size, type, rows,
-                         width * size, width, width == 7 ? 3 : 0));
+          check(makeExchange(CollectiveOp::AllReduce, size, type, rows, width,
+                             width, width == 7 ? 3 : 0));
+          check(makeExchange(CollectiveOp::ReduceScatter, size, type, rows,
+                             width * size, width, width == 7 ? 3 : 0));
         }
 }
 
@@ -170,23 +69,24 @@ TEST(CommunicatorTest, GathersAndBroadcastsEveryType) {
       for (int64_t rows : {0, 1, 5})
         for (int64_t width : {1, 7, 130}) {
           int64_t gap = width == 7 ? 3 : 0;
-          check(makeCase(CollectiveOp::AllGather, size, type, rows, width,
-                         width * size, gap));
-          check(makeCase(CollectiveOp::Broadcast, size, type, rows, width,
-                         width, gap));
+          check(makeExchange(CollectiveOp::AllGather, size, type, rows, width,
+                             width * size, gap));
+          check(makeExchange(CollectiveOp::Broadcast, size, type, rows, width,
+                             width, gap));
         }
 }
 
 TEST(CommunicatorTest, AGatherDropsThePadding) {
-  check(makeCase(CollectiveOp::AllGather, 4, DType::F32, 3, 7, 26, 0));
+  check(makeExchange(CollectiveOp::AllGather, 4, DType::F32, 3, 7, 26, 0));
   // The last rank holds nothing but padding.
-  check(makeCase(CollectiveOp::AllGather, 4, DType::I32, 3, 2, 5, 1));
+  check(makeExchange(CollectiveOp::AllGather, 4, DType::I32, 3, 2, 5, 1));
 }
 
 TEST(CommunicatorTest, SumsInPlace) {
   for (int size : kSizes) {
-    Case c = makeCase(CollectiveOp::AllReduce, size, DType::BF16, 5, 33, 33, 0);
-    Bytes wanted = expected(c, 0);
+    Exchange c =
+        makeExchange(CollectiveOp::AllReduce, size, DType::BF16, 5, 33, 33, 0);
+    Bytes wanted = expectedResult(c, 0);
     auto board = std::make_shared<RankBoard>(size);
     for (const Status &result : onRanks(size, [&](int rank) {
            return runRank(board, rank, c.collective, c.rows, c.in[size_t(rank)],
@@ -220,19 +120,32 @@ TEST(CommunicatorTest, ManyCallsInARow) {
     EXPECT_TRUE(result.ok()) << result.message();
 }
 
-TEST(CommunicatorTest, DifferentShapesOnRanksAreAnError) {
-  auto board = std::make_shared<RankBoard>(2);
-  Case c = makeCase(CollectiveOp::AllReduce, 2, DType::F32, 4, 8, 8, 0);
-  for (const Status &result : onRanks(2, [&](int rank) {
-         return runRank(board, rank, c.collective, rank ? 3 : 4,
-                        c.in[size_t(rank)], c.out[size_t(rank)]);
-       }))
-    EXPECT_EQ(result.code(), StatusCode::Internal) << result.message();
+TEST(CommunicatorTest, DifferentExchangesAtOnePlaceAreAnError) {
+  using Change = void (*)(Exchange &);
+  const Change changes[] = {
+      [](Exchange &e) { e.rows = 3; },
+      [](Exchange &e) { e.collective.dtype = DType::F16; },
+      [](Exchange &e) { e.collective.root = 0; },
+      [](Exchange &e) { e.collective.op = CollectiveOp::Broadcast; },
+      [](Exchange &e) { e.collective.inWidth = e.collective.outWidth = 7; }};
+  for (Change change : changes) {
+    auto board = std::make_shared<RankBoard>(2);
+    Exchange one =
+        makeExchange(CollectiveOp::AllReduce, 2, DType::F32, 4, 8, 8);
+    Exchange other = one;
+    change(other);
+    for (const Status &result : onRanks(2, [&](int rank) {
+           Exchange &own = rank ? other : one;
+           return runRank(board, rank, own.collective, own.rows,
+                          own.in[size_t(rank)], own.out[size_t(rank)]);
+         }))
+      EXPECT_EQ(result.code(), StatusCode::Internal) << result.message();
+  }
 }
 
 TEST(CommunicatorTest, AbortEndsEveryRank) {
   auto board = std::make_shared<RankBoard>(3);
-  Case c = makeCase(CollectiveOp::AllReduce, 3, DType::F32, 4, 8, 8, 0);
+  Exchange c = makeExchange(CollectiveOp::AllReduce, 3, DType::F32, 4, 8, 8, 0);
   auto results = onRanks(3, [&](int rank) -> Status {
     FT_ASSIGN_OR_RETURN(auto communicator,
                         HostCommunicator::connect(board, rank));
