@@ -9,7 +9,7 @@ using MoveOpTest = OpTest;
 FT_INSTANTIATE_OP_TESTS(MoveOpTest);
 
 static const TestBatch kRagged = {{{1}, {7}, {3}}, {}, 1};
-constexpr size_t kRows = 11;
+constexpr size_t kTokenCount = 11;
 
 static Values ascending(size_t count) {
   Values values(count);
@@ -26,8 +26,8 @@ TEST_P(MoveOpTest, SelectPicksElements) {
   plan::Ref z = program.buffer(DType::F32, kTokens, {2, 3}, 1);
   program.op("select", {c, x, y}, {z});
   TestRun run(*device, program, kRagged);
-  Values conditions, values = ascending(kRows * 6);
-  for (size_t i = 0; i < kRows * 2; ++i)
+  Values conditions, values = ascending(kTokenCount * 6);
+  for (size_t i = 0; i < kTokenCount * 2; ++i)
     conditions.push_back(i % 3 == 0 ? 0.0 : double(i) - 5.5);
   run.write(c, conditions);
   run.write(x, values);
@@ -77,10 +77,10 @@ TEST_P(MoveOpTest, RearrangeReadsAtStrides) {
         attrs["stride" + std::to_string(d)] = form.strides[d];
       program.op("rearrange", {x}, {y}, attrs);
       TestRun run(*device, program, kRagged);
-      run.write(x, ascending(kRows * 12));
+      run.write(x, ascending(kTokenCount * 12));
       ASSERT_TRUE(run.run().ok());
       Values want;
-      for (size_t r = 0; r < kRows; ++r)
+      for (size_t r = 0; r < kTokenCount; ++r)
         for (double element : form.row)
           want.push_back(double(r) * 12 + element);
       EXPECT_EQ(run.read(y), want);
@@ -94,11 +94,11 @@ TEST_P(MoveOpTest, ConcatAlongTheLastExtent) {
   plan::Ref y = program.buffer(DType::F32, kTokens, {2, 7}, 2);
   program.op("concat", {a, b, a}, {y});
   TestRun run(*device, program, kRagged);
-  Values x = ascending(kRows * 6), z = ascending(kRows * 2), want;
+  Values x = ascending(kTokenCount * 6), z = ascending(kTokenCount * 2), want;
   run.write(a, x);
   run.write(b, z);
   ASSERT_TRUE(run.run().ok());
-  for (size_t i = 0; i < kRows * 2; ++i)
+  for (size_t i = 0; i < kTokenCount * 2; ++i)
     for (double element : {x[i * 3], x[i * 3 + 1], x[i * 3 + 2], z[i], x[i * 3],
                            x[i * 3 + 1], x[i * 3 + 2]})
       want.push_back(element);
