@@ -66,6 +66,7 @@ static Status lower(const CompileRequest &request, Phase phase,
                     mlir::ModuleOp module) {
   passes::PipelineOptions options;
   options.dtype = request.dtype;
+  options.tp = request.tp;
   options.archs = request.targets;
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;

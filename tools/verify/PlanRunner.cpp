@@ -38,7 +38,7 @@ PlanRunner::load(const plan::Plan &plan, const std::string &device,
                  const std::vector<int64_t> &lengths,
                  std::function<void(int64_t, int64_t)> progress) {
   FT_ASSIGN_OR_RETURN(auto file, reopen(plan));
-  FT_ASSIGN_OR_RETURN(auto opened, openDevice(device));
+  FT_ASSIGN_OR_RETURN(auto opened, openDevices(device, int(plan.ranks())));
   ModelOptions options;
   options.weightsDir = weights.directory;
   options.randomSeed = weights.seed;
