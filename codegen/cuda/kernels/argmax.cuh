@@ -111,6 +111,7 @@ template <typename T, typename Store>
 __device__ void run(const T *x, i64 stride, int columns, Store out,
                     const int *counts, int axis, u32 *counters,
                     float *partials) {
+  launchDependents();
   columns = out.limit(columns);
   dependencyWait();
   int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
@@ -139,6 +140,7 @@ __device__ void run(const T *x, i64 stride, int columns, Store out,
 /// One thread a row.
 __device__ void merge(const float *pairs, i64 stride, int count, int *out,
                       const int *counts, int axis) {
+  launchDependents();
   dependencyWait();
   int row = blockIdx.x * blockDim.x + threadIdx.x;
   if (row >= counts[axis])
