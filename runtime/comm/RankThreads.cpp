@@ -5,6 +5,10 @@
 
 namespace ft {
 
+// For ranks that are no longer waiting for another: with the deadline of a wait
+// it stays below ten seconds.
+static constexpr std::chrono::milliseconds kTimeToReturn{700};
+
 struct RankThreads::Shared {
   explicit Shared(std::shared_ptr<RankBoard> ranks)
       : board(std::move(ranks)), busy(size_t(board->size())) {}
@@ -83,7 +87,7 @@ Status RankThreads::run(const Job &job) {
   while (!shared.idle() && shared.board->failure().ok())
     shared.finished.wait_for(lock, std::chrono::milliseconds(100));
   if (!shared.idle())
-    shared.finished.wait_for(lock, shared.board->deadline(),
+    shared.finished.wait_for(lock, kTimeToReturn,
                              [&] { return shared.idle(); });
   shared.job = nullptr;
   return shared.board->failure();

@@ -25,8 +25,8 @@ public:
   RankThreads(const RankThreads &) = delete;
 
   /// Runs `job` on every rank. When a rank fails the group ends, and ranks that
-  /// do not return within the deadline are no longer waited for. Returns the
-  /// group's first failure; a group that has failed runs nothing more.
+  /// do not return soon are no longer waited for. Returns the group's first
+  /// failure; a group that has failed runs nothing more.
   Status run(const Job &job);
 
 private:

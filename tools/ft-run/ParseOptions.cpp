@@ -119,6 +119,10 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
   CLI::App app("Execute a plan made by ftc compile.", "ft-run");
   app.footer(kExamples);
   app.set_version_flag("--version", "ft-run " FTC_VERSION);
+  app.failure_message([](const CLI::App *, const CLI::Error &error) {
+    return std::string("ft-run: error: ") + error.what() +
+           "; ft-run --help lists the options\n";
+  });
   addModelOptions(app, options);
   addTensorOptions(app, options);
   addTextOptions(app, options);

@@ -7,10 +7,13 @@
 namespace ft {
 
 void *openLibrary(const std::vector<std::string> &names) {
-  std::vector<std::string> folders{""};
+  std::vector<std::string> homes{"/usr/local/cuda", FT_CUDA_BUILD_HOME};
   if (const char *home = std::getenv("CUDA_HOME"))
-    folders.push_back(std::string(home) + "/lib64/");
-  folders.push_back("/usr/local/cuda/lib64/");
+    homes.insert(homes.begin(), home);
+  std::vector<std::string> folders{""};
+  for (const std::string &home : homes)
+    for (const char *lib : {"/lib64/", "/lib/"}) // PyPI's have no lib64
+      folders.push_back(home + lib);
   for (const std::string &folder : folders)
     for (const std::string &name : names)
       if (void *library =
@@ -45,18 +48,7 @@ static StatusOr<CudaDriver> loadDriver() {
 
 static StatusOr<CublasLt> loadCublasLt() {
   const char *file = "cuBLASLt";
-  std::vector<std::string> names{"libcublasLt.so.13", "libcublasLt.so.12"};
-  std::vector<std::string> homes{"/usr/local/cuda", FT_CUDA_BUILD_HOME};
-  if (const char *home = std::getenv("CUDA_HOME"))
-    homes.insert(homes.begin(), home);
-  std::vector<std::string> folders; // PyPI's packages have no lib64
-  for (const std::string &home : homes)
-    for (const char *lib : {"/lib64", "/lib"})
-      folders.push_back(home + lib);
-  for (const std::string &folder : folders)
-    for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"})
-      names.push_back(folder + "/" + name);
-  void *library = openLibrary(names);
+  void *library = openLibrary({"libcublasLt.so.13", "libcublasLt.so.12"});
   if (!library)
     return notFound("device 'cuda': cuBLASLt (libcublasLt.so.13 or .12) not "
                     "found; install it, or set CUDA_HOME or LD_LIBRARY_PATH "
