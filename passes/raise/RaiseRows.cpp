@@ -1,0 +1,362 @@
+//===- RaiseRows.cpp - row-wise spellings of semantic operations ----------===//
+//
+// Products and sums are looked at as lists of factors and as polynomials, so
+// that the order and grouping of their operations do not matter.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+#include "passes/raise/RowAlgebra.h"
+
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes {
+#define GEN_PASS_DEF_RAISEROWS
+#include "passes/Passes.h.inc"
+
+using namespace raise;
+
+namespace {
+
+struct RaiseRows : impl::RaiseRowsBase<RaiseRows> {
+  void runOnOperation() override;
+
+private:
+  bool raise(Operation *op);
+  bool raiseProduct(Operation *op);
+  Value norm(Product &product, OpBuilder &builder, Location loc);
+  Value activation(Product &product, OpBuilder &builder, Location loc);
+  bool raiseMean(ScaleOp op);
+  bool raiseSigmoid(ReciprocalOp op);
+  bool raiseBias(AddOp op);
+  bool raiseRelu(MaximumOp op);
+  bool raiseSoftmax(DivOp op);
+  bool raiseNormalize(DivOp op);
+  FlatSymbolRefAttr ones(int64_t size);
+  ParamOp paramOf(BroadcastOp op) {
+    return lookupParam(op, op.getWeightAttr());
+  }
+  std::optional<double> literal(Value value);
+  void replace(Operation *op, Value by) {
+    op->getResult(0).replaceAllUsesWith(by);
+    ++numRaised;
+  }
+
+  Weights *weights_ = nullptr; // while the pass runs
+};
+
+} // namespace
+
+/// A number that is broadcast.
+std::optional<double> RaiseRows::literal(Value value) {
+  auto broadcast = value.getDefiningOp<BroadcastOp>();
+  if (!broadcast)
+    return std::nullopt;
+  std::optional<RecipeAttr> recipe = paramOf(broadcast).getRecipe();
+  auto data = recipe ? recipe->getArgs().getAs<DenseF32ArrayAttr>("data")
+                     : DenseF32ArrayAttr();
+  if (!data || data.size() != 1)
+    return std::nullopt;
+  return data[0];
+}
+
+FlatSymbolRefAttr RaiseRows::ones(int64_t size) {
+  return weights_->literal(SmallVector<float>(size, 1.0f), {size});
+}
+
+//===----------------------------------------------------------------------===//
+// Norms
+//===----------------------------------------------------------------------===//
+
+/// Takes x * rsqrt(mean(x^2) + eps) [* weight] out of the product.
+Value RaiseRows::norm(Product &product, OpBuilder &builder, Location loc) {
+  for (Factor &root : product.factors) {
+    std::optional<InverseRoot> inverse = inverseRoot(root);
+    if (!inverse)
+      continue;
+    auto *x = llvm::find_if(product.factors, [&](const Factor &factor) {
+      return !factor.inverse && factor.value == inverse->of;
+    });
+    if (x == product.factors.end())
+      continue;
+    auto type = cast<PackedType>(inverse->of.getType());
+    auto *weight = llvm::find_if(product.factors, [&](const Factor &factor) {
+      auto broadcast = factor.value.getDefiningOp<BroadcastOp>();
+      return broadcast && !factor.inverse &&
+             paramOf(broadcast).getTensorType().getShape() ==
+                 ArrayRef(type.getLastDim());
+    });
+    FlatSymbolRefAttr symbol =
+        weight == product.factors.end()
+            ? ones(type.getLastDim())
+            : weight->value.getDefiningOp<BroadcastOp>().getWeightAttr();
+    if (!symbol)
+      return nullptr;
+    Value centered = centeredOf(inverse->of), made;
+    FloatAttr eps = builder.getF64FloatAttr(inverse->eps);
+    if (centered)
+      made = LayerNormOp::create(builder, loc, type, centered, symbol,
+                                 FlatSymbolRefAttr(), eps);
+    else
+      made = RmsNormOp::create(builder, loc, type, inverse->of, symbol, eps);
+    SmallVector<Factor> used{root, *x};
+    if (weight != product.factors.end())
+      used.push_back(*weight);
+    product.remove(used);
+    return made;
+  }
+  return nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// Activations
+//===----------------------------------------------------------------------===//
+
+static bool near(double a, double b) {
+  return std::fabs(a - b) <= 1e-5 * std::fabs(b);
+}
+
+/// x * gate(x): SiLU or GELU, whose constant goes into `scale`.
+static Value gated(OpBuilder &builder, Location loc, Value x,
+                   const Factor &gate, double &scale) {
+  Linear sum = linearOf(gate.value);
+  if (gate.inverse) {
+    // x / (1 + exp(-x))
+    auto exp = sum.base.getDefiningOp<ExpOp>();
+    Linear inner = exp ? linearOf(exp.getInput()) : Linear();
+    bool silu = exp && sum.factor == 1 && sum.number == 1 && inner.base == x &&
+                inner.factor == -1 && inner.number == 0;
+    return silu ? SiluOp::create(builder, loc, x) : Value();
+  }
+  if (auto sigmoid = gate.value.getDefiningOp<SigmoidOp>())
+    return sigmoid.getInput() == x ? SiluOp::create(builder, loc, x) : Value();
+  // GELU is x / 2 * (1 + s(x)): here `factor` * s + `number` is the gate.
+  if (sum.factor != sum.number || sum.factor == 0)
+    return nullptr;
+  bool exact = false, tanh = false;
+  if (auto erf = sum.base.getDefiningOp<ErfOp>()) {
+    Linear inner = linearOf(erf.getInput());
+    exact = inner.base == x && inner.number == 0 &&
+            near(inner.factor, std::sqrt(0.5));
+  }
+  if (auto op = sum.base.getDefiningOp<TanhOp>()) {
+    std::optional<Polynomial> p = polynomialOf(op.getInput(), x);
+    double one = std::sqrt(2 / M_PI);
+    tanh = p && near((*p)[1], one) && near((*p)[3], one * 0.044715) &&
+           (*p)[0] == 0 && (*p)[2] == 0;
+  }
+  if (!exact && !tanh)
+    return nullptr;
+  scale *= 2 * sum.factor;
+  if (near(scale, 1))
+    scale = 1;
+  return GeluOp::create(builder, loc, x, tanh);
+}
+
+Value RaiseRows::activation(Product &product, OpBuilder &builder,
+                            Location loc) {
+  for (Factor &x : product.factors)
+    for (Factor &gate : product.factors) {
+      if (&x == &gate || x.inverse)
+        continue;
+      double scale = product.scale;
+      if (Value made = gated(builder, loc, x.value, gate, scale)) {
+        product.scale = scale;
+        product.remove({x, gate});
+        return made;
+      }
+    }
+  return nullptr;
+}
+
+bool RaiseRows::raiseProduct(Operation *op) {
+  if (!isProductRoot(op))
+    return false;
+  Product product = productOf(op->getResult(0));
+  OpBuilder builder(op);
+  Value made = norm(product, builder, op->getLoc());
+  if (!made)
+    made = activation(product, builder, op->getLoc());
+  if (!made)
+    return false;
+  replace(op, product.rebuild(builder, made, op->getLoc()));
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Others
+//===----------------------------------------------------------------------===//
+
+/// sum * (1 / n) is the mean.
+bool RaiseRows::raiseMean(ScaleOp op) {
+  auto sum = op.getInput().getDefiningOp<ReduceSumOp>();
+  if (!sum)
+    return false;
+  double n = double(sum.getInput().getType().getLastDim());
+  if (!near(op.getBy().convertToDouble() * n, 1))
+    return false;
+  OpBuilder builder(op);
+  replace(op, ReduceMeanOp::create(builder, op.getLoc(), op.getType(),
+                                   sum.getInput()));
+  return true;
+}
+
+bool RaiseRows::raiseSigmoid(ReciprocalOp op) {
+  Linear sum = linearOf(op.getInput());
+  auto exp = sum.base.getDefiningOp<ExpOp>();
+  Linear inner = exp ? linearOf(exp.getInput()) : Linear();
+  if (!exp || sum.factor != 1 || sum.number != 1 || inner.factor != -1 ||
+      inner.number != 0)
+    return false;
+  OpBuilder builder(op);
+  replace(op, SigmoidOp::create(builder, op.getLoc(), inner.base));
+  return true;
+}
+
+/// What is added to a linear, or to a norm without one, is its bias.
+bool RaiseRows::raiseBias(AddOp op) {
+  for (auto [x, b] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
+                      std::pair<Value, Value>(op.getRhs(), op.getLhs())}) {
+    auto bias = b.getDefiningOp<BroadcastOp>();
+    if (!bias || !x.hasOneUse() || x.getType() != op.getType())
+      continue;
+    ArrayRef<int64_t> shape = paramOf(bias).getTensorType().getShape();
+    OpBuilder builder(op);
+    auto linear = x.getDefiningOp<LinearOp>();
+    if (linear && !linear.getBiasAttr() &&
+        shape == ArrayRef(linear.getType().getRowElements())) {
+      replace(op, LinearOp::create(builder, op.getLoc(), linear.getType(),
+                                   linear.getInput(), linear.getWeightAttr(),
+                                   bias.getWeightAttr()));
+      return true;
+    }
+    auto norm = x.getDefiningOp<LayerNormOp>();
+    if (norm && !norm.getBiasAttr() &&
+        shape == ArrayRef(norm.getType().getLastDim())) {
+      replace(op, LayerNormOp::create(builder, op.getLoc(), norm.getType(),
+                                      norm.getInput(), norm.getWeightAttr(),
+                                      bias.getWeightAttr(), norm.getEpsAttr()));
+      return true;
+    }
+  }
+  return false;
+}
+
+bool RaiseRows::raiseRelu(MaximumOp op) {
+  for (auto [x, zero] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
+                         std::pair<Value, Value>(op.getRhs(), op.getLhs())})
+    if (literal(zero) == 0.0 && x.getType() == op.getType()) {
+      OpBuilder builder(op);
+      replace(op, ReluOp::create(builder, op.getLoc(), x));
+      return true;
+    }
+  return false;
+}
+
+/// exp(x - max(x)) / sum of it.
+bool RaiseRows::raiseSoftmax(DivOp op) {
+  auto sum = op.getRhs().getDefiningOp<ReduceSumOp>();
+  auto exp = op.getLhs().getDefiningOp<ExpOp>();
+  if (!sum || !exp || sum.getInput() != exp)
+    return false;
+  Value x = exp.getInput();
+  if (auto sub = x.getDefiningOp<SubOp>())
+    if (auto max = sub.getRhs().getDefiningOp<ReduceMaxOp>())
+      if (max.getInput() == sub.getLhs())
+        x = sub.getLhs();
+  OpBuilder builder(op);
+  replace(op, SoftmaxOp::create(builder, op.getLoc(), x));
+  return true;
+}
+
+/// x / max(sqrt(sum(x^2)), eps).
+bool RaiseRows::raiseNormalize(DivOp op) {
+  auto max = op.getRhs().getDefiningOp<MaximumOp>();
+  if (!max)
+    return false;
+  for (auto [norm, bound] : {std::pair<Value, Value>(max.getLhs(), max.getRhs()),
+                             std::pair<Value, Value>(max.getRhs(),
+                                                     max.getLhs())}) {
+    auto root = norm.getDefiningOp<SqrtOp>();
+    auto sum = root ? root.getInput().getDefiningOp<ReduceSumOp>()
+                    : ReduceSumOp();
+    auto square = sum ? sum.getInput().getDefiningOp<SquareOp>() : SquareOp();
+    std::optional<double> eps = literal(bound);
+    if (!square || square.getInput() != op.getLhs() || !eps)
+      continue;
+    OpBuilder builder(op);
+    replace(op, NormalizeOp::create(builder, op.getLoc(), op.getType(),
+                                    op.getLhs(),
+                                    builder.getF64FloatAttr(*eps)));
+    return true;
+  }
+  return false;
+}
+
+bool RaiseRows::raise(Operation *op) {
+  if (auto scale = dyn_cast<ScaleOp>(op))
+    if (raiseMean(scale))
+      return true;
+  if (auto div = dyn_cast<DivOp>(op))
+    if (raiseSoftmax(div) || raiseNormalize(div))
+      return true;
+  if (auto reciprocal = dyn_cast<ReciprocalOp>(op))
+    if (raiseSigmoid(reciprocal))
+      return true;
+  if (auto add = dyn_cast<AddOp>(op))
+    return raiseBias(add);
+  if (auto max = dyn_cast<MaximumOp>(op))
+    return raiseRelu(max);
+  return raiseProduct(op);
+}
+
+/// A linear reads its row in any shape; elsewhere rows have the shape they are
+/// made in.
+static LogicalResult foldViews(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    auto linear = dyn_cast<LinearOp>(op);
+    while (linear) {
+      auto view = linear.getInput().getDefiningOp<UnrealizedConversionCastOp>();
+      if (!view)
+        break;
+      linear.getInputMutable().assign(view.getInputs()[0]);
+    }
+  }
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (auto view = dyn_cast<UnrealizedConversionCastOp>(op)) {
+      if (!view.use_empty())
+        return view.emitError()
+               << "cannot be raised: its rows are made as "
+               << view.getInputs()[0].getType() << " and read as "
+               << view.getType(0);
+      view.erase();
+    }
+  return success();
+}
+
+static void eraseDead(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+void RaiseRows::runOnOperation() {
+  Weights weights(getOperation());
+  weights_ = &weights;
+  for (EntryOp entry : getOperation().getOps<EntryOp>()) {
+    Block &block = entry.getBody().front();
+    // Every change leaves fewer operations, so this ends.
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (Operation &op : llvm::make_early_inc_range(block))
+        changed |= raise(&op);
+      eraseDead(block);
+    }
+    if (failed(foldViews(block)))
+      return signalPassFailure();
+  }
+}
+
+} // namespace ft::passes
