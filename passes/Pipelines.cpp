@@ -78,7 +78,6 @@ static void addPhase(OpPassManager &manager, const PipelineOptions &options,
     return manager.addPass(createVerifyImport());
   case Phase::Raise:
     manager.addPass(createRaisePrimitives());
-    manager.addPass(createCSEPass());
     manager.addPass(createRaiseRows());
     return manager.addPass(createVerifyRaise());
   case Phase::Precision:

@@ -146,6 +146,21 @@ Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,
   return emitted.value;
 }
 
+/// Takes a factor out of queries or keys, from under a rotary embedding too.
+static double takeScale(Value &rows) {
+  if (auto rope = rows.getDefiningOp<RopeOp>()) {
+    Value input = rope.getInput();
+    double factor = rope->hasOneUse() || rope->use_empty() ? takeScale(input) : 1;
+    rope.getInputMutable().assign(input);
+    return factor;
+  }
+  auto scale = rows.getDefiningOp<ScaleOp>();
+  if (!scale)
+    return 1;
+  rows = scale.getInput();
+  return scale.getBy().convertToDouble() * takeScale(rows);
+}
+
 Value AttentionEmitter::emitOp() {
   int64_t keyHeads, valueHeads;
   const Dim *keyHead, *valueHead;
@@ -164,9 +179,11 @@ Value AttentionEmitter::emitOp() {
   double scale = scaleOf(mask_.score, dot_);
   auto type = cast<PackedType>(q.getType())
                   .withShape({head_->size, row_->size});
+  double factor = takeScale(q) * takeScale(k);
   auto op = AttentionOp::create(
       ctx_.builder, loc_, type, q, k, v, ctx_.sequences, FlatSymbolRefAttr(),
-      ctx_.builder.getI64IntegerAttr(0), ctx_.builder.getF64FloatAttr(scale),
+      ctx_.builder.getI64IntegerAttr(0),
+      ctx_.builder.getF64FloatAttr(scale * factor),
       mask_.causal ? ctx_.builder.getUnitAttr() : UnitAttr(),
       ctx_.builder.getI64IntegerAttr(mask_.window));
   OpBuilder::InsertionGuard guard(ctx_.builder);

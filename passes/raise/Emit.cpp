@@ -377,7 +377,7 @@ Value RowEmitter::linearRows(LinearOp linear, const Node *flat,
       return nullptr;
   }
   OpBuilder::InsertionGuard guard(ctx_.builder);
-  ctx_.builder.setInsertionPointAfter(linear);
+  ctx_.builder.setInsertionPoint(linear);
   Location loc = kept == n ? linear.getLoc() : nodeLoc_;
   auto fresh =
       LinearOp::create(ctx_.builder, loc, linear.getType().withShape(shape),

@@ -32,6 +32,7 @@ const Dim *Exprs::dim(Dim::Kind kind, int64_t size) {
 Array *Exprs::array(Array::Kind kind) {
   arrays_.emplace_back();
   arrays_.back().kind = kind;
+  arrays_.back().id = unsigned(arrays_.size());
   return &arrays_.back();
 }
 
@@ -115,6 +116,9 @@ const Node *Exprs::intern(Node &node) {
   made->free = keep(allocator_, freeDims(*made).getArrayRef());
   made->integer = isInteger(*made);
   made->order = order_++;
+  made->rank = node.array ? node.array->id : 0;
+  for (const Node *arg : made->args)
+    made->rank = std::max(made->rank, arg->rank);
   nodes_.InsertNode(made, place);
   return made;
 }

@@ -48,7 +48,7 @@ struct Array {
   llvm::SmallVector<double> data;   // Numbers
   mlir::Value value;                // Tokens, Sequences
   bool zeroWherePadded = false;     // Tokens: the source value is 0 there
-  bool lookedUp = false;            // Param: has been read as a table
+  unsigned id = 0;                  // from 1, in the order of creation
 };
 
 /// A node of a formula.
@@ -74,9 +74,15 @@ struct Node : llvm::FoldingSetNode {
   /// Dimensions whose index the value depends on.
   llvm::ArrayRef<const Dim *> free;
   unsigned order = 0; // of creation
+  /// The last of the arrays that are read: terms and factors stand in the order
+  /// in which the program makes them, however it spells their sum.
+  unsigned rank = 0;
   bool integer = false;
 
   void Profile(llvm::FoldingSetNodeID &id) const;
+  bool before(const Node *other) const {
+    return std::pair(rank, order) < std::pair(other->rank, other->order);
+  }
   bool isConst() const { return kind == Const; }
   bool isConst(double wanted) const {
     return kind == Const && value == wanted;

@@ -248,6 +248,29 @@ LogicalResult EntryRaiser::addCaches(ModuleOp module) {
   return success();
 }
 
+/// Puts the operations into an order that depends on what they compute, not on
+/// how the padded entry was written: operands before their readers, first to
+/// last, an append before the attention that reads it.
+static void sortOps(Block &block) {
+  SmallVector<Operation *> order;
+  llvm::DenseSet<Operation *> placed;
+  std::function<void(Operation *)> place = [&](Operation *op) {
+    if (!op || !placed.insert(op).second)
+      return;
+    for (Value operand : op->getOperands())
+      place(operand.getDefiningOp());
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      for (CacheAppendOp append : block.getOps<CacheAppendOp>())
+        if (append.getCacheAttr() == attention.getCacheAttr() &&
+            append.getLayer() == attention.getLayer())
+          place(append);
+    order.push_back(op);
+  };
+  place(block.getTerminator());
+  for (Operation *op : order)
+    op->moveBefore(&block, block.end());
+}
+
 /// Ids that are looked up in a table are below its rows.
 void EntryRaiser::limitIds() {
   for (EmbeddingOp op : made_.getBody().getOps<EmbeddingOp>()) {
@@ -304,6 +327,7 @@ LogicalResult EntryRaiser::run() {
   finish();
   if (made_.getCausal() && failed(addCaches(module)))
     return failure();
+  sortOps(*block_);
   limitIds();
   made_.setArgAttrsAttr(builder.getArrayAttr(argAttrs_));
   old_.erase();

@@ -7,7 +7,9 @@
 #include "passes/Passes.h"
 #include "passes/raise/RowAlgebra.h"
 
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/CSE.h"
 
 using namespace mlir;
 using namespace ft::ir;
@@ -347,9 +349,12 @@ void RaiseRows::runOnOperation() {
   weights_ = &weights;
   for (EntryOp entry : getOperation().getOps<EntryOp>()) {
     Block &block = entry.getBody().front();
+    IRRewriter rewriter(&getContext());
+    DominanceInfo dominance(entry);
     // Every change leaves fewer operations, so this ends.
     for (bool changed = true; changed;) {
       changed = false;
+      eliminateCommonSubExpressions(rewriter, dominance, entry);
       for (Operation &op : llvm::make_early_inc_range(block))
         changed |= raise(&op);
       eraseDead(block);

@@ -127,7 +127,7 @@ const Node *Exprs::affine(double constant,
   // joinQuotients may have made a sum the term of another.
   if (any_of(kept, [](auto &t) { return t.first->kind == Node::Affine; }))
     return affine(constant, kept);
-  sort(kept, [](auto &a, auto &b) { return a.first->order < b.first->order; });
+  sort(kept, [](auto &a, auto &b) { return a.first->before(b.first); });
   SmallVector<const Node *> args;
   SmallVector<double> coefs;
   for (auto [node, coef] : kept) {
@@ -330,7 +330,7 @@ const Node *Exprs::fn(StringRef name, ArrayRef<const Node *> list) {
   if (made)
     return made;
   if ((name == "mul" || name == "max" || name == "min") &&
-      args[0]->order > args[1]->order)
+      args[1]->before(args[0]))
     std::swap(args[0], args[1]);
   Node node{.kind = Node::Fn, .fn = name, .args = args};
   return intern(node);

@@ -145,7 +145,8 @@ class Graph:
         def number(x):
             if x == -math.inf:
                 return "0xFFF0000000000000 : f64"
-            return repr(float(x))
+            digits = repr(float(x))
+            return digits if "." in digits else digits.replace("e", ".0e")
         self.lines.append(f"    {v.name} = ft.prim.constant "
                           f"[{', '.join(map(number, values))}] : {v.ir()}")
         return v
