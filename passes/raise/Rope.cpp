@@ -40,6 +40,7 @@ public:
   const Array *array = nullptr;
   const Node *head = nullptr;
   int64_t first = 0; // of a head in its row
+  double factor = 1; // of the result, beside the table
 
 private:
   bool splitLanes(const Node *expr);
@@ -215,12 +216,11 @@ FlatSymbolRefAttr RopeMatcher::generated() {
   Builder &builder = ctx_.weights.builder();
   NamedAttrList numbers;
   numbers.set("theta", builder.getF64FloatAttr(theta));
-  if (attention != 1)
-    numbers.set("attention_factor", builder.getF64FloatAttr(attention));
   if (scale != 1) {
     numbers.set("scaling", builder.getF64FloatAttr(1));
     numbers.set("factor", builder.getF64FloatAttr(1 / scale));
   }
+  factor = attention;
   RecipeAttr recipe = ctx_.weights.node(
       "generator", {}, {positions, rotated},
       {builder.getNamedAttr("name", builder.getStringAttr("rope")),
@@ -300,7 +300,9 @@ const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
     SmallVector<const Node *> at;
     for (const Dim *dim : rows)
       at.push_back(exprs.index(dim));
-    return exprs.read(array, {b, s, flatIndex(exprs, at, sizesOf(rows))});
+    return exprs.scaled(
+        exprs.read(array, {b, s, flatIndex(exprs, at, sizesOf(rows))}),
+        rope.factor);
   }
   return nullptr;
 }

@@ -36,10 +36,10 @@ class Model:
             self.c[key] = choices.get(key, all[0])
             assert self.c[key] in all, (key, self.c[key])
         causal = kind != "bert"
-        self.g = Graph(causal, "step" if causal else "encode")
-        self.h, self.n, self.kv, self.d, self.i = 64, 4, 4, 16, 128
+        self.g = Graph(causal, "step" if causal else "encode", 128)
+        self.h, self.n, self.kv, self.d, self.i = 64, 4, 4, 16, 256
         if kind == "llama":
-            self.kv = 2
+            self.kv, self.i = 2, 192
 
     def linear(self, x, name, n, bias=True):
         k = x.shape[-1]
@@ -266,20 +266,20 @@ class Model:
     def gpt2(self):
         g = self.g
         self.inputs()
-        x = g.param("wte", 96, self.h).gather(self.ids)
-        x = x + g.param("wpe", 64, self.h).gather(g.iota(0, "sequence"))
+        x = g.param("wte", 320, self.h).gather(self.ids)
+        x = x + g.param("wpe", 128, self.h).gather(g.iota(0, "sequence"))
         for l in ("l0.", "l1."):
             q, k, v = self.project(self.layer_norm(x, l + "ln1"), l, True)
             x = self.add(x, self.linear(self.attend(q, k, v), l + "o", self.h))
             m = self.linear(self.layer_norm(x, l + "ln2"), l + "fc", self.i)
             x = self.add(x, self.linear(self.gelu(m), l + "proj", self.h))
         x = self.layer_norm(x, "ln")
-        return g.ir(logits=x @ g.param("wte", 96, self.h).transpose(1, 0))
+        return g.ir(logits=x @ g.param("wte", 320, self.h).transpose(1, 0))
 
     def llama(self, rope=None):
         g, rope = self.g, rope or self.rope
         self.inputs()
-        x = g.param("embed", 96, self.h).gather(self.ids)
+        x = g.param("embed", 320, self.h).gather(self.ids)
         for l in ("l0.", "l1."):
             q, k, v = self.project(self.rms(x, l + "norm1"), l, False)
             a = self.attend(rope(q), rope(k), v)
@@ -288,7 +288,7 @@ class Model:
             gate = self.silu(self.linear(m, l + "gate", self.i, False))
             up = self.linear(m, l + "up", self.i, False)
             x = self.add(x, self.linear(gate * up, l + "down", self.h, False))
-        return g.ir(logits=self.linear(self.rms(x, "norm"), "head", 96, False))
+        return g.ir(logits=self.linear(self.rms(x, "norm"), "head", 320, False))
 
     def neox(self):
         return self.llama(self.interleaved)
@@ -297,8 +297,8 @@ class Model:
         g = self.g
         self.inputs()
         segments = g.input("token_type_ids", "segments")
-        x = g.param("word", 96, self.h).gather(self.ids)
-        x = x + g.param("position", 64, self.h).gather(g.iota(0, "sequence"))
+        x = g.param("word", 320, self.h).gather(self.ids)
+        x = x + g.param("position", 128, self.h).gather(g.iota(0, "sequence"))
         x = x + g.param("segment", 2, self.h).gather(segments)
         x = self.layer_norm(x, "ln", 1e-12)
         for l in ("l0.", "l1."):
