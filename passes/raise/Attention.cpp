@@ -127,7 +127,8 @@ const Node *AttentionEmitter::shareHeads(const Node *node, int64_t &heads,
   const Node *shared = antiUnify(exprs_, kept, head);
   return shared ? shared
                 : ctx_.because("heads of keys or values are no rows of one "
-                               "value");
+                               "value in order; query heads share them in "
+                               "groups of neighbours");
 }
 
 Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,

@@ -41,6 +41,7 @@ private:
     return std::nullopt;
   }
   const Node *withKey(const Node *node, bool real);
+  void resolveTables();
   bool collectConditions();
   void makeRanges();
   std::optional<double> truth(const Node *condition, double distance);
@@ -49,6 +50,7 @@ private:
   bool paddingIsMasked();
   std::optional<MaskProof> shape();
   const Node *remaining();
+  bool isResolved(const Node *score);
 
   Context &ctx_;
   Exprs &exprs_;
@@ -85,6 +87,47 @@ std::optional<double> Prover::truth(const Node *condition, double distance) {
   return value->value;
 }
 
+/// Known numbers by query and key, the lower triangle say, as comparisons of the
+/// distance, where they depend on that alone and change only a few times.
+void Prover::resolveTables() {
+  const Node *q = exprs_.index(query_), *k = exprs_.index(key_);
+  auto comparisons = [&](const Node *table) -> const Node * {
+    auto at = [&](int64_t i, int64_t j) {
+      DimMap map;
+      map[query_] = exprs_.constant(double(i));
+      map[key_] = exprs_.constant(double(j));
+      return exprs_.substitute(table, map);
+    };
+    int64_t n = table->array->shape.back();
+    const Node *by = at(0, n - 1);
+    for (int64_t distance = n - 2, steps = 0; distance > -n; --distance) {
+      const Node *value = at(std::max<int64_t>(0, -distance),
+                             std::max<int64_t>(0, distance));
+      for (int64_t i = 0; i < n; ++i)
+        if (i + distance >= 0 && i + distance < n &&
+            at(i, i + distance) != value)
+          return nullptr;
+      const Node *last = by->isFn("select") ? by->args[1] : by;
+      if (value == last)
+        continue;
+      if (++steps > 4)
+        return nullptr;
+      const Node *args[] = {exprs_.sub(k, q),
+                            exprs_.constant(double(distance))};
+      by = exprs_.select(exprs_.fn("le", args), value, by);
+    }
+    return by;
+  };
+  scores_ = exprs_.rewrite(scores_, [&](const Node *n) -> const Node * {
+    bool table = n->kind == Node::Read && n->array->kind == Array::Numbers &&
+                 n->dependsOn(query_) && n->dependsOn(key_);
+    bool square = table && n->array->shape.size() >= 2 &&
+                  n->array->shape.back() ==
+                      n->array->shape[n->array->shape.size() - 2];
+    return square ? comparisons(n) : nullptr;
+  });
+}
+
 /// Comparisons between positions. They must be linear in the distance, but for
 /// |distance|, so that their truth changes at the distances that makeRanges
 /// looks at.
@@ -92,7 +135,14 @@ bool Prover::collectConditions() {
   bool fine = true;
   forEachNode(scores_, [&](const Node *node) {
     bool both = node->dependsOn(query_) && node->dependsOn(key_);
-    if (!isComparison(node) || !both)
+    if (!isComparison(node) || !both || !fine)
+      return;
+    // What compares the results of comparisons is known when they are.
+    bool nested = false;
+    forEachNode(node, [&](const Node *part) {
+      nested |= part != node && isComparison(part);
+    });
+    if (nested)
       return;
     forEachNode(node, [&](const Node *part) {
       bool sum = part->kind == Node::Affine &&
@@ -151,6 +201,8 @@ bool Prover::isMasked(const Node *node) {
     return isMasked(node->args[0]) && isMasked(node->args[1]);
   if (node->isFn("min"))
     return isMasked(node->args[0]) || isMasked(node->args[1]);
+  if (node->isFn("select"))
+    return isMasked(node->args[1]) && isMasked(node->args[2]);
   return node->kind == Node::Affine && node->value <= kMasked;
 }
 
@@ -213,9 +265,35 @@ const Node *Prover::remaining() {
   });
 }
 
+/// A score that is attended to has no number of a mask left in it.
+bool Prover::isResolved(const Node *score) {
+  bool low = false, ofTokens = false;
+  SmallVector<const Node *> left{score};
+  llvm::DenseSet<const Node *> seen;
+  while (!left.empty()) {
+    const Node *node = left.pop_back_val();
+    if (node->kind == Node::Dot || !seen.insert(node).second)
+      continue;
+    low |= (node->isConst() || node->kind == Node::Affine) &&
+           (node->value <= kMasked || !std::isfinite(node->value));
+    for (double coef : node->coefs)
+      low |= std::fabs(coef) >= -kMasked;
+    ofTokens |= node->kind == Node::Read &&
+                (node->array->kind == Array::Tokens ||
+                 node->array->kind == Array::Sequences);
+    left.append(node->args.begin(), node->args.end());
+  }
+  if (ofTokens)
+    ctx_.because("the mask depends on values of tokens");
+  else if (low)
+    ctx_.because("the mask depends on positions by more than their distance");
+  return !low && !ofTokens;
+}
+
 std::optional<MaskProof> Prover::prove() {
   const Node *all = scores_;
   scores_ = withKey(all, true);
+  resolveTables();
   if (!collectConditions())
     return std::nullopt;
   makeRanges();
@@ -226,9 +304,12 @@ std::optional<MaskProof> Prover::prove() {
   if (!proof)
     return std::nullopt;
   proof->score = remaining();
+  if (!isResolved(proof->score))
+    return std::nullopt;
   if (!ctx_.hasMask)
     return proof;
   Prover padding(ctx_, withKey(all, false), query_, key_);
+  padding.resolveTables();
   if (!padding.collectConditions())
     return std::nullopt;
   padding.makeRanges();

@@ -187,6 +187,15 @@ Raiser::MaybeForm Raiser::pool(Location loc, Form form, size_t axis,
   if (kind == "min")
     return because("a minimum over tokens has no operation");
   SmallVector<const Dim *> rows = form.rowDims();
+  // A sum over tokens divided by what they have in common: after the sum.
+  const Node *over = nullptr;
+  if (kind == "sum") {
+    form.expr = forRealToken(ctx_, form.expr, dim);
+    if (form.expr->isFn("div") && !form.expr->args[1]->dependsOn(dim)) {
+      over = form.expr->args[1];
+      form.expr = form.expr->args[0];
+    }
+  }
   Emitted input =
       emitRows(ctx_, form.expr, form.batchDim(), dim, rows, loc);
   if (!input.value)
@@ -198,6 +207,9 @@ Raiser::MaybeForm Raiser::pool(Location loc, Form form, size_t axis,
   array->value = SegmentReduceOp::create(ctx_.builder, loc, type, input.value,
                                          ctx_.sequences, kind);
   form.expr = exprs_.read(array, {input.read->args[0], input.read->args[2]});
+  if (over)
+    form.expr = exprs_.div(form.expr, over);
+  takeMean(form, loc);
   form.axes[axis].clear();
   return form;
 }
