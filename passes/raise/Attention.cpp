@@ -108,8 +108,7 @@ const Node *AttentionEmitter::shareHeads(const Node *node, int64_t &heads,
     return node;
   SmallVector<const Node *> each;
   for (int64_t h = 0; h < all; ++h)
-    each.push_back(
-        exprs_.substitute(node, head_, exprs_.constant(double(h))));
+    each.push_back(exprs_.substitute(node, head_, exprs_.constant(double(h))));
   int64_t group = 1;
   while (group < all && each[group] == each[0])
     ++group;
@@ -134,8 +133,7 @@ const Node *AttentionEmitter::shareHeads(const Node *node, int64_t &heads,
 Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,
                                const Dim *head, const Dim *inner) {
   const Dim *rows[] = {head, inner};
-  Emitted emitted =
-      emitRows(ctx_, node, parts_.batch, sequence, rows, loc_);
+  Emitted emitted = emitRows(ctx_, node, parts_.batch, sequence, rows, loc_);
   if (!emitted.value)
     return nullptr;
   auto type = cast<PackedType>(emitted.value.getType());
@@ -151,7 +149,8 @@ Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,
 static double takeScale(Value &rows) {
   if (auto rope = rows.getDefiningOp<RopeOp>()) {
     Value input = rope.getInput();
-    double factor = rope->hasOneUse() || rope->use_empty() ? takeScale(input) : 1;
+    double factor =
+        rope->hasOneUse() || rope->use_empty() ? takeScale(input) : 1;
     rope.getInputMutable().assign(input);
     return factor;
   }
@@ -178,8 +177,8 @@ Value AttentionEmitter::emitOp() {
   if (!v)
     return nullptr;
   double scale = scaleOf(mask_.score, dot_);
-  auto type = cast<PackedType>(q.getType())
-                  .withShape({head_->size, row_->size});
+  auto type =
+      cast<PackedType>(q.getType()).withShape({head_->size, row_->size});
   double factor = takeScale(q) * takeScale(k);
   auto op = AttentionOp::create(
       ctx_.builder, loc_, type, q, k, v, ctx_.sequences, FlatSymbolRefAttr(),
@@ -214,9 +213,9 @@ const Node *AttentionEmitter::emit() {
   SmallVector<const Node *> at;
   for (const Dim *dim : dims)
     at.push_back(exprs_.index(dim));
-  return exprs_.read(array, {exprs_.index(parts_.batch),
-                             exprs_.index(parts_.query),
-                             flatIndex(exprs_, at, sizesOf(dims))});
+  return exprs_.read(array,
+                     {exprs_.index(parts_.batch), exprs_.index(parts_.query),
+                      flatIndex(exprs_, at, sizesOf(dims))});
 }
 
 const Node *emitAttention(Context &ctx, const AttentionParts &parts,

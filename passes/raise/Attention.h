@@ -20,6 +20,11 @@ struct MaskProof {
 std::optional<MaskProof> proveMask(Context &ctx, const Node *scores,
                                    const Dim *query, const Dim *key);
 
+/// Known numbers by query and key, the lower triangle say, as comparisons of
+/// the distance, where they depend on that alone and change only a few times.
+const Node *resolveTables(Exprs &exprs, const Node *scores, const Dim *query,
+                          const Dim *key);
+
 /// Fills `region` with the formula `score`, whose `dot` times `scale` is the
 /// score it starts from; false, with ctx.why, where an operation has no place
 /// there. Leaves `region` empty for the dot product alone.

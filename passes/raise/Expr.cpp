@@ -67,12 +67,13 @@ static bool isInteger(const Node &node) {
       return false;
     }
   case Node::Fn:
-    if (llvm::StringSet<>{"lt", "le", "eq", "floor", "trunc", "floordiv"}.contains(
-            node.fn))
+    if (llvm::StringSet<>{"lt", "le", "eq", "floor", "trunc", "floordiv"}
+            .contains(node.fn))
       return true;
     if (node.fn == "select")
       return node.args[1]->integer && node.args[2]->integer;
-    return llvm::StringSet<>{"mul", "mod", "abs", "max", "min"}.contains(node.fn) &&
+    return llvm::StringSet<>{"mul", "mod", "abs", "max", "min"}.contains(
+               node.fn) &&
            all_of(node.args, whole);
   case Node::Reduce:
     return whole(node.args[0]);
@@ -212,8 +213,8 @@ const Node *Exprs::rebuild(const Node *node, ArrayRef<const Node *> args) {
 
 const Node *Exprs::substituteImpl(const Node *node, const DimMap &dims,
                                   NodeMap &done) {
-  bool touched = any_of(
-      node->free, [&](const Dim *dim) { return dims.contains(dim); });
+  bool touched =
+      any_of(node->free, [&](const Dim *dim) { return dims.contains(dim); });
   if (!touched)
     return node;
   if (node->kind == Node::Index)
@@ -239,10 +240,9 @@ const Node *Exprs::substitute(const Node *node, const DimMap &dims) {
   return substituteImpl(node, dims, done);
 }
 
-const Node *
-Exprs::rewriteImpl(const Node *node,
-                   function_ref<const Node *(const Node *)> replace,
-                   NodeMap &done) {
+const Node *Exprs::rewriteImpl(const Node *node,
+                               function_ref<const Node *(const Node *)> replace,
+                               NodeMap &done) {
   if (const Node *made = done.lookup(node))
     return made;
   if (const Node *made = replace(node))
@@ -250,14 +250,12 @@ Exprs::rewriteImpl(const Node *node,
   SmallVector<const Node *> args;
   for (const Node *arg : node->args)
     args.push_back(rewriteImpl(arg, replace, done));
-  const Node *made =
-      ArrayRef(args) == node->args ? node : rebuild(node, args);
+  const Node *made = ArrayRef(args) == node->args ? node : rebuild(node, args);
   return done[node] = made;
 }
 
-const Node *
-Exprs::rewrite(const Node *node,
-               function_ref<const Node *(const Node *)> replace) {
+const Node *Exprs::rewrite(const Node *node,
+                           function_ref<const Node *(const Node *)> replace) {
   NodeMap done;
   return rewriteImpl(node, replace, done);
 }

@@ -67,12 +67,12 @@ struct Node : llvm::FoldingSetNode {
   double value = 0;
   const Dim *dim = nullptr;
   const Array *array = nullptr;
-  llvm::StringRef fn;
-  llvm::ArrayRef<const Node *> args;
-  llvm::ArrayRef<double> coefs;
-  llvm::ArrayRef<const Dim *> bound;
+  llvm::StringRef fn = {};
+  llvm::ArrayRef<const Node *> args = {};
+  llvm::ArrayRef<double> coefs = {};
+  llvm::ArrayRef<const Dim *> bound = {};
   /// Dimensions whose index the value depends on.
-  llvm::ArrayRef<const Dim *> free;
+  llvm::ArrayRef<const Dim *> free = {};
   unsigned order = 0; // of creation
   /// The last of the arrays that are read: terms and factors stand in the order
   /// in which the program makes them, however it spells their sum.
@@ -84,9 +84,7 @@ struct Node : llvm::FoldingSetNode {
     return std::pair(rank, order) < std::pair(other->rank, other->order);
   }
   bool isConst() const { return kind == Const; }
-  bool isConst(double wanted) const {
-    return kind == Const && value == wanted;
-  }
+  bool isConst(double wanted) const { return kind == Const && value == wanted; }
   bool isFn(llvm::StringRef name) const { return kind == Fn && fn == name; }
   bool dependsOn(const Dim *d) const { return llvm::is_contained(free, d); }
   bool dependsOn(llvm::ArrayRef<const Dim *> dims) const {
@@ -138,9 +136,8 @@ public:
   }
   /// `node` with every node that `replace` has another one for replaced;
   /// null keeps a node and goes on below it.
-  const Node *
-  rewrite(const Node *node,
-          llvm::function_ref<const Node *(const Node *)> replace);
+  const Node *rewrite(const Node *node,
+                      llvm::function_ref<const Node *(const Node *)> replace);
 
   /// The same arguments with another operation, simplified.
   const Node *rebuild(const Node *node, llvm::ArrayRef<const Node *> args);

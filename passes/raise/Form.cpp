@@ -42,6 +42,33 @@ const Node *flatIndex(Exprs &exprs, ArrayRef<const Node *> indices,
   return flat;
 }
 
+std::optional<SmallVector<Cut>>
+cutsOf(int64_t total, double start,
+       ArrayRef<std::pair<const Dim *, double>> terms) {
+  SmallVector<Cut> cuts;
+  // `outer` blocks of `inner` elements, which are `scale` apart in the source.
+  int64_t outer = total, inner = 1, scale = 1, offset = int64_t(start);
+  size_t left = terms.size();
+  do {
+    int64_t run = 1;
+    while (left && terms[left - 1].second == double(run * scale))
+      run *= terms[--left].first->size;
+    int64_t block = left ? int64_t(terms[left - 1].second) / scale : outer;
+    bool aligned = !left || terms[left - 1].second == double(block * scale);
+    if (!aligned || block < run || outer % block ||
+        offset % block + run > block)
+      return std::nullopt;
+    outer /= block;
+    cuts.push_back({outer, block * inner, offset % block * inner, run * inner});
+    inner *= run;
+    scale *= block;
+    offset /= block;
+  } while (left);
+  if (offset != 0)
+    return std::nullopt;
+  return cuts;
+}
+
 std::optional<Axis> Layout::axisOf(DimAttr extent) {
   Axis axis;
   for (StringAttr symbol : extent.getSymbols()) {
@@ -92,9 +119,10 @@ void Layout::split(Form &form, const Dim *dim, int64_t outer, int64_t inner) {
     it = axis.erase(it);
     axis.insert(it, {o, i});
   }
-  form.expr = exprs_.substitute(
-      form.expr, dim,
-      exprs_.affine(0, {{exprs_.index(o), double(inner)}, {exprs_.index(i), 1}}));
+  form.expr =
+      exprs_.substitute(form.expr, dim,
+                        exprs_.affine(0, {{exprs_.index(o), double(inner)},
+                                          {exprs_.index(i), 1}}));
 }
 
 std::optional<Form> Layout::reshape(const Form &form, ir::PaddedType type) {

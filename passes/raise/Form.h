@@ -60,6 +60,17 @@ private:
   Symbols symbols_;
 };
 
+/// Elements [start, start + size) of each row of a [rows, width] matrix.
+struct Cut {
+  int64_t rows, width, start, size;
+};
+/// How the elements start + sum of index * step, `terms` from the largest step
+/// to the smallest, are cut out of `total` ones that lie in a row: one cut of
+/// what the one before leaves; none where they are no ranges in order.
+std::optional<llvm::SmallVector<Cut>>
+cutsOf(int64_t total, double start,
+       llvm::ArrayRef<std::pair<const Dim *, double>> terms);
+
 /// Row-major: sum of index * stride.
 const Node *flatIndex(Exprs &exprs, llvm::ArrayRef<const Node *> indices,
                       llvm::ArrayRef<int64_t> extents);

@@ -41,7 +41,6 @@ private:
     return std::nullopt;
   }
   const Node *withKey(const Node *node, bool real);
-  void resolveTables();
   bool collectConditions();
   void makeRanges();
   std::optional<double> truth(const Node *condition, double distance);
@@ -87,47 +86,6 @@ std::optional<double> Prover::truth(const Node *condition, double distance) {
   return value->value;
 }
 
-/// Known numbers by query and key, the lower triangle say, as comparisons of the
-/// distance, where they depend on that alone and change only a few times.
-void Prover::resolveTables() {
-  const Node *q = exprs_.index(query_), *k = exprs_.index(key_);
-  auto comparisons = [&](const Node *table) -> const Node * {
-    auto at = [&](int64_t i, int64_t j) {
-      DimMap map;
-      map[query_] = exprs_.constant(double(i));
-      map[key_] = exprs_.constant(double(j));
-      return exprs_.substitute(table, map);
-    };
-    int64_t n = table->array->shape.back();
-    const Node *by = at(0, n - 1);
-    for (int64_t distance = n - 2, steps = 0; distance > -n; --distance) {
-      const Node *value = at(std::max<int64_t>(0, -distance),
-                             std::max<int64_t>(0, distance));
-      for (int64_t i = 0; i < n; ++i)
-        if (i + distance >= 0 && i + distance < n &&
-            at(i, i + distance) != value)
-          return nullptr;
-      const Node *last = by->isFn("select") ? by->args[1] : by;
-      if (value == last)
-        continue;
-      if (++steps > 4)
-        return nullptr;
-      const Node *args[] = {exprs_.sub(k, q),
-                            exprs_.constant(double(distance))};
-      by = exprs_.select(exprs_.fn("le", args), value, by);
-    }
-    return by;
-  };
-  scores_ = exprs_.rewrite(scores_, [&](const Node *n) -> const Node * {
-    bool table = n->kind == Node::Read && n->array->kind == Array::Numbers &&
-                 n->dependsOn(query_) && n->dependsOn(key_);
-    bool square = table && n->array->shape.size() >= 2 &&
-                  n->array->shape.back() ==
-                      n->array->shape[n->array->shape.size() - 2];
-    return square ? comparisons(n) : nullptr;
-  });
-}
-
 /// Comparisons between positions. They must be linear in the distance, but for
 /// |distance|, so that their truth changes at the distances that makeRanges
 /// looks at.
@@ -145,9 +103,9 @@ bool Prover::collectConditions() {
     if (nested)
       return;
     forEachNode(node, [&](const Node *part) {
-      bool sum = part->kind == Node::Affine &&
-                 llvm::all_of(part->coefs,
-                              [](double c) { return std::fabs(c) == 1; });
+      bool sum =
+          part->kind == Node::Affine &&
+          llvm::all_of(part->coefs, [](double c) { return std::fabs(c) == 1; });
       fine &= part == node || part->isConst() || part->kind == Node::Index ||
               sum || part->isFn("abs");
     });
@@ -241,8 +199,7 @@ std::optional<MaskProof> Prover::shape() {
       (narrow && low == -high && low < 0))
     return proof;
   return because("the mask lets a query see keys at distances from " +
-                 Twine(narrow ? std::to_string(int64_t(low)) : "any") +
-                 " to " +
+                 Twine(narrow ? std::to_string(int64_t(low)) : "any") + " to " +
                  (std::isfinite(high) ? std::to_string(int64_t(high)) : "any") +
                  "; attention has causal, windows and both");
 }
@@ -278,9 +235,9 @@ bool Prover::isResolved(const Node *score) {
            (node->value <= kMasked || !std::isfinite(node->value));
     for (double coef : node->coefs)
       low |= std::fabs(coef) >= -kMasked;
-    ofTokens |= node->kind == Node::Read &&
-                (node->array->kind == Array::Tokens ||
-                 node->array->kind == Array::Sequences);
+    ofTokens |=
+        node->kind == Node::Read && (node->array->kind == Array::Tokens ||
+                                     node->array->kind == Array::Sequences);
     left.append(node->args.begin(), node->args.end());
   }
   if (ofTokens)
@@ -293,7 +250,7 @@ bool Prover::isResolved(const Node *score) {
 std::optional<MaskProof> Prover::prove() {
   const Node *all = scores_;
   scores_ = withKey(all, true);
-  resolveTables();
+  scores_ = resolveTables(exprs_, scores_, query_, key_);
   if (!collectConditions())
     return std::nullopt;
   makeRanges();
@@ -308,8 +265,8 @@ std::optional<MaskProof> Prover::prove() {
     return std::nullopt;
   if (!ctx_.hasMask)
     return proof;
-  Prover padding(ctx_, withKey(all, false), query_, key_);
-  padding.resolveTables();
+  Prover padding(ctx_, resolveTables(exprs_, withKey(all, false), query_, key_),
+                 query_, key_);
   if (!padding.collectConditions())
     return std::nullopt;
   padding.makeRanges();

@@ -2,8 +2,6 @@
 #include "passes/Passes.h"
 #include "passes/raise/Raiser.h"
 
-#include "llvm/ADT/MapVector.h"
-
 using namespace mlir;
 using namespace ft::ir;
 
@@ -29,7 +27,8 @@ bool isPadded(EntryOp entry) {
 /// Makes a packed entry of a padded one.
 class EntryRaiser {
 public:
-  EntryRaiser(EntryOp entry, Weights &weights) : old_(entry), weights_(weights) {}
+  EntryRaiser(EntryOp entry, Weights &weights)
+      : old_(entry), weights_(weights) {}
 
   LogicalResult run();
 
@@ -40,7 +39,6 @@ private:
   LogicalResult addResults(Context &ctx, Raiser &raiser);
   void addGeneration(Context &ctx, SmallVectorImpl<Value> &results);
   Value argument(Type type, ArrayRef<NamedAttribute> attrs);
-  LogicalResult addCaches(ModuleOp module);
   void limitIds();
   void finish();
 
@@ -70,8 +68,8 @@ std::optional<Symbols> EntryRaiser::symbols() {
       return std::nullopt;
     Symbols own{padded.getShape()[0].getSymbols()[0],
                 padded.getShape()[1].getSymbols()[0]};
-    if (found.batch && (own.batch != found.batch ||
-                        own.sequence != found.sequence))
+    if (found.batch &&
+        (own.batch != found.batch || own.sequence != found.sequence))
       return std::nullopt;
     found = own;
   }
@@ -105,8 +103,8 @@ LogicalResult EntryRaiser::addArgument(Context &ctx, Raiser &raiser,
   const Node *s = exprs.index(form.axes[1][0]);
   if (roleOf(index) == "mask") {
     if (!row.empty())
-      return old_.emitError() << "a mask has the axes [batch, sequence], found "
-                              << type;
+      return old_.emitError()
+             << "a mask has the axes [batch, sequence], found " << type;
     auto name = old_.getArgAttrOfType<StringAttr>(index, kNameAttr);
     made_->setAttr("ft.mask", name);
     ctx.hasMask = true;
@@ -116,11 +114,10 @@ LogicalResult EntryRaiser::addArgument(Context &ctx, Raiser &raiser,
   }
   Array *array = exprs.array(Array::Tokens);
   DictionaryAttr attrs = old_.getArgAttrDict(index);
-  array->value =
-      argument(PackedType::get(StringAttr::get(ctx.builder.getContext(),
-                                               "tokens"),
-                               row, type.getElementType()),
-               attrs ? attrs.getValue() : ArrayRef<NamedAttribute>());
+  array->value = argument(
+      PackedType::get(StringAttr::get(ctx.builder.getContext(), "tokens"), row,
+                      type.getElementType()),
+      attrs ? attrs.getValue() : ArrayRef<NamedAttribute>());
   form.expr = exprs.read(array, {b, s, flatIndex(exprs, at, row)});
   raiser.set(source, form);
   return success();
@@ -154,8 +151,8 @@ void EntryRaiser::addGeneration(Context &ctx, SmallVectorImpl<Value> &results) {
     bool wanted = name && (name == "logits" || name == "next_token");
     if (!wanted || type.getAxis() != "tokens")
       continue;
-    auto rowsType = RowsType::get(builder.getContext(),
-                                  builder.getStringAttr("rows"), type.getAxis());
+    auto rowsType = RowsType::get(
+        builder.getContext(), builder.getStringAttr("rows"), type.getAxis());
     if (!rows)
       rows = argument(rowsType, builder.getNamedAttr(
                                     kRoleAttr, builder.getStringAttr("rows")));
@@ -176,8 +173,8 @@ void EntryRaiser::addGeneration(Context &ctx, SmallVectorImpl<Value> &results) {
   };
   if (next && llvm::none_of(resultAttrs_, isNext)) {
     results.push_back(next);
-    resultAttrs_.push_back(builder.getDictionaryAttr(builder.getNamedAttr(
-        kNameAttr, builder.getStringAttr("next_token"))));
+    resultAttrs_.push_back(builder.getDictionaryAttr(
+        builder.getNamedAttr(kNameAttr, builder.getStringAttr("next_token"))));
   }
 }
 
@@ -186,89 +183,20 @@ LogicalResult EntryRaiser::addResults(Context &ctx, Raiser &raiser) {
   Operation *last = old_.getBody().front().getTerminator();
   for (OpOperand &operand : last->getOpOperands()) {
     Value value = raiser.result(operand);
-    auto name = old_.getResultAttrOfType<StringAttr>(
-        operand.getOperandNumber(), kNameAttr);
+    auto name = old_.getResultAttrOfType<StringAttr>(operand.getOperandNumber(),
+                                                     kNameAttr);
     if (!value)
       return emitError(operand.get().getLoc())
              << "the result '" << (name ? name.getValue() : "")
              << "' cannot be raised: " << ctx.why;
     results.push_back(value);
     DictionaryAttr attrs = old_.getResultAttrDict(operand.getOperandNumber());
-    resultAttrs_.push_back(
-        attrs ? attrs : ctx.builder.getDictionaryAttr({}));
+    resultAttrs_.push_back(attrs ? attrs : ctx.builder.getDictionaryAttr({}));
   }
   if (made_.getCausal())
     addGeneration(ctx, results);
   ReturnOp::create(ctx.builder, last->getLoc(), results);
   return success();
-}
-
-/// Keys and values of causal attention come from a cache from now on; layers
-/// that attend to the same ones share them.
-LogicalResult EntryRaiser::addCaches(ModuleOp module) {
-  llvm::MapVector<std::pair<Attribute, Attribute>, SmallVector<AttentionOp>>
-      groups; // by the shapes of keys and values
-  for (AttentionOp op : made_.getBody().getOps<AttentionOp>()) {
-    if (!op.getCausal())
-      return op.emitError("attends to later tokens, which an entry that is "
-                          "'causal' cannot");
-    groups[{TypeAttr::get(op.getKey().getType()),
-            TypeAttr::get(op.getValue().getType())}]
-        .push_back(op);
-  }
-  SymbolTable symbols(module);
-  for (auto &[types, ops] : groups) {
-    llvm::MapVector<std::pair<Value, Value>, int64_t> layers;
-    for (AttentionOp op : ops)
-      layers.insert({{op.getKey(), op.getValue()}, layers.size()});
-    OpBuilder builder(old_);
-    auto plane = [&](StringRef name, Attribute type) -> Attribute {
-      auto packed = cast<PackedType>(cast<TypeAttr>(type).getValue());
-      return PlaneAttr::get(builder.getContext(), builder.getStringAttr(name),
-                            packed.getShape(), packed.getElementType());
-    };
-    auto cache = CacheOp::create(
-        builder, old_.getLoc(), "kv", layers.size(), 64,
-        builder.getArrayAttr({plane("k", types.first), plane("v", types.second)}));
-    auto name = FlatSymbolRefAttr::get(symbols.insert(cache));
-    llvm::DenseSet<int64_t> stored;
-    for (AttentionOp op : ops) {
-      int64_t layer = layers[{op.getKey(), op.getValue()}];
-      builder.setInsertionPoint(op);
-      if (stored.insert(layer).second)
-        CacheAppendOp::create(builder, op.getLoc(), op.getKey(), op.getValue(),
-                              op.getSequences(), name,
-                              builder.getI64IntegerAttr(layer));
-      op.getKeyMutable().clear();
-      op.getValueMutable().clear();
-      op.setCacheAttr(name);
-      op.setLayer(layer);
-    }
-  }
-  return success();
-}
-
-/// Puts the operations into an order that depends on what they compute, not on
-/// how the padded entry was written: operands before their readers, first to
-/// last, an append before the attention that reads it.
-static void sortOps(Block &block) {
-  SmallVector<Operation *> order;
-  llvm::DenseSet<Operation *> placed;
-  std::function<void(Operation *)> place = [&](Operation *op) {
-    if (!op || !placed.insert(op).second)
-      return;
-    for (Value operand : op->getOperands())
-      place(operand.getDefiningOp());
-    if (auto attention = dyn_cast<AttentionOp>(op))
-      for (CacheAppendOp append : block.getOps<CacheAppendOp>())
-        if (append.getCacheAttr() == attention.getCacheAttr() &&
-            append.getLayer() == attention.getLayer())
-          place(append);
-    order.push_back(op);
-  };
-  place(block.getTerminator());
-  for (Operation *op : order)
-    op->moveBefore(&block, block.end());
 }
 
 /// Ids that are looked up in a table are below its rows.
@@ -277,27 +205,25 @@ void EntryRaiser::limitIds() {
     auto argument = dyn_cast<BlockArgument>(op.getIds());
     if (!argument)
       continue;
-    int64_t rows = lookupParam(op, op.getTableAttr()).getTensorType().getDimSize(0);
+    int64_t rows =
+        lookupParam(op, op.getTableAttr()).getTensorType().getDimSize(0);
     NamedAttrList attrs(
         cast<DictionaryAttr>(argAttrs_[argument.getArgNumber()]));
     auto limit = dyn_cast_or_null<IntegerAttr>(attrs.get(kLimitAttr));
     if (!limit || limit.getInt() > rows)
       attrs.set(kLimitAttr, Builder(op.getContext()).getI64IntegerAttr(rows));
-    argAttrs_[argument.getArgNumber()] =
-        attrs.getDictionary(op.getContext());
+    argAttrs_[argument.getArgNumber()] = attrs.getDictionary(op.getContext());
   }
 }
 
 void EntryRaiser::finish() {
   Builder builder(old_.getContext());
   made_.setFunctionType(builder.getFunctionType(
-      block_->getArgumentTypes(),
-      block_->getTerminator()->getOperandTypes()));
+      block_->getArgumentTypes(), block_->getTerminator()->getOperandTypes()));
   made_.setArgAttrsAttr(builder.getArrayAttr(argAttrs_));
   made_.setResAttrsAttr(builder.getArrayAttr(resultAttrs_));
   // What no result needs; appends write, so they stay.
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(*block_)))
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block_)))
     if (isOpTriviallyDead(&op) ||
         (isa<AttentionOp, UnrealizedConversionCastOp>(op) && op.use_empty()))
       op.erase();
@@ -325,7 +251,7 @@ LogicalResult EntryRaiser::run() {
   if (failed(addResults(ctx, raiser)))
     return failure();
   finish();
-  if (made_.getCausal() && failed(addCaches(module)))
+  if (made_.getCausal() && failed(addCaches(made_, module)))
     return failure();
   sortOps(*block_);
   limitIds();

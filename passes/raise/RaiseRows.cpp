@@ -30,17 +30,7 @@ private:
   bool raiseProduct(Operation *op);
   Value norm(Product &product, OpBuilder &builder, Location loc);
   Value activation(Product &product, OpBuilder &builder, Location loc);
-  bool raiseMean(ScaleOp op);
-  bool raiseSigmoid(ReciprocalOp op);
-  bool raiseBias(AddOp op);
-  bool raiseRelu(MaximumOp op);
-  bool raiseSoftmax(DivOp op);
-  bool raiseNormalize(DivOp op);
   FlatSymbolRefAttr ones(int64_t size);
-  ParamOp paramOf(BroadcastOp op) {
-    return lookupParam(op, op.getWeightAttr());
-  }
-  std::optional<double> literal(Value value);
   void replace(Operation *op, Value by) {
     op->getResult(0).replaceAllUsesWith(by);
     ++numRaised;
@@ -50,19 +40,6 @@ private:
 };
 
 } // namespace
-
-/// A number that is broadcast.
-std::optional<double> RaiseRows::literal(Value value) {
-  auto broadcast = value.getDefiningOp<BroadcastOp>();
-  if (!broadcast)
-    return std::nullopt;
-  std::optional<RecipeAttr> recipe = paramOf(broadcast).getRecipe();
-  auto data = recipe ? recipe->getArgs().getAs<DenseF32ArrayAttr>("data")
-                     : DenseF32ArrayAttr();
-  if (!data || data.size() != 1)
-    return std::nullopt;
-  return data[0];
-}
 
 FlatSymbolRefAttr RaiseRows::ones(int64_t size) {
   return weights_->literal(SmallVector<float>(size, 1.0f), {size});
@@ -115,10 +92,6 @@ Value RaiseRows::norm(Product &product, OpBuilder &builder, Location loc) {
 //===----------------------------------------------------------------------===//
 // Activations
 //===----------------------------------------------------------------------===//
-
-static bool near(double a, double b) {
-  return std::fabs(a - b) <= 1e-5 * std::fabs(b);
-}
 
 /// x * gate(x): SiLU or GELU, whose constant goes into `scale`.
 static Value gated(OpBuilder &builder, Location loc, Value x,
@@ -187,130 +160,12 @@ bool RaiseRows::raiseProduct(Operation *op) {
   return true;
 }
 
-//===----------------------------------------------------------------------===//
-// Others
-//===----------------------------------------------------------------------===//
-
-/// sum * (1 / n) is the mean.
-bool RaiseRows::raiseMean(ScaleOp op) {
-  auto sum = op.getInput().getDefiningOp<ReduceSumOp>();
-  if (!sum)
-    return false;
-  double n = double(sum.getInput().getType().getLastDim());
-  if (!near(op.getBy().convertToDouble() * n, 1))
-    return false;
+bool RaiseRows::raise(Operation *op) {
   OpBuilder builder(op);
-  replace(op, ReduceMeanOp::create(builder, op.getLoc(), op.getType(),
-                                   sum.getInput()));
-  return true;
-}
-
-bool RaiseRows::raiseSigmoid(ReciprocalOp op) {
-  Linear sum = linearOf(op.getInput());
-  auto exp = sum.base.getDefiningOp<ExpOp>();
-  Linear inner = exp ? linearOf(exp.getInput()) : Linear();
-  if (!exp || sum.factor != 1 || sum.number != 1 || inner.factor != -1 ||
-      inner.number != 0)
-    return false;
-  OpBuilder builder(op);
-  replace(op, SigmoidOp::create(builder, op.getLoc(), inner.base));
-  return true;
-}
-
-/// What is added to a linear, or to a norm without one, is its bias.
-bool RaiseRows::raiseBias(AddOp op) {
-  for (auto [x, b] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
-                      std::pair<Value, Value>(op.getRhs(), op.getLhs())}) {
-    auto bias = b.getDefiningOp<BroadcastOp>();
-    if (!bias || !x.hasOneUse() || x.getType() != op.getType())
-      continue;
-    ArrayRef<int64_t> shape = paramOf(bias).getTensorType().getShape();
-    OpBuilder builder(op);
-    auto linear = x.getDefiningOp<LinearOp>();
-    if (linear && !linear.getBiasAttr() &&
-        shape == ArrayRef(linear.getType().getRowElements())) {
-      replace(op, LinearOp::create(builder, op.getLoc(), linear.getType(),
-                                   linear.getInput(), linear.getWeightAttr(),
-                                   bias.getWeightAttr()));
-      return true;
-    }
-    auto norm = x.getDefiningOp<LayerNormOp>();
-    if (norm && !norm.getBiasAttr() &&
-        shape == ArrayRef(norm.getType().getLastDim())) {
-      replace(op, LayerNormOp::create(builder, op.getLoc(), norm.getType(),
-                                      norm.getInput(), norm.getWeightAttr(),
-                                      bias.getWeightAttr(), norm.getEpsAttr()));
-      return true;
-    }
-  }
-  return false;
-}
-
-bool RaiseRows::raiseRelu(MaximumOp op) {
-  for (auto [x, zero] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
-                         std::pair<Value, Value>(op.getRhs(), op.getLhs())})
-    if (literal(zero) == 0.0 && x.getType() == op.getType()) {
-      OpBuilder builder(op);
-      replace(op, ReluOp::create(builder, op.getLoc(), x));
-      return true;
-    }
-  return false;
-}
-
-/// exp(x - max(x)) / sum of it.
-bool RaiseRows::raiseSoftmax(DivOp op) {
-  auto sum = op.getRhs().getDefiningOp<ReduceSumOp>();
-  auto exp = op.getLhs().getDefiningOp<ExpOp>();
-  if (!sum || !exp || sum.getInput() != exp)
-    return false;
-  Value x = exp.getInput();
-  if (auto sub = x.getDefiningOp<SubOp>())
-    if (auto max = sub.getRhs().getDefiningOp<ReduceMaxOp>())
-      if (max.getInput() == sub.getLhs())
-        x = sub.getLhs();
-  OpBuilder builder(op);
-  replace(op, SoftmaxOp::create(builder, op.getLoc(), x));
-  return true;
-}
-
-/// x / max(sqrt(sum(x^2)), eps).
-bool RaiseRows::raiseNormalize(DivOp op) {
-  auto max = op.getRhs().getDefiningOp<MaximumOp>();
-  if (!max)
-    return false;
-  for (auto [norm, bound] : {std::pair<Value, Value>(max.getLhs(), max.getRhs()),
-                             std::pair<Value, Value>(max.getRhs(),
-                                                     max.getLhs())}) {
-    auto root = norm.getDefiningOp<SqrtOp>();
-    auto sum = root ? root.getInput().getDefiningOp<ReduceSumOp>()
-                    : ReduceSumOp();
-    auto square = sum ? sum.getInput().getDefiningOp<SquareOp>() : SquareOp();
-    std::optional<double> eps = literal(bound);
-    if (!square || square.getInput() != op.getLhs() || !eps)
-      continue;
-    OpBuilder builder(op);
-    replace(op, NormalizeOp::create(builder, op.getLoc(), op.getType(),
-                                    op.getLhs(),
-                                    builder.getF64FloatAttr(*eps)));
+  if (Value value = respell(op, builder)) {
+    replace(op, value);
     return true;
   }
-  return false;
-}
-
-bool RaiseRows::raise(Operation *op) {
-  if (auto scale = dyn_cast<ScaleOp>(op))
-    if (raiseMean(scale))
-      return true;
-  if (auto div = dyn_cast<DivOp>(op))
-    if (raiseSoftmax(div) || raiseNormalize(div))
-      return true;
-  if (auto reciprocal = dyn_cast<ReciprocalOp>(op))
-    if (raiseSigmoid(reciprocal))
-      return true;
-  if (auto add = dyn_cast<AddOp>(op))
-    return raiseBias(add);
-  if (auto max = dyn_cast<MaximumOp>(op))
-    return raiseRelu(max);
   return raiseProduct(op);
 }
 
@@ -329,10 +184,9 @@ static LogicalResult foldViews(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (auto view = dyn_cast<UnrealizedConversionCastOp>(op)) {
       if (!view.use_empty())
-        return view.emitError()
-               << "cannot be raised: its rows are made as "
-               << view.getInputs()[0].getType() << " and read as "
-               << view.getType(0);
+        return view.emitError() << "cannot be raised: its rows are made as "
+                                << view.getInputs()[0].getType()
+                                << " and read as " << view.getType(0);
       view.erase();
     }
   return success();

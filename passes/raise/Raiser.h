@@ -18,8 +18,8 @@ namespace ft::passes::raise {
 struct Context {
   Context(mlir::ModuleOp module, ir::EntryOp entry, Weights &weights,
           Symbols symbols)
-      : module(module), entry(entry), weights(weights),
-        layout(exprs, symbols), builder(entry.getContext()) {}
+      : module(module), entry(entry), weights(weights), layout(exprs, symbols),
+        builder(entry.getContext()) {}
 
   mlir::ModuleOp module;
   ir::EntryOp entry; // the padded one
@@ -36,9 +36,9 @@ struct Context {
   std::string why;
   llvm::DenseMap<mlir::StringAttr, Array *> params; // by symbol
   /// Linears in the row shapes that readers want.
-  std::map<std::tuple<mlir::Operation *, std::vector<int64_t>,
-                      std::vector<int64_t>>,
-           mlir::Value>
+  std::map<
+      std::tuple<mlir::Operation *, std::vector<int64_t>, std::vector<int64_t>>,
+      mlir::Value>
       views;
 
   std::nullptr_t because(const llvm::Twine &reason) {
@@ -88,6 +88,9 @@ struct AttentionParts {
 const Node *emitAttention(Context &ctx, const AttentionParts &parts,
                           mlir::Location loc);
 
+mlir::LogicalResult addCaches(ir::EntryOp entry, mlir::ModuleOp module);
+void sortOps(mlir::Block &block);
+
 class Raiser {
 public:
   Raiser(Context &ctx) : ctx_(ctx), exprs_(ctx.exprs) {}
@@ -120,15 +123,15 @@ private:
   MaybeForm reduceRows(mlir::Operation *op, Form form, llvm::StringRef kind,
                        llvm::ArrayRef<int64_t> axes);
   MaybeForm reduceKnown(Form form, llvm::StringRef kind, const Dim *dim);
-  MaybeForm reduceSequence(mlir::Operation *op, Form form,
-                           llvm::StringRef kind, int64_t axis);
+  MaybeForm reduceSequence(mlir::Operation *op, Form form, llvm::StringRef kind,
+                           int64_t axis);
   MaybeForm pool(mlir::Location loc, Form form, size_t axis,
                  llvm::StringRef kind);
   MaybeForm matmul(ir::PrimMatmulOp op);
   MaybeForm linear(ir::PrimMatmulOp op, const Form &x, const Form &weight,
                    const Axis &inner, const Axis &outer, Form result);
-  MaybeForm context(ir::PrimMatmulOp op, const Form &weights,
-                    const Form &value, const Dim *key, Form result);
+  MaybeForm context(ir::PrimMatmulOp op, const Form &weights, const Form &value,
+                    const Dim *key, Form result);
 
   const Node *elementOf(mlir::Operation *op, llvm::ArrayRef<const Node *> args);
   bool broadcast(llvm::MutableArrayRef<Form> forms, size_t rank);

@@ -26,15 +26,15 @@ struct Lane {
 
 class RopeMatcher {
 public:
-  RopeMatcher(Context &ctx, const Dim *sequence,
-              ArrayRef<const Dim *> heads, ArrayRef<const Dim *> dims)
+  RopeMatcher(Context &ctx, const Dim *sequence, ArrayRef<const Dim *> heads,
+              ArrayRef<const Dim *> dims)
       : ctx_(ctx), exprs_(ctx.exprs), sequence_(sequence), heads_(heads),
         dims_(dims) {}
 
   bool match(const Node *expr);
   FlatSymbolRefAttr table();
 
-  int64_t size = 1;   // of a head
+  int64_t size = 1;    // of a head
   int64_t rotated = 0; // elements that are rotated, the first ones
   bool interleaved = false;
   const Array *array = nullptr;
@@ -282,19 +282,18 @@ const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
     const Dim *d = exprs.dim(Dim::Literal, size);
     const Node *b = exprs.index(batch), *s = exprs.index(sequence);
     const Node *x = exprs.read(
-        rope.array, {b, s,
-                     exprs.affine(double(rope.first),
-                                  {{head, 1}, {exprs.index(d), 1}})});
+        rope.array,
+        {b, s,
+         exprs.affine(double(rope.first), {{head, 1}, {exprs.index(d), 1}})});
     Location inner = rope.array->value.getLoc();
     Emitted input = emitRows(ctx, x, batch, sequence, {h, d}, inner);
     auto type = input.value ? cast<PackedType>(input.value.getType()) : nullptr;
     if (!type || type.getShape() != ArrayRef<int64_t>({h->size, d->size}))
       return nullptr;
-    Value rotated =
-        RopeOp::create(ctx.builder, loc, type, input.value, ctx.sequences,
-                       FlatSymbolRefAttr(table),
-                       rope.interleaved ? ctx.builder.getUnitAttr()
-                                        : UnitAttr());
+    Value rotated = RopeOp::create(ctx.builder, loc, type, input.value,
+                                   ctx.sequences, FlatSymbolRefAttr(table),
+                                   rope.interleaved ? ctx.builder.getUnitAttr()
+                                                    : UnitAttr());
     Array *array = exprs.array(Array::Tokens);
     array->value = rotated;
     SmallVector<const Node *> at;

@@ -5,6 +5,7 @@
 #include "passes/raise/Weights.h"
 
 #include <array>
+#include <cmath>
 
 namespace ft::passes::raise {
 
@@ -44,6 +45,19 @@ struct Product {
 /// Whether `op` multiplies or divides and is no factor of a larger product.
 bool isProductRoot(mlir::Operation *op);
 Product productOf(mlir::Value root);
+
+/// Equal but for the digits that constants are commonly written with.
+inline bool near(double a, double b) {
+  return std::fabs(a - b) <= 1e-5 * std::fabs(b);
+}
+
+inline ir::ParamOp paramOf(ir::BroadcastOp op) {
+  return ir::lookupParam(op, op.getWeightAttr());
+}
+
+/// Another value that says the same in one operation: a mean, sigmoid, relu,
+/// softmax, normalize or bias; null where `op` is none of these.
+mlir::Value respell(mlir::Operation *op, mlir::OpBuilder &builder);
 
 /// A factor that is 1 / sqrt(mean(of^2) + eps).
 struct InverseRoot {

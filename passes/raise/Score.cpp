@@ -65,7 +65,14 @@ Value ScoreBuilder::build(const Node *node) {
 
 Value ScoreBuilder::buildSum(const Node *node) {
   Value sum;
-  for (auto [arg, coef] : llvm::zip(node->args, node->coefs)) {
+  SmallVector<std::pair<const Node *, double>> terms;
+  for (auto [arg, coef] : llvm::zip(node->args, node->coefs))
+    terms.push_back({arg, coef});
+  auto *added =
+      llvm::find_if(terms, [](auto &term) { return term.second > 0; });
+  if (added != terms.end())
+    std::swap(*added, terms.front());
+  for (auto [arg, coef] : terms) {
     Value term = build(arg);
     if (!term)
       return nullptr;
@@ -88,10 +95,9 @@ Value ScoreBuilder::buildFn(const Node *node) {
       return nullptr;
     args.push_back(value);
   }
-  static const llvm::StringSet<> kFns = {"mul", "div",   "max", "min",
-                                         "abs", "exp",   "log", "tanh",
-                                         "floor", "lt", "le",  "eq",
-                                         "select"};
+  static const llvm::StringSet<> kFns = {"mul", "div", "max",   "min",   "abs",
+                                         "exp", "log", "tanh",  "floor", "lt",
+                                         "le",  "eq",  "select"};
   if (kFns.contains(node->fn))
     return op(node->fn, args);
   if (node->fn == "floordiv")
@@ -104,8 +110,8 @@ Value ScoreBuilder::buildFn(const Node *node) {
     return op("max", {args[0], number(0)});
   if (node->fn == "trunc") {
     Value up = op("neg", op("floor", op("neg", args[0])));
-    return op("select", {op("lt", {args[0], number(0)}), up,
-                         op("floor", args[0])});
+    return op("select",
+              {op("lt", {args[0], number(0)}), up, op("floor", args[0])});
   }
   return ctx_.because("'" + node->fn + "' is no function of attention scores");
 }
@@ -191,9 +197,8 @@ bool buildScore(Context &ctx, Region &region, const Node *score,
     return true;
   OpBuilder builder(region.getContext());
   Type f32 = builder.getF32Type();
-  Block *block =
-      builder.createBlock(&region, {}, {f32, f32, f32, f32},
-                          {loc, loc, loc, loc});
+  Block *block = builder.createBlock(&region, {}, {f32, f32, f32, f32},
+                                     {loc, loc, loc, loc});
   ScoreBuilder scores(ctx, builder, loc);
   scores.known(scaled, block->getArgument(0));
   scores.known(exprs.index(head), block->getArgument(1));

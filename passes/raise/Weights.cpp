@@ -71,10 +71,10 @@ RecipeAttr Weights::range(RecipeAttr recipe, int64_t start, int64_t size) {
   auto slice = [&](RecipeAttr of, int64_t axis, int64_t first, int64_t count) {
     SmallVector<int64_t> shape = of.getShape();
     shape[axis] = count;
-    return node("slice", {of}, shape,
-                {builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(axis)),
-                 builder_.getNamedAttr("start",
-                                       builder_.getI64IntegerAttr(first))});
+    return node(
+        "slice", {of}, shape,
+        {builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(axis)),
+         builder_.getNamedAttr("start", builder_.getI64IntegerAttr(first))});
   };
   SmallVector<int64_t> shape = recipe.getShape();
   if (size == shape.back())
@@ -89,30 +89,15 @@ RecipeAttr Weights::range(RecipeAttr recipe, int64_t start, int64_t size) {
   return slice(reshape(recipe, {shape[1]}), 0, start, size);
 }
 
-/// The elements start + sum of index * step, `terms` from the largest step to
-/// the smallest: blocks of the flat tensor, the innermost cut out first.
 RecipeAttr Weights::view(RecipeAttr recipe, double start,
                          ArrayRef<std::pair<const Dim *, double>> terms) {
-  int64_t outer = product(recipe.getShape()), inner = 1, scale = 1;
-  int64_t offset = int64_t(start);
-  size_t left = terms.size();
-  do {
-    int64_t run = 1;
-    while (left && terms[left - 1].second == double(run * scale))
-      run *= terms[--left].first->size;
-    int64_t block = left ? int64_t(terms[left - 1].second) / scale : outer;
-    bool aligned = left == 0 || terms[left - 1].second == double(block * scale);
-    if (!aligned || block < run || block == 1 && left || outer % block ||
-        offset % block + run > block)
-      return nullptr;
-    recipe = reshape(recipe, {outer / block, block * inner});
-    recipe = range(recipe, offset % block * inner, run * inner);
-    inner *= run;
-    scale *= block;
-    outer /= block;
-    offset /= block;
-  } while (left);
-  return offset == 0 ? recipe : nullptr;
+  std::optional<SmallVector<Cut>> cuts =
+      cutsOf(product(recipe.getShape()), start, terms);
+  if (!cuts)
+    return nullptr;
+  for (const Cut &cut : *cuts)
+    recipe = range(reshape(recipe, {cut.rows, cut.width}), cut.start, cut.size);
+  return recipe;
 }
 
 /// The single read of a weight that `node` is, times a factor plus a number.
@@ -152,7 +137,8 @@ RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
     return nullptr;
   llvm::stable_sort(flat.terms,
                     [](auto &a, auto &b) { return a.second > b.second; });
-  RecipeAttr recipe = *symbols_.lookup<ParamOp>(read->array->symbol).getRecipe();
+  RecipeAttr recipe =
+      *symbols_.lookup<ParamOp>(read->array->symbol).getRecipe();
   recipe = view(recipe, flat.constant, flat.terms);
   if (!recipe)
     return nullptr;
@@ -165,8 +151,8 @@ RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
   if (first) {
     int64_t rows = product(sizesOf(dims.drop_front(dims.size() - first)));
     int64_t columns = product(sizesOf(dims.drop_back(first)));
-    recipe = node("transpose", {reshape(recipe, {rows, columns})},
-                  {columns, rows});
+    recipe =
+        node("transpose", {reshape(recipe, {rows, columns})}, {columns, rows});
   }
   recipe = reshape(recipe, shape);
   auto value = [&](double x) {

@@ -1,6 +1,13 @@
-"""Small padded graphs, one a rule of raising: raise_cases.py NAME."""
+"""Small padded graphs, one a rule of raising.
+
+    raise_cases.py NAME            prints one as IR
+    raise_cases.py --run FT_OPT    raises all; prints what each became, or the
+                                   error
+"""
 
 import math
+import re
+import subprocess
 import sys
 
 from padded import Graph
@@ -426,5 +433,22 @@ def odd_inputs():
     return g.ir(y=x.unary("tanh"))
 
 
+def run(ft_opt):
+    for name, build in CASES.items():
+        print("==", name)
+        done = subprocess.run(
+            [ft_opt, "--ft-to-raise", "--ft-drop-unused-symbols"],
+            input=build(), text=True, capture_output=True)
+        for line in (done.stdout + done.stderr).splitlines():
+            line = re.sub(r"^.*?(error: )", r"\1", line)
+            line = re.sub(r" : (!ft|<|\().*|, #ft.plane.*", "", line)
+            if re.match(r"error: |\s+(%|ft\.|\^bb)", line):
+                if '= <"tensor"' not in line and "ft.entry" not in line:
+                    print(line)
+
+
 if __name__ == "__main__":
-    print(CASES[sys.argv[1]]())
+    if sys.argv[1] == "--run":
+        run(sys.argv[2])
+    else:
+        print(CASES[sys.argv[1]]())
