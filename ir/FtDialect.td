@@ -154,6 +154,7 @@ def Ft_DimAttr : Ft_Attr<"Dim", "dim"> {
     bool is(int64_t extent) const {
       return isLiteral() && getFactor() == extent;
     }
+    /// The factor of a product beyond 63 bits stays at their maximum.
     DimAttr operator*(DimAttr other) const;
     /// This over `divisor`; null where that is no extent.
     DimAttr dividedBy(DimAttr divisor) const;

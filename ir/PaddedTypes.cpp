@@ -5,6 +5,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ft::ir;
 
@@ -37,7 +39,7 @@ LogicalResult DimAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 DimAttr DimAttr::operator*(DimAttr other) const {
   int64_t factor;
   if (llvm::MulOverflow(getFactor(), other.getFactor(), factor))
-    return nullptr;
+    factor = std::numeric_limits<int64_t>::max();
   SmallVector<StringAttr> symbols(getSymbols());
   llvm::append_range(symbols, other.getSymbols());
   llvm::sort(symbols, byName);
@@ -83,8 +85,6 @@ FailureOr<DimAttr> DimAttr::parseDim(AsmParser &parser) {
       return failure();
     dim = dim * (number.has_value() ? literal(context, factor)
                                     : symbol(StringAttr::get(context, name)));
-    if (!dim)
-      return parser.emitError(loc, "extent is too large");
   } while (succeeded(parser.parseOptionalStar()));
   return dim;
 }
@@ -107,29 +107,21 @@ void DimAttr::print(AsmPrinter &printer) const {
 // Tensors
 //===----------------------------------------------------------------------===//
 
-/// Null where the number of elements per symbol is beyond 63 bits.
-static DimAttr product(MLIRContext *context, ArrayRef<DimAttr> shape) {
-  DimAttr all = DimAttr::literal(context, 1);
-  for (DimAttr dim : shape)
-    if (all)
-      all = all * dim;
-  return all;
-}
-
 LogicalResult PaddedType::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 ArrayRef<DimAttr> shape, Type elementType) {
+                                 ArrayRef<DimAttr>, Type elementType) {
   if (!elementType.isF32() && !elementType.isInteger(32) &&
       !elementType.isInteger(1))
     return emitError() << "padded_c2: element type must be f32, i32 or i1, "
                           "found "
                        << elementType;
-  if (!product(elementType.getContext(), shape))
-    return emitError() << "padded_c3: has more than 2^63 elements";
   return success();
 }
 
 DimAttr PaddedType::getElements() const {
-  return product(getContext(), getShape());
+  DimAttr all = DimAttr::literal(getContext(), 1);
+  for (DimAttr dim : getShape())
+    all = all * dim;
+  return all;
 }
 
 PaddedType PaddedType::withShape(ArrayRef<DimAttr> shape) const {

@@ -2,6 +2,7 @@
 #include "ir/PrimitiveTypes.h"
 
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace ft::ir;
@@ -308,6 +309,15 @@ static Inferred inferSlice(const PrimitiveOperands &in, EmitError emitError) {
   return x.withShape(shape);
 }
 
+/// a + b where an extent can say that, else null.
+static DimAttr sum(DimAttr a, DimAttr b) {
+  int64_t factor;
+  if (a.getSymbols() != b.getSymbols() ||
+      llvm::AddOverflow(a.getFactor(), b.getFactor(), factor))
+    return nullptr;
+  return DimAttr::get(a.getContext(), factor, a.getSymbols());
+}
+
 static Inferred inferConcat(const PrimitiveOperands &in, EmitError emitError) {
   if (in.values.empty())
     return emitError() << "prim_concat_c1: expected at least one operand";
@@ -319,17 +329,9 @@ static Inferred inferConcat(const PrimitiveOperands &in, EmitError emitError) {
   for (PaddedType next : ArrayRef(in.values).drop_front()) {
     Shape other(next.getShape());
     if (other.size() == shape.size())
-      std::swap(other[axis], shape[axis]);
-    if (other.size() != shape.size() ||
-        next.getElementType() != first.getElementType() ||
-        shape[axis].getSymbols() != other[axis].getSymbols())
-      return emitError() << "prim_concat_c1: expected like types but for axis "
-                         << axis << ", found " << first << " and " << next;
-    DimAttr sum = DimAttr::get(
-        first.getContext(), shape[axis].getFactor() + other[axis].getFactor(),
-        shape[axis].getSymbols());
-    shape[axis] = other[axis] = sum;
-    if (shape != other)
+      shape[axis] = other[axis] = sum(shape[axis], other[axis]);
+    if (next.getElementType() != first.getElementType() || shape != other ||
+        !shape[axis])
       return emitError() << "prim_concat_c1: expected like types but for axis "
                          << axis << ", found " << first << " and " << next;
   }
@@ -379,5 +381,12 @@ Inferred ft::ir::inferPrimitiveType(const PrimitiveOperands &in,
           .Case("concat", inferConcat)
           .Case("gather", inferGather)
           .Default(inferBinary);
-  return infer(in, emitError);
+  Inferred type = infer(in, emitError);
+  // No tensor of a file is near this; beyond it products would overflow.
+  constexpr int64_t kMaxElements = int64_t(1) << 62;
+  if (succeeded(type) && type->getElements().getFactor() > kMaxElements)
+    return emitError() << "prim_c2: expected at most 2^62 elements for each "
+                          "value of the symbols, found "
+                       << *type;
+  return type;
 }

@@ -3,10 +3,36 @@
 #include "frontends/json/ModelJson.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace ft;
 using namespace ft::json;
 using namespace ft::graph;
+
+/// A number, or an infinite one as text.
+static StatusOr<double> readNumber(const JsonView &view) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  if (view.value() == "inf")
+    return kInfinite;
+  if (view.value() == "-inf")
+    return -kInfinite;
+  return view.number();
+}
+
+static StatusOr<std::vector<double>> readNumbers(const JsonView &view) {
+  constexpr size_t kMost = 16384; // as in a literal param
+  std::vector<double> numbers;
+  size_t count = view.value().is_array() ? view.value().size() : 1;
+  if (count < 1 || count > kMost)
+    return view.mismatch("a number or a list of 1 to 16384");
+  for (size_t i = 0; i < count; ++i) {
+    FT_ASSIGN_OR_RETURN(
+        double number,
+        readNumber(view.value().is_array() ? view.element(i) : view));
+    numbers.push_back(number);
+  }
+  return numbers;
+}
 
 static StatusOr<AttrValue> readAttr(const AttrSchema &attr,
                                     const JsonView &view) {
@@ -35,6 +61,35 @@ static StatusOr<AttrValue> readAttr(const AttrSchema &attr,
   }
   case AttrKind::Cache: {
     FT_ASSIGN_OR_RETURN(std::string value, view.string());
+    return AttrValue(value);
+  }
+  case AttrKind::Axis:
+  case AttrKind::Offset: {
+    // No tensor has more axes, no extent is longer.
+    int64_t limit = attr.kind == AttrKind::Axis ? 64 : int64_t(1) << 31;
+    FT_ASSIGN_OR_RETURN(int64_t value, view.integer(-limit, limit));
+    return AttrValue(value);
+  }
+  case AttrKind::Integers: {
+    FT_ASSIGN_OR_RETURN(std::vector<int64_t> value, view.integers(0));
+    return AttrValue(value);
+  }
+  case AttrKind::Axes: {
+    FT_ASSIGN_OR_RETURN(std::vector<int64_t> value, view.integers(-64));
+    return AttrValue(value);
+  }
+  case AttrKind::Numbers: {
+    FT_ASSIGN_OR_RETURN(std::vector<double> value, readNumbers(view));
+    return AttrValue(value);
+  }
+  case AttrKind::Extent: {
+    FT_ASSIGN_OR_RETURN(Extent value, readExtent(view, /*open=*/false));
+    return AttrValue(Shape{value});
+  }
+  case AttrKind::Shape:
+  case AttrKind::AnyShape: {
+    FT_ASSIGN_OR_RETURN(Shape value,
+                        readPaddedShape(view, attr.kind == AttrKind::AnyShape));
     return AttrValue(value);
   }
   }
@@ -124,15 +179,17 @@ static Status readScore(const JsonView &view, Node &node) {
 // Nodes
 //===----------------------------------------------------------------------===//
 
-static StatusOr<const OpSchema *> readOp(const JsonView &view) {
+static StatusOr<const OpSchema *> readOp(const JsonView &view, bool padded) {
   FT_ASSIGN_OR_RETURN(JsonView op, view.at("op"));
   FT_ASSIGN_OR_RETURN(std::string name, op.string());
-  if (const OpSchema *schema = findOpSchema(name))
+  if (const OpSchema *schema = findOpSchema(name, padded))
     return schema;
-  std::vector<std::string> names;
-  for (const OpSchema &schema : opSchemas())
-    names.push_back(schema.name);
-  return op.error("unknown op '" + name + "'" + suggestion(name, names));
+  if (findOpSchema(name, /*padded=*/true))
+    return op.error("'" + name +
+                    "' is a primitive and stands in padded entries only, whose "
+                    "inputs have a shape such as [\"batch\", \"sequence\"]");
+  return op.error("unknown op '" + name + "'" +
+                  suggestion(name, opNames(padded)));
 }
 
 static Status checkKeys(const JsonView &view, const OpSchema &schema) {
@@ -148,8 +205,8 @@ static Status checkKeys(const JsonView &view, const OpSchema &schema) {
   return {};
 }
 
-StatusOr<Node> ft::json::readNode(const JsonView &view) {
-  FT_ASSIGN_OR_RETURN(const OpSchema *schema, readOp(view));
+StatusOr<Node> ft::json::readNode(const JsonView &view, bool padded) {
+  FT_ASSIGN_OR_RETURN(const OpSchema *schema, readOp(view, padded));
   FT_RETURN_IF_ERROR(checkKeys(view, *schema));
   Node node;
   node.op = schema->name;

@@ -234,7 +234,7 @@ static const WrongCase kWrong[] = {
        p.op("attention", {floats(p, {4, 8}), p.sequences(), pages(p)},
             {floats(p, {4, 9})}, {{"scale", 1.0}});
      }},
-    {"whose pages are of cache",
+    {"whose pages have the size of those of cache",
      [](TestProgram &p) {
        plan::Ref c = pages(p);
        p.plan.entries[0].sequences[0].cache = -1;
