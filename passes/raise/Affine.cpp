@@ -105,10 +105,10 @@ const Node *Exprs::affine(double constant,
     args.push_back(node);
     coefs.push_back(coef);
   }
-  Node node{.kind = Node::Affine,
-            .value = constant == 0 ? 0.0 : constant,
-            .args = args,
-            .coefs = coefs};
+  Node node(Node::Affine);
+  node.value = constant == 0 ? 0.0 : constant;
+  node.args = args;
+  node.coefs = coefs;
   return intern(node);
 }
 

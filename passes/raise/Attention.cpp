@@ -136,13 +136,7 @@ Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,
   Emitted emitted = emitRows(ctx_, node, parts_.batch, sequence, rows, loc_);
   if (!emitted.value)
     return nullptr;
-  auto type = cast<PackedType>(emitted.value.getType());
-  if (type.getShape() != ArrayRef<int64_t>({head->size, inner->size})) {
-    ctx_.because("queries, keys or values are the same for all heads or along "
-                 "the head");
-    return nullptr;
-  }
-  return emitted.value;
+  return fullRows(ctx_, emitted, rows, sizesOf(rows), loc_);
 }
 
 /// Takes a factor out of queries or keys, from under a rotary embedding too.

@@ -54,6 +54,22 @@ LogicalResult addCaches(EntryOp entry, ModuleOp module) {
   return success();
 }
 
+/// A product that is read as rows of several shapes is made once.
+void shareLinears(Block &block) {
+  llvm::MapVector<std::tuple<Value, Attribute, Attribute>, LinearOp> firsts;
+  for (LinearOp op : llvm::to_vector(block.getOps<LinearOp>())) {
+    if (op.use_empty())
+      continue;
+    auto [it, isNew] = firsts.insert(
+        {{op.getInput(), op.getWeightAttr(), op.getBiasAttr()}, op});
+    if (isNew)
+      continue;
+    OpBuilder builder(op);
+    op.replaceAllUsesWith(
+        reshaped(builder, op.getLoc(), it->second, op.getType().getShape()));
+  }
+}
+
 /// Puts the operations into an order that depends on what they compute, not on
 /// how the padded entry was written: operands before their readers, first to
 /// last, an append before the attention that reads it.

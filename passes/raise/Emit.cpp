@@ -133,10 +133,11 @@ Value RowEmitter::emitNode(const Node *node) {
   case Node::Fn:
     return emitFn(node);
   case Node::Read:
-    return node->array->kind == Array::Param ? emitLookup(node)
-                                             : emitRead(node);
+    return node->array->symbol ? emitLookup(node) : emitRead(node);
   case Node::Index:
-    return ctx_.because("positions are used as numbers");
+    if (Value ids = emitIds(node))
+      return rearrange(toFloat(ids), {}, shapeOf(node));
+    return nullptr;
   default:
     return ctx_.because("attention scores are used beside an attention");
   }
@@ -168,6 +169,20 @@ Value emitIdRows(Context &ctx, const Node *expr, const Dim *batch,
                  const Dim *sequence, Location loc) {
   RowEmitter emitter(ctx, batch, sequence, {}, loc);
   return emitter.emitIds(forRealToken(ctx, expr, sequence));
+}
+
+Value fullRows(Context &ctx, const Emitted &emitted, ArrayRef<const Dim *> rows,
+               ArrayRef<int64_t> shape, Location loc) {
+  Value value = emitted.value;
+  SmallVector<int64_t> sizes = sizesOf(rows), strides;
+  if (cast<PackedType>(value.getType()).getShape() != ArrayRef(sizes)) {
+    AffineIndex index = *affineIndex(emitted.read->args.back());
+    for (const Dim *dim : rows)
+      strides.push_back(int64_t(index.coefficient(dim)));
+    value = rearranged(ctx.builder, loc, value, 0, sizes, strides);
+  }
+  return ArrayRef(sizes) == shape ? value
+                                  : reshaped(ctx.builder, loc, value, shape);
 }
 
 Emitted emitRows(Context &ctx, const Node *expr, const Dim *batch,

@@ -28,10 +28,9 @@ private:
   mlir::Value emitRead(const Node *node);
   mlir::Value emitLookup(const Node *node);
   mlir::Value emitPieces(const Node *node);
-  mlir::Value viewOf(mlir::Value value, double start,
-                     llvm::ArrayRef<std::pair<const Dim *, double>> terms);
-  mlir::Value cut(mlir::Value value, int64_t start, int64_t size);
-  mlir::Value reshaped(mlir::Value value, llvm::ArrayRef<int64_t> shape);
+  mlir::Value rearrange(mlir::Value value, const AffineIndex &index,
+                        llvm::ArrayRef<int64_t> shape);
+  mlir::Value toFloat(mlir::Value ids);
   mlir::Value linearRows(ir::LinearOp linear, const Node *flat,
                          llvm::ArrayRef<const Dim *> present,
                          llvm::ArrayRef<int64_t> shape);

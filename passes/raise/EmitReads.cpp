@@ -51,56 +51,43 @@ Value RowEmitter::emitLookup(const Node *node) {
   auto type = PackedType::get(axis_, {width},
                               Float32Type::get(ctx_.builder.getContext()));
   Value found = EmbeddingOp::create(ctx_.builder, nodeLoc_, type, rows, weight);
-  return reshaped(found, shapeOf(table));
+  return reshaped(ctx_.builder, nodeLoc_, found, shapeOf(table));
 }
 
 //===----------------------------------------------------------------------===//
 // Reads of rows
 //===----------------------------------------------------------------------===//
 
-Value RowEmitter::reshaped(Value value, ArrayRef<int64_t> shape) {
-  auto type = cast<PackedType>(value.getType());
-  if (type.getShape() == shape)
-    return value;
-  // Folded away by ft-fold-views, or an error there.
-  return UnrealizedConversionCastOp::create(
-             ctx_.builder, nodeLoc_, TypeRange(type.withShape(shape)), value)
-      .getResult(0);
+Value rearranged(OpBuilder &builder, Location loc, Value value, int64_t offset,
+                 ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  auto type = cast<PackedType>(value.getType()).withShape(shape);
+  return builder.createOrFold<RearrangeOp>(
+      loc, type, value, builder.getI64IntegerAttr(offset),
+      builder.getDenseI64ArrayAttr(strides));
 }
 
-/// Elements [start, start + size) of the last extent.
-Value RowEmitter::cut(Value value, int64_t start, int64_t size) {
-  auto type = cast<PackedType>(value.getType());
-  if (type.getLastDim() == size)
-    return value;
-  SmallVector<int64_t> shape(type.getShape());
-  shape.back() = size;
-  OperationState state(nodeLoc_, "ft.slice", value,
-                       TypeRange(type.withShape(shape)),
-                       {ctx_.builder.getNamedAttr(
-                           "start", ctx_.builder.getI64IntegerAttr(start))});
-  if (!state.name.isRegistered())
-    return ctx_.because("there is no row-wise slice");
-  return ctx_.builder.create(state)->getResult(0);
+Value reshaped(OpBuilder &builder, Location loc, Value value,
+               ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size());
+  int64_t stride = 1;
+  for (size_t i = shape.size(); i-- > 0; stride *= shape[i])
+    strides[i] = stride;
+  return rearranged(builder, loc, value, 0, shape, strides);
 }
 
-Value RowEmitter::viewOf(Value value, double start,
-                         ArrayRef<std::pair<const Dim *, double>> terms) {
-  int64_t total = cast<PackedType>(value.getType()).getRowElements();
-  std::optional<SmallVector<Cut>> cuts = cutsOf(total, start, terms);
-  if (!cuts)
-    return nullptr;
-  for (const Cut &part : *cuts) {
-    if (part.size == part.width)
-      continue;
-    SmallVector<int64_t> shape{part.rows, part.width};
-    if (part.rows == 1)
-      shape.erase(shape.begin());
-    value = cut(reshaped(value, shape), part.start, part.size);
-    if (!value)
-      return nullptr;
-  }
-  return value;
+Value RowEmitter::rearrange(Value value, const AffineIndex &index,
+                            ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides;
+  for (const Dim *dim : rows_)
+    strides.push_back(int64_t(index.coefficient(dim)));
+  return rearranged(ctx_.builder, nodeLoc_, value, int64_t(index.constant),
+                    shape, strides);
+}
+
+Value RowEmitter::toFloat(Value ids) {
+  auto type = cast<PackedType>(ids.getType())
+                  .withElementType(ctx_.builder.getF32Type());
+  return ToFloatOp::create(ctx_.builder, nodeLoc_, type, ids);
 }
 
 /// The rows of a linear's weight that are wanted, in the wanted shape.
@@ -108,6 +95,8 @@ Value RowEmitter::linearRows(LinearOp linear, const Node *flat,
                              ArrayRef<const Dim *> present,
                              ArrayRef<int64_t> shape) {
   AffineIndex index = *affineIndex(flat);
+  llvm::stable_sort(index.terms,
+                    [](auto &a, auto &b) { return a.second > b.second; });
   std::vector<int64_t> key{int64_t(index.constant)};
   for (const Dim *dim : present)
     key.push_back(int64_t(index.coefficient(dim)));
@@ -119,6 +108,8 @@ Value RowEmitter::linearRows(LinearOp linear, const Node *flat,
     kept *= dim->size;
   FlatSymbolRefAttr weight = linear.getWeightAttr(),
                     bias = linear.getBiasAttr();
+  if (!cutsOf(n, index.constant, index.terms))
+    return nullptr;
   if (kept != n) {
     auto rowsOf = [&](FlatSymbolRefAttr symbol, int64_t columns) {
       Array *array = exprs_.array(Array::Param);
@@ -160,27 +151,26 @@ Value RowEmitter::emitRead(const Node *node) {
                         "attention and pooling");
   const Node *flat = node->args.back();
   std::optional<AffineIndex> index = affineIndex(flat);
-  auto noView = [&] {
-    return ctx_.because("a row is read in an order that is no view of it: its "
-                        "axes change places, or an index is computed");
-  };
-  if (!index || index->terms.size() != present(flat).size())
-    return noView();
-  if (cast<PackedType>(array.value.getType()).getElementType().isInteger(32))
-    return ctx_.because("ids are used as numbers");
+  bool forward =
+      index && index->terms.size() == present(flat).size() &&
+      llvm::all_of(index->terms, [](auto &term) { return term.second > 0; });
+  if (!forward)
+    return ctx_.because("the place of an element in its row is computed by "
+                        "more than offsets and strides");
   SmallVector<int64_t> shape = shapeOf(flat);
+  Value value = array.value;
+  if (cast<PackedType>(value.getType()).getElementType().isInteger(32))
+    value = toFloat(value);
   llvm::stable_sort(index->terms,
                     [](auto &a, auto &b) { return a.second > b.second; });
   SmallVector<const Dim *> order;
   for (auto [dim, step] : index->terms)
     order.push_back(dim);
-  if (order != present(flat))
-    return noView();
-  if (auto linear = array.value.getDefiningOp<LinearOp>())
-    if (Value rows = linearRows(linear, flat, order, shape))
-      return rows;
-  Value view = viewOf(array.value, index->constant, index->terms);
-  return view ? reshaped(view, shape) : ctx_.why.empty() ? noView() : nullptr;
+  if (auto linear = value.getDefiningOp<LinearOp>())
+    if (order == present(flat))
+      if (Value rows = linearRows(linear, flat, order, shape))
+        return rows;
+  return rearrange(value, *index, shape);
 }
 
 //===----------------------------------------------------------------------===//

@@ -125,12 +125,14 @@ const Node *Exprs::intern(Node &node) {
 }
 
 const Node *Exprs::constant(double value) {
-  Node node{.kind = Node::Const, .value = value == 0 ? 0.0 : value};
+  Node node(Node::Const);
+  node.value = value == 0 ? 0.0 : value;
   return intern(node);
 }
 
 const Node *Exprs::index(const Dim *dim) {
-  Node node{.kind = Node::Index, .dim = dim};
+  Node node(Node::Index);
+  node.dim = dim;
   return intern(node);
 }
 
@@ -143,7 +145,9 @@ const Node *Exprs::read(const Array *array, ArrayRef<const Node *> args) {
     if (flat >= 0 && flat < int64_t(array->data.size()))
       return constant(array->data[flat]);
   }
-  Node node{.kind = Node::Read, .array = array, .args = args};
+  Node node(Node::Read);
+  node.array = array;
+  node.args = args;
   return intern(node);
 }
 
@@ -158,14 +162,19 @@ const Node *Exprs::dot(const Node *a, const Node *b,
       *side = (*side)->args[0];
     }
   const Node *args[] = {a, b};
-  Node node{.kind = Node::Dot, .args = args, .bound = bound};
+  Node node(Node::Dot);
+  node.args = args;
+  node.bound = bound;
   return scaled(intern(node), factor);
 }
 
 const Node *Exprs::reduce(StringRef name, const Node *arg, const Dim *bound) {
   const Node *args[] = {arg};
   const Dim *dims[] = {bound};
-  Node node{.kind = Node::Reduce, .fn = name, .args = args, .bound = dims};
+  Node node(Node::Reduce);
+  node.fn = name;
+  node.args = args;
+  node.bound = dims;
   return intern(node);
 }
 
@@ -182,7 +191,9 @@ const Node *Exprs::softmax(const Node *arg, const Dim *bound, const Node *at) {
   }
   const Node *args[] = {arg, at};
   const Dim *dims[] = {bound};
-  Node node{.kind = Node::Softmax, .args = args, .bound = dims};
+  Node node(Node::Softmax);
+  node.args = args;
+  node.bound = dims;
   return intern(node);
 }
 

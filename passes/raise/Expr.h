@@ -43,7 +43,7 @@ struct Array {
     Length,    // real tokens of a sequence: batch
   };
   Kind kind = Numbers;
-  mlir::StringAttr symbol;          // Param
+  mlir::StringAttr symbol;          // Param, and Numbers that are one
   llvm::SmallVector<int64_t> shape; // Param, Numbers
   llvm::SmallVector<double> data;   // Numbers
   mlir::Value value;                // Tokens, Sequences
@@ -67,18 +67,19 @@ struct Node : llvm::FoldingSetNode {
   double value = 0;
   const Dim *dim = nullptr;
   const Array *array = nullptr;
-  llvm::StringRef fn = {};
-  llvm::ArrayRef<const Node *> args = {};
-  llvm::ArrayRef<double> coefs = {};
-  llvm::ArrayRef<const Dim *> bound = {};
+  llvm::StringRef fn;
+  llvm::ArrayRef<const Node *> args;
+  llvm::ArrayRef<double> coefs;
+  llvm::ArrayRef<const Dim *> bound;
   /// Dimensions whose index the value depends on.
-  llvm::ArrayRef<const Dim *> free = {};
+  llvm::ArrayRef<const Dim *> free;
   unsigned order = 0; // of creation
   /// The last of the arrays that are read: terms and factors stand in the order
   /// in which the program makes them, however it spells their sum.
   unsigned rank = 0;
   bool integer = false;
 
+  explicit Node(Kind kind) : kind(kind) {}
   void Profile(llvm::FoldingSetNodeID &id) const;
   bool before(const Node *other) const {
     return std::pair(rank, order) < std::pair(other->rank, other->order);

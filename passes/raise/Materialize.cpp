@@ -69,12 +69,35 @@ Value Raiser::materialize(Form &form, Location loc) {
   return emitted.value;
 }
 
-/// What several read is made once. What cannot be made alone may still be part
-/// of something: half of a rotary embedding, say.
+/// Whether `node` reads whole rows, each element in its place.
+static bool isPlain(const Node *node) {
+  bool plain = true;
+  forEachNode(node, [&](const Node *read) {
+    if (read->kind != Node::Read || (read->array->kind != Array::Tokens &&
+                                     read->array->kind != Array::Sequences))
+      return;
+    auto type = cast<ir::PackedType>(read->array->value.getType());
+    std::optional<AffineIndex> index = affineIndex(read->args.back());
+    if (!index)
+      return void(plain = false);
+    llvm::stable_sort(index->terms,
+                      [](auto &a, auto &b) { return a.second > b.second; });
+    int64_t elements = 1;
+    for (auto [dim, step] : index->terms)
+      elements *= dim->size;
+    plain &= elements == type.getRowElements() &&
+             cutsOf(elements, index->constant, index->terms).has_value();
+  });
+  return plain;
+}
+
+/// What several read is made once. A part of a row is not: it may be a half of
+/// a rotary embedding.
 void Raiser::materializeIfShared(Operation *op, Form &form) {
   Value value = op->getResult(0);
   if (value.use_empty() || value.hasOneUse() || !readsData(form.expr) ||
-      hasScores(form.expr) || form.expr->kind == Node::Read)
+      hasScores(form.expr) || form.expr->kind == Node::Read ||
+      !isPlain(form.expr))
     return;
   materialize(form, op->getLoc());
 }
@@ -91,10 +114,12 @@ Value Raiser::result(OpOperand &operand) {
   if (!holds(0, Dim::Batch) || form.sequenceDims().size() > size_t(tokens))
     return ctx_.because("a result has the axes [batch, sequence, ...] or "
                         "[batch, ...]");
-  SmallVector<const Dim *> rows;
-  for (Axis &axis : MutableArrayRef(form.axes).drop_front(tokens ? 2 : 1)) {
-    const Dim *dim = ctx_.layout.merge(axis, {&form.expr});
-    rows.push_back(dim ? dim : exprs_.dim(Dim::Literal, 1));
+  SmallVector<const Dim *> rows = form.rowDims();
+  SmallVector<int64_t> shape;
+  for (const Axis &axis : ArrayRef(form.axes).drop_front(tokens ? 2 : 1)) {
+    shape.push_back(1);
+    for (const Dim *dim : axis)
+      shape.back() *= dim->size;
   }
   if (form.expr->kind == Node::Read &&
       cast<PaddedType>(operand.get().getType()).getElementType().isInteger())
@@ -103,10 +128,7 @@ Value Raiser::result(OpOperand &operand) {
                              tokens ? form.axes[1][0] : nullptr, rows, loc);
   if (!emitted.value)
     return nullptr;
-  if (cast<PackedType>(emitted.value.getType()).getShape() !=
-      ArrayRef<int64_t>(sizesOf(rows)))
-    return ctx_.because("a result is the same along an axis of its row");
-  return emitted.value;
+  return fullRows(ctx_, emitted, rows, shape, loc);
 }
 
 } // namespace ft::passes::raise

@@ -8,6 +8,41 @@ using namespace ft::ir;
 
 namespace ft::passes::raise {
 
+/// The operations of `body` along tokens, or along sequences.
+static void cloneRows(Context &ctx, Block &body, IRMapping &mapping,
+                      const Dim *sequence) {
+  auto own = cast<SequencesType>(ctx.sequences.getType());
+  for (Operation &inner : body.without_terminator()) {
+    Operation *clone = ctx.builder.clone(inner, mapping);
+    for (OpResult value : clone->getResults())
+      if (auto type = dyn_cast<PackedType>(value.getType()))
+        value.setType(
+            type.withAxis(sequence ? own.getTokens() : own.getSequences()));
+  }
+}
+
+/// The formula of a row that was made of `value`, whose axes follow those of
+/// `form`.
+static void readRows(Context &ctx, Form &form, Value value,
+                     const Dim *sequence) {
+  Exprs &exprs = ctx.exprs;
+  Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
+  array->value = value;
+  SmallVector<const Node *> at{exprs.index(form.batchDim())}, row;
+  if (sequence)
+    at.push_back(exprs.index(sequence));
+  auto shape = cast<PackedType>(array->value.getType()).getShape();
+  for (int64_t extent : shape) {
+    Axis axis;
+    if (extent > 1)
+      axis.push_back(exprs.dim(Dim::Literal, extent));
+    row.push_back(axis.empty() ? exprs.constant(0) : exprs.index(axis[0]));
+    form.axes.push_back(axis);
+  }
+  at.push_back(flatIndex(exprs, row, shape));
+  form.expr = exprs.read(array, at);
+}
+
 /// Semantic operations on rows.
 Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   SmallVector<Form> leading;
@@ -47,33 +82,13 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
                        op.getLoc());
     if (!input.value)
       return std::nullopt;
-    if (cast<PackedType>(input.value.getType()).getShape() != type.getShape())
-      return because("an operand is the same along an axis of its row");
+    if (input.read)
+      input.value = fullRows(ctx_, input, dims, type.getShape(), op.getLoc());
     mapping.map(arg, input.value);
   }
-  auto own = cast<SequencesType>(ctx_.sequences.getType());
-  for (Operation &inner : body.without_terminator()) {
-    Operation *clone = ctx_.builder.clone(inner, mapping);
-    for (OpResult value : clone->getResults())
-      if (auto type = dyn_cast<PackedType>(value.getType()))
-        value.setType(
-            type.withAxis(sequence ? own.getTokens() : own.getSequences()));
-  }
-  Array *array = exprs_.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = mapping.lookup(body.getTerminator()->getOperand(0));
-  SmallVector<const Node *> at{exprs_.index(result.batchDim())}, row;
-  if (sequence)
-    at.push_back(exprs_.index(sequence));
-  auto shape = cast<PackedType>(array->value.getType()).getShape();
-  for (int64_t extent : shape) {
-    Axis axis;
-    if (extent > 1)
-      axis.push_back(exprs_.dim(Dim::Literal, extent));
-    row.push_back(axis.empty() ? exprs_.constant(0) : exprs_.index(axis[0]));
-    result.axes.push_back(axis);
-  }
-  at.push_back(flatIndex(exprs_, row, shape));
-  result.expr = exprs_.read(array, at);
+  cloneRows(ctx_, body, mapping, sequence);
+  readRows(ctx_, result, mapping.lookup(body.getTerminator()->getOperand(0)),
+           sequence);
   return result;
 }
 

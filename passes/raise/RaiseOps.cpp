@@ -52,11 +52,23 @@ Raiser::MaybeForm Raiser::constant(PrimConstantOp op) {
   return form;
 }
 
+/// A weight whose numbers the model says itself is known numbers.
+static void takeLiteral(Array &array, ParamOp param) {
+  std::optional<RecipeAttr> recipe = param.getRecipe();
+  auto data = recipe ? recipe->getArgs().getAs<DenseF32ArrayAttr>("data")
+                     : DenseF32ArrayAttr();
+  if (!data)
+    return;
+  array.kind = Array::Numbers;
+  array.data.assign(data.asArrayRef().begin(), data.asArrayRef().end());
+}
+
 Raiser::MaybeForm Raiser::param(PrimParamOp op) {
   Array *&array = ctx_.params[op.getWeightAttr().getAttr()];
   if (!array) {
     array = exprs_.array(Array::Param);
     array->symbol = op.getWeightAttr().getAttr();
+    takeLiteral(*array, lookupParam(op, op.getWeightAttr()));
     for (DimAttr extent : op.getType().getShape())
       array->shape.push_back(extent.getFactor());
   }

@@ -222,10 +222,10 @@ void EntryRaiser::finish() {
       block_->getArgumentTypes(), block_->getTerminator()->getOperandTypes()));
   made_.setArgAttrsAttr(builder.getArrayAttr(argAttrs_));
   made_.setResAttrsAttr(builder.getArrayAttr(resultAttrs_));
+  shareLinears(*block_);
   // What no result needs; appends write, so they stay.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block_)))
-    if (isOpTriviallyDead(&op) ||
-        (isa<AttentionOp, UnrealizedConversionCastOp>(op) && op.use_empty()))
+    if (isOpTriviallyDead(&op) || (isa<AttentionOp>(op) && op.use_empty()))
       op.erase();
 }
 

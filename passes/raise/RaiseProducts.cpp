@@ -92,14 +92,11 @@ Raiser::MaybeForm Raiser::linear(PrimMatmulOp op, const Form &x,
                inner, op.getLoc());
   if (!input.value)
     return std::nullopt;
+  input.value = fullRows(ctx_, input, inner, sizesOf(inner), op.getLoc());
   auto type = cast<PackedType>(input.value.getType());
-  int64_t k = 1, n = 1;
-  for (const Dim *dim : inner)
-    k *= dim->size;
+  int64_t k = type.getRowElements(), n = 1;
   for (const Dim *dim : outer)
     n *= dim->size;
-  if (type.getRowElements() != k)
-    return because("its operand is the same along the summed axis");
   SmallVector<const Dim *> dims(outer.begin(), outer.end());
   dims.append(inner.begin(), inner.end());
   FlatSymbolRefAttr symbol = ctx_.weights.find(weight.expr, dims, {n, k});

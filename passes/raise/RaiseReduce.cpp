@@ -73,9 +73,8 @@ Raiser::MaybeForm Raiser::reduceRows(Operation *op, Form form, StringRef kind,
                            form.batchDim(), sequence, rows, op->getLoc());
   if (!input.value)
     return std::nullopt;
+  input.value = fullRows(ctx_, input, rows, sizesOf(rows), op->getLoc());
   auto type = cast<PackedType>(input.value.getType());
-  if (type.getLastDim() != last->size)
-    return because("its operand is the same along the reduced axis");
   SmallVector<int64_t> shape(type.getShape());
   shape.back() = 1;
   OperationState state(op->getLoc(),

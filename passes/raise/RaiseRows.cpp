@@ -169,27 +169,27 @@ bool RaiseRows::raise(Operation *op) {
   return raiseProduct(op);
 }
 
-/// A linear reads its row in any shape; elsewhere rows have the shape they are
-/// made in.
-static LogicalResult foldViews(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(block)) {
-    auto linear = dyn_cast<LinearOp>(op);
-    while (linear) {
-      auto view = linear.getInput().getDefiningOp<UnrealizedConversionCastOp>();
-      if (!view)
-        break;
-      linear.getInputMutable().assign(view.getInputs()[0]);
-    }
+/// Whether all elements keep their order.
+static bool isReshape(RearrangeOp op) {
+  int64_t stride = 1;
+  for (auto [extent, own] :
+       llvm::reverse(llvm::zip(op.getType().getShape(), op.getStrides()))) {
+    if (extent != 1 && own != stride)
+      return false;
+    stride *= extent;
   }
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (auto view = dyn_cast<UnrealizedConversionCastOp>(op)) {
-      if (!view.use_empty())
-        return view.emitError() << "cannot be raised: its rows are made as "
-                                << view.getInputs()[0].getType()
-                                << " and read as " << view.getType(0);
-      view.erase();
+  return op.getOffset() == 0 &&
+         stride == op.getInput().getType().getRowElements();
+}
+
+/// A linear reads its row in any shape.
+static void foldReshapes(Block &block) {
+  for (LinearOp linear : block.getOps<LinearOp>())
+    while (auto view = linear.getInput().getDefiningOp<RearrangeOp>()) {
+      if (!isReshape(view))
+        break;
+      linear.getInputMutable().assign(view.getInput());
     }
-  return success();
 }
 
 static void eraseDead(Block &block) {
@@ -213,8 +213,8 @@ void RaiseRows::runOnOperation() {
         changed |= raise(&op);
       eraseDead(block);
     }
-    if (failed(foldViews(block)))
-      return signalPassFailure();
+    foldReshapes(block);
+    eraseDead(block);
   }
 }
 

@@ -60,6 +60,21 @@ Emitted emitRows(Context &ctx, const Node *expr, const Dim *batch,
                  const Dim *sequence, llvm::ArrayRef<const Dim *> rows,
                  mlir::Location loc);
 
+/// Element [i, j, ...] of the result's row is element offset + i * strides[0] +
+/// ... of the value's.
+mlir::Value rearranged(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value value, int64_t offset,
+                       llvm::ArrayRef<int64_t> shape,
+                       llvm::ArrayRef<int64_t> strides);
+/// The same elements, in order.
+mlir::Value reshaped(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value value, llvm::ArrayRef<int64_t> shape);
+/// What was emitted for `rows`, repeated along those it does not depend on, as
+/// rows of `shape`.
+mlir::Value fullRows(Context &ctx, const Emitted &emitted,
+                     llvm::ArrayRef<const Dim *> rows,
+                     llvm::ArrayRef<int64_t> shape, mlir::Location loc);
+
 /// Ids, one for each index along `sequence`: an input's or positions.
 mlir::Value emitIdRows(Context &ctx, const Node *expr, const Dim *batch,
                        const Dim *sequence, mlir::Location loc);
@@ -89,6 +104,7 @@ const Node *emitAttention(Context &ctx, const AttentionParts &parts,
                           mlir::Location loc);
 
 mlir::LogicalResult addCaches(ir::EntryOp entry, mlir::ModuleOp module);
+void shareLinears(mlir::Block &block);
 void sortOps(mlir::Block &block);
 
 class Raiser {

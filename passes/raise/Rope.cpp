@@ -6,57 +6,12 @@
 // over the head, decides.
 //
 //===----------------------------------------------------------------------===//
-#include "passes/raise/Raiser.h"
-
-#include <cmath>
+#include "passes/raise/Rope.h"
 
 using namespace mlir;
 using namespace ft::ir;
 
 namespace ft::passes::raise {
-
-namespace {
-
-/// What one element of a head is: factor * read, by the read's index.
-struct Lane {
-  std::map<int64_t, const Node *> factors;
-  const Array *array = nullptr;
-  const Node *head = nullptr; // the index without the part within the head
-};
-
-class RopeMatcher {
-public:
-  RopeMatcher(Context &ctx, const Dim *sequence, ArrayRef<const Dim *> heads,
-              ArrayRef<const Dim *> dims)
-      : ctx_(ctx), exprs_(ctx.exprs), sequence_(sequence), heads_(heads),
-        dims_(dims) {}
-
-  bool match(const Node *expr);
-  FlatSymbolRefAttr table();
-
-  int64_t size = 1;    // of a head
-  int64_t rotated = 0; // elements that are rotated, the first ones
-  bool interleaved = false;
-  const Array *array = nullptr;
-  const Node *head = nullptr;
-  int64_t first = 0; // of a head in its row
-  double factor = 1; // of the result, beside the table
-
-private:
-  bool splitLanes(const Node *expr);
-  bool addTerm(Lane &lane, const Node *term, double factor);
-  bool pairUp(bool inPairs);
-  FlatSymbolRefAttr generated();
-
-  Context &ctx_;
-  Exprs &exprs_;
-  const Dim *sequence_;
-  ArrayRef<const Dim *> heads_, dims_;
-  SmallVector<Lane> lanes_;
-  SmallVector<const Node *> cos_, sin_;
-};
-
-} // namespace
 
 /// term = factor * read * functions of the position.
 bool RopeMatcher::addTerm(Lane &lane, const Node *term, double factor) {
@@ -101,6 +56,8 @@ bool RopeMatcher::addTerm(Lane &lane, const Node *term, double factor) {
 bool RopeMatcher::splitLanes(const Node *expr) {
   for (const Dim *dim : dims_)
     size *= dim->size;
+  if (size > kMaxHead)
+    return false;
   for (int64_t i = 0; i < size; ++i) {
     DimMap map;
     int64_t rest = i;
@@ -167,88 +124,36 @@ bool RopeMatcher::match(const Node *expr) {
   return rotated >= 2 && rotated % 2 == 0 && (pairUp(false) || pairUp(true));
 }
 
-/// node = factor * fn(position * frequency).
-static bool isWave(const Node *node, StringRef fn, const Dim *sequence,
-                   double &factor, double &frequency) {
-  factor = 1;
-  if (node->kind == Node::Affine && node->args.size() == 1 &&
-      node->value == 0) {
-    factor = node->coefs[0];
-    node = node->args[0];
-  }
-  if (!node->isFn(fn))
-    return false;
-  std::optional<AffineIndex> angle = affineIndex(node->args[0]);
-  if (!angle || angle->constant != 0 || angle->terms.size() != 1)
-    return false;
-  frequency = angle->coefficient(sequence);
-  return frequency != 0;
-}
-
-/// The generator's table, where the frequencies are a geometric series.
-FlatSymbolRefAttr RopeMatcher::generated() {
-  SmallVector<double> frequencies;
-  double attention = 0;
-  for (auto [cos, sin] : llvm::zip(cos_, sin_)) {
-    double factor, frequency, sinFactor, sinFrequency;
-    if (!isWave(cos, "cos", sequence_, factor, frequency) ||
-        !isWave(sin, "sin", sequence_, sinFactor, sinFrequency) ||
-        frequency != sinFrequency || factor != sinFactor ||
-        (attention != 0 && factor != attention))
-      return nullptr;
-    attention = factor;
-    frequencies.push_back(frequency);
-  }
-  double scale = frequencies[0], theta = 10000;
-  if (frequencies.size() > 1)
-    theta = std::pow(frequencies[1] / scale, -double(rotated) / 2);
-  // fp32 frequencies say theta to some 7 - log10(rotated) digits.
-  if (std::fabs(std::round(theta) / theta - 1) < 1e-5)
-    theta = std::round(theta);
-  for (auto [j, frequency] : llvm::enumerate(frequencies)) {
-    double expected = scale * std::pow(theta, -2.0 * double(j) / rotated);
-    if (std::fabs(frequency / expected - 1) > 1e-6)
-      return nullptr;
-  }
-  int64_t positions = ctx_.maxPositions();
-  if (positions <= 0)
+/// The rotation of the heads that `rope` reads, as the rows that it said.
+static const Node *rotate(Context &ctx, RopeMatcher &rope,
+                          FlatSymbolRefAttr table, const Dim *batch,
+                          const Dim *sequence, ArrayRef<const Dim *> rows,
+                          Location loc) {
+  Exprs &exprs = ctx.exprs;
+  const Node *head = rope.head;
+  const Dim *h = ctx.layout.merge(rope.heads, {&head});
+  if (!h)
+    h = exprs.dim(Dim::Literal, 1);
+  const Dim *d = exprs.dim(Dim::Literal, rope.size);
+  const Node *b = exprs.index(batch), *s = exprs.index(sequence);
+  const Node *place =
+      exprs.affine(double(rope.first), {{head, 1}, {exprs.index(d), 1}});
+  const Node *x = exprs.read(rope.array, {b, s, place});
+  Emitted input =
+      emitRows(ctx, x, batch, sequence, {h, d}, rope.array->value.getLoc());
+  auto type = input.value ? cast<PackedType>(input.value.getType()) : nullptr;
+  if (!type || type.getShape() != ArrayRef<int64_t>({h->size, d->size}))
     return nullptr;
-  Builder &builder = ctx_.weights.builder();
-  NamedAttrList numbers;
-  numbers.set("theta", builder.getF64FloatAttr(theta));
-  if (scale != 1) {
-    numbers.set("scaling", builder.getF64FloatAttr(1));
-    numbers.set("factor", builder.getF64FloatAttr(1 / scale));
-  }
-  factor = attention;
-  RecipeAttr recipe = ctx_.weights.node(
-      "generator", {}, {positions, rotated},
-      {builder.getNamedAttr("name", builder.getStringAttr("rope")),
-       builder.getNamedAttr("numbers",
-                            numbers.getDictionary(builder.getContext()))});
-  return ctx_.weights.of(recipe, "rope");
-}
-
-FlatSymbolRefAttr RopeMatcher::table() {
-  if (FlatSymbolRefAttr table = generated())
-    return table;
-  // Two tables of the model's own, by position.
-  if (cos_.size() < 2)
-    return nullptr;
-  const Dim *column = exprs_.dim(Dim::Literal, rotated / 2);
-  const Node *cos = antiUnify(exprs_, cos_, column);
-  const Node *sin = antiUnify(exprs_, sin_, column);
-  const Node *read = cos;
-  while (read && read->kind == Node::Affine)
-    read = read->args[0];
-  if (!read || !sin || read->kind != Node::Read ||
-      read->array->kind != Array::Param)
-    return nullptr;
-  const Dim *position = exprs_.dim(Dim::Literal, read->array->shape[0]);
-  const Node *at = exprs_.index(position);
-  return ctx_.weights.sideBySide(exprs_.substitute(cos, sequence_, at),
-                                 exprs_.substitute(sin, sequence_, at),
-                                 {position, column});
+  Array *array = exprs.array(Array::Tokens);
+  array->value =
+      RopeOp::create(ctx.builder, loc, type, input.value, ctx.sequences, table,
+                     rope.interleaved ? ctx.builder.getUnitAttr() : UnitAttr());
+  SmallVector<const Node *> at;
+  for (const Dim *dim : rows)
+    at.push_back(exprs.index(dim));
+  return exprs.scaled(
+      exprs.read(array, {b, s, flatIndex(exprs, at, sizesOf(rows))}),
+      rope.factor);
 }
 
 const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
@@ -261,47 +166,13 @@ const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
   });
   if (!moves || !reads || expr->kind == Node::Read)
     return nullptr;
-  Exprs &exprs = ctx.exprs;
   for (size_t count = 1; count <= rows.size(); ++count) {
-    ArrayRef<const Dim *> heads = rows.drop_back(count);
-    ArrayRef<const Dim *> dims = rows.take_back(count);
-    int64_t size = 1;
-    for (const Dim *dim : dims)
-      size *= dim->size;
-    RopeMatcher rope(ctx, sequence, heads, dims);
-    if (size > 1024 || !rope.match(expr))
+    RopeMatcher rope(ctx, sequence, rows.drop_back(count),
+                     rows.take_back(count));
+    if (!rope.match(expr))
       continue;
-    FlatSymbolRefAttr table = rope.table();
-    if (!table)
-      continue;
-    // The rows to rotate: [heads, size], whatever the shape around them.
-    const Node *head = rope.head;
-    const Dim *h = ctx.layout.merge(heads, {&head});
-    if (!h)
-      h = exprs.dim(Dim::Literal, 1);
-    const Dim *d = exprs.dim(Dim::Literal, size);
-    const Node *b = exprs.index(batch), *s = exprs.index(sequence);
-    const Node *x = exprs.read(
-        rope.array,
-        {b, s,
-         exprs.affine(double(rope.first), {{head, 1}, {exprs.index(d), 1}})});
-    Location inner = rope.array->value.getLoc();
-    Emitted input = emitRows(ctx, x, batch, sequence, {h, d}, inner);
-    auto type = input.value ? cast<PackedType>(input.value.getType()) : nullptr;
-    if (!type || type.getShape() != ArrayRef<int64_t>({h->size, d->size}))
-      return nullptr;
-    Value rotated = RopeOp::create(ctx.builder, loc, type, input.value,
-                                   ctx.sequences, FlatSymbolRefAttr(table),
-                                   rope.interleaved ? ctx.builder.getUnitAttr()
-                                                    : UnitAttr());
-    Array *array = exprs.array(Array::Tokens);
-    array->value = rotated;
-    SmallVector<const Node *> at;
-    for (const Dim *dim : rows)
-      at.push_back(exprs.index(dim));
-    return exprs.scaled(
-        exprs.read(array, {b, s, flatIndex(exprs, at, sizesOf(rows))}),
-        rope.factor);
+    if (FlatSymbolRefAttr table = rope.table())
+      return rotate(ctx, rope, table, batch, sequence, rows, loc);
   }
   return nullptr;
 }

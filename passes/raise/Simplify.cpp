@@ -198,6 +198,15 @@ static const Node *simplifyPow(Exprs &exprs, const Node *a, const Node *b) {
   return b->value == -1 ? exprs.div(exprs.constant(1), a) : nullptr;
 }
 
+/// The larger or smaller one, where the values that both can have say which.
+static const Node *simplifyExtreme(StringRef fn, const Node *a, const Node *b) {
+  auto [lowA, highA] = rangeOf(a);
+  auto [lowB, highB] = rangeOf(b);
+  if (lowA >= highB)
+    return fn == "max" ? a : b;
+  return lowB >= highA ? (fn == "max" ? b : a) : nullptr;
+}
+
 const Node *Exprs::fn(StringRef name, ArrayRef<const Node *> list) {
   SmallVector<const Node *> args(list);
   auto isNumber = [](const Node *arg) { return arg->isConst(); };
@@ -216,6 +225,8 @@ const Node *Exprs::fn(StringRef name, ArrayRef<const Node *> list) {
     made = simplifyQuotient(*this, name, args[0], args[1]->value);
   else if (name == "lt" || name == "le" || name == "eq")
     made = simplifyCompare(*this, name, args[0], args[1]);
+  else if (name == "max" || name == "min")
+    made = simplifyExtreme(name, args[0], args[1]);
   else if (name == "select")
     made = simplifySelect(*this, args[0], args[1], args[2]);
   else if (name == "pow")
@@ -229,7 +240,9 @@ const Node *Exprs::fn(StringRef name, ArrayRef<const Node *> list) {
   if ((name == "mul" || name == "max" || name == "min") &&
       args[1]->before(args[0]))
     std::swap(args[0], args[1]);
-  Node node{.kind = Node::Fn, .fn = name, .args = args};
+  Node node(Node::Fn);
+  node.fn = name;
+  node.args = args;
   return intern(node);
 }
 

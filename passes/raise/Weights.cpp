@@ -109,8 +109,7 @@ static const Node *readOf(const Node *node, double &factor, double &number) {
     number = node->value;
     node = node->args[0];
   }
-  bool isWeight = node->kind == Node::Read && node->array->kind == Array::Param;
-  return isWeight ? node : nullptr;
+  return node->kind == Node::Read && node->array->symbol ? node : nullptr;
 }
 
 RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
@@ -181,6 +180,15 @@ FlatSymbolRefAttr Weights::sideBySide(const Node *left, const Node *right,
     return nullptr;
   shape.back() *= 2;
   double factor, number;
+  // Both halves of one table are that table.
+  auto startOf = [](RecipeAttr recipe) {
+    auto start = recipe.getArgs().getAs<IntegerAttr>("start");
+    return recipe.getOp() == "slice" && start ? start.getInt() : -1;
+  };
+  if (startOf(a) == 0 && startOf(b) == shape.back() / 2 &&
+      a.getOf() == b.getOf() &&
+      ArrayRef(a.getOf()[0].getShape()) == ArrayRef(shape))
+    return of(a.getOf()[0], readOf(left, factor, number)->array->symbol);
   RecipeAttr both =
       node("concat", {a, b}, shape,
            {builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(1))});
