@@ -28,9 +28,12 @@ private:
   void addArguments();
   LogicalResult buildPrimitive(const Node &node, Location loc);
   LogicalResult buildSemantic(const Node &node, Location loc);
+  LogicalResult gatherRows(const Node &node, Block &block, OpOperands &types,
+                           OperationState &state,
+                           SmallVectorImpl<Value> &inputs);
   Value operand(const std::string &name);
-  LogicalResult addAttributes(const Node &node, PrimitiveOperands &types,
-                              OperationState &state);
+  void addAttributes(const Node &node, PrimitiveOperands &types,
+                     OperationState &state);
   FailureOr<PaddedType>
   wantedType(const Node &node, const PrimitiveOperands &types, Location loc);
   FailureOr<SmallVector<DimAttr>> dims(const graph::Shape &shape, Location loc);
@@ -187,9 +190,8 @@ static int64_t fromFront(int64_t axis, size_t rank) {
 
 /// Attributes into `state` and `types`: defaults filled in, axes counted from
 /// the front.
-LogicalResult PaddedBuilder::addAttributes(const Node &node,
-                                           PrimitiveOperands &types,
-                                           OperationState &state) {
+void PaddedBuilder::addAttributes(const Node &node, PrimitiveOperands &types,
+                                  OperationState &state) {
   const OpSchema &schema = *findOpSchema(node.op, /*padded=*/true);
   size_t rank = types.values.empty() ? 0 : types.values[0].getRank();
   if (auto shape = node.attrs.find("shape");
@@ -221,7 +223,6 @@ LogicalResult PaddedBuilder::addAttributes(const Node &node,
     addAttribute(attr, value, builder_, state);
   }
   types.attrs = state.attributes.getDictionary(builder_.getContext());
-  return success();
 }
 
 /// A start from the end is one from the front where the extent is a number.
@@ -245,8 +246,7 @@ LogicalResult PaddedBuilder::buildPrimitive(const Node &node, Location loc) {
     state.addOperands(value);
     types.values.push_back(cast<PaddedType>(value.getType()));
   }
-  if (failed(addAttributes(node, types, state)))
-    return failure();
+  addAttributes(node, types, state);
   FailureOr<PaddedType> wanted = wantedType(node, types, loc);
   if (failed(wanted))
     return failure();
@@ -268,10 +268,6 @@ LogicalResult PaddedBuilder::buildPrimitive(const Node &node, Location loc) {
   values_[node.out] = builder_.create(state)->getResult(0);
   return success();
 }
-
-//===----------------------------------------------------------------------===//
-// Semantic operations
-//===----------------------------------------------------------------------===//
 
 /// The row that the node reads of `type`: nothing of ids, for a linear as many
 /// axes as its weight has columns, else the last axis.
@@ -307,35 +303,29 @@ FailureOr<PackedType> PaddedBuilder::rowType(const Node &node, PaddedType type,
                          type.getElementType());
 }
 
-LogicalResult PaddedBuilder::buildSemantic(const Node &node, Location loc) {
+/// Operands and attributes of the op on one row, whose arguments stand in
+/// `block`; the tensors that they are rows of into `inputs`.
+LogicalResult PaddedBuilder::gatherRows(const Node &node, Block &block,
+                                        OpOperands &types,
+                                        OperationState &state,
+                                        SmallVectorImpl<Value> &inputs) {
   const OpSchema &schema = *findOpSchema(node.op, /*padded=*/true);
-  if (!schema.isRowWise())
-    return emitError(loc) << "'" << node.op
-                          << "' knows sequences and stands in packed entries "
-                             "only; this entry has padded inputs";
-  MLIRContext *context = builder_.getContext();
-  OperationState state(loc, "ft." + node.op);
-  OpOperands types;
   types.op = node.op;
-  SmallVector<Value> inputs;
-  auto block = std::make_unique<Block>();
-  ArrayRef<DimAttr> leading;
   for (size_t i = 0; i < node.in.size(); ++i) {
     if (schema.operands[i].param) {
-      state.addAttribute(schema.operands[i].name,
-                         FlatSymbolRefAttr::get(context, node.in[i].substr(1)));
+      state.addAttribute(
+          schema.operands[i].name,
+          FlatSymbolRefAttr::get(builder_.getContext(), node.in[i].substr(1)));
       types.weights.push_back(weight(node.in[i]));
       continue;
     }
-    Value value = operand(node.in[i]);
-    auto type = cast<PaddedType>(value.getType());
-    FailureOr<PackedType> row = rowType(node, type, loc);
+    inputs.push_back(operand(node.in[i]));
+    FailureOr<PackedType> row = rowType(
+        node, cast<PaddedType>(inputs.back().getType()), state.location);
     if (failed(row))
       return failure();
-    inputs.push_back(value);
-    leading = type.getShape().drop_back(row->getShape().size());
     types.values.push_back(*row);
-    state.addOperands(block->addArgument(*row, loc));
+    state.addOperands(block.addArgument(*row, state.location));
   }
   for (auto &[name, value] : node.attrs) {
     const AttrSchema &attr = *findAttrSchema(schema, name);
@@ -346,6 +336,20 @@ LogicalResult PaddedBuilder::buildSemantic(const Node &node, Location loc) {
     if (attr.inIr)
       addAttribute(attr, value, builder_, state);
   }
+  return success();
+}
+
+LogicalResult PaddedBuilder::buildSemantic(const Node &node, Location loc) {
+  if (!findOpSchema(node.op, /*padded=*/true)->isRowWise())
+    return emitError(loc) << "'" << node.op
+                          << "' knows sequences and stands in packed entries "
+                             "only; this entry has padded inputs";
+  OperationState state(loc, "ft." + node.op);
+  OpOperands types;
+  SmallVector<Value> inputs;
+  auto block = std::make_unique<Block>();
+  if (failed(gatherRows(node, *block, types, state, inputs)))
+    return failure();
   FailureOr<PackedType> row = inferResultType(
       types, [&] { return emitError(loc) << "'" << node.op << "': "; });
   if (failed(row))
@@ -353,12 +357,14 @@ LogicalResult PaddedBuilder::buildSemantic(const Node &node, Location loc) {
   state.addTypes(*row);
   if (node.op == "embedding")
     frame_.limitIds(inputs[0], types.weights[0].getShape()[0]);
-  SmallVector<DimAttr> shape(leading);
+  auto first = cast<PaddedType>(inputs[0].getType());
+  SmallVector<DimAttr> shape(
+      first.getShape().drop_back(types.values[0].getShape().size()));
   for (int64_t extent : row->getShape())
-    shape.push_back(DimAttr::literal(context, extent));
+    shape.push_back(DimAttr::literal(builder_.getContext(), extent));
   auto apply = PrimApplyOp::create(
-      builder_, loc, PaddedType::get(context, shape, row->getElementType()),
-      inputs);
+      builder_, loc,
+      first.withShape(shape).withElementType(row->getElementType()), inputs);
   values_[node.out] = apply;
   OpBuilder::InsertionGuard guard(builder_);
   apply.getBody().push_back(block.release());

@@ -263,12 +263,13 @@ Status ft::graph::checkGraph(ModelGraph &graph) {
                              ": a param has this name too");
   for (const plan::Cache &cache : graph.caches)
     if (cache.pageSize != graph.caches[0].pageSize)
-      return invalidArgument(
-          "/caches/" + pointerToken(cache.name) + "/page: expected " +
-          std::to_string(graph.caches[0].pageSize) + " as in the cache '" +
-          graph.caches[0].name + "', since caches share their page tables, "
-          "found " +
-          std::to_string(cache.pageSize));
+      return invalidArgument("/caches/" + pointerToken(cache.name) +
+                             "/page: expected " +
+                             std::to_string(graph.caches[0].pageSize) +
+                             " as in the cache '" + graph.caches[0].name +
+                             "', since caches share their page tables, "
+                             "found " +
+                             std::to_string(cache.pageSize));
   if (graph.entries.empty())
     return invalidArgument("/entries: expected at least one entry");
   FT_ASSIGN_OR_RETURN([[maybe_unused]] Names entries,

@@ -124,3 +124,24 @@ def alibi_decoder(w, ids):
     down = [list(c) for c in zip(*w["down"], strict=True)]  # stored [in, out]
     y = add(x, add(linear(a, w["out"]), linear(m, down)))
     return linear(y, w["wte"])
+
+
+def row_ops(w, ids):
+    """Every row-wise operation that no family uses."""
+    out = []
+    for at, row in enumerate(look_up(w["embed"], ids)):
+        abc, sines = [], []
+        for x in row:
+            wide, sin, cos = 9 * x, math.sin(x * at), math.cos(x * at)
+            floor, trunc = math.floor(wide), math.trunc(wide)
+            a = wide % 0.75 if sin < cos else abs(wide) ** 0.75
+            b = sin if floor == trunc else cos
+            abc.append(a + b + (floor <= trunc))
+            sines.append(sin)
+        joined = abc[1::2] + abc[::2] + sines
+        best = []
+        for i in range(4):
+            e = [math.exp(p) for p in joined[i:i + 64:8]]
+            best += [p / sum(e) for p in e]
+        out.append(best)
+    return linear(out, w["down"])

@@ -50,8 +50,8 @@ bool isSequences(const Operand &operand) {
 bool pagesFit(const OpSite &site, size_t operand, int32_t cache) {
   const std::vector<plan::Cache> &caches = site.program->plan->caches;
   int32_t own = site.sequences(operand).cache;
-  return own >= 0 && caches[size_t(own)].pageSize ==
-                         caches[size_t(cache)].pageSize;
+  return own >= 0 &&
+         caches[size_t(own)].pageSize == caches[size_t(cache)].pageSize;
 }
 
 bool resultsAre(const OpSite &site, int32_t axis,

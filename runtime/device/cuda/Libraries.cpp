@@ -41,9 +41,13 @@ static StatusOr<CudaDriver> loadDriver() {
 static StatusOr<CublasLt> loadCublasLt() {
   const char *file = "cuBLASLt";
   std::vector<std::string> names{"libcublasLt.so.13", "libcublasLt.so.12"};
-  std::vector<std::string> folders{"/usr/local/cuda/lib64"};
+  std::vector<std::string> homes{"/usr/local/cuda", FT_CUDA_BUILD_HOME};
   if (const char *home = std::getenv("CUDA_HOME"))
-    folders.insert(folders.begin(), std::string(home) + "/lib64");
+    homes.insert(homes.begin(), home);
+  std::vector<std::string> folders; // PyPI's packages have no lib64
+  for (const std::string &home : homes)
+    for (const char *lib : {"/lib64", "/lib"})
+      folders.push_back(home + lib);
   for (const std::string &folder : folders)
     for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"})
       names.push_back(folder + "/" + name);
