@@ -266,6 +266,68 @@ def last_of_full():
     return g.ir(y=x.slice(1, -1, 1).reshape("batch", 32))
 
 
+@case
+def turned_rows():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8).transpose(0, 1, 3, 2)
+    return g.ir(y=y.reshape("batch", "sequence", 32).unary("tanh"))
+
+
+@case
+def attention_as_result():
+    b = Block()
+    p = (b.scores() + b.padding()).along("softmax", -1)
+    y = (p @ b.v).transpose(0, 2, 1, 3)
+    return b.g.ir(y=y.reshape("batch", "sequence", 32))
+
+
+@case
+def positions_as_numbers():
+    g, x, _ = rows()
+    s = g.iota(0, "sequence", 1).cast("f32")
+    return g.ir(y=x + (s * 0.5).unary("sin"))
+
+
+@case
+def one_product_two_shapes():
+    g, x, _ = rows()
+    y = x @ g.param("w", 32, 32).transpose(1, 0)
+    r = ((y * y).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    h = y.reshape("batch", "sequence", 4, 8)
+    m = (h * h).reduce("mean", -1)
+    return g.ir(y=y * r * g.param("n", 32), m=m)
+
+
+@case
+def literal_frequencies():
+    b = Block()
+    g = b.g
+    f = g.constant([1.0, 0.1, 0.01, 0.001], shape=(4,))
+    a = g.iota(0, "sequence", 1).cast("f32") * f
+    cos, sin = a.unary("cos"), a.unary("sin")
+
+    def rope(x):
+        l, r = x.slice(3, 0, 8 // 2, 2), x.slice(3, 1, 4, 2)
+        pair = [t.reshape("batch", 4, "sequence", 4, 1)
+                for t in (l * cos - r * sin, r * cos + l * sin)]
+        return g.concat(pair, 4).reshape("batch", 4, "sequence", 8)
+    b.q, b.k = rope(b.q), rope(b.k)
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def unequal_rotation():
+    """Cosines and sines of different angles are no rotation: row by row."""
+    b = Block()
+    g = b.g
+    s = g.iota(0, "sequence", 1).cast("f32")
+    cos, sin = s.unary("cos"), (s * 2.0).unary("sin")
+    x = b.q
+    l, r = x.slice(3, 0, 4), x.slice(3, 4, 4)
+    b.q = x * cos + g.concat([-r, l], 3) * sin
+    return b.finish(b.scores() + b.padding())
+
+
 # What cannot be proven.
 
 @case
@@ -374,21 +436,6 @@ def sum_over_batch():
 def running_sum():
     g, x, _ = rows()
     return g.ir(y=x.along("cumsum", 1))
-
-
-@case
-def transposed_rows():
-    g, x, _ = rows()
-    y = x.reshape("batch", "sequence", 4, 8).transpose(0, 1, 3, 2)
-    return g.ir(y=y.reshape("batch", "sequence", 32).unary("tanh"))
-
-
-@case
-def attention_as_result():
-    b = Block()
-    p = (b.scores() + b.padding()).along("softmax", -1)
-    y = (p @ b.v).transpose(0, 2, 1, 3)
-    return b.g.ir(y=y.reshape("batch", "sequence", 32))
 
 
 @case
