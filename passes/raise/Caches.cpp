@@ -2,6 +2,7 @@
 #include "passes/raise/Raiser.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace ft::ir;
@@ -52,6 +53,42 @@ LogicalResult addCaches(EntryOp entry, ModuleOp module) {
     }
   }
   return success();
+}
+
+/// A part of a product that is made as a whole too is a part of its rows, not a
+/// product of its own.
+void preferWholes(Context &ctx, Block &block) {
+  llvm::DenseMap<Operation *, Value> wholes;
+  // Attempts that failed leave operations that nothing needs.
+  llvm::SmallSetVector<Operation *, 32> live;
+  live.insert(block.getTerminator());
+  for (size_t i = 0; i < live.size(); ++i)
+    for (Value operand : live[i]->getOperands())
+      if (Operation *op = operand.getDefiningOp())
+        live.insert(op);
+  auto isWhole = [](Operation *linear, Value rows) {
+    return cast<PackedType>(rows.getType()).getRowElements() ==
+           cast<LinearOp>(linear).getType().getRowElements();
+  };
+  for (auto &[key, rows] : ctx.views)
+    if (rows && live.contains(rows.getDefiningOp()) &&
+        isWhole(std::get<0>(key), rows))
+      wholes.try_emplace(std::get<0>(key), rows);
+  for (auto &[key, rows] : ctx.views) {
+    auto &[linear, places, shape] = key;
+    Value whole = wholes.lookup(linear);
+    if (!rows || !whole || isWhole(linear, rows))
+      continue;
+    SmallVector<int64_t> strides;
+    for (size_t i = 0, next = 1; i < shape.size(); ++i)
+      strides.push_back(shape[i] == 1 ? 0 : places[next++]);
+    OpBuilder builder(ctx.builder.getContext());
+    builder.setInsertionPointAfterValue(
+        whole.getDefiningOp()->isBeforeInBlock(rows.getDefiningOp()) ? rows
+                                                                     : whole);
+    rows.replaceAllUsesWith(
+        rearranged(builder, rows.getLoc(), whole, places[0], shape, strides));
+  }
 }
 
 /// A product that is read as rows of several shapes is made once.

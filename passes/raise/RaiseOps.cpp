@@ -185,8 +185,10 @@ void Raiser::takeMean(Form &form, Location loc) {
   // A bound of the length by 1, or a little something added, changes nothing.
   if (count->isFn("max"))
     for (int i : {0, 1})
-      if (count->args[i]->isConst() && count->args[i]->value <= 1)
+      if (count->args[i]->isConst() && count->args[i]->value <= 1) {
         count = count->args[1 - i];
+        break;
+      }
   if (count->kind == Node::Affine && count->args.size() == 1 &&
       std::fabs(count->value) <= 1e-7 && count->coefs[0] == 1)
     count = count->args[0];

@@ -229,34 +229,6 @@ void EntryRaiser::finish() {
       op.erase();
 }
 
-/// A part of a product that is made as a whole too is a part of its rows, not a
-/// product of its own.
-static void preferWholes(Context &ctx) {
-  llvm::DenseMap<Operation *, Value> wholes;
-  auto isWhole = [](Operation *linear, Value rows) {
-    return cast<PackedType>(rows.getType()).getRowElements() ==
-           cast<LinearOp>(linear).getType().getRowElements();
-  };
-  for (auto &[key, rows] : ctx.views)
-    if (rows && !rows.use_empty() && isWhole(std::get<0>(key), rows))
-      wholes.try_emplace(std::get<0>(key), rows);
-  for (auto &[key, rows] : ctx.views) {
-    auto &[linear, places, shape] = key;
-    Value whole = wholes.lookup(linear);
-    if (!rows || !whole || isWhole(linear, rows))
-      continue;
-    SmallVector<int64_t> strides;
-    for (size_t i = 0, next = 1; i < shape.size(); ++i)
-      strides.push_back(shape[i] == 1 ? 0 : places[next++]);
-    OpBuilder builder(ctx.builder.getContext());
-    builder.setInsertionPointAfterValue(
-        whole.getDefiningOp()->isBeforeInBlock(rows.getDefiningOp()) ? rows
-                                                                     : whole);
-    rows.replaceAllUsesWith(
-        rearranged(builder, rows.getLoc(), whole, places[0], shape, strides));
-  }
-}
-
 LogicalResult EntryRaiser::run() {
   std::optional<Symbols> found = symbols();
   if (!found)
@@ -278,7 +250,7 @@ LogicalResult EntryRaiser::run() {
       return failure();
   if (failed(addResults(ctx, raiser)))
     return failure();
-  preferWholes(ctx);
+  preferWholes(ctx, *block_);
   finish();
   if (made_.getCausal() && failed(addCaches(made_, module)))
     return failure();

@@ -104,6 +104,7 @@ const Node *emitAttention(Context &ctx, const AttentionParts &parts,
                           mlir::Location loc);
 
 mlir::LogicalResult addCaches(ir::EntryOp entry, mlir::ModuleOp module);
+void preferWholes(Context &ctx, mlir::Block &block);
 void shareLinears(mlir::Block &block);
 void sortOps(mlir::Block &block);
 
