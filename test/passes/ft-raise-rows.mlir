@@ -5,6 +5,8 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @m : tensor<8x8xf32> = #ft.recipe<"tensor" {file = "m.safetensors", shape = array<i64: 8, 8>, stored = f32, tensor = "m"}>
   ft.param @zero : tensor<1xf32> = #ft.recipe<"literal" {data = array<f32: 0.0>, shape = array<i64: 1>}>
 
+  ft.param @small : tensor<1xf32> = #ft.recipe<"literal" {data = array<f32: 0.5>, shape = array<i64: 1>}>
+
   // CHECK-LABEL: ft.entry @rms_norm
   // CHECK: ft.rms_norm %{{.*}}, @w {eps = 1.000000e-05 : f64}
   // CHECK-NEXT: ft.return
@@ -47,14 +49,14 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   }
 
   // CHECK-LABEL: ft.entry @layer_norm
-  // CHECK: ft.layer_norm %{{.*}}, @w bias @w {eps = 1.000000e-12 : f64}
+  // CHECK: ft.layer_norm %{{.*}}, @w bias @w {eps = 1.000000e-05 : f64}
   // CHECK-NEXT: ft.return
   ft.entry @layer_norm(%x: !ft.packed<tokens, 8xf32> {ft.name = "x", ft.role = "data"}) -> (!ft.packed<tokens, 8xf32> {ft.name = "y"}) {
     %mu = ft.reduce_mean %x : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 1xf32>
     %c = ft.sub %x, %mu : (!ft.packed<tokens, 8xf32>, !ft.packed<tokens, 1xf32>) -> !ft.packed<tokens, 8xf32>
     %s = ft.square %c : !ft.packed<tokens, 8xf32>
     %m = ft.reduce_mean %s : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 1xf32>
-    %e = ft.offset %m by 1.0e-12 : !ft.packed<tokens, 1xf32>
+    %e = ft.offset %m by 1.0e-5 : !ft.packed<tokens, 1xf32>
     %r = ft.sqrt %e : !ft.packed<tokens, 1xf32>
     %n = ft.div %c, %r : (!ft.packed<tokens, 8xf32>, !ft.packed<tokens, 1xf32>) -> !ft.packed<tokens, 8xf32>
     %w = ft.broadcast @w : !ft.packed<tokens, 8xf32>
@@ -122,7 +124,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   // CHECK-SAME: %[[X:.*]]: !ft.packed
   // CHECK-NEXT: %[[R:.*]] = ft.relu %[[X]]
   // CHECK-NEXT: %[[S:.*]] = ft.softmax %[[R]]
-  // CHECK-NEXT: %[[N:.*]] = ft.normalize %[[S]] {eps =
+  // CHECK-NEXT: %[[N:.*]] = ft.normalize %[[S]] {eps = 5.000000e-01 : f64}
   // CHECK-NEXT: %[[L:.*]] = ft.linear %[[N]], @m bias @w
   // CHECK-NEXT: %[[G:.*]] = ft.sigmoid %[[L]]
   // CHECK-NEXT: ft.return %[[G]]
@@ -137,7 +139,8 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
     %q = ft.square %p : !ft.packed<tokens, 8xf32>
     %t = ft.reduce_sum %q : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 1xf32>
     %u = ft.sqrt %t : !ft.packed<tokens, 1xf32>
-    %v = ft.maximum %u, %z : (!ft.packed<tokens, 1xf32>, !ft.packed<tokens, 1xf32>) -> !ft.packed<tokens, 1xf32>
+    %small = ft.broadcast @small : !ft.packed<tokens, 1xf32>
+    %v = ft.maximum %u, %small : (!ft.packed<tokens, 1xf32>, !ft.packed<tokens, 1xf32>) -> !ft.packed<tokens, 1xf32>
     %n = ft.div %p, %v : (!ft.packed<tokens, 8xf32>, !ft.packed<tokens, 1xf32>) -> !ft.packed<tokens, 8xf32>
     %l = ft.linear %n, @m : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
     %b = ft.broadcast @w : !ft.packed<tokens, 8xf32>
