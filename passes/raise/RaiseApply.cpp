@@ -43,11 +43,37 @@ static void readRows(Context &ctx, Form &form, Value value,
   form.expr = exprs.read(array, at);
 }
 
+/// A table look-up alone is a read of the table, as `gather` is: its ids may be
+/// positions, which are no values of tokens yet.
+static std::optional<Form> lookedUp(Context &ctx, PrimApplyOp op, Form ids) {
+  Block &body = op.getBody().front();
+  auto embedding = dyn_cast<EmbeddingOp>(body.front());
+  if (!embedding || embedding->getNextNode() != body.getTerminator())
+    return std::nullopt;
+  Array *&table = ctx.params[embedding.getTableAttr().getAttr()];
+  if (!table) {
+    table = ctx.exprs.array(Array::Param);
+    table->symbol = embedding.getTableAttr().getAttr();
+    ParamOp param = lookupParam(op, embedding.getTableAttr());
+    table->shape.assign(param.getTensorType().getShape());
+  }
+  Axis row;
+  if (table->shape[1] > 1)
+    row.push_back(ctx.exprs.dim(Dim::Literal, table->shape[1]));
+  const Node *at =
+      row.empty() ? ctx.exprs.constant(0) : ctx.exprs.index(row[0]);
+  ids.expr = ctx.exprs.read(table, {ids.expr, at});
+  ids.axes.push_back(row);
+  return ids;
+}
+
 /// Semantic operations on rows.
 Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   SmallVector<Form> leading;
   SmallVector<SmallVector<const Dim *>> rows;
   Block &body = op.getBody().front();
+  if (MaybeForm found = lookedUp(ctx_, op, form(op.getInputs()[0])))
+    return found;
   size_t outer = cast<PaddedType>(op.getResult().getType()).getRank() -
                  cast<PackedType>(body.getTerminator()->getOperand(0).getType())
                      .getShape()
