@@ -34,64 +34,57 @@ static StatusOr<std::vector<double>> readNumbers(const JsonView &view) {
   return numbers;
 }
 
+static StatusOr<std::string> readChoice(const AttrSchema &attr,
+                                        const JsonView &view) {
+  FT_ASSIGN_OR_RETURN(std::string value, view.string());
+  const auto &choices = attr.choices;
+  if (std::find(choices.begin(), choices.end(), value) != choices.end())
+    return value;
+  std::string list;
+  for (const std::string &choice : choices)
+    list += (list.empty() ? "" : ", ") + choice;
+  return view.mismatch("one of " + list);
+}
+
+template <typename T> static StatusOr<AttrValue> asValue(StatusOr<T> value) {
+  if (!value.ok())
+    return value.status();
+  return AttrValue(std::move(*value));
+}
+
 static StatusOr<AttrValue> readAttr(const AttrSchema &attr,
                                     const JsonView &view) {
+  constexpr int64_t kAxes = 64; // no tensor has more
+  constexpr int64_t kPlaces = int64_t(1) << 31;
   switch (attr.kind) {
-  case AttrKind::Integer: {
-    FT_ASSIGN_OR_RETURN(int64_t value, view.integer(0));
-    return AttrValue(value);
-  }
-  case AttrKind::Number: {
-    FT_ASSIGN_OR_RETURN(double value, view.number());
-    return AttrValue(value);
-  }
-  case AttrKind::Flag: {
-    FT_ASSIGN_OR_RETURN(bool value, view.boolean());
-    return AttrValue(value);
-  }
-  case AttrKind::Choice: {
-    FT_ASSIGN_OR_RETURN(std::string value, view.string());
-    const auto &choices = attr.choices;
-    if (std::find(choices.begin(), choices.end(), value) != choices.end())
-      return AttrValue(value);
-    std::string list;
-    for (const std::string &choice : choices)
-      list += (list.empty() ? "" : ", ") + choice;
-    return view.mismatch("one of " + list);
-  }
-  case AttrKind::Cache: {
-    FT_ASSIGN_OR_RETURN(std::string value, view.string());
-    return AttrValue(value);
-  }
+  case AttrKind::Integer:
+    return asValue(view.integer(0));
+  case AttrKind::Number:
+    return asValue(view.number());
+  case AttrKind::Flag:
+    return asValue(view.boolean());
+  case AttrKind::Choice:
+    return asValue(readChoice(attr, view));
+  case AttrKind::Cache:
+    return asValue(view.string());
   case AttrKind::Axis:
-  case AttrKind::Offset: {
-    // No tensor has more axes, no extent is longer.
-    int64_t limit = attr.kind == AttrKind::Axis ? 64 : int64_t(1) << 31;
-    FT_ASSIGN_OR_RETURN(int64_t value, view.integer(-limit, limit));
-    return AttrValue(value);
-  }
-  case AttrKind::Integers: {
-    FT_ASSIGN_OR_RETURN(std::vector<int64_t> value, view.integers(0));
-    return AttrValue(value);
-  }
-  case AttrKind::Axes: {
-    FT_ASSIGN_OR_RETURN(std::vector<int64_t> value, view.integers(-64));
-    return AttrValue(value);
-  }
-  case AttrKind::Numbers: {
-    FT_ASSIGN_OR_RETURN(std::vector<double> value, readNumbers(view));
-    return AttrValue(value);
-  }
+    return asValue(view.integer(-kAxes, kAxes));
+  case AttrKind::Offset:
+    return asValue(view.integer(-kPlaces, kPlaces));
+  case AttrKind::Integers:
+    return asValue(view.integers(0));
+  case AttrKind::Axes:
+    return asValue(view.integers(-kAxes));
+  case AttrKind::Numbers:
+    return asValue(readNumbers(view));
   case AttrKind::Extent: {
     FT_ASSIGN_OR_RETURN(Extent value, readExtent(view, /*open=*/false));
     return AttrValue(Shape{value});
   }
   case AttrKind::Shape:
-  case AttrKind::AnyShape: {
-    FT_ASSIGN_OR_RETURN(Shape value,
-                        readPaddedShape(view, attr.kind == AttrKind::AnyShape));
-    return AttrValue(value);
-  }
+    return asValue(readPaddedShape(view, /*open=*/false));
+  case AttrKind::AnyShape:
+    return asValue(readPaddedShape(view, /*open=*/true));
   }
   return view.mismatch("a known attribute");
 }
