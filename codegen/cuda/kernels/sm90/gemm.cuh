@@ -92,22 +92,6 @@ template <typename C> struct Stages {
   }
 };
 
-/// A position in the ring of stages; `phase` flips at each turn.
-template <int stages> struct Cursor {
-  u32 stage = 0, phase = 0;
-  __device__ void next() {
-    if (++stage == stages) {
-      stage = 0;
-      phase ^= 1;
-    }
-  }
-  __device__ void skip(u32 steps) {
-    u32 sum = stage + steps;
-    stage = sum % stages;
-    phase ^= sum / stages & 1;
-  }
-};
-
 struct Problem {
   int rows; // true count
   int outputs;
