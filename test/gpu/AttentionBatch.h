@@ -159,7 +159,9 @@ std::vector<double> Batch<S>::reference(const Score &score) const {
             dot +=
                 double(hostFloat(q.host[size_t(t) * qStride + h * S::D + i])) *
                 hostFloat(k.host[place(s, j, kv, S::D, kStride) + i]);
-          x[j] = score(dot / std::sqrt(double(S::D)), h, position, j);
+          x[j] = dot / std::sqrt(double(S::D));
+          if constexpr (!Score::kIdentity) // NoScore has no host side
+            x[j] = score(x[j], h, position, j);
           top = std::max(top, x[j]);
         }
         for (int j = 0; j < keys[s]; ++j)

@@ -30,7 +30,8 @@ inline void cuda(cudaError_t code, const char *what) {
   if (code == cudaSuccess)
     return;
   std::printf("FAILED %s: %s\n", what, cudaGetErrorString(code));
-  std::exit(1);
+  std::fflush(stdout);
+  std::_Exit(1); // after a fault the driver's own end can lose the line
 }
 
 inline float hostFloat(float x) { return x; }
