@@ -26,6 +26,7 @@ struct Case {
   std::vector<int> past;   // keys before them; paged only
   int heads, kvHeads, pack, window, pageSize, splits;
   float scale = 1; // of q, beside 1 / sqrt(D)
+  int gap = 1;     // between rows, in steps that keep q, k and v on 16 bytes
 };
 
 /// A batch on the device: operands, NaN wherever nothing should be read.
@@ -33,8 +34,10 @@ template <typename S> struct Batch {
   using T = typename S::T;
   const Case &c;
   int sequences = int(c.tokens.size()), total = 0, pages = 0, columns = 0;
-  int qStride = c.heads * S::D + 8, kStride = c.kvHeads * S::D + 8,
-      vStride = c.kvHeads * S::DV + 16, outStride = c.heads * S::DV + 4;
+  int qStride = c.heads * S::D + 8 * c.gap,
+      kStride = c.kvHeads * S::D + 8 * c.gap,
+      vStride = c.kvHeads * S::DV + 16 * c.gap,
+      outStride = c.heads * S::DV + 4 * c.gap;
   std::vector<int> keys;
   Array<T> q, k, v, out;
   Array<int> positions, cu, lengths, table, counts;

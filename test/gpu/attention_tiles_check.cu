@@ -3,6 +3,7 @@
 //   attention_tiles_check             right or wrong
 //   attention_tiles_check --time      how fast
 //   attention_tiles_check --only N    case N, for a look with a sanitizer
+//   attention_tiles_check --profile   a few launches, for a profiler
 //
 //===----------------------------------------------------------------------===//
 #include "AttentionBatch.h"
@@ -89,6 +90,7 @@ template <typename C, typename Score> struct Call {
 //===----------------------------------------------------------------------===//
 
 static int only = -1, number = 0;
+static bool profiling = false;
 
 template <typename C, typename Score>
 static void checkCase(const char *what, const Case &c, const Score &score) {
@@ -98,10 +100,9 @@ static void checkCase(const char *what, const Case &c, const Score &score) {
   Batch<typename C::S> batch(c);
   Call<C, Score> call(batch, score);
   call(nullptr, 132);
-  std::string name = std::string("tiles ") + what + " D " +
-                     std::to_string(C::S::D) + " DV " +
-                     std::to_string(C::S::DV) + " window " +
-                     std::to_string(c.window);
+  std::string name =
+      std::string("tiles ") + what + " D " + std::to_string(C::S::D) + " DV " +
+      std::to_string(C::S::DV) + " window " + std::to_string(c.window);
   compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
           batch.reference(score), 2 * kTolerance<T>);
   // The counters are left at zero, and the grid changes nothing.
@@ -123,33 +124,39 @@ static std::vector<int> ragged(int count, int from, int to) {
 }
 
 static void checkPaged() {
-  using Wide = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
+  using Wide =
+      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
   Case prefill{{65, 1, 130, 7}, {0, 300, 65, 15}, 8, 2, 4, 0, 64, 1};
   checkCase<Wide>("chunks", prefill, NoScore{});
   checkCase<Wide>("long", Case{{700, 333}, {0, 111}, 8, 2, 4, 0, 128, 1},
                   NoScore{});
   prefill.window = 100;
   checkCase<Wide>("chunks, score", prefill, CapAndSlope{});
-  using Small = attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
+  using Small =
+      attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
   Case odd{{65, 1, 30, 7}, {0, 300, 65, 16}, 20, 1, 16, 40, 48, 1};
   checkCase<Small>("20 = 16 + 4 heads", odd, NoScore{});
-  using Large = attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
+  using Large =
+      attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
   Case large{{65, 2, 90}, {10, 129, 0}, 6, 2, 3, 0, 64, 1};
   checkCase<Large>("groups of 3", large, NoScore{});
 }
 
 static void checkPacked() {
-  using Bert = attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
   Case encoder{{1, 64, 33, 129, 300}, {}, 3, 3, 1, 0, 1, 1};
   checkCase<Bert>("ragged", encoder, NoScore{});
   encoder.window = 17;
   checkCase<Bert>("ragged, score", encoder, CapAndSlope{});
   checkCase<Bert>("short", Case{ragged(60, 1, 40), {}, 2, 2, 1, 0, 1, 1},
                   NoScore{});
-  using Odd = attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;
+  using Odd =
+      attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;
   checkCase<Odd>("ragged", Case{{200, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1},
                  NoScore{});
-  using Tiny = attention::Config<Shape<bf16, 32, 72, true, false>, 7, 2, 128, 128>;
+  using Tiny =
+      attention::Config<Shape<bf16, 32, 72, true, false>, 7, 2, 128, 128>;
   checkCase<Tiny>("causal", Case{{200, 3, 77, 129}, {}, 14, 2, 7, 0, 1, 1},
                   NoScore{});
   using One = attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64>;
@@ -162,15 +169,17 @@ static void checkPacked() {
 //===----------------------------------------------------------------------===//
 
 template <typename C>
-static void timeCase(const char *what, const char *how, const Case &c) {
+static void timeCase(const char *what, const char *how, Case c) {
+  c.gap = 0;
   using S = typename C::S;
   Batch<S> batch(c);
   Call<C, NoScore> call(batch, NoScore{});
   int grid = C::kWarpgroups == 1 ? 264 : 132;
   call(nullptr, grid);
   cuda(cudaDeviceSynchronize(), what);
-  double us =
-      time(20, [&](int, cudaStream_t stream) { call(stream, grid); });
+  if (profiling)
+    return;
+  double us = time(20, [&](int, cudaStream_t stream) { call(stream, grid); });
   double flops = 0;
   for (int s = 0; s < batch.sequences; ++s)
     for (int i = 0; i < c.tokens[s]; ++i)
@@ -218,11 +227,13 @@ static void timeEncoder() {
   const struct {
     const char *name;
     int batch, length;
-  } rows[] = {{"b32 s32", 32, 32},   {"b8 s128", 8, 128}, {"b32 s128", 32, 128},
-              {"b32 s384", 32, 384}, {"b1 s197", 1, 197}, {"b32 s197", 32, 197}};
+  } rows[] = {{"b32 s32", 32, 32},   {"b8 s128", 8, 128},
+              {"b32 s128", 32, 128}, {"b32 s384", 32, 384},
+              {"b1 s197", 1, 197},   {"b32 s197", 32, 197}};
   for (const auto &row : rows)
-    timeSmall<Bert>(row.name, Case{std::vector<int>(row.batch, row.length), {},
-                                   12, 12, 1, 0, 1, 1});
+    timeSmall<Bert>(
+        row.name,
+        Case{std::vector<int>(row.batch, row.length), {}, 12, 12, 1, 0, 1, 1});
   timeSmall<Bert>("b32 ragged 20-384",
                   Case{ragged(32, 20, 384), {}, 12, 12, 1, 0, 1, 1});
   Case d64{std::vector<int>(8, 2048), {}, 16, 16, 1, 0, 1, 1};
@@ -230,11 +241,24 @@ static void timeEncoder() {
   timeSmall<Shape<bf16, 64, 64, true, false>>("16 x 64 b8 s2048 causal", d64);
 }
 
+static void profile() {
+  profiling = true;
+  timeCase<
+      attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 128, 128>>(
+      "", "", Case{{8192}, {}, 32, 8, 4, 0, 1, 1});
+  timeCase<attention::Config<Shape<f16, 64, 64, false, false>, 1, 2, 128, 128>>(
+      "", "", Case{std::vector<int>(32, 128), {}, 12, 12, 1, 0, 1, 1});
+  timeCase<attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>>(
+      "", "", Case{{512}, {0}, 32, 8, 4, 0, 64, 1});
+}
+
 int main(int argc, char **argv) {
   std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "--only" && argc > 2)
     only = std::atoi(argv[2]);
-  if (mode != "--time") {
+  if (mode == "--profile") {
+    profile();
+  } else if (mode != "--time") {
     checkPaged();
     checkPacked();
   } else {

@@ -17,7 +17,8 @@
 // first: ragged ends and diagonals come first, and blocks that a warpgroup sees
 // nothing of are left out.
 //
-// Packed sequences that share a tile are masked from each other, but a NaN or
+// Paged sequences' tokens have consecutive positions. Packed sequences that
+// share a tile are masked from each other, but a NaN or
 // an infinity among the values of one reaches the rows of its neighbours in the
 // tile, as 0 * NaN. What lies beyond the batch's keys reaches none.
 //
@@ -65,6 +66,7 @@ template <typename C> struct Consumer {
   Stages<C> at;
   int warpgroup;
   Cursor<C::kStages> k, v;
+  Cursor<C::kQStages> q;
 
   //===--------------------------------------------------------------------===//
   // Turns and stages
@@ -100,11 +102,11 @@ template <typename C> struct Consumer {
 
   /// s = q k^T of the block at `k`, under way.
   __device__ __forceinline__ void scores(float (&s)[C::BN / 2]) const {
-    u64 q = tileDescriptor(at.q() + warpgroup * 64 * C::kRowBytes);
+    u64 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
     u64 keys = tileDescriptor(at.k(k.stage));
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
-      u64 x = q + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
+      u64 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
       u64 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
       if (d == 0)
         Wgmma<T, C::BN>::begin(s, x, y);
@@ -220,9 +222,8 @@ template <typename C> struct Consumer {
 
   /// Blocks [low, high) of the tile, from the last to the first.
   template <typename Score>
-  __device__ __forceinline__ void blocks(Tile<C> &t, const Job &job,
-                                         const Score &score, int low,
-                                         int high) {
+  __device__ __forceinline__ void
+  blocks(Tile<C> &t, const Job &job, const Score &score, int low, int high) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     int n = high - 1, j0 = job.begin + n * C::BN;
     barrierWait(at.kFull(k.stage), k.phase);
@@ -333,7 +334,8 @@ template <typename C> struct Consumer {
       skipBlock();
     if (low < high)
       blocks(t, job, score, low, high);
-    release(at.qEmpty());
+    release(at.qEmpty(q.stage));
+    q.next();
     for (n = low < high ? low : n; n > 0; --n)
       skipBlock();
     store(t, job, firstRow);
@@ -342,9 +344,9 @@ template <typename C> struct Consumer {
   template <typename Score> __device__ void run(const Score &score) {
     if (warpgroup == C::kWarpgroups - 1)
       passOn(); // the first turn
-    Cursor<3> jobs;
-    for (u32 turn = 0;; turn ^= 1, jobs.next()) {
-      barrierWait(at.qFull(), turn);
+#pragma unroll 1
+    for (Cursor<4> jobs;; jobs.next()) {
+      barrierWait(at.qFull(q.stage), q.phase);
       const Job &job = at.job(jobs.stage); // read where needed, not kept
       if (job.tokens == 0)
         return;
@@ -365,8 +367,10 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   if (threadIdx.x == 0) {
     for (const TensorMap *map : {&q, &k, &v})
       prefetchMap(*map);
-    barrierInit(at.qFull(), 1);
-    barrierInit(at.qEmpty(), 4 * C::kWarpgroups);
+    for (u32 s = 0; s < C::kQStages; ++s) {
+      barrierInit(at.qFull(s), 1);
+      barrierInit(at.qEmpty(s), 4 * C::kWarpgroups);
+    }
     for (u32 s = 0; s < C::kStages; ++s) {
       for (u32 full : {at.kFull(s), at.vFull(s)})
         barrierInit(full, 1);

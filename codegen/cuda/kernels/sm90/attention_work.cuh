@@ -4,7 +4,8 @@
 // keys its rows see, and the tensor copies that bring both.
 //
 // Keys are counted in a tile's own coordinate. Paged: the position in the
-// sequence; a tile belongs to one sequence. Packed: the token's place in the
+// sequence, which counts up by one from token to token; a tile belongs to one
+// sequence. Packed: the token's place in the
 // batch; a tile takes the tokens as they come, of as many sequences as they
 // are of, so that short sequences share tiles and long ones waste no rows at
 // their ends.
@@ -39,10 +40,13 @@ struct Config {
   static constexpr int kQBytes = kColumnsQK * BM * kRowBytes;
   static constexpr int kKBytes = kColumnsQK * BN * kRowBytes;
   static constexpr int kVBytes = kColumnsV * BN * kRowBytes;
-  static constexpr int kTileBytes = kQBytes + stages * (kKBytes + kVBytes);
-  static constexpr int kJobBytes = 192; // of three jobs
+  static constexpr int kRingBytes = stages * (kKBytes + kVBytes);
+  static constexpr int kJobBytes = 256; // of four jobs
+  /// Two tiles of q where they fit: the next one's queries then wait ready.
+  static constexpr int kQStages = kRingBytes + 2 * kQBytes < 230000 ? 2 : 1;
+  static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
-      1024 + kTileBytes + kJobBytes + 8 * (2 + 4 * stages);
+      1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
   static_assert(warpgroups >= 1 && warpgroups <= 3 && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
@@ -54,25 +58,28 @@ struct Config {
 
 /// A tile: tokens [firstToken, firstToken + tokens) of the batch, `heads` heads
 /// from firstHead on, keys [begin, end) in `blocks` blocks. No tokens: the end.
+/// Packed: its first sequence has keys [start, stop). Paged: its first token
+/// has position `start`.
 struct Job {
   int firstToken, tokens;
   int sequence, lastSequence;
   int kvHead, firstHead, heads;
   int begin, end, blocks;
+  int start, stop;
 };
 
-/// Shared memory: a tile of q, rings of k and v, three jobs, the barriers. While
-/// the producer prepares a job, all consumers have q's of the one before or are
-/// at the end of the one before that.
+/// Shared memory: tiles of q, rings of k and v, four jobs, the barriers. While
+/// the producer prepares a job, three others are still needed: the one it loads,
+/// the one before, and one that consumers may still be storing.
 template <typename C> struct Stages {
   u32 base;
   char *memory; // the same place
   __device__ explicit Stages(char *dynamic)
       : base((sharedAddress(dynamic) + 1023) & ~1023u),
         memory(dynamic + (base - sharedAddress(dynamic))) {}
-  __device__ u32 q() const { return base; }
+  __device__ u32 q(u32 stage) const { return base + stage * C::kQBytes; }
   __device__ u32 k(u32 stage) const {
-    return base + C::kQBytes + stage * C::kKBytes;
+    return q(C::kQStages) + stage * C::kKBytes;
   }
   __device__ u32 v(u32 stage) const {
     return k(C::kStages) + stage * C::kVBytes;
@@ -83,20 +90,20 @@ template <typename C> struct Stages {
   __device__ u32 barrier(u32 number) const {
     return base + C::kTileBytes + C::kJobBytes + 8 * number;
   }
-  __device__ u32 qFull() const { return barrier(0); }
-  __device__ u32 qEmpty() const { return barrier(1); }
-  __device__ u32 kFull(u32 stage) const { return barrier(2 + stage); }
+  __device__ u32 qFull(u32 stage) const { return barrier(stage); }
+  __device__ u32 qEmpty(u32 stage) const { return barrier(2 + stage); }
+  __device__ u32 kFull(u32 stage) const { return barrier(4 + stage); }
   __device__ u32 kEmpty(u32 stage) const {
-    return barrier(2 + C::kStages + stage);
+    return barrier(4 + C::kStages + stage);
   }
   __device__ u32 vFull(u32 stage) const {
-    return barrier(2 + 2 * C::kStages + stage);
+    return barrier(4 + 2 * C::kStages + stage);
   }
   __device__ u32 vEmpty(u32 stage) const {
-    return barrier(2 + 3 * C::kStages + stage);
+    return barrier(4 + 3 * C::kStages + stage);
   }
 };
-static_assert(3 * sizeof(Job) <= 192, "Config::kJobBytes");
+static_assert(4 * sizeof(Job) <= 256, "Config::kJobBytes");
 
 //===----------------------------------------------------------------------===//
 // Which keys a token sees
@@ -114,6 +121,20 @@ __device__ __forceinline__ int sequenceOf(const int *cuTokens, int first,
   }
   return first;
 }
+/// The same of all sequences, found by a whole warp.
+__device__ __forceinline__ int sequenceOf(const int *cuTokens, int sequences,
+                                          int token) {
+  int last = -1;
+#pragma unroll 1
+  for (int base = 0; base < sequences; base += 32) {
+    int s = base + int(threadIdx.x % 32);
+    u32 begun = __ballot_sync(~0u, s < sequences && cuTokens[s] <= token);
+    last += __popc(begun);
+    if (begun != ~0u)
+      break;
+  }
+  return last;
+}
 
 /// Keys [low, high) seen from `at`; positions count from `origin`.
 struct Sight {
@@ -123,14 +144,16 @@ struct Sight {
 template <typename C>
 __device__ __forceinline__ Sight sightOf(const Args<typename C::T> &a,
                                          const Job &job, int token) {
-  token += job.firstToken;
-  Sight s{token, 0, 0, job.end};
-  if constexpr (C::S::kPaged) {
-    s.at = a.positions[token];
-  } else {
-    int owner = sequenceOf(a.cuTokens, job.sequence, job.lastSequence, token);
-    s.origin = s.low = a.cuTokens[owner];
-    s.high = a.cuTokens[owner + 1];
+  Sight s{job.start + token, 0, 0, job.end};
+  if constexpr (!C::S::kPaged) {
+    s.at = token += job.firstToken;
+    s.origin = s.low = job.start;
+    s.high = job.stop;
+    if (token >= job.stop) {
+      int owner = sequenceOf(a.cuTokens, job.sequence, job.lastSequence, token);
+      s.origin = s.low = a.cuTokens[owner];
+      s.high = a.cuTokens[owner + 1];
+    }
   }
   if (C::S::kCausal)
     s.high = min(s.high, s.at + 1);
@@ -158,8 +181,8 @@ public:
     if constexpr (C::S::kPaged) {
 #pragma unroll 1
       for (int s = threadIdx.x % 32; s < sequences_; s += 32)
-        tiles_ += (a.cuTokens[s + 1] - a.cuTokens[s] + C::kTokens - 1) /
-                  C::kTokens;
+        tiles_ +=
+            (a.cuTokens[s + 1] - a.cuTokens[s] + C::kTokens - 1) / C::kTokens;
       tiles_ = __reduce_add_sync(~0u, tiles_);
     } else {
       tiles_ = (a.cuTokens[sequences_] + C::kTokens - 1) / C::kTokens;
@@ -195,20 +218,19 @@ private:
     j.tokens = w.tokens;
     j.sequence = j.lastSequence = w.sequence;
     j.begin = 0;
-    j.end = a_.kvLengths[w.sequence];
-    int first = a_.positions[w.firstToken];
-    int last = a_.positions[w.firstToken + w.tokens - 1];
-    narrow(j, first, last);
+    j.stop = j.end = a_.kvLengths[w.sequence];
+    j.start = a_.positions[w.firstToken];
+    narrow(j, j.start, j.start + w.tokens - 1);
     j.begin = j.begin / C::BN * C::BN; // whole boxes
   }
   __device__ void packed(Job &j, int tile) const {
-    int last = sequences_ - 1, total = a_.cuTokens[sequences_];
     j.firstToken = tile * C::kTokens;
-    j.tokens = min(C::kTokens, total - j.firstToken);
+    j.tokens = min(C::kTokens, a_.cuTokens[sequences_] - j.firstToken);
     int lastToken = j.firstToken + j.tokens - 1;
-    j.sequence = sequenceOf(a_.cuTokens, 0, last, j.firstToken);
-    j.lastSequence = sequenceOf(a_.cuTokens, j.sequence, last, lastToken);
-    j.begin = a_.cuTokens[j.sequence];
+    j.sequence = sequenceOf(a_.cuTokens, sequences_, j.firstToken);
+    j.lastSequence = sequenceOf(a_.cuTokens, sequences_, lastToken);
+    j.begin = j.start = a_.cuTokens[j.sequence];
+    j.stop = a_.cuTokens[j.sequence + 1];
     j.end = a_.cuTokens[j.lastSequence + 1];
     narrow(j, j.firstToken, lastToken);
   }
@@ -228,7 +250,7 @@ private:
 };
 
 //===----------------------------------------------------------------------===//
-// Producer: one warp, of which one thread copies
+// Producer: one warp, whose first thread copies
 //===----------------------------------------------------------------------===//
 
 template <typename C> struct Producer {
@@ -236,8 +258,9 @@ template <typename C> struct Producer {
   const Args<typename C::T> &a;
   Stages<C> at;
   Cursor<C::kStages> kAt, vAt;
-  u32 turn = 0; // of q
-  Cursor<3> jobs;
+  Cursor<C::kQStages> qAt;
+
+  __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
   /// Keys or values of one block, to `target`.
   __device__ void rows(const Job &job, int block, const TensorMap &map,
@@ -261,63 +284,71 @@ template <typename C> struct Producer {
   }
   __device__ void keys(const Job &job, int block) {
     barrierWait(at.kEmpty(kAt.stage), kAt.phase ^ 1);
-    rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
+    if (leader())
+      rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
     kAt.next();
   }
   __device__ void values(const Job &job, int block) {
     barrierWait(at.vEmpty(vAt.stage), vAt.phase ^ 1);
-    rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
+    if (leader())
+      rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
     vAt.next();
   }
-  /// The job's queries, and the job itself: row r is token r / pack, head r % pack. Heads
-  /// and tokens beyond the job's are there or zero; nobody stores them.
+  /// The job's queries, and the job itself: row r is token r / pack, head r %
+  /// pack. Heads and tokens beyond the job's are there or zero; nobody stores
+  /// them.
   __device__ void queries(const Job &job) {
-    barrierWait(at.qEmpty(), turn ^ 1);
-    turn ^= 1;
-    constexpr int bytes = C::kPack * C::kTokens * C::kRowBytes;
-    barrierExpect(at.qFull(), job.tokens > 0 ? bytes * C::kColumnsQK : 0);
-    for (int c = 0; job.tokens > 0 && c < C::kColumnsQK; ++c)
-      copyBox(at.q() + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
-              job.firstToken, at.qFull());
-  }
-  /// In the order in which consumers need them: keys a block ahead of values.
-  __device__ void tile(const Job &job) {
-    if (job.blocks == 0)
-      queries(job);
-#pragma unroll 1
-    for (int n = job.blocks - 1; n >= 0; --n) {
-      keys(job, n);
-      if (n == job.blocks - 1)
-        queries(job);
-      else
-        values(job, n + 1);
+    barrierWait(at.qEmpty(qAt.stage), qAt.phase ^ 1);
+    if (leader()) {
+      constexpr int bytes = C::kPack * C::kTokens * C::kRowBytes;
+      u32 full = at.qFull(qAt.stage), target = at.q(qAt.stage);
+      barrierExpect(full, job.tokens > 0 ? bytes * C::kColumnsQK : 0);
+      for (int c = 0; job.tokens > 0 && c < C::kColumnsQK; ++c)
+        copyBox(target + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
+                job.firstToken, full);
     }
-    if (job.blocks > 0)
-      values(job, 0);
+    qAt.next();
   }
 
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
-  /// resets it, counted in counters[1].
+  /// resets it, counted in counters[1]. A tile's copies are made in the order
+  /// in which consumers need them, keys a block ahead of values; what comes
+  /// after it is prepared as soon as its first are under way.
   __device__ void run() {
     Schedule<C> schedule(a);
-    int count = schedule.count();
-    bool leader = threadIdx.x == 0;
-#pragma unroll 1
-    for (int number = blockIdx.x; number < count;) {
-      Job job = schedule.job(number);
-      if (leader) {
-        number = int(gridDim.x + atomicAdd(a.counters, 1u));
-        at.job(jobs.stage) = job;
-        tile(at.job(jobs.stage));
-        jobs.next();
+    Cursor<4> jobs;
+    auto prepare = [&](int number, u32 slot) {
+      Job job{};
+      if (number < schedule.count())
+        job = schedule.job(number);
+      if (leader())
+        at.job(slot) = job;
+      __syncwarp();
+    };
+    int drawn = blockIdx.x;
+    prepare(drawn, 0);
+    while (true) {
+      const Job &job = at.job(jobs.stage);
+      jobs.next();
+      if (job.tokens == 0) {
+        queries(job);
+        break;
       }
-      number = __shfl_sync(~0u, number, 0);
+      if (leader())
+        drawn = int(gridDim.x + atomicAdd(a.counters, 1u));
+      int n = job.blocks - 1;
+      if (n >= 0)
+        keys(job, n);
+      queries(job);
+      prepare(__shfl_sync(~0u, drawn, 0), jobs.stage);
+#pragma unroll 1
+      for (; n >= 0; --n) {
+        if (n > 0)
+          keys(job, n - 1);
+        values(job, n);
+      }
     }
-    if (!leader)
-      return;
-    at.job(jobs.stage).tokens = 0;
-    queries(at.job(jobs.stage));
-    if (atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
+    if (leader() && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
       a.counters[0] = a.counters[1] = 0;
   }
 };
