@@ -28,8 +28,8 @@
 // pages * page size of the cache layer.
 //
 // Launch: block Config::kThreads; grid.x = multiprocessors of the target (any
-// number is right); __launch_bounds__(Config::kThreads, 1); dynamic shared
-// memory Config::kSharedBytes; `counters` = workspace + 0.
+// number is right) * Config::kCtas; __launch_bounds__(Config::kThreads,
+// Config::kCtas); dynamic shared memory Config::kSharedBytes; `counters` = workspace + 0.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_TILES_CUH
@@ -73,12 +73,16 @@ template <typename C> struct Consumer {
   //===--------------------------------------------------------------------===//
 
   __device__ void await() const {
+#ifndef FT_NO_TURNS
     if constexpr (C::kWarpgroups > 1)
       namedSync(1 + warpgroup, 256);
+#endif
   }
   __device__ void passOn() const {
+#ifndef FT_NO_TURNS
     if constexpr (C::kWarpgroups > 1)
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
+#endif
   }
   __device__ void release(u32 barrier) const {
     if (threadIdx.x % 32 == 0)
@@ -383,15 +387,16 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   dependencyWait();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
   constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
-  if (threadIdx.x < 128) {
-    if constexpr (C::kWarpgroups > 1)
+  int warpgroup = threadIdx.x / 128;
+  if (warpgroup == C::kWarpgroups) {
+    if constexpr (C::kMoveRegisters)
       registersDown<few>();
-    if (threadIdx.x < 32)
+    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
       Producer<C>{q, k, v, a, at}.run();
   } else {
-    if constexpr (C::kWarpgroups > 1)
+    if constexpr (C::kMoveRegisters)
       registersUp<many>();
-    Consumer<C>{a, at, int(threadIdx.x / 128) - 1}.run(score);
+    Consumer<C>{a, at, warpgroup}.run(score);
   }
 }
 

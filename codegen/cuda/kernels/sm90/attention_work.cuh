@@ -22,16 +22,21 @@ namespace attention {
 
 /// Compile-time choices. `pack`: query heads of one kv head in a tile;
 /// `warpgroups` of 64 rows; `keys` of a block; `boxRows`: keys that one tensor
-/// copy brings, a divisor of the page size, or `keys` where packed.
+/// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
+/// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int stages = 2>
+          int ctas = 1, int stages = 2>
 struct Config {
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
   static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
-  static constexpr int kStages = stages;
-  static constexpr int kThreads = 128 * (warpgroups + 1);
+  static constexpr int kStages = stages, kCtas = ctas;
+  /// A warp of copies after the warpgroups; registers move only between whole
+  /// warpgroups.
+  static constexpr bool kMoveRegisters = warpgroups > 1;
+  static constexpr int kThreads =
+      128 * warpgroups + (kMoveRegisters ? 128 : 32);
   static constexpr int kTokens = BM / pack; // of a tile
   static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
   static constexpr int kColumnsQK = (D + 63) / 64; // of 64 elements
@@ -43,7 +48,7 @@ struct Config {
   static constexpr int kRingBytes = stages * (kKBytes + kVBytes);
   static constexpr int kJobBytes = 256; // of four jobs
   /// Two tiles of q where they fit: the next one's queries then wait ready.
-  static constexpr int kQStages = kRingBytes + 2 * kQBytes < 230000 ? 2 : 1;
+  static constexpr int kQStages = ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
@@ -53,7 +58,7 @@ struct Config {
   static_assert(BN % boxRows == 0 && boxRows % 8 == 0, "whole swizzles");
   static_assert(S::kPaged || boxRows == keys, "packed keys need no pages");
   static_assert(S::D % 8 == 0 && S::DV % 8 == 0, "16-byte strides");
-  static_assert(kSharedBytes <= 232448);
+  static_assert(ctas * (kSharedBytes + 1024) <= 233472);
 };
 
 /// A tile: tokens [firstToken, firstToken + tokens) of the batch, `heads` heads
