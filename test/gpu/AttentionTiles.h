@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(C::kThreads, C::kCtas)
 /// The map of [rows, heads, width] elements, rows `stride` elements apart.
 template <typename T>
 TensorMap makeMap(const T *data, int width, int heads, size_t rows,
-                         size_t stride, int boxHeads, int boxRows) {
+                  size_t stride, int boxHeads, int boxRows) {
   using Encode = decltype(&cuTensorMapEncodeTiled);
   static Encode encode = reinterpret_cast<Encode>(
       dlsym(dlopen("libcuda.so.1", RTLD_NOW), "cuTensorMapEncodeTiled"));

@@ -70,7 +70,8 @@ static void checkPacked() {
       attention::Config<Shape<bf16, 32, 72, true, false>, 7, 2, 128, 128>;
   checkCase<Tiny>("causal", Case{{200, 3, 77, 129}, {}, 14, 2, 7, 0, 1, 1},
                   NoScore{});
-  using One = attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
+  using One =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
   checkCase<One>("one warpgroup", Case{ragged(20, 1, 90), {}, 2, 2, 1, 0, 1, 1},
                  NoScore{});
 }

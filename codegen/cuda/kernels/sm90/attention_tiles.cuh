@@ -106,12 +106,12 @@ template <typename C> struct Consumer {
 
   /// s = q k^T of the block at `k`, under way.
   __device__ __forceinline__ void scores(float (&s)[C::BN / 2]) const {
-    u64 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
-    u64 keys = tileDescriptor(at.k(k.stage));
+    u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
+    u32 keys = tileDescriptor(at.k(k.stage));
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
-      u64 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
-      u64 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
+      u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
+      u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
       if (d == 0)
         Wgmma<T, C::BN>::begin(s, x, y);
       else
@@ -121,7 +121,7 @@ template <typename C> struct Consumer {
   }
   /// o += p v of the block at `v`, under way.
   __device__ __forceinline__ void values(Tile<C> &t) const {
-    u64 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
+    u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
 #pragma unroll
     for (int j = 0; j < C::BN / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
@@ -190,7 +190,7 @@ template <typename C> struct Consumer {
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 2));
       bool grows = (next[0] - t.top[r]) * factor > kGrowth;
-      keep[r] = grows ? exponential2((t.top[r] - next[0]) * factor) : 1.0f;
+      keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
       grew |= grows;
       float pivot = t.top[r] == kMinusInfinity ? 0.0f : t.top[r] * factor;
@@ -246,9 +246,10 @@ template <typename C> struct Consumer {
       barrierWait(at.vFull(v.stage), v.phase);
       clearTail(job.end - j0);
     }
+    if (n > low)
+      barrierWait(at.kFull(k.stage), k.phase);
 #pragma unroll 1
     for (--n; n >= low; --n) {
-      barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
       scores(t.s);
@@ -262,6 +263,11 @@ template <typename C> struct Consumer {
       k.next();
       adjust(t, score, job.begin + n * C::BN);
       bool grew = softmax(t, factor, keep);
+      // The exponentials are to be made before the wait for the values, not
+      // after it: ptxas moves that wait up, but not over a loop.
+      pin(t.s);
+      if (n > low)
+        barrierWait(at.kFull(k.stage), k.phase);
       wgmmaWait<0>();
       pin(t.o);
       release(at.vEmpty(v.stage));

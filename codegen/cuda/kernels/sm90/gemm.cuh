@@ -205,8 +205,8 @@ template <typename C> struct Consumer {
     u32 before = 0;
     for (int step = 0; step < steps; ++step, at.next()) {
       barrierWait(stages.full(at.stage), at.phase);
-      u64 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
-      u64 w = tileDescriptor(stages.w(at.stage));
+      u32 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
+      u32 w = tileDescriptor(stages.w(at.stage));
       wgmmaFence();
 #pragma unroll
       for (int k = 0; k < kDepth / 16; ++k)

@@ -22,20 +22,22 @@
 
 namespace ft {
 
-/// Of a tile whose rows are 128 swizzled bytes; `address` = its first row, at a
-/// multiple of 1,024, plus 32 bytes for every 16 columns. Groups of 8 rows
-/// follow each other at 1,024 bytes; layout 1 = 128-byte swizzle.
-__device__ __forceinline__ u64 tileDescriptor(u32 address) {
-  return u64((address & 0x3ffff) >> 4) | u64(1) << 16 | u64(1024 >> 4) << 32 |
-         u64(1) << 62;
-}
+// Descriptors of tiles are 64 bits. Groups of 8 rows follow each other at 1,024
+// bytes (1024 >> 4 in bits 32 on) and are swizzled by 128 bytes (1 in bits 62
+// on): the upper word is the same for all, and functions take the lower one,
+// which counts bytes by 16.
+#define FT_UPPER_WORD "0x40000040"
 
+/// Of a tile whose rows are 128 swizzled bytes; `address` = its first row, at a
+/// multiple of 1,024, plus 32 bytes for every 16 columns.
+__device__ __forceinline__ u32 tileDescriptor(u32 address) {
+  return address >> 4 | 1 << 16;
+}
 /// Of a tile for `multiplyRows`: `address` = its first row, at a multiple of
 /// 1,024, plus 2,048 bytes for every 16 rows. Every further 64 columns lie
 /// `blockBytes` on.
-__device__ __forceinline__ u64 rowsDescriptor(u32 address, u32 blockBytes) {
-  return u64((address & 0x3ffff) >> 4) | u64(blockBytes >> 4) << 16 |
-         u64(1024 >> 4) << 32 | u64(1) << 62;
+__device__ __forceinline__ u32 rowsDescriptor(u32 address, u32 blockBytes) {
+  return address >> 4 | blockBytes >> 4 << 16;
 }
 
 /// Before the first multiply, and after other code touched the sums.
@@ -98,35 +100,39 @@ template <typename T, int N> struct Wgmma;
 #define FT_D16 FT_D15, FT_F8(120)
 
 // The operands after the sums are numbered from N / 2: a, b, c, e, f.
-#define FT_WGMMA_SHARED(call, N, type, groups, a, b, keep)               \
-  static __device__ __forceinline__ void call(float (&d)[N / 2], u64 aTile,    \
-                                              u64 bTile) {                     \
+#define FT_WGMMA_SHARED(call, N, type, groups, a, b, keep)                     \
+  static __device__ __forceinline__ void call(float (&d)[N / 2], u32 aTile,    \
+                                              u32 bTile) {                     \
     asm volatile("{\n\t"                                                       \
                  ".reg .pred p;\n\t"                                           \
+                 ".reg .b64 x, y;\n\t"                                         \
                  "setp.eq.u32 p, " #keep ", 1;\n\t"                            \
+                 "mov.b64 x, {%" #a ", " FT_UPPER_WORD "};\n\t"                \
+                 "mov.b64 y, {%" #b ", " FT_UPPER_WORD "};\n\t"                \
                  "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "."    \
-                 type " {" FT_R##groups "}, %" #a ", %" #b                     \
-                 ", p, 1, 1, 0, 0;\n\t"                                        \
+                 type " {" FT_R##groups "}, x, y, p, 1, 1, 0, 0;\n\t"          \
                  "}"                                                           \
                  : FT_D##groups                                                \
-                 : "l"(aTile), "l"(bTile));                                    \
+                 : "r"(aTile), "r"(bTile));                                    \
   }
 #define FT_WGMMA_TYPE(T, type, N, groups, a, b, c, e, f)                       \
   template <> struct Wgmma<T, N> {                                             \
-    FT_WGMMA_SHARED(begin, N, type, groups, a, b, 0)                        \
-    FT_WGMMA_SHARED(multiply, N, type, groups, a, b, 1)                     \
+    FT_WGMMA_SHARED(begin, N, type, groups, a, b, 0)                           \
+    FT_WGMMA_SHARED(multiply, N, type, groups, a, b, 1)                        \
     static __device__ __forceinline__ void                                     \
-    multiplyRows(float (&d)[N / 2], const u32 (&rows)[4], u64 bTile) {         \
+    multiplyRows(float (&d)[N / 2], const u32 (&rows)[4], u32 bTile) {         \
       asm volatile("{\n\t"                                                     \
                    ".reg .pred p;\n\t"                                         \
+                   ".reg .b64 y;\n\t"                                          \
                    "setp.eq.u32 p, 1, 1;\n\t"                                  \
+                   "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"              \
                    "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type      \
                    "." type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c     \
-                   ", %" #e "}, %" #f ", p, 1, 1, 1;\n\t"                      \
+                   ", %" #e "}, y, p, 1, 1, 1;\n\t"                            \
                    "}"                                                         \
                    : FT_D##groups                                              \
                    : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),   \
-                     "l"(bTile));                                              \
+                     "r"(bTile));                                              \
     }                                                                          \
   };
 #define FT_WGMMA(N, groups, a, b, c, e, f)                                     \
@@ -150,6 +156,7 @@ FT_WGMMA(224, 14, 112, 113, 114, 115, 116)
 FT_WGMMA(240, 15, 120, 121, 122, 123, 124)
 FT_WGMMA(256, 16, 128, 129, 130, 131, 132)
 
+#undef FT_UPPER_WORD
 #undef FT_WGMMA
 #undef FT_WGMMA_TYPE
 #undef FT_WGMMA_SHARED
