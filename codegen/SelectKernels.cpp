@@ -73,6 +73,7 @@ private:
   std::vector<std::string> archList_;
   std::unique_ptr<KernelTable> table_;
   int64_t workspace_ = 0;
+  bool afterKernel_ = false; // the launch in front is a kernel of ours
 };
 
 } // namespace
@@ -88,7 +89,17 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
       builder.getNamedAttr("block", builder.getDenseI64ArrayAttr(text.block)),
       builder.getNamedAttr("args", builder.getArrayAttr(text.args)),
       integer("shared", text.sharedBytes)};
-  if (text.dependentLaunch)
+  if (text.sharedBytesPerRow > 0) {
+    attrs.push_back(integer("shared_per_row", text.sharedBytesPerRow));
+    attrs.push_back(integer("shared_rows", text.sharedRows));
+  }
+  if (text.residentGrid)
+    attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
+  // All our kernels wait for the one in front before they touch activations,
+  // so each may start early behind another of ours. Not those that fill the
+  // device: their loads are under way in L1, which is small while a kernel with
+  // much shared memory leaves (8B, one token, H200: 5.7 ms against 4.8).
+  if (afterKernel_ && !text.residentGrid)
     attrs.push_back(builder.getNamedAttr("dependent", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
@@ -154,6 +165,7 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
   }
   if (failed(chosen))
     return failure();
+  afterKernel_ = chosen->contains("kernel");
   Builder builder(&getContext());
   SmallVector<Attribute> archs;
   for (const std::string &arch : archList_)
@@ -178,6 +190,7 @@ void SelectKernels::runOnOperation() {
     if (auto kind = entry.getKind())
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;
+    afterKernel_ = false;
     for (auto fused : entry.getBody().getOps<ir::FusedOp>())
       if (failed(select(fused, context)))
         return signalPassFailure();

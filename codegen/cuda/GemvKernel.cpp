@@ -15,24 +15,18 @@ static constexpr int64_t kThreads = 256;
 /// Dynamic shared memory that fits beside the template's own on sm_90a.
 static constexpr int64_t kMaxShared = 200 * 1024;
 
-static int64_t sharedBytes(const GemmMatch &match,
-                           const LaunchContext &context) {
-  if (!match.norm)
-    return 0;
-  return std::min(context.maxTokens, kMaxRows) *
-         int64_t(llvm::alignTo(uint64_t(match.k), 32) + 4) * 4;
+/// Dynamic shared memory of one normalised row.
+static int64_t sharedBytesPerRow(const GemmMatch &match) {
+  return match.norm ? int64_t(llvm::alignTo(uint64_t(match.k), 32) + 4) * 4 : 0;
 }
 
 bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
   return context.maxTokens > 0 && context.maxTokens <= kMaxRows &&
-         sharedBytes(match, context) <= kMaxShared;
+         std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) <=
+             kMaxShared;
 }
 
 namespace {
-
-/// Dynamic shared memory that lets two CTAs share a multiprocessor of 227 KB,
-/// each with 10 KB of static shared memory and 1 KB of the system's.
-constexpr int64_t kSharedForTwo = 227 * 1024 / 2 - 11 * 1024;
 
 /// Prints the epilogue functor: an expression tree from the linears' sums to
 /// the stored value.
@@ -265,12 +259,12 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   out.close();
   text.source = out.take();
   text.block = {kThreads, 1, 1};
-  text.sharedBytes = sharedBytes(match, context);
+  text.sharedBytesPerRow = sharedBytesPerRow(match);
+  text.sharedRows = match.norm ? std::min(context.maxTokens, kMaxRows) : 0;
   // Two CTAs a multiprocessor keep more bytes in flight where both fit (H200,
   // bf16, [4096, 14336]: 31.7 us against 35.8 with one).
-  bool two = element != "float" && text.sharedBytes <= kSharedForTwo;
-  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors *
-                                                  (two ? 2 : 1))};
+  text.residentGrid = true;
+  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors * 2)};
   text.args.assign(params.args().begin(), params.args().end());
   return kernel;
 }

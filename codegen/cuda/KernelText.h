@@ -20,7 +20,9 @@ struct KernelText {
   llvm::SmallVector<mlir::Attribute, 3> grid;
   std::array<int64_t, 3> block{1, 1, 1};
   int64_t sharedBytes = 0;
-  bool dependentLaunch = false;
+  int64_t sharedBytesPerRow = 0; // of the bucket, for at most
+  int64_t sharedRows = 0;        // so many rows
+  bool residentGrid = false;     // grid[0] CTAs at most, all resident
   llvm::SmallVector<mlir::Attribute, 16> args;
 };
 

@@ -89,6 +89,7 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
   text.line("extern \"C\" __global__ void __launch_bounds__(" +
             std::to_string(plan->threads) + ")");
   text.open(kernel.function + "(" + params.declaration() + ")");
+  text.line("launchDependents();");
   text.line("dependencyWait();");
   text.line("const int count = counts[" +
             std::to_string(axisNumber(fused, plan->axis)) + "];");

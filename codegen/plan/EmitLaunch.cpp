@@ -119,6 +119,9 @@ plan::KernelLaunch LaunchEmitter::kernel(DictionaryAttr dict) {
     for (auto [slot, size] : llvm::zip(out.block, block.asArrayRef()))
       slot = int32_t(size);
   out.sharedBytes = int32_t(integer(dict, "shared"));
+  out.sharedBytesPerRow = int32_t(integer(dict, "shared_per_row"));
+  out.sharedRows = int32_t(integer(dict, "shared_rows"));
+  out.residentGrid = dict.contains("resident");
   out.dependentLaunch = dict.contains("dependent");
   if (auto args = dict.getAs<ArrayAttr>("args"))
     for (auto arg : args.getAsRange<DictionaryAttr>())

@@ -211,7 +211,14 @@ struct KernelLaunch {
   int32_t kernel = 0;
   std::array<Extent, 3> grid;
   std::array<int32_t, 3> block{1, 1, 1};
-  int32_t sharedBytes = 0; // dynamic shared memory
+  /// Dynamic shared memory: sharedBytes + sharedBytesPerRow * min(rows of the
+  /// bucket on the step's axis, sharedRows).
+  int32_t sharedBytes = 0;
+  int32_t sharedBytesPerRow = 0;
+  int32_t sharedRows = 0;
+  /// grid[0] is the most: no more CTAs than the device holds at once.
+  bool residentGrid = false;
+  /// May start before the launch in front of it ends; the kernel waits itself.
   bool dependentLaunch = false;
   std::vector<Arg> args;
 };

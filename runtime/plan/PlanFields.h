@@ -172,6 +172,9 @@ template <typename Io> void fields(Io &io, Member<Io, KernelLaunch> launch) {
   io.field("grid", launch.grid);
   io.field("block", launch.block);
   io.optional("shared_bytes", launch.sharedBytes, 0);
+  io.optional("shared_bytes_per_row", launch.sharedBytesPerRow, 0);
+  io.optional("shared_rows", launch.sharedRows, 0);
+  io.optional("resident_grid", launch.residentGrid, false);
   io.optional("dependent_launch", launch.dependentLaunch, false);
   io.list("args", launch.args);
 }

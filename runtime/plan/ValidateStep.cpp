@@ -220,6 +220,13 @@ Status StepValidator::validateLaunch(const KernelLaunch &launch,
   FT_RETURN_IF_ERROR((place / "block").range(threads, 1, 1024));
   FT_RETURN_IF_ERROR(
       (place / "shared_bytes").range(launch.sharedBytes, 0, kMaxShared));
+  FT_RETURN_IF_ERROR((place / "shared_rows").range(launch.sharedRows, 0, 4096));
+  int64_t perRow = launch.sharedBytesPerRow;
+  FT_RETURN_IF_ERROR(
+      (place / "shared_bytes_per_row").range(perRow, 0, kMaxShared));
+  FT_RETURN_IF_ERROR((place / "shared_bytes")
+                         .range(launch.sharedBytes + perRow * launch.sharedRows,
+                                0, kMaxShared));
   FT_RETURN_IF_ERROR((place / "args")
                          .require(launch.args.size() <= kMaxArgs,
                                   "a kernel takes at most 512 arguments"));

@@ -80,6 +80,7 @@ template <typename T>
 __device__ void run(const T *x, i64 stride, int columns, int *out,
                     const int *counts, int axis, u32 *counters,
                     float *partials) {
+  launchDependents();
   dependencyWait();
   int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
   if (row >= counts[axis])

@@ -30,7 +30,8 @@
 //           no use for leave. Several want `counters` (workspace + 0, a u32
 //           each of grid.x * grid.y) and `partials` (workspace +
 //           kCounterBytes, 4 * BM * (DV + 2) bytes each of the whole grid).
-//   P = min(g, 16) suits. Splits: about 264 / (grid.y * usual sequences).
+//   P = min(g, 16) suits. Splits: at most kMaxSplits; a batch's keys are
+//   divided among about kSplitCtas CTAs, in proportion to the lengths.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_CUH
@@ -42,7 +43,9 @@ namespace ft::attention {
 
 struct NoScore {
   static constexpr bool kIdentity = true;
-  __device__ float operator()(float s, float, float, float) const { return s; }
+  __host__ __device__ float operator()(float s, float, float, float) const {
+    return s;
+  }
 };
 
 /// Compile-time choices. D and DV: head sizes of q/k and of v, 32 .. 256.
@@ -68,10 +71,10 @@ template <typename T> struct Args {
   int heads, kvHeads, pack;
   int window; // 0 = none
   float scale;
-  const int *positions;  // paged only
+  const int *positions; // paged only
   const int *cuTokens;
-  const int *kvLengths;  // paged only
-  const int *pageTable;  // paged only
+  const int *kvLengths; // paged only
+  const int *pageTable; // paged only
   int pageColumns, pageSize;
   const int *counts;
   int sequencesAxis;
@@ -82,9 +85,7 @@ template <typename T> struct Args {
 __host__ __device__ constexpr int roundUp(int x, int to) {
   return (x + to - 1) / to * to;
 }
-__host__ __device__ constexpr int larger(int a, int b) {
-  return a > b ? a : b;
-}
+__host__ __device__ constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr float kLog2e = 1.4426950408889634f;
 __device__ __forceinline__ float exponential2(float x) {
   float r;
@@ -92,7 +93,10 @@ __device__ __forceinline__ float exponential2(float x) {
   return r;
 }
 
-constexpr int kKeysPerSplit = 256; // fewer are not worth a CTA
+/// CTAs that a small batch's keys are divided among: two a multiprocessor.
+constexpr int kSplitCtas = 264;
+/// Splits of a sequence: mergeRow keeps one a lane.
+constexpr int kMaxSplits = 32;
 
 /// What one CTA computes: some tokens of a sequence, some heads of one kv
 /// head, over the keys [begin, end) of its split.
@@ -112,8 +116,8 @@ __device__ __forceinline__ bool findTile(const int *cuTokens, int sequences,
   for (int base = 0; base < sequences; base += 32) {
     int s = base + lane, tiles = 0;
     if (s < sequences)
-      tiles = (cuTokens[s + 1] - cuTokens[s] + tokensPerTile - 1) /
-              tokensPerTile;
+      tiles =
+          (cuTokens[s + 1] - cuTokens[s] + tokensPerTile - 1) / tokensPerTile;
     int upTo = tiles;
 #pragma unroll
     for (int o = 1; o < 32; o *= 2) {
@@ -132,6 +136,20 @@ __device__ __forceinline__ bool findTile(const int *cuTokens, int sequences,
     before += __shfl_sync(~0u, upTo, 31);
   }
   return false;
+}
+
+/// Keys of all sequences, whatever their masks; every warp adds for itself.
+template <typename S>
+__device__ __forceinline__ int totalKeys(const Args<typename S::T> &a) {
+  int sequences = a.counts[a.sequencesAxis], keys = 0;
+  if constexpr (!S::kPaged)
+    return a.cuTokens[sequences];
+  for (int s = threadIdx.x % 32; s < sequences; s += 32)
+    keys += a.kvLengths[s];
+#pragma unroll
+  for (int o = 16; o > 0; o /= 2)
+    keys += __shfl_xor_sync(~0u, keys, o);
+  return keys;
 }
 
 /// This CTA's work, with keys in blocks of BN; false if there is none.
@@ -163,13 +181,26 @@ __device__ __forceinline__ bool makeWork(const Args<typename S::T> &a,
   if (S::kCausal)
     end = min(end, w.lastPosition + 1);
   int blocks = max(0, (end - begin + BN - 1) / BN);
-  constexpr int least = larger(1, kKeysPerSplit / BN);
-  int splits = min(int(gridDim.z), max(1, (blocks + least - 1) / least));
-  int each = max(1, (blocks + splits - 1) / splits);
+  int each = max(1, blocks);
+  if (gridDim.z > 1) { // long sequences get more CTAs than short ones
+    int total = totalKeys<S>(a) / BN * int(gridDim.y);
+    each = max(1, (total + kSplitCtas - 1) / kSplitCtas);
+    each = max(each, (blocks + int(gridDim.z) - 1) / int(gridDim.z));
+  }
   w.splits = max(1, (blocks + each - 1) / each);
   w.begin = begin + int(blockIdx.z) * each * BN;
   w.end = min(end, w.begin + each * BN);
   return int(blockIdx.z) < w.splits;
+}
+
+/// Whether the cache had the work's keys below `end` before this batch.
+template <typename S>
+__device__ __forceinline__ bool keysAreOld(const Args<typename S::T> &a,
+                                           const Work &w, int end) {
+  if constexpr (!S::kPaged)
+    return false;
+  int added = a.cuTokens[w.sequence + 1] - a.cuTokens[w.sequence];
+  return min(end, w.end) <= a.kvLengths[w.sequence] - added;
 }
 
 /// Whether some pair of the tile's rows and the block's keys is masked.
@@ -239,8 +270,7 @@ __device__ __forceinline__ void stage(T *to, const T *any, bool wide,
     for (int i = threadIdx.x; i < rows * padded; i += threads) {
       int r = i / padded, column = i % padded;
       const T *source = row(r);
-      to[r * pitch + column] =
-          source && column < width ? source[column] : T{};
+      to[r * pitch + column] = source && column < width ? source[column] : T{};
     }
     return;
   }
@@ -250,8 +280,7 @@ __device__ __forceinline__ void stage(T *to, const T *any, bool wide,
     int r = c / chunks, column = c % chunks * V;
     const T *source = row(r);
     bool real = source && column < width;
-    copyAsync16(to + r * pitch + column, real ? source + column : any,
-                real);
+    copyAsync16(to + r * pitch + column, real ? source + column : any, real);
   }
 }
 
@@ -274,8 +303,8 @@ template <typename S, int BN, int width> struct KeyRows {
       pageSize = a.pageSize;
       uniform = pageSize % BN == 0;
       if (uniform && j0 < end)
-        plane += (i64(pages[j0 / pageSize]) * pageSize + j0 % pageSize) *
-                 stride;
+        plane +=
+            (i64(pages[j0 / pageSize]) * pageSize + j0 % pageSize) * stride;
     } else {
       plane += (a.cuTokens[w.sequence] + j0) * stride;
     }
@@ -286,8 +315,8 @@ template <typename S, int BN, int width> struct KeyRows {
     if (uniform)
       return plane + r * stride;
     int j = first + r;
-    return plane + (i64(pages[j / pageSize]) * pageSize + j % pageSize) *
-                       stride;
+    return plane +
+           (i64(pages[j / pageSize]) * pageSize + j % pageSize) * stride;
   }
 };
 
@@ -311,27 +340,30 @@ template <bool base2> __device__ __forceinline__ float power(float x) {
 }
 
 /// Merges `parts` partial results of a row in order: DV unnormalised sums, then
-/// the maximum and the sum of the exponentials. at(part, column) reads;
-/// done(column, value, maximum, sum) gets columns lane, lane + 32, ...
+/// the maximum and the sum of the exponentials; at most kMaxSplits parts.
+/// at(part, column) reads; done(column, value, maximum, sum) gets columns lane,
+/// lane + 32, ...
 template <typename S, bool base2, typename At, typename Done>
 __device__ __forceinline__ void mergeRow(int parts, const At &at,
                                          const Done &done) {
-  float top = __int_as_float(0xff800000);
-#pragma unroll 1
-  for (int p = 0; p < parts; ++p)
-    top = fmaxf(top, at(p, S::DV));
-  float pivot = top == __int_as_float(0xff800000) ? 0.0f : top;
-  float sum = 0;
-#pragma unroll 1
-  for (int p = 0; p < parts; ++p)
-    sum += at(p, S::DV + 1) * power<base2>(at(p, S::DV) - pivot);
-#pragma unroll 1
-  for (int c = threadIdx.x % 32; c < S::DV; c += 32) {
+  const float kNothing = __int_as_float(0xff800000);
+  int lane = threadIdx.x % 32;
+  float mine = lane < parts ? at(lane, S::DV) : kNothing, top = mine;
+#pragma unroll
+  for (int o = 16; o > 0; o /= 2)
+    top = fmaxf(top, __shfl_xor_sync(~0u, top, o));
+  float pivot = top == kNothing ? 0.0f : top;
+  float weight = lane < parts ? power<base2>(mine - pivot) : 0.0f;
+  float sum = warpSum(lane < parts ? at(lane, S::DV + 1) * weight : 0.0f);
+#pragma unroll
+  for (int c0 = 0; c0 < S::DV; c0 += 32) {
+    int c = min(c0 + lane, S::DV - 1);
     float value = 0;
-#pragma unroll 1
+#pragma unroll 8
     for (int p = 0; p < parts; ++p)
-      value += at(p, c) * power<base2>(at(p, S::DV) - pivot);
-    done(c, value, top, sum);
+      value += at(p, c) * __shfl_sync(~0u, weight, p);
+    if (c0 + lane < S::DV)
+      done(c, value, top, sum);
   }
 }
 

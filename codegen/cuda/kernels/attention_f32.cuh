@@ -24,7 +24,7 @@ namespace ft::attention {
 constexpr int kThreadsF32 = 256;
 
 template <typename S, int BM> struct F32 {
-  static constexpr int kBlock = 32; // keys
+  static constexpr int kBlock = 32;                          // keys
   static constexpr int kRows = BM / 16, kKeys = kBlock / 16; // of a thread
   static constexpr int kColumns = (S::DV + 15) / 16;         // of a thread
   static constexpr int D = roundUp(S::D, 4), DV = roundUp(S::DV, 4);
@@ -32,7 +32,7 @@ template <typename S, int BM> struct F32 {
   static constexpr int kPitchP = kBlock + 1, kPartPitch = S::DV + 2;
   static constexpr int kStages = kBlock * (kPitchQK + kPitchV) + BM * kPitchP;
   static constexpr int kShared =
-      4 * (BM * kPitchQK + larger(kStages, BM * kPartPitch));
+      4 * (BM * kPitchQK + larger(kStages, BM *kPartPitch));
 };
 
 template <typename S, int BM> struct RowsF32 {
@@ -155,6 +155,7 @@ template <typename S, int BM, typename Score>
 __device__ __forceinline__ void runF32(const Args<float> &a,
                                        const Score &score) {
   using M = F32<S, BM>;
+  launchDependents();
   dependencyWait();
   Work w;
   if (!makeWork<S, BM, M::kBlock>(a, w))

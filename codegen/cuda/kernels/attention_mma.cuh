@@ -26,16 +26,16 @@ namespace ft::attention {
 constexpr int kThreads = 128;
 
 template <typename S, int BM> struct Mma {
-  static constexpr int kAlong = BM / 16;          // warps along rows
-  static constexpr int kParts = 4 / kAlong;       // warps along keys
+  static constexpr int kAlong = BM / 16;    // warps along rows
+  static constexpr int kParts = 4 / kAlong; // warps along keys
   static constexpr int kBlock =
       BM == 64 && larger(S::D, S::DV) > 128 ? 32 : 64; // keys
-  static constexpr int kKeys = kBlock / kParts;   // of a warp
+  static constexpr int kKeys = kBlock / kParts;        // of a warp
   static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
   static constexpr int kDepth = larger(D, DV) > 128 ? 1 : 4; // unrolled steps
   static constexpr int kPitchQK = D + 8, kPitchV = DV + 8;
   static constexpr int kStage = kBlock * (kPitchQK + kPitchV); // elements
-  static constexpr int kPartPitch = DV + 2;       // floats
+  static constexpr int kPartPitch = DV + 2;                    // floats
   static constexpr int kQ = BM * kPitchQK;
   static constexpr int kShared =
       2 * kQ + larger(4 * kStage, 4 * kParts * BM * kPartPitch);
@@ -100,9 +100,9 @@ template <typename S, int BM> struct Rows {
   __device__ void scores(const T *q, const T *k) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     q += (warp / M::kParts * 16 + lane % 16) * M::kPitchQK + lane / 16 * 8;
-    k += (warp % M::kParts * M::kKeys + lane / 16 * 8 + lane % 8) *
-             M::kPitchQK +
-         lane / 8 % 2 * 8;
+    k +=
+        (warp % M::kParts * M::kKeys + lane / 16 * 8 + lane % 8) * M::kPitchQK +
+        lane / 8 % 2 * 8;
 #pragma unroll
     for (int t = 0; t < kTiles; ++t)
 #pragma unroll
@@ -135,8 +135,8 @@ template <typename S, int BM> struct Rows {
         float x = s[t][i] * factor;
         int j = j0 + t * 8 + i % 2;
         if constexpr (!Score::kIdentity)
-          x = kLog2e * score(x, float(head[i / 2]), float(position[i / 2]),
-                             float(j));
+          x = kLog2e *
+              score(x, float(head[i / 2]), float(position[i / 2]), float(j));
         if (masked && !visible<S>(w, a.window, position[i / 2], j))
           x = __int_as_float(0xff800000);
         s[t][i] = x;
@@ -174,8 +174,7 @@ template <typename S, int BM> struct Rows {
   /// o += exponentials * v.
   __device__ void values(const T *v) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    v += (warp % M::kParts * M::kKeys + lane % 16) * M::kPitchV +
-         lane / 16 * 8;
+    v += (warp % M::kParts * M::kKeys + lane % 16) * M::kPitchV + lane / 16 * 8;
 #pragma unroll
     for (int t = 0; t < kTiles; t += 2) {
       u32 a[4] = {packPair<T>(s[t][0], s[t][1]), packPair<T>(s[t][2], s[t][3]),
@@ -231,12 +230,17 @@ __device__ __forceinline__ void runMma(const Args<typename S::T> &a,
                                        const Score &score) {
   using T = typename S::T;
   using M = Mma<S, BM>;
-  dependencyWait();
-  Work w;
-  if (!makeWork<S, BM, M::kBlock>(a, w))
-    return;
+  launchDependents();
   T *q = dynamicShared<T>(), *stages = q + M::kQ;
   bool wide = rowsAligned<S>(a);
+  Work w; // from the batch's fields, which no kernel of the program writes
+  bool some = makeWork<S, BM, M::kBlock>(a, w);
+  bool early = some && keysAreOld<S>(a, w, w.begin + M::kBlock);
+  if (early)
+    stageKeys<S, BM>(a, w, wide, stages, w.begin);
+  dependencyWait(); // in every CTA: the kernel after relies on it
+  if (!some)
+    return;
   stage<BM, S::D, M::D, M::kPitchQK, kThreads>(q, a.q, wide, [&](int r) {
     return r < w.tokens * w.heads
                ? a.q + (w.firstToken + r / w.heads) * a.qStride +
@@ -246,10 +250,10 @@ __device__ __forceinline__ void runMma(const Args<typename S::T> &a,
   Rows<S, BM> rows(a, w);
   // Each turn fetches the block after the one it works on; the first, at
   // begin - kBlock, only fetches.
-  int turn = 0;
+  int turn = 1;
 #pragma unroll 1
   for (int j0 = w.begin - M::kBlock; j0 < w.end; j0 += M::kBlock, turn ^= 1) {
-    if (j0 + M::kBlock < w.end)
+    if (j0 + M::kBlock < w.end && (j0 >= w.begin || !early))
       stageKeys<S, BM>(a, w, wide, stages + (turn ^ 1) * M::kStage,
                        j0 + M::kBlock);
     commitCopies();

@@ -35,6 +35,7 @@ __device__ void run(const T *x, i64 xStride, Out *out, i64 outStride,
                     int width, const int *cuTokens, const int *counts,
                     int sequencesAxis) {
   __shared__ float partial[kPartials][kColumns];
+  launchDependents();
   dependencyWait();
   int s = blockIdx.y;
   if (s >= counts[sequencesAxis])

@@ -42,7 +42,8 @@ private:
   StatusOr<Bucket> bucketFor(const std::vector<int64_t> &counts) const;
   Status enqueue(const ReadyStep &step, const Bucket &bucket);
   Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
-                 const std::string &step);
+                 const plan::Step &step);
+  StatusOr<int64_t> residentCtas(const ReadyKernel &kernel, int64_t shared);
   Status enqueueAll(const Bucket &bucket);
   StatusOr<Graph *> graphFor(const Bucket &bucket);
   StatusOr<Graph> capture(const Bucket &bucket);
@@ -75,9 +76,27 @@ CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
   return bucket;
 }
 
+/// CTAs of `kernel` that the whole device holds at once.
+StatusOr<int64_t> CudaExecutable::residentCtas(const ReadyKernel &kernel,
+                                               int64_t shared) {
+  const std::array<int32_t, 3> &block = kernel.launch->block;
+  int perMultiprocessor = 0;
+  FT_CUDA(context_.cu, cuOccupancyMaxActiveBlocksPerMultiprocessor, "a kernel",
+          &perMultiprocessor, kernel.function, block[0] * block[1] * block[2],
+          size_t(shared));
+  FT_ASSIGN_OR_RETURN(
+      int multiprocessors,
+      context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  return std::max<int64_t>(1, int64_t(perMultiprocessor) * multiprocessors);
+}
+
 Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
-                               const std::string &step) {
+                               const plan::Step &step) {
   const plan::KernelLaunch &launch = *kernel.launch;
+  int64_t shared =
+      launch.sharedBytes +
+      launch.sharedBytesPerRow *
+          std::min<int64_t>(bucket[size_t(step.axis)], launch.sharedRows);
   std::vector<uint64_t> cells = kernel.cells;
   std::vector<void *> arguments;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -95,14 +114,18 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   config.blockDimX = unsigned(launch.block[0]);
   config.blockDimY = unsigned(launch.block[1]);
   config.blockDimZ = unsigned(launch.block[2]);
-  config.sharedMemBytes = unsigned(launch.sharedBytes);
+  config.sharedMemBytes = unsigned(shared);
   config.hStream = context_.stream;
-  if (launch.dependentLaunch && context_.major >= 9) {
+  if (launch.residentGrid) {
+    FT_ASSIGN_OR_RETURN(int64_t most, residentCtas(kernel, shared));
+    config.gridDimX = unsigned(std::min<int64_t>(config.gridDimX, most));
+  }
+  if (launch.dependentLaunch && kernel.waits) {
     config.attrs = &attribute;
     config.numAttrs = 1;
   }
   FT_CUDA(context_.cu, cuLaunchKernelEx,
-          "step '" + step + "', grid (" + std::to_string(config.gridDimX) +
+          "step '" + step.name + "', grid (" + std::to_string(config.gridDimX) +
               ", " + std::to_string(config.gridDimY) + ", " +
               std::to_string(config.gridDimZ) + ")",
           &config, kernel.function, arguments.data(), nullptr);
@@ -112,7 +135,7 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
 Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
   for (const auto &launch : step.launches) {
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
-      FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, step.step->name));
+      FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
       continue;
     }
     const ReadyGemm &gemm = std::get<ReadyGemm>(launch);

@@ -28,7 +28,8 @@ namespace ft {
   X(cuLibraryGetKernel) X(cuKernelGetFunction) X(cuFuncSetAttribute)           \
   X(cuLaunchKernelEx) X(cuGraphInstantiate) X(cuGraphLaunch)                   \
   X(cuGraphDestroy) X(cuGraphExecDestroy) X(cuGraphGetNodes)                   \
-  X(cuGraphNodeGetType) X(cuGetErrorName)
+  X(cuGraphNodeGetType) X(cuGetErrorName)                                     \
+  X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
 
 #define FT_CUBLASLT_SYMBOLS(X)                                                 \
   X(cublasLtCreate) X(cublasLtDestroy) X(cublasLtGetVersion)                   \

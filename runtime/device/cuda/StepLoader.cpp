@@ -148,9 +148,13 @@ StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
   ReadyKernel kernel;
   kernel.launch = &launch;
   kernel.function = result_.code.at(launch.kernel).function();
+  // PTX is for compute capability 8.0, which has no such wait.
+  kernel.waits = architecture != "ptx" && context_.major >= 9;
   int32_t &allowed = sharedBytes_[kernel.function];
-  if (launch.sharedBytes > allowed) {
-    allowed = launch.sharedBytes;
+  int32_t wanted =
+      launch.sharedBytes + launch.sharedBytesPerRow * launch.sharedRows;
+  if (wanted > allowed) {
+    allowed = wanted;
     FT_CUDA(context_.cu, cuFuncSetAttribute,
             std::to_string(allowed) + " bytes of shared memory of kernel '" +
                 plan_.kernels[launch.kernel].function + "'",

@@ -13,6 +13,8 @@ namespace ft {
 
 /// A kernel whose arguments are resolved, but for the bucket.
 struct ReadyKernel {
+  /// The code has the wait that a dependent launch relies on.
+  bool waits = false;
   CUfunction function = nullptr;
   const plan::KernelLaunch *launch = nullptr;
   std::vector<uint64_t> cells;    // one an argument, value in the low bytes

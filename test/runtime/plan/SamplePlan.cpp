@@ -128,6 +128,9 @@ static Implementation sampleImplementation() {
   launch.grid = {Extent{2, 0, 64, 1}, Extent{}, Extent{3, -1, 1, -1}};
   launch.block = {128, 2, 1};
   launch.sharedBytes = 1024;
+  launch.sharedBytesPerRow = 32;
+  launch.sharedRows = 4;
+  launch.residentGrid = true;
   launch.dependentLaunch = true;
   launch.args = sampleArgs();
   GemmCall call;

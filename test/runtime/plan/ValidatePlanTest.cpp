@@ -293,6 +293,17 @@ const Case kStepCases[] = {
      "/launches/0/kernel/block"},
     {"Shared", [](Plan &p) { launch(p).sharedBytes = 227 * 1024 + 1; },
      "/launches/0/kernel/shared_bytes"},
+    {"SharedOfRows",
+     [](Plan &p) {
+       launch(p).sharedBytes = 0;
+       launch(p).sharedBytesPerRow = 227 * 128 + 1;
+       launch(p).sharedRows = 8;
+     },
+     "/launches/0/kernel/shared_bytes"},
+    {"SharedRows", [](Plan &p) { launch(p).sharedRows = -1; },
+     "/launches/0/kernel/shared_rows"},
+    {"SharedPerRow", [](Plan &p) { launch(p).sharedBytesPerRow = -4; },
+     "/launches/0/kernel/shared_bytes_per_row"},
     {"ManyArgs", [](Plan &p) { launch(p).args.resize(513); },
      "/launches/0/kernel/args"},
     {"ArgRef", [](Plan &p) { launch(p).args[0].ref.index = 9; },
@@ -362,7 +373,9 @@ TEST(ValidatePlan, AcceptsTheEdges) {
   Plan plan = samplePlan();
   plan.weights[1].viewRow = 8;
   slice(plan).start = 16;
-  launch(plan).sharedBytes = 227 * 1024;
+  launch(plan).sharedBytes = 27 * 1024;
+  launch(plan).sharedBytesPerRow = 25 * 1024;
+  launch(plan).sharedRows = 8;
   launch(plan).block = {512, 2, 1};
   launch(plan).args[3].value = 128;
   program(plan).buffers[2].offset.perAxis[0] = 128;
