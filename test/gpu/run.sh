@@ -19,8 +19,16 @@ build() {
 }
 build gemv_check & first=$!
 build attention_check & second=$!
+names="gemv_check attention_check"
+if [ "$architecture" = 90a ]; then
+  build attention_tiles_check & third=$!
+  build attention_tiles_time
+  wait "$third"
+  names="$names attention_tiles_check"
+  [ "${1:-}" != --time ] || names="$names attention_tiles_time"
+fi
 wait "$first" && wait "$second"
-for name in gemv_check attention_check; do
+for name in $names; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then
     for tool in memcheck racecheck; do

@@ -10,12 +10,11 @@
 //
 // Persistent CTAs draw tiles (attention_work.cuh). One warp copies queries,
 // keys and values through tensor maps; each warpgroup has 64 rows of the tile.
-// A block's scores are under way while the values of the block before are
-// multiplied and its exponentials made: S(n) | P(n+1) V(n+1), softmax of S(n).
-// Warpgroups take turns at the tensor cores (named barriers), so that one's
-// softmax falls on the other's products. Blocks go from the last key to the
-// first: ragged ends and diagonals come first, and blocks that a warpgroup sees
-// nothing of are left out.
+// A block's scores and the values of the block before are multiplied together:
+// S(n) | P(n+1) V(n+1), then the softmax of S(n). Warpgroups take turns at the
+// tensor cores (named barriers), so that one's softmax falls on the other's
+// products. Blocks go from the last key to the first: ragged ends and diagonals
+// come first, and blocks that a warpgroup sees nothing of are left out.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -29,7 +28,8 @@
 //
 // Launch: block Config::kThreads; grid.x = multiprocessors of the target (any
 // number is right) * Config::kCtas; __launch_bounds__(Config::kThreads,
-// Config::kCtas); dynamic shared memory Config::kSharedBytes; `counters` = workspace + 0.
+// Config::kCtas); dynamic shared memory Config::kSharedBytes; `counters` =
+// workspace + 0.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_TILES_CUH
@@ -41,24 +41,6 @@
 
 namespace ft {
 namespace attention {
-
-constexpr float kMinusInfinity = -__builtin_huge_valf();
-
-/// A row's sums are rescaled only where its maximum grew by more than this, in
-/// base-2 logarithms; until then exponentials stay below 2^8.
-constexpr float kGrowth = 8;
-
-/// A thread's part of 64 rows: rows lane / 4 and lane / 4 + 8 of its warp's 16;
-/// of every 8 columns the two from lane % 4 * 2 on.
-template <typename C> struct Tile {
-  float s[C::BN / 2];      // scores, then exponentials
-  u32 p[C::BN / 16][4];    // exponentials as operands
-  float o[C::DV / 2] = {}; // sums of values
-  float top[2] = {kMinusInfinity, kMinusInfinity}, sum[2] = {};
-  Sight sight[2];
-  float head[2];
-  int allLow = -0x7fffffff, allHigh = 0x7fffffff; // what the whole warp sees
-};
 
 template <typename C> struct Consumer {
   using T = typename C::T;
@@ -73,16 +55,12 @@ template <typename C> struct Consumer {
   //===--------------------------------------------------------------------===//
 
   __device__ void await() const {
-#ifndef FT_NO_TURNS
     if constexpr (C::kWarpgroups > 1)
       namedSync(1 + warpgroup, 256);
-#endif
   }
   __device__ void passOn() const {
-#ifndef FT_NO_TURNS
     if constexpr (C::kWarpgroups > 1)
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
-#endif
   }
   __device__ void release(u32 barrier) const {
     if (threadIdx.x % 32 == 0)
@@ -169,7 +147,7 @@ template <typename C> struct Consumer {
     for (int i = 0; i < C::BN / 2; ++i) {
       const Sight &x = t.sight[i / 2 % 2];
       u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
-      t.s[i] = place < u32(max(x.high - x.low, 0)) ? t.s[i] : kMinusInfinity;
+      t.s[i] = place < u32(max(x.high - x.low, 0)) ? t.s[i] : minusInfinity();
     }
   }
 
@@ -193,7 +171,7 @@ template <typename C> struct Consumer {
       keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
       grew |= grows;
-      float pivot = t.top[r] == kMinusInfinity ? 0.0f : t.top[r] * factor;
+      float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
       float part[2] = {t.sum[r] * keep[r], 0};
 #pragma unroll
       for (int i = 2 * r; i < C::BN / 2; i += 4)
@@ -246,10 +224,12 @@ template <typename C> struct Consumer {
       barrierWait(at.vFull(v.stage), v.phase);
       clearTail(job.end - j0);
     }
-    if (n > low)
+    if (C::kOverlap && n > low)
       barrierWait(at.kFull(k.stage), k.phase);
 #pragma unroll 1
     for (--n; n >= low; --n) {
+      if constexpr (!C::kOverlap)
+        barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
       scores(t.s);
@@ -263,11 +243,12 @@ template <typename C> struct Consumer {
       k.next();
       adjust(t, score, job.begin + n * C::BN);
       bool grew = softmax(t, factor, keep);
-      // The exponentials are to be made before the wait for the values, not
-      // after it: ptxas moves that wait up, but not over a loop.
-      pin(t.s);
-      if (n > low)
-        barrierWait(at.kFull(k.stage), k.phase);
+      if constexpr (C::kOverlap) {
+        // ptxas moves the wait for the values up, but not over a loop.
+        pin(t.s);
+        if (n > low)
+          barrierWait(at.kFull(k.stage), k.phase);
+      }
       wgmmaWait<0>();
       pin(t.o);
       release(at.vEmpty(v.stage));
@@ -390,6 +371,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     barrierInitFence();
   }
   __syncthreads();
+  launchDependents();
   dependencyWait();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
   constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
