@@ -15,17 +15,18 @@ status=0
 build() {
   nvcc -std=c++20 -O1 -I"$kernels" -I"$here" \
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
-    -o "$work/$1" "$here/$1.cu"
+    -o "$work/$1" "$here/$1.cu" -ldl
 }
 build gemv_check & first=$!
 build attention_check & second=$!
 names="gemv_check attention_check"
 if [ "$architecture" = 90a ]; then
-  build attention_tiles_check & third=$!
-  build attention_tiles_time
-  wait "$third"
+  build attention_tiles_check
   names="$names attention_tiles_check"
-  [ "${1:-}" != --time ] || names="$names attention_tiles_time"
+  if [ "${1:-}" = --time ]; then
+    build attention_tiles_time
+    names="$names attention_tiles_time"
+  fi
 fi
 wait "$first" && wait "$second"
 for name in $names; do
