@@ -87,6 +87,7 @@ private:
                                    const LaunchContext &context);
   FailureOr<DictionaryAttr> gemm(ir::FusedOp fused,
                                  const LaunchContext &context);
+  DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
 
@@ -120,10 +121,8 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
   if (text.residentGrid)
     attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
   // All our kernels wait for the one in front before they touch activations,
-  // so each may start early behind another of ours. Not those that fill the
-  // device: their loads are under way in L1, which is small while a kernel with
-  // much shared memory leaves (8B, one token, H200: 5.7 ms against 4.8).
-  if (afterKernel_ && !text.residentGrid)
+  // so each may start early behind another of ours.
+  if (afterKernel_ && text.startsEarly)
     attrs.push_back(builder.getNamedAttr("dependent", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
@@ -166,6 +165,24 @@ FailureOr<DictionaryAttr> SelectKernels::gemm(ir::FusedOp fused,
   return builder.getDictionaryAttr(attrs);
 }
 
+/// A call of the communicator: what verifyAlone has checked holds one op.
+DictionaryAttr SelectKernels::collective(ir::FusedOp fused) {
+  Builder builder(&getContext());
+  Operation &op = fused.getBody().front().front();
+  auto integer = [&](StringRef key, int64_t value) {
+    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
+  };
+  auto elements = [](Value value) {
+    return cast<ir::PackedType>(value.getType()).getRowElements();
+  };
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("collective",
+                            builder.getStringAttr(op.getName().stripDialect())),
+       builder.getNamedAttr("mesh", op.getAttr("mesh")), integer("in", 0),
+       integer("out", 0), integer("elements", elements(op.getOperand(0))),
+       integer("out_elements", elements(op.getResult(0)))});
+}
+
 /// What runs where no kernel is made for the architecture.
 FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
                                                 const LaunchContext &context) {
@@ -184,6 +201,8 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
     return take(emitSegmentReduce(fused));
   case ir::Pattern::Argmax:
     return take(emitArgmax(fused, context));
+  case ir::Pattern::Collective:
+    return collective(fused);
   }
   return failure();
 }

@@ -35,6 +35,10 @@ namespace ft::ir {
 /// Module attribute: the names of the symbolic axes, "tokens" first.
 inline constexpr llvm::StringLiteral kAxesAttr = "ft.axes";
 
+/// Module attribute: ranks of every axis of the device mesh, such as {tp = 4}.
+/// Absent: one rank.
+inline constexpr llvm::StringLiteral kMeshAttr = "ft.mesh";
+
 /// Argument and result attributes of entries.
 inline constexpr llvm::StringLiteral kNameAttr = "ft.name";
 inline constexpr llvm::StringLiteral kRoleAttr = "ft.role";

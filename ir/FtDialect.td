@@ -102,8 +102,9 @@ def Ft_RecipeAttr : Ft_Attr<"Recipe", "recipe"> {
     `#ft.recipe<"slice"(<"tensor" {file = "model.safetensors", tensor =
     "h.0.attn.c_attn.weight", shape = [768, 2304], stored = f32}>) {axis = 1,
     start = 0, shape = [768, 768]}>`. Ops: tensor, literal, generator, slice,
-    concat, transpose, reshape, scale, offset, interleave. `shape` is the shape
-    of the node's result and is always present.
+    concat, transpose, reshape, scale, offset, interleave, pad. `shape` is the
+    shape of the node's result and is always present. A slice has `start`, or
+    `starts`, one for each rank.
   }];
   let parameters = (ins "::mlir::StringAttr":$op,
                         OptionalArrayRefParameter<"::ft::ir::RecipeAttr">:$of,
@@ -148,7 +149,8 @@ def Ft_Pattern : I32Enum<"Pattern", "what kind of kernel runs a fused op", [
     I32EnumCase<"Gemm", 1, "gemm">,
     I32EnumCase<"Attention", 2, "attention">,
     I32EnumCase<"SegmentReduce", 3, "segment_reduce">,
-    I32EnumCase<"Argmax", 4, "argmax">]> {
+    I32EnumCase<"Argmax", 4, "argmax">,
+    I32EnumCase<"Collective", 5, "collective">]> {
   let cppNamespace = "::ft::ir";
 }
 def Ft_PatternAttr : EnumAttr<Ft_Dialect, Ft_Pattern, "pattern">;

@@ -183,10 +183,18 @@ def Ft_PositionsOp : Ft_Op<"positions", [Pure]> {
 def Ft_EmbeddingOp : Ft_Op<"embedding", [
     Pure, Ft_RowWise, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "row ids[t] of a table";
-  let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table);
+  let description = [{
+    Where a rank holds a range of the table's rows, `first` is a weight of one
+    element, the number of its first row: the row is ids[t] - first, and zeros
+    where the rank does not hold it.
+  }];
+  let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table,
+                       OptionalAttr<FlatSymbolRefAttr>:$first);
   let results = (outs Ft_PackedType:$result);
-  let assemblyFormat =
-      "$ids `,` $table attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $ids `,` $table (`from` $first^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -464,6 +472,80 @@ def Ft_SegmentReduceOp : Ft_Op<"segment_reduce", [Pure]> {
 
 def Ft_ArgmaxOp : Ft_Op<"argmax", [Pure]> {
   let summary = "index of the largest element of each row, lowest on a tie";
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Between ranks
+//===----------------------------------------------------------------------===//
+
+def Ft_AllReduceOp : Ft_Op<"all_reduce", [
+    Pure, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the sum over the ranks of a mesh axis";
+  let description = [{
+    Sums are fp32, in the order of the ranks, rounded once: every rank gets the
+    same bits. Mesh axes are those of the module's `ft.mesh`.
+  }];
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input `over` $mesh attr-dict `:` type($result)";
+}
+
+def Ft_AllGatherOp : Ft_Op<"all_gather", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the ranks' rows after each other, along the first extent";
+  let description = [{
+    The result's first extent is at most the input's times the ranks; what goes
+    beyond it is the padding of the last ranks and is dropped.
+  }];
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `over` $mesh attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Ft_ReduceScatterOp : Ft_Op<"reduce_scatter", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "this rank's part, along the first extent, of the sum";
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `over` $mesh attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Ft_LocalArgmaxOp : Ft_Op<"local_argmax", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the largest element of a rank's columns, and its index";
+  let description = [{
+    The rank holds columns `first` to `first + columns - 1` of a row of `limit`
+    elements; columns from `limit` on are padding and never win. The result is
+    (value, index in the whole row), both f32; where the rank holds no column,
+    (-inf, limit).
+
+    ```mlir
+    %best = ft.local_argmax %logits, @logits.first limit 50257
+      : (!ft.packed<rows, 25136xf32>) -> !ft.packed<rows, 2xf32>
+    ```
+  }];
+  let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$first,
+                       I64Attr:$limit);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `,` $first `limit` $limit attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_MergeArgmaxOp : Ft_Op<"merge_argmax", [Pure]> {
+  let summary = "the index of the best of several (value, index) pairs";
+  let description = [{The lowest index on a tie, as `ft.argmax` of the whole row.}];
   let arguments = (ins Ft_PackedType:$input);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";

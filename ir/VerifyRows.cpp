@@ -47,7 +47,10 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (table.getRank() != 2 || table.getDimSize(1) != getType().getLastDim())
     return emitOpError() << "embedding_c3: expected a table of [rows, "
                          << getType().getLastDim() << "], found " << table;
-  return success();
+  // embedding_c4
+  return getFirstAttr() ? verifyWeightShape(*this, "embedding_c4",
+                                            getFirstAttr(), {1}, symbols)
+                        : success();
 }
 
 LogicalResult BroadcastOp::verify() {

@@ -39,7 +39,10 @@ ir::Pattern patternOf(Operation *op) {
       .Case<LinearOp>([](auto) { return ir::Pattern::Gemm; })
       .Case<AttentionOp>([](auto) { return ir::Pattern::Attention; })
       .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
-      .Case<ArgmaxOp>([](auto) { return ir::Pattern::Argmax; })
+      .Case<ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp>(
+          [](auto) { return ir::Pattern::Argmax; })
+      .Case<AllReduceOp, AllGatherOp, ReduceScatterOp>(
+          [](auto) { return ir::Pattern::Collective; })
       .Default([](Operation *) { return ir::Pattern::Row; });
 }
 
@@ -95,7 +98,8 @@ static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
   FusedOp producer;
   std::string cacheLayer;
   for (Operation *op : ops) {
-    if (isa<SegmentReduceOp, ArgmaxOp, RowsOp>(op))
+    if (isa<SegmentReduceOp, ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp, RowsOp>(
+            op))
       return label;
     for (Value operand : op->getOperands())
       if (auto step = operand.getDefiningOp<FusedOp>())

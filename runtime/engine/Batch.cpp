@@ -133,29 +133,42 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   for (size_t axis = 0; axis < counts_.size(); ++axis)
     counts[axis] = int32_t(counts_[axis]);
   use(layout_.counts, int64_t(counts_.size()) * kInt);
+  mergeRanges();
   return Status::success();
 }
 
-Status HostBatch::upload(Device &device, std::byte *block) {
+void HostBatch::mergeRanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
   size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
   const std::byte *table = block_.data() + tableRange_.begin;
   if (sentTables_.size() < tableBytes ||
-      !std::equal(table, table + tableBytes, sentTables_.begin())) {
-    sentTables_.assign(table, table + tableBytes);
+      !std::equal(table, table + tableBytes, sentTables_.begin()))
     use(tableRange_.begin, int64_t(tableBytes));
-  }
   std::sort(used_.begin(), used_.end(),
             [](Range a, Range b) { return a.begin < b.begin; });
-  for (size_t i = 0; i < used_.size();) {
-    Range range = used_[i++];
-    while (i < used_.size() && used_[i].begin - range.end <= kMergeGap)
-      range.end = std::max(range.end, used_[i++].end);
+  std::vector<Range> merged;
+  for (Range range : used_)
+    if (!merged.empty() && range.begin - merged.back().end <= kMergeGap)
+      merged.back().end = std::max(merged.back().end, range.end);
+    else
+      merged.push_back(range);
+  used_ = std::move(merged);
+}
+
+void HostBatch::markSent() {
+  size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
+  const std::byte *table = block_.data() + tableRange_.begin;
+  if (sentTables_.size() < tableBytes ||
+      !std::equal(table, table + tableBytes, sentTables_.begin()))
+    sentTables_.assign(table, table + tableBytes);
+}
+
+Status HostBatch::upload(Device &device, std::byte *block) const {
+  for (Range range : used_)
     FT_RETURN_IF_ERROR(device.copyIn(block + range.begin,
                                      block_.data() + range.begin,
                                      range.end - range.begin));
-  }
   return Status::success();
 }
 

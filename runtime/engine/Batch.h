@@ -40,11 +40,13 @@ public:
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
 
-  /// Enqueues the used parts of the block's fields to `block`; a page table
-  /// that is as it was last time stays.
-  Status upload(Device &device, std::byte *block);
+  /// Enqueues the used parts of the block's fields to `block`, but for a page
+  /// table that is as the one marked as sent.
+  Status upload(Device &device, std::byte *block) const;
 
-  /// The block was used by another entry: nothing in it counts as sent.
+  /// Every device has what was built last.
+  void markSent();
+  /// Blocks were used by another entry: nothing in them counts as sent.
   void forget() { sentTables_.clear(); }
 
 private:
@@ -55,6 +57,7 @@ private:
   Status packTokens(std::span<const SequenceSlice> slices);
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
+  void mergeRanges();
   int32_t *ints(int64_t offset) {
     return reinterpret_cast<int32_t *>(block_.data() + offset);
   }
@@ -71,7 +74,7 @@ private:
   std::vector<std::byte> block_;
   std::vector<std::byte> sentTables_; // page table rows as last uploaded
   std::vector<int64_t> counts_;
-  std::vector<Range> used_;
+  std::vector<Range> used_; // sorted, of what is to be sent
   Range tableRange_{0, 0};
 };
 

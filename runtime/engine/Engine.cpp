@@ -13,7 +13,10 @@ static int findOutput(const plan::Entry &entry, const std::string &name) {
 }
 
 StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
-  int entry = model.entryIndex("step");
+  // On several ranks: the same without gathering the logits.
+  int entry = model.entryIndex("step_greedy");
+  if (entry < 0)
+    entry = model.entryIndex("step");
   int output = entry < 0 ? -1 : findOutput(model.entry(entry), "next_token");
   if (entry < 0 || output < 0 || !model.entry(entry).causal ||
       model.plan().caches.empty())
