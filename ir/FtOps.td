@@ -92,9 +92,10 @@ def Ft_EntryOp : Ft_Op<"entry", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an entry point of the plan";
   let description = [{
-    A function over packed values. Arguments carry `ft.name` and `ft.role`
-    ("tokens", "positions", "segments", "data", "sequences", "rows") and, where
-    ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
+    A function over packed values, or, before the raise phase, over padded
+    ones. Arguments carry `ft.name` and `ft.role` ("tokens", "positions",
+    "segments", "data", "sequences", "rows"; of padded values also "mask") and,
+    where ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
     be fed in chunks through their cache. After cloning, `kind` is the token
     range and `entry` the name of the entry the clone belongs to. `arena` (after
     schedule) is the size of the activations: bytes for each row of every axis,
@@ -111,6 +112,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() {
       return getFunctionType().getInputs();
@@ -126,7 +128,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
 
 def Ft_ReturnOp : Ft_Op<"return", [Pure, Terminator, HasParent<"EntryOp">]> {
   let summary = "the results of an entry";
-  let arguments = (ins Variadic<Ft_PackedType>:$operands);
+  let arguments = (ins Variadic<Ft_AnyTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
   let hasVerifier = 1;
 }
@@ -160,8 +162,8 @@ def Ft_FusedOp : Ft_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator,
-                                 ParentOneOf<["FusedOp", "AttentionOp"]>]> {
+def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator, ParentOneOf<[
+    "FusedOp", "AttentionOp", "PrimApplyOp"]>]> {
   let summary = "the stored results of a fused op, or a score region's result";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
@@ -287,6 +289,10 @@ def Ft_AbsOp : Ft_UnaryOp<"abs", "|x|">;
 def Ft_ErfOp : Ft_UnaryOp<"erf", "the error function">;
 def Ft_SquareOp : Ft_UnaryOp<"square", "x * x">;
 def Ft_ReciprocalOp : Ft_UnaryOp<"reciprocal", "1 / x">;
+def Ft_SinOp : Ft_UnaryOp<"sin", "sine of x in radians">;
+def Ft_CosOp : Ft_UnaryOp<"cos", "cosine of x in radians">;
+def Ft_FloorOp : Ft_UnaryOp<"floor", "the largest integer <= x">;
+def Ft_TruncOp : Ft_UnaryOp<"trunc", "x without its fraction">;
 
 def Ft_GeluOp : Ft_Op<"gelu", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
   let summary = "GELU, exact (erf) or by tanh";
@@ -339,6 +345,60 @@ def Ft_MulOp : Ft_BinaryOp<"mul", "x * y">;
 def Ft_DivOp : Ft_BinaryOp<"div", "x / y">;
 def Ft_MaximumOp : Ft_BinaryOp<"maximum", "the larger of x and y">;
 def Ft_MinimumOp : Ft_BinaryOp<"minimum", "the smaller of x and y">;
+def Ft_PowOp : Ft_BinaryOp<"pow", "x^y">;
+def Ft_ModOp : Ft_BinaryOp<"mod", "x - floor(x / y) * y">;
+def Ft_LtOp : Ft_BinaryOp<"lt", "1 where x < y, else 0">;
+def Ft_LeOp : Ft_BinaryOp<"le", "1 where x <= y, else 0">;
+def Ft_EqOp : Ft_BinaryOp<"eq", "1 where x = y, else 0">;
+
+def Ft_SelectOp : Ft_Op<"select", [Pure, Ft_RowWise]> {
+  let summary = "x where the condition is not 0, else y";
+  let description = [{Extents repeat as those of binary operations do.}];
+  let arguments = (ins Ft_PackedType:$condition, Ft_PackedType:$lhs,
+                       Ft_PackedType:$rhs);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $condition `,` $lhs `,` $rhs attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_ToFloatOp : Ft_Op<"to_float", [Pure, Ft_RowWise]> {
+  let summary = "the i32 of every row as a float";
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Ft_RearrangeOp : Ft_Op<"rearrange", [Pure, Ft_RowWise]> {
+  let summary = "the elements of a row in other places";
+  let description = [{
+    Element [i, j, ...] of the result's row is element `offset` + i *
+    `strides`[0] + j * `strides`[1] + ... of the input's row: slices,
+    transposes, reshapes and repetitions within a row.
+  }];
+  let arguments = (ins Ft_PackedType:$input, I64Attr:$offset,
+                       DenseI64ArrayAttr:$strides);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `from` $offset `by` $strides attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Ft_ConcatOp : Ft_Op<"concat", [Pure, Ft_RowWise]> {
+  let summary = "rows one after the other along their last extent";
+  let arguments = (ins Variadic<Ft_PackedType>:$inputs);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$inputs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
 
 class Ft_ReduceOp<string mnemonic, string formula>
     : Ft_Op<mnemonic, [Pure, Ft_RowWise]> {
@@ -551,5 +611,6 @@ def Ft_MergeArgmaxOp : Ft_Op<"merge_argmax", [Pure]> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+include "ir/FtPrimitives.td"
 
 #endif // FT_IR_FTOPS_TD

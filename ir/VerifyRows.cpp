@@ -191,6 +191,11 @@ LogicalResult MulOp::verify() { return verifyBinary(*this); }
 LogicalResult DivOp::verify() { return verifyBinary(*this); }
 LogicalResult MaximumOp::verify() { return verifyBinary(*this); }
 LogicalResult MinimumOp::verify() { return verifyBinary(*this); }
+LogicalResult PowOp::verify() { return verifyBinary(*this); }
+LogicalResult ModOp::verify() { return verifyBinary(*this); }
+LogicalResult LtOp::verify() { return verifyBinary(*this); }
+LogicalResult LeOp::verify() { return verifyBinary(*this); }
+LogicalResult EqOp::verify() { return verifyBinary(*this); }
 
 template <typename Op> static LogicalResult verifyReduce(Op op) {
   PackedType in = op.getInput().getType();

@@ -294,6 +294,10 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
     return gather(rows, view);
   if (auto rotation = dyn_cast<ir::RopeOp>(op))
     return rope(rotation, view);
+  if (auto number = dyn_cast<ir::ToFloatOp>(op))
+    return toFloat(number);
+  if (isa<ir::RearrangeOp, ir::ConcatOp>(op))
+    return move(op);
   if (lineOp(op))
     return lineWise(op, view);
   return elementwise(op, view);

@@ -184,6 +184,11 @@ void RegionEmitter::emitAttributes(Operation &op, MeaningOp &out) {
           [&](auto norm) { attrs["eps"] = norm.getEps().convertToDouble(); })
       .Case<ir::ScaleOp, ir::OffsetOp>(
           [&](auto scalar) { attrs["by"] = scalar.getBy().convertToDouble(); })
+      .Case<ir::RearrangeOp>([&](ir::RearrangeOp move) {
+        attrs["offset"] = int64_t(move.getOffset());
+        for (auto [number, stride] : llvm::enumerate(move.getStrides()))
+          attrs["stride" + std::to_string(number)] = int64_t(stride);
+      })
       .Case<ir::GeluOp>([&](ir::GeluOp gelu) {
         attrs["approximate"] = std::string(gelu.getTanh() ? "tanh" : "none");
       })

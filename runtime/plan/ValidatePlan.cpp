@@ -106,6 +106,10 @@ static Status validateCaches(const Plan &plan) {
     FT_RETURN_IF_ERROR((place / "layers").range(cache.layers, 1, 1 << 16));
     FT_RETURN_IF_ERROR((place / "page_size").range(cache.pageSize, 1, 1 << 16));
     FT_RETURN_IF_ERROR(
+        (place / "page_size")
+            .require(cache.pageSize == plan.caches[0].pageSize,
+                     "caches share page tables, but their pages differ"));
+    FT_RETURN_IF_ERROR(
         (place / "planes").range(int64_t(cache.planes.size()), 1, 64));
     for (size_t j = 0; j < cache.planes.size(); ++j)
       FT_RETURN_IF_ERROR(
