@@ -10,6 +10,9 @@
 
 namespace ft::codegen {
 
+/// The architectures of an ft.kernel that others have no use for.
+inline constexpr llvm::StringLiteral kArchsAttr = "ft.archs";
+
 /// `ft-select-kernels`: gives every ft.fused its `launch` for the
 /// architectures `archs` and the module the texts that the launches name, each
 /// text once. Without architectures it changes nothing: such a plan runs on

@@ -15,12 +15,21 @@ status=0
 build() {
   nvcc -std=c++20 -O1 -I"$kernels" -I"$here" \
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
-    -o "$work/$1" "$here/$1.cu"
+    -o "$work/$1" "$here/$1.cu" -ldl
 }
 build gemv_check & first=$!
 build attention_check & second=$!
+names="gemv_check attention_check"
+if [ "$architecture" = 90a ]; then
+  build attention_tiles_check
+  names="$names attention_tiles_check"
+  if [ "${1:-}" = --time ]; then
+    build attention_tiles_time
+    names="$names attention_tiles_time"
+  fi
+fi
 wait "$first" && wait "$second"
-for name in gemv_check attention_check; do
+for name in $names; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then
     for tool in memcheck racecheck; do

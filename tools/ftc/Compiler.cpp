@@ -38,8 +38,12 @@ private:
     if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
       return file.getFilename().str() + ":" + std::to_string(file.getLine()) +
              ":" + std::to_string(file.getColumn()) + ": ";
-    if (auto name = mlir::dyn_cast<mlir::NameLoc>(location))
+    if (auto name = mlir::dyn_cast<mlir::NameLoc>(location)) {
+      // A value's name around the place of its node in the model's file.
+      if (auto place = mlir::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
+        return place.getName().str() + " (" + name.getName().str() + "): ";
       return name.getName().str() + ": ";
+    }
     return "";
   }
 

@@ -123,7 +123,11 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   for (size_t i = 0; i < cells.size(); ++i) {
     if (kernel.boundAxis[i] >= 0)
       cells[i] = uint64_t(bucket[kernel.boundAxis[i]]);
-    arguments.push_back(&cells[i]);
+    // cuLaunchKernelEx copies what the addresses hold and writes nothing.
+    arguments.push_back(
+        kernel.mapNumber[i] < 0
+            ? static_cast<void *>(&cells[i])
+            : const_cast<CUtensorMap *>(&kernel.maps[kernel.mapNumber[i]]));
   }
   CUlaunchAttribute attribute{};
   attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
