@@ -76,7 +76,8 @@ ft::lowerModel(const CompileRequest &request, Phase phase,
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;
   options.addKernels = [&](mlir::OpPassManager &manager) {
-    manager.addPass(codegen::createSelectKernelsPass(request.targets));
+    manager.addPass(
+        codegen::createSelectKernelsPass(request.targets, request.preview));
   };
   mlir::PassManager manager(&context);
   passes::buildPipeline(manager, options, phase);
