@@ -71,9 +71,10 @@ public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SelectKernels)
   SelectKernels() = default;
   SelectKernels(const SelectKernels &other)
-      : PassWrapper(other), archList_(other.archList_) {}
-  explicit SelectKernels(std::vector<std::string> archs)
-      : archList_(std::move(archs)) {}
+      : PassWrapper(other), archList_(other.archList_),
+        withPreview_(other.withPreview_) {}
+  SelectKernels(std::vector<std::string> archs, bool preview)
+      : archList_(std::move(archs)), withPreview_(preview) {}
 
   StringRef getArgument() const override { return "ft-select-kernels"; }
   StringRef getDescription() const override {
@@ -87,6 +88,8 @@ private:
                                    const LaunchContext &context);
   FailureOr<DictionaryAttr> gemm(ir::FusedOp fused,
                                  const LaunchContext &context);
+  FailureOr<DictionaryAttr> hopper(ir::FusedOp fused,
+                                   const LaunchContext &context);
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
@@ -94,7 +97,12 @@ private:
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
                                                 "sm_100f, ptx")};
+  Option<bool> preview_{
+      *this, "preview", llvm::cl::init(false),
+      llvm::cl::desc("sm_90a's own kernels, where whole models were not "
+                     "measured with them yet")};
   Archs archList_;
+  bool withPreview_ = false;
   Archs targets_; // of the implementation being made
   std::unique_ptr<KernelTable> table_;
   int64_t workspace_ = 0;
@@ -207,23 +215,43 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
   return failure();
 }
 
+/// What sm_90a has a kernel of its own for; null where nothing.
+FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
+                                                const LaunchContext &context) {
+  if (fused.getPattern() == ir::Pattern::Attention &&
+      attentionTilesTake(fused, context))
+    return take(emitAttentionTiles(fused, context));
+  if (fused.getPattern() != ir::Pattern::Gemm)
+    return DictionaryAttr();
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (!gemvRingTakes(fused, *match, context))
+    return DictionaryAttr();
+  return take(emitGemvRing(fused, *match, context));
+}
+
 LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
-  bool tiles = fused.getPattern() == ir::Pattern::Attention &&
-               attentionTilesTake(fused, context);
-  Archs hopper, others;
+  DictionaryAttr own; // of sm_90a
+  targets_ = {"sm_90a"};
+  if (withPreview_ && llvm::is_contained(archList_, targets_.front())) {
+    FailureOr<DictionaryAttr> found = hopper(fused, context);
+    if (failed(found))
+      return failure();
+    own = *found;
+  }
+  Archs special, others;
   for (const std::string &arch : archList_)
-    (tiles && arch == "sm_90a" ? hopper : others).push_back(arch);
+    (own && arch == "sm_90a" ? special : others).push_back(arch);
   Builder builder(&getContext());
   SmallVector<Attribute, 2> implementations;
   bool kernel = false;
-  for (bool special : {true, false}) {
-    targets_ = special ? hopper : others;
+  for (bool isSpecial : {true, false}) {
+    targets_ = isSpecial ? special : others;
     if (targets_.empty())
       continue;
-    FailureOr<DictionaryAttr> chosen =
-        special ? take(emitAttentionTiles(fused, context))
-                : choose(fused, context);
+    FailureOr<DictionaryAttr> chosen = isSpecial ? own : choose(fused, context);
     if (failed(chosen))
       return failure();
     kernel = chosen->contains("kernel");
@@ -241,6 +269,7 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
 void SelectKernels::runOnOperation() {
   if (archList_.empty())
     archList_.assign(archs_.begin(), archs_.end());
+  withPreview_ |= preview_;
   if (archList_.empty())
     return;
   ModuleOp module = getOperation();
@@ -262,8 +291,8 @@ void SelectKernels::runOnOperation() {
 }
 
 std::unique_ptr<Pass>
-codegen::createSelectKernelsPass(std::vector<std::string> archs) {
-  return std::make_unique<SelectKernels>(std::move(archs));
+codegen::createSelectKernelsPass(std::vector<std::string> archs, bool preview) {
+  return std::make_unique<SelectKernels>(std::move(archs), preview);
 }
 
 void codegen::registerCodegenPasses() { PassRegistration<SelectKernels>(); }

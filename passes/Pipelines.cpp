@@ -131,13 +131,8 @@ struct ToolOptions : PassPipelineOptions<ToolOptions> {
 
 void registerPassesAndPipelines() {
   registerFtPasses();
-<<<<<<< HEAD
-  for (Phase phase : {Phase::Raise, Phase::Precision, Phase::Fuse,
-                      Phase::Schedule}) {
-=======
-  for (Phase phase :
-       {Phase::Precision, Phase::Partition, Phase::Fuse, Phase::Schedule}) {
->>>>>>> main
+  for (Phase phase : {Phase::Raise, Phase::Precision, Phase::Partition,
+                      Phase::Fuse, Phase::Schedule}) {
     std::string flag = ("ft-to-" + phaseName(phase)).str();
     std::string summary = ("run every phase up to " + phaseName(phase)).str();
     PassPipelineRegistration<ToolOptions>(

@@ -75,7 +75,8 @@ static Status lower(const CompileRequest &request, Phase phase,
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;
   options.addKernels = [&](mlir::OpPassManager &manager) {
-    manager.addPass(codegen::createSelectKernelsPass(request.targets));
+    manager.addPass(
+        codegen::createSelectKernelsPass(request.targets, request.preview));
   };
   mlir::PassManager manager(module.getContext());
   passes::buildPipeline(manager, options, phase);

@@ -25,6 +25,7 @@ struct CompileRequest {
   std::vector<std::string> ignoredConfigKeys;
   std::string dumpDirectory;
   bool optimize = true;
+  bool preview = false; // kernels that were not measured in whole models yet
   bool cache = true;
   bool progress = false; // on stderr
 };
