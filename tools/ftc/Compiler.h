@@ -45,6 +45,18 @@ StatusOr<plan::Plan>
 compileModel(const CompileRequest &request,
              std::vector<codegen::KernelWarning> &warnings);
 
+/// A model as imported, as lowered by the end of phase kernels, and its plan.
+struct CompiledModel {
+  mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
+  plan::Plan plan;
+};
+
+/// As compileModel, keeping the modules; `context` owns them. Without
+/// `machineCode` the plan runs on the CPU only.
+StatusOr<CompiledModel> compileWithSource(const CompileRequest &request,
+                                          bool machineCode,
+                                          mlir::MLIRContext &context);
+
 } // namespace ft
 
 #endif // FT_TOOLS_FTC_COMPILER_H

@@ -26,8 +26,8 @@ public:
   }
 
   Status run(const std::vector<int64_t> &counts) override;
-  StatusOr<std::vector<StepTime>>
-  profile(const std::vector<int64_t> &counts) override;
+  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+                                          const StepObserver &after) override;
   StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override;
 
 private:
@@ -297,15 +297,20 @@ struct Events {
 } // namespace
 
 StatusOr<std::vector<StepTime>>
-CudaExecutable::profile(const std::vector<int64_t> &counts) {
+CudaExecutable::profile(const std::vector<int64_t> &counts,
+                        const StepObserver &after) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
-  for (const ReadyStep &step : program_.steps) {
+  for (size_t i = 0; i < program_.steps.size(); ++i) {
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    FT_RETURN_IF_ERROR(enqueue(step, bucket));
+    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], bucket));
     FT_RETURN_IF_ERROR(events.record(context_.stream));
+    if (after) {
+      FT_RETURN_IF_ERROR(context_.synchronize());
+      FT_RETURN_IF_ERROR(after(int32_t(i)));
+    }
   }
   FT_RETURN_IF_ERROR(context_.synchronize());
   std::vector<StepTime> times;
