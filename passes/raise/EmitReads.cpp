@@ -50,7 +50,8 @@ Value RowEmitter::emitLookup(const Node *node) {
     return nullptr;
   auto type = PackedType::get(axis_, {width},
                               Float32Type::get(ctx_.builder.getContext()));
-  Value found = EmbeddingOp::create(ctx_.builder, nodeLoc_, type, rows, weight);
+  Value found = EmbeddingOp::create(ctx_.builder, nodeLoc_, type, rows, weight,
+                                    /*first=*/FlatSymbolRefAttr());
   return reshaped(ctx_.builder, nodeLoc_, found, shapeOf(table));
 }
 
