@@ -44,8 +44,10 @@ private:
   const Expected *expect(mlir::Value value);
   Status compare(mlir::Value source, int32_t buffer, const Call &call,
                  const plan::Program &program, std::optional<int32_t> step);
+  void judge();
   RowError compareOne(const Expected &expected, std::span<const double> found,
                       int64_t sequence, int64_t at) const;
+  /// Counts an agreement.
   void note(mlir::Value source, const Expected &expected,
             const RowError &error);
   void report(mlir::Value source, const Expected &expected,
@@ -65,6 +67,9 @@ private:
   std::set<void *> seen_;
   std::set<int> programsRun_;
   EntryOutcome outcome_;
+  /// Of the call that runs: what differs and what agrees, in order.
+  std::vector<std::pair<mlir::Value, Difference>> differences_;
+  std::vector<mlir::Value> agreements_;
   std::optional<Difference> difference_;
 };
 

@@ -4,6 +4,8 @@
 #include "tools/source/Covers.h"
 #include "tools/source/SourceNames.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 using namespace mlir;
 using namespace ft;
 using namespace ft::verify;
@@ -33,6 +35,19 @@ static std::string sourceName(Value value, const SourceIndex &source) {
   }
 }
 
+/// What raising computes on the way to a padded value has its name too: the
+/// value itself is the last.
+static void keepLast(std::vector<Landmark> &landmarks) {
+  llvm::DenseSet<Value> seen;
+  std::vector<Landmark> kept;
+  for (Landmark &landmark : llvm::reverse(landmarks))
+    if (!isa<ir::PaddedType>(landmark.source.getType()) ||
+        seen.insert(landmark.source).second)
+      kept.push_back(std::move(landmark));
+  landmarks.assign(std::make_move_iterator(kept.rbegin()),
+                   std::make_move_iterator(kept.rend()));
+}
+
 StatusOr<ProgramMap> verify::mapProgram(ir::EntryOp clone,
                                         const plan::Program &program,
                                         const SourceIndex &source) {
@@ -52,5 +67,6 @@ StatusOr<ProgramMap> verify::mapProgram(ir::EntryOp clone,
         map.landmarks.push_back({int32_t(step), buffer, value, name});
     }
   }
+  keepLast(map.landmarks);
   return map;
 }

@@ -32,7 +32,10 @@ std::string Difference::text() const {
   return out;
 }
 
-static ir::EntryOp findEntry(ModuleOp source, const std::string &name) {
+/// The entry of this name, or the one whose twin with fewer results it is
+/// (docs/rationale/partition.md).
+static ir::EntryOp findEntry(ModuleOp source, llvm::StringRef name) {
+  name.consume_back("_greedy");
   for (auto entry : source.getOps<ir::EntryOp>())
     if (entry.getSymName() == name)
       return entry;

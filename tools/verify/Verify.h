@@ -48,9 +48,9 @@ struct Difference {
 struct EntryOutcome {
   std::string entry;
   int64_t calls = 0, programs = 0, programsRun = 0;
-  int64_t values = 0;   // of the source, compared at least once
-  int64_t compared = 0; // buffers in all
-  /// The largest share of its tolerance that an error took, and where.
+  int64_t values = 0;   // of the source that agreed at least once
+  int64_t compared = 0; // buffers that agreed in all
+  /// The largest share of its tolerance that an agreement took, and where.
   double worst = 0;
   std::string worstValue;
   double worstError = 0, worstTolerance = 0;

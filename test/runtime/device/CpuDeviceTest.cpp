@@ -337,6 +337,7 @@ TEST(CpuProfileTest, CallsTheObserverAfterEachStep) {
   plan::Step again = program.step();
   program.program().steps.push_back(again);
   TestRun run(**device, program, {{{4}}, {0}, 3});
+  ASSERT_TRUE(run.load().ok());
   run.write(x, Values(16, -1.0));
   std::vector<double> seen;
   auto after = [&](int32_t step) {
