@@ -338,6 +338,7 @@ TEST(CpuProfileTest, CallsTheObserverAfterEachStep) {
   program.program().steps.push_back(again);
   TestRun run(**device, program, {{{4}}, {0}, 3});
   run.write(x, Values(16, -1.0));
+  ASSERT_TRUE(run.run().ok()); // loads it; negated twice is as before
   std::vector<double> seen;
   auto after = [&](int32_t step) {
     EXPECT_EQ(step, int32_t(seen.size()));
