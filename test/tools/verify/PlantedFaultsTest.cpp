@@ -33,7 +33,8 @@ using PlantInPlan = std::function<void(plan::Plan &)>;
 struct Fault {
   std::string name;  // of the test
   std::string after; // the pass; empty: none, or the plan
-  std::string model; // a checkpoint of test/e2e
+  /// A checkpoint of test/e2e, or a .json of test/models with random weights.
+  std::string model;
   bool optimize = true;
   Plant plant;
   /// What verify has to name: the first value that is wrong.
@@ -41,12 +42,19 @@ struct Fault {
   int64_t minTokens = 0; // of the program, 0 = any
   PlantInPlan plantInPlan = {};
   int occurrence = 1; // of the pass in the pipeline
+  int64_t ranks = 1;
 };
 
 void PrintTo(const Fault &fault, std::ostream *out) { *out << fault.name; }
 
-std::string checkpoint(const std::string &name) {
-  return std::string(FT_SOURCE_DIR) + "/test/e2e/checkpoints/" + name;
+bool isGraph(const Fault &fault) {
+  return StringRef(fault.model).ends_with(".json");
+}
+
+std::string pathOf(const Fault &fault) {
+  return std::string(FT_SOURCE_DIR) +
+         (isGraph(fault) ? "/test/models/" : "/test/e2e/checkpoints/") +
+         fault.model;
 }
 
 /// Calls `plant` on the module after the pass of this name.
@@ -71,12 +79,12 @@ private:
 /// Compiles with the fault and verifies, in fp32 on the CPU.
 StatusOr<Outcome> verifyWith(const Fault &fault) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
-  FT_ASSIGN_OR_RETURN(auto source,
-                      importModel(checkpoint(fault.model), {}, context));
+  FT_ASSIGN_OR_RETURN(auto source, importModel(pathOf(fault), {}, context));
   OwningOpRef<ModuleOp> lowered = source->clone();
   passes::PipelineOptions options;
   options.dtype = "f32";
   options.optimize = fault.optimize;
+  options.tp = fault.ranks;
   options.addKernels = [&](OpPassManager &manager) {
     manager.addPass(codegen::createSelectKernelsPass(options.archs));
   };
@@ -95,7 +103,10 @@ StatusOr<Outcome> verifyWith(const Fault &fault) {
   plan->dtype = DType::F32;
   if (fault.plantInPlan)
     fault.plantInPlan(*plan);
-  return verify::verifyPlan(*source, *lowered, *plan, {});
+  verify::VerifyOptions checks;
+  if (isGraph(fault))
+    checks.weights.seed = 1;
+  return verify::verifyPlan(*source, *lowered, *plan, checks);
 }
 
 /// The operations that compute the source value `name`, in every clone.
@@ -243,6 +254,27 @@ void forgetScale(plan::Plan &plan) {
           op.attrs["scale"] = 1.0;
 }
 
+void makeCausal(ModuleOp module) {
+  for (auto attention : opsOf<ir::AttentionOp>(module, "l0.a"))
+    attention.setCausal(true);
+}
+
+void otherNormEps(ModuleOp module) {
+  for (auto norm : opsOf<ir::LayerNormOp>(module, "l0.h2"))
+    norm.setEpsAttr(Builder(module).getF64FloatAttr(0.1));
+}
+
+/// The ranks' parts of one sum stay parts.
+void forgetReduction(ModuleOp module) {
+  ir::AllReduceOp first;
+  module.walk([&](ir::AllReduceOp op) {
+    if (!first)
+      first = op;
+  });
+  ASSERT_TRUE(first);
+  first.getResult().replaceAllUsesWith(first.getInput());
+}
+
 bool shiftFirstSlice(plan::Recipe &recipe) {
   if (recipe.op == plan::Recipe::Op::Slice && recipe.start > 0) {
     --recipe.start;
@@ -266,6 +298,14 @@ const Fault kFaults[] = {
      "l0.act"},
     {"RaisedToOtherRope", "ft-verify-raise", "llama-mha", true, otherRope,
      "l1.qr"},
+    {"RaisedMask", "ft-raise-primitives", "bert-primitives.json", true,
+     makeCausal, "l0.a"},
+    {"RaisedNorm", "ft-raise-rows", "gpt2-primitives.json", true, otherNormEps,
+     "l0.h2"},
+    {"RaisedGelu", "ft-raise-rows", "bert-primitives.json", false, otherGelu,
+     "l0.act"},
+    {"SumsOfRanksForgotten", "ft-partition", "llama-mha", true, forgetReduction,
+     "logits", 0, nullptr, 1, 2},
     {"CanonicalizeDropsResidual", "canonicalize", "llama-gqa", true,
      dropResidual, "l0.h2"},
     {"CseUnifiesTooMuch", "cse", "llama-gqa", true, unifyValueWithKey, "l1.v"},
