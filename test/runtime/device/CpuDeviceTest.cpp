@@ -339,6 +339,7 @@ TEST(CpuProfileTest, CallsTheObserverAfterEachStep) {
   TestRun run(**device, program, {{{4}}, {0}, 3});
   ASSERT_TRUE(run.load().ok());
   run.write(x, Values(16, -1.0));
+  ASSERT_TRUE(run.run().ok()); // loads it; negated twice is as before
   std::vector<double> seen;
   auto after = [&](int32_t step) {
     EXPECT_EQ(step, int32_t(seen.size()));
