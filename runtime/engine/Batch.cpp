@@ -99,8 +99,28 @@ void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
   use(at.kvLengths, sequence * kInt);
   if (rowsAxis_ >= 0)
     use(layout_.rows, counts_[size_t(rowsAxis_)] * kInt);
-  tableRange_ = {at.pageTable,
-                 at.pageTable + sequence * bounds_.pageColumns * kInt};
+  tables_.range = {at.pageTable,
+                   at.pageTable + sequence * bounds_.pageColumns * kInt};
+}
+
+/// A row that is one of all rows of its sequence is no generated token: it
+/// takes the largest logit.
+void HostBatch::packSampling(std::span<const SequenceSlice> slices) {
+  if (layout_.sampling < 0)
+    return;
+  constexpr int64_t bytes = sizeof(plan::SamplingRecord);
+  int64_t at = layout_.sampling;
+  for (const SequenceSlice &slice : slices) {
+    if (slice.wanted == WantedRows::Last) {
+      std::memcpy(block_.data() + at, &slice.sampling, bytes);
+      at += bytes;
+    } else if (slice.wanted == WantedRows::All) {
+      size_t rows = slice.tokens.size() * size_t(bytes);
+      std::memset(block_.data() + at, 0, rows);
+      at += int64_t(rows);
+    }
+  }
+  records_.range = {layout_.sampling, at};
 }
 
 void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
@@ -128,6 +148,7 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   FT_RETURN_IF_ERROR(checkCounts(slices));
   FT_RETURN_IF_ERROR(packTokens(slices));
   packSequences(slices);
+  packSampling(slices);
   packInputs(slices);
   int32_t *counts = ints(layout_.counts);
   for (size_t axis = 0; axis < counts_.size(); ++axis)
@@ -136,16 +157,21 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   return Status::success();
 }
 
+void HostBatch::useChanged(Kept &kept) {
+  size_t bytes = size_t(kept.range.end - kept.range.begin);
+  const std::byte *now = block_.data() + kept.range.begin;
+  if (kept.sent.size() >= bytes &&
+      std::equal(now, now + bytes, kept.sent.begin()))
+    return;
+  kept.sent.assign(now, now + bytes);
+  use(kept.range.begin, int64_t(bytes));
+}
+
 Status HostBatch::upload(Device &device, std::byte *block) {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
-  size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
-  const std::byte *table = block_.data() + tableRange_.begin;
-  if (sentTables_.size() < tableBytes ||
-      !std::equal(table, table + tableBytes, sentTables_.begin())) {
-    sentTables_.assign(table, table + tableBytes);
-    use(tableRange_.begin, int64_t(tableBytes));
-  }
+  useChanged(tables_);
+  useChanged(records_);
   std::sort(used_.begin(), used_.end(),
             [](Range a, Range b) { return a.begin < b.begin; });
   for (size_t i = 0; i < used_.size();) {

@@ -25,19 +25,14 @@ StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
 
 Engine::Engine(Model &model, int entry, int output)
     : model_(model), entry_(entry), output_(output),
-      pool_(model.cachePages(), model.pageSize()) {}
+      sampledColumns_(model.sampledColumns(entry)),
+      pool_(model.cachePages(), model.pageSize()) {
+  for (int64_t slot = model.axisBound("sequences"); slot > 0; --slot)
+    freeSlots_.push_back(int32_t(slot - 1));
+}
 
-StatusOr<RequestId> Engine::submit(Request request) {
-  if (request.tokens.empty())
-    return invalidArgument("an empty prompt: give at least one token");
-  if (request.maxNewTokens < 1)
-    return invalidArgument("at least one new token must be asked for, found " +
-                           std::to_string(request.maxNewTokens));
-  for (int32_t token : request.tokens)
-    if (token < 0 || token >= model_.plan().vocabulary)
-      return outOfRange("token " + std::to_string(token) +
-                        " is outside the vocabulary of " +
-                        std::to_string(model_.plan().vocabulary));
+/// Whether the prompt and the answer fit the context and the cache.
+Status Engine::checkLength(const Request &request) const {
   int64_t total;
   if (__builtin_add_overflow(int64_t(request.tokens.size()),
                              request.maxNewTokens, &total))
@@ -54,12 +49,38 @@ StatusOr<RequestId> Engine::submit(Request request) {
         (context <= cached ? "the context of " + std::to_string(context)
                            : "the cache of " + std::to_string(cached)) +
         " tokens; ask for fewer, or load with a larger --context");
+  return Status::success();
+}
+
+StatusOr<RequestId> Engine::submit(Request request) {
+  if (request.tokens.empty())
+    return invalidArgument("an empty prompt: give at least one token");
+  if (request.maxNewTokens < 1)
+    return invalidArgument("at least one new token must be asked for, found " +
+                           std::to_string(request.maxNewTokens));
+  for (int32_t token : request.tokens)
+    if (token < 0 || token >= model_.plan().vocabulary)
+      return outOfRange("token " + std::to_string(token) +
+                        " is outside the vocabulary of " +
+                        std::to_string(model_.plan().vocabulary));
+  FT_RETURN_IF_ERROR(checkLength(request));
+  if (!request.sampling.isGreedy() && !sampledColumns_)
+    return unsupported("the plan '" + model_.plan().name +
+                       "' only takes the likeliest token: its 'next_token' is "
+                       "not made by the operation sample; compile it again");
+  if (sampledColumns_)
+    FT_RETURN_IF_ERROR(checkSampling(
+        request.sampling, std::min(model_.plan().vocabulary, sampledColumns_)));
   auto sequence = std::make_unique<Sequence>(pool_);
   sequence->id = nextId_++;
   sequence->prompt = int64_t(request.tokens.size());
   sequence->tokens = std::move(request.tokens);
   sequence->maxNewTokens = request.maxNewTokens;
-  sequence->stopAtEndTokens = request.stopAtEndTokens;
+  sequence->sampling = std::move(request.sampling);
+  sequence->stops = sequence->sampling.stopTokens;
+  const std::vector<int64_t> &ends = model_.plan().text.endTokens;
+  if (request.stopAtEndTokens)
+    sequence->stops.insert(sequence->stops.end(), ends.begin(), ends.end());
   waiting_.push_back(std::move(sequence));
   return waiting_.back()->id;
 }
@@ -78,13 +99,41 @@ void Engine::dropCancelled(std::vector<Event> &events) {
     std::erase_if(list, [&](auto &sequence) {
       if (sequence->cancelled)
         events.push_back({.request = sequence->id,
+                          .token = -1,
                           .finished = true,
-                          .reason = FinishReason::Cancelled});
+                          .reason = FinishReason::Cancelled,
+                          .logprobs = {}});
       return sequence->cancelled;
     });
   };
+  for (const auto &sequence : active_)
+    if (sequence->cancelled)
+      retire(*sequence);
   drop(active_);
   drop(waiting_);
+}
+
+/// The record of the sequence's tokens, and a state slot where it needs one:
+/// there are as many slots as sequences can be active.
+Status Engine::startSampling(Sequence &sequence) {
+  const SamplingParams &params = sequence.sampling;
+  int32_t slot = 0;
+  if (params.usesState()) {
+    slot = freeSlots_.back();
+    freeSlots_.pop_back();
+    FT_RETURN_IF_ERROR(model_.writeSamplingState(
+        entry_, slot,
+        makeSamplingState(params, sequence.stops, sequence.tokens,
+                          sampledColumns_)));
+  }
+  sequence.record = makeSamplingRecord(
+      params, params.seed.value_or(sequence.id), sequence.prompt, slot);
+  return Status::success();
+}
+
+void Engine::retire(const Sequence &sequence) {
+  if (sequence.sampling.usesState())
+    freeSlots_.push_back(sequence.record.slot);
 }
 
 Status Engine::admit() {
@@ -98,6 +147,7 @@ Status Engine::admit() {
     if (pool_.pagesFor(total) > pool_.freePages())
       break;
     FT_RETURN_IF_ERROR(next.pages.reserve(total));
+    FT_RETURN_IF_ERROR(startSampling(next));
     active_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -122,14 +172,32 @@ void Engine::packBatch() {
     slice.position = sequence->computed;
     slice.pages = std::span(sequence->pages.pages());
     slice.wanted = count == pending ? WantedRows::Last : WantedRows::None;
+    slice.sampling = sequence->record;
     slices_.push_back(slice);
     inBatch_.push_back(sequence.get());
   }
 }
 
-bool Engine::isEndToken(int32_t token) const {
-  const auto &ends = model_.plan().text.endTokens;
-  return std::find(ends.begin(), ends.end(), token) != ends.end();
+/// Adds a token that the sequence's last step made, and says what came of it.
+StatusOr<Event> Engine::addToken(Sequence &sequence, int32_t token) {
+  sequence.tokens.push_back(token);
+  bool ended = std::find(sequence.stops.begin(), sequence.stops.end(), token) !=
+               sequence.stops.end();
+  bool full = int64_t(sequence.tokens.size()) ==
+              sequence.prompt + sequence.maxNewTokens;
+  Event event;
+  event.request = sequence.id;
+  event.token = token;
+  event.finished = ended || full;
+  event.reason = ended ? FinishReason::EndToken : FinishReason::Length;
+  if (sequence.sampling.logprobs >= 0) {
+    FT_ASSIGN_OR_RETURN(
+        plan::SamplingResult result,
+        model_.readSamplingResult(entry_, sequence.record.slot));
+    event.logprobs = readLogprobs(
+        result, token, std::min(sequence.sampling.logprobs, sampledColumns_));
+  }
+  return event;
 }
 
 Status Engine::collect(std::vector<Event> &events) {
@@ -145,18 +213,13 @@ Status Engine::collect(std::vector<Event> &events) {
                                          int64_t(next.size()), next.data()));
   for (size_t i = 0; i < next.size(); ++i) {
     Sequence &sequence = *finishedRows[i];
-    sequence.tokens.push_back(next[i]);
-    bool ended = sequence.stopAtEndTokens && isEndToken(next[i]);
-    bool full = int64_t(sequence.tokens.size()) ==
-                sequence.prompt + sequence.maxNewTokens;
-    events.push_back(
-        {.request = sequence.id,
-         .token = next[i],
-         .finished = ended || full,
-         .reason = ended ? FinishReason::EndToken : FinishReason::Length});
-    if (ended || full)
+    FT_ASSIGN_OR_RETURN(Event event, addToken(sequence, next[i]));
+    events.push_back(event);
+    if (event.finished) {
+      retire(sequence);
       std::erase_if(active_,
                     [&](auto &held) { return held.get() == &sequence; });
+    }
   }
   return Status::success();
 }

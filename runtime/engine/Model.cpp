@@ -101,8 +101,13 @@ StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
       fits &= addBytes(use.cache, bytes);
     }
   for (const plan::Entry &entry : plan.entries) {
-    use.batch =
-        std::max(use.batch, makeBatchLayout(plan, entry, sizes.bounds).bytes);
+    BatchLayout layout = makeBatchLayout(plan, entry, sizes.bounds);
+    use.batch = std::max(use.batch, layout.bytes);
+    int64_t slots = 0;
+    if (layout.samplingSlot)
+      slots = sizes.bounds.axes[size_t(entry.sequences[0].sequencesAxis)];
+    fits &= !__builtin_mul_overflow(layout.samplingSlot, slots, &slots);
+    use.sampling = std::max(use.sampling, slots);
     for (const plan::Program &program : entry.programs) {
       FT_ASSIGN_OR_RETURN(int64_t bytes,
                           arenaBytes(plan, program, sizes.bounds));
@@ -111,8 +116,8 @@ StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
     }
   }
   int64_t total = 0;
-  for (int64_t bytes :
-       {use.weights, use.cache, use.arena, use.batch, use.workspace})
+  for (int64_t bytes : {use.weights, use.cache, use.arena, use.batch,
+                        use.workspace, use.sampling})
     fits &= addBytes(total, bytes);
   if (!fits)
     return resourceExhausted("the memory of the plan overflows at these "
@@ -183,6 +188,12 @@ Status Model::allocate(const ModelOptions &options) {
   FT_ASSIGN_OR_RETURN(binding_.workspace,
                       reserve(memory_.workspace, "the workspace"));
   FT_RETURN_IF_ERROR(device_->fill(binding_.workspace, 0, memory_.workspace));
+  if (memory_.sampling) {
+    FT_ASSIGN_OR_RETURN(binding_.samplingState,
+                        reserve(memory_.sampling, "the sampling state"));
+    FT_RETURN_IF_ERROR(device_->fill(
+        binding_.samplingState, options.poison ? 0xff : 0, memory_.sampling));
+  }
   // 0xff bytes are NaN in every float type.
   if (options.poison)
     FT_RETURN_IF_ERROR(device_->fill(binding_.arena, 0xff, memory_.arena));
@@ -219,6 +230,29 @@ Status Model::loadExecutables() {
     entries_.push_back(std::move(loaded));
   }
   return Status::success();
+}
+
+int64_t Model::sampledColumns(int index) const {
+  return ft::sampledColumns(entry(index));
+}
+
+Status Model::writeSamplingState(int index, int32_t slot,
+                                 std::span<const std::byte> bytes) {
+  const BatchLayout &layout = entries_[size_t(index)].layout;
+  return device_->copyIn(binding_.samplingState + slot * layout.samplingSlot,
+                         bytes.data(), int64_t(bytes.size()));
+}
+
+StatusOr<plan::SamplingResult> Model::readSamplingResult(int index,
+                                                         int32_t slot) {
+  const BatchLayout &layout = entries_[size_t(index)].layout;
+  plan::SamplingResult result;
+  FT_RETURN_IF_ERROR(device_->copyOut(&result,
+                                      binding_.samplingState +
+                                          slot * layout.samplingSlot +
+                                          plan::sampling::kResult,
+                                      sizeof(result)));
+  return result;
 }
 
 int64_t Model::axisBound(const std::string &name) const {

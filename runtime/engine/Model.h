@@ -32,7 +32,10 @@ struct ModelOptions {
 /// Bytes a loaded plan holds on its device.
 struct MemoryUse {
   int64_t weights = 0, cache = 0, arena = 0, batch = 0, workspace = 0;
-  int64_t total() const { return weights + cache + arena + batch + workspace; }
+  int64_t sampling = 0; // state slots, one for each sequence of a batch
+  int64_t total() const {
+    return weights + cache + arena + batch + workspace + sampling;
+  }
 };
 
 /// A plan's weights, caches, arena and executables on one device. Runs packed
@@ -76,6 +79,15 @@ public:
   /// of the last run to `to`.
   Status readOutput(int entry, int output, int64_t first, int64_t count,
                     void *to);
+
+  /// Logits of a row that `entry` samples from; 0 where it cannot sample.
+  int64_t sampledColumns(int entry) const;
+  /// Enqueues the first bytes of state slot `slot`, below the bound of
+  /// sequences. REQUIRES: the entry samples.
+  Status writeSamplingState(int entry, int32_t slot,
+                            std::span<const std::byte> bytes);
+  /// Waits, then reads what the last token of the slot cost.
+  StatusOr<plan::SamplingResult> readSamplingResult(int entry, int32_t slot);
 
   /// The program that a batch of `tokens` tokens runs.
   StatusOr<int> programIndex(int entry, int64_t tokens) const;

@@ -160,6 +160,13 @@ void BoundProgram::bindBatch() {
     put(at.pageTable, i, pageTable_[i]);
   for (size_t i = 0; i < batch_.wanted.size(); ++i)
     put(binding_.layout.rows, i, batch_.wanted[i]);
+  // Every row takes the largest logit; slots are there for what asks for one.
+  if (binding_.layout.sampling >= 0)
+    std::memset(block.data() + binding_.layout.sampling, 0,
+                size_t(bound(kRows)) * sizeof(plan::SamplingRecord));
+  if (binding_.layout.samplingSlot)
+    binding_.samplingState =
+        allocate(binding_.layout.samplingSlot * bound(kSequences));
   binding_.batch = allocate(int64_t(block.size()));
   EXPECT_TRUE(
       device_.copyIn(binding_.batch, block.data(), int64_t(block.size())).ok());
