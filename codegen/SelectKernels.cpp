@@ -162,6 +162,9 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
   case ir::Pattern::Argmax:
     chosen = take(emitArgmax(fused, context));
     break;
+  case ir::Pattern::Sample:
+    chosen = take(emitSample(fused, context));
+    break;
   }
   if (failed(chosen))
     return failure();

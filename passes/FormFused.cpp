@@ -40,6 +40,7 @@ ir::Pattern patternOf(Operation *op) {
       .Case<AttentionOp>([](auto) { return ir::Pattern::Attention; })
       .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
       .Case<ArgmaxOp>([](auto) { return ir::Pattern::Argmax; })
+      .Case<SampleOp>([](auto) { return ir::Pattern::Sample; })
       .Default([](Operation *) { return ir::Pattern::Row; });
 }
 
@@ -95,7 +96,7 @@ static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
   FusedOp producer;
   std::string cacheLayer;
   for (Operation *op : ops) {
-    if (isa<SegmentReduceOp, ArgmaxOp, RowsOp>(op))
+    if (isa<SegmentReduceOp, ArgmaxOp, SampleOp, RowsOp>(op))
       return label;
     for (Value operand : op->getOperands())
       if (auto step = operand.getDefiningOp<FusedOp>())

@@ -15,7 +15,7 @@ bool makesResult(OpResult result) {
   if (!isa<CastOp, LinearOp>(result.getOwner()))
     return false;
   return llvm::all_of(result.getUsers(), [](Operation *user) {
-    return isa<ReturnOp, ArgmaxOp>(user);
+    return isa<ReturnOp, ArgmaxOp, SampleOp>(user);
   });
 }
 

@@ -60,7 +60,9 @@ BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
       rows = bounds.axes[axis];
   layout.rows = ints(rows);
   if (int64_t columns = sampledColumns(entry)) {
-    layout.sampling = place(rows * int64_t(sizeof(plan::SamplingRecord)));
+    // A grid covers the rounded bound, and reads a row's record with the count.
+    layout.sampling = place(roundUp(rows, plan::kAxisQuantum) *
+                            int64_t(sizeof(plan::SamplingRecord)));
     layout.samplingSlot = plan::sampling::stateBytes(columns);
   }
   for (const plan::Input &input : entry.inputs) {

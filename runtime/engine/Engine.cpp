@@ -81,6 +81,12 @@ StatusOr<RequestId> Engine::submit(Request request) {
   const std::vector<int64_t> &ends = model_.plan().text.endTokens;
   if (request.stopAtEndTokens)
     sequence->stops.insert(sequence->stops.end(), ends.begin(), ends.end());
+  if (sequence->stops.size() > size_t(plan::sampling::kMaxStops) &&
+      sequence->sampling.minNewTokens > 0)
+    return outOfRange(std::to_string(sequence->stops.size()) +
+                      " end and stop tokens with min_new_tokens, at most " +
+                      std::to_string(plan::sampling::kMaxStops) +
+                      " are possible");
   waiting_.push_back(std::move(sequence));
   return waiting_.back()->id;
 }

@@ -97,7 +97,8 @@ StatusOr<int> explainMemory(RunOptions &options) {
   const std::pair<const char *, int64_t> rows[] = {
       {"weights", use.weights},     {"cache", use.cache},
       {"activations", use.arena},   {"batch", use.batch},
-      {"workspace", use.workspace}, {"sampling", use.sampling}, {"total", use.total()}};
+      {"workspace", use.workspace}, {"sampling", use.sampling},
+      {"total", use.total()}};
   if (options.json) {
     nlohmann::ordered_json line;
     for (auto [name, bytes] : rows)

@@ -13,9 +13,9 @@ namespace ft {
 
 static Status checkSample(const OpSite &site) {
   const Operand &logits = site.in[0];
-  if (!isFloatValue(logits) || logits.dtype != DType::F32 ||
-      logits.shape.size() != 1 || logits.ref.kind != plan::RefKind::Buffer)
-    return site.mismatch("a stored row of f32 logits");
+  if (!isFloatValue(logits) || logits.shape.size() != 1 ||
+      logits.ref.kind != plan::RefKind::Buffer)
+    return site.mismatch("a stored row of logits");
   if (!isSequences(site.in[1]) || site.in[2].ref.kind != plan::RefKind::Rows ||
       site.program->plan->axes[logits.axis].name != "rows")
     return site.mismatch("logits of the wanted rows of sequences");
