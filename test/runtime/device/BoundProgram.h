@@ -13,6 +13,8 @@
 #include "runtime/plan/Sampling.h"
 #include "test/runtime/device/Values.h"
 
+#include <span>
+
 namespace ft::test {
 
 inline constexpr int32_t kTokens = 0, kSequences = 1, kRows = 2;

@@ -162,8 +162,8 @@ TEST(EngineSamplingTest, LogprobsComeWithTheirTokens) {
 TEST(EngineSamplingTest, RefusesWhatItCannotDo) {
   auto model = loadSmall({});
   auto engine = *Engine::create(*model);
-  auto refused =
-      engine->submit({.tokens = {1}, .sampling = {.temperature = -1}});
+  auto refused = engine->submit(
+      {.tokens = {1}, .maxNewTokens = 4, .sampling = {.temperature = -1}});
   EXPECT_EQ(refused.status().message(),
             "temperature is -1, expected 0.0001 to 10000");
   plan::Plan plan = smallPlan();
@@ -175,8 +175,9 @@ TEST(EngineSamplingTest, RefusesWhatItCannotDo) {
   auto argmax = loadSmall({}, plan);
   EXPECT_EQ(argmax->memory().sampling, 0);
   auto plain = *Engine::create(*argmax);
-  EXPECT_TRUE(plain->submit({.tokens = {1}}).ok());
-  refused = plain->submit({.tokens = {1}, .sampling = {.temperature = 1}});
+  EXPECT_TRUE(plain->submit({.tokens = {1}, .maxNewTokens = 4}).ok());
+  refused = plain->submit(
+      {.tokens = {1}, .maxNewTokens = 4, .sampling = {.temperature = 1}});
   EXPECT_EQ(refused.status().code(), StatusCode::Unsupported);
 }
 
