@@ -52,7 +52,7 @@ uint64_t multiplyHigh(uint64_t a, uint64_t b) {
 }
 
 float readLogit(float logit) {
-  return std::isnan(logit) ? -INFINITY : std::min(logit, FLT_MAX);
+  return std::isnan(logit) ? -INFINITY : std::min(logit, FLT_MAX) + 0.0f;
 }
 
 //===----------------------------------------------------------------------===//

@@ -36,8 +36,8 @@ uint64_t randomBits(uint64_t seed, int64_t position);
 /// floor(a * b / 2^64).
 uint64_t multiplyHigh(uint64_t a, uint64_t b);
 
-/// The logit a program made, as sampling reads it: NaN is -infinity, and no
-/// value is above the largest finite one.
+/// The logit a program made, as sampling reads it: NaN is -infinity, no value
+/// is above the largest finite one, and no zero is negative.
 float readLogit(float logit);
 
 /// One row's inputs. `state` is the record's slot, or null without kState.

@@ -5,7 +5,8 @@
 #   test/gpu/run.sh --sanitize  under compute-sanitizer, where it is installed
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-kernels=$here/../../codegen/cuda/kernels
+root=$here/../..
+kernels=$root/codegen/cuda/kernels
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
@@ -13,14 +14,17 @@ architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
 [ "$architecture" = 90 ] && architecture=90a
 status=0
 build() {
-  nvcc -std=c++20 -O1 -I"$kernels" -I"$here" \
+  name=$1
+  shift
+  nvcc -std=c++20 -O1 -I"$kernels" -I"$here" -I"$root" \
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
-    -o "$work/$1" "$here/$1.cu"
+    -o "$work/$name" "$here/$name.cu" "$@"
 }
 build gemv_check & first=$!
 build attention_check & second=$!
-wait "$first" && wait "$second"
-for name in gemv_check attention_check; do
+build sampling_check "$root"/runtime/sampling/*.cpp & third=$!
+wait "$first" && wait "$second" && wait "$third"
+for name in gemv_check sampling_check attention_check; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then
     for tool in memcheck racecheck; do

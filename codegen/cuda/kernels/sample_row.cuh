@@ -54,7 +54,7 @@ __device__ __forceinline__ float negativeInfinity() {
 }
 
 __device__ __forceinline__ float readLogit(float x) {
-  return x != x ? negativeInfinity() : fminf(x, kLargest);
+  return x != x ? negativeInfinity() : __fadd_rn(fminf(x, kLargest), 0.0f);
 }
 
 __device__ __forceinline__ u32 keyOf(float max, float value) {

@@ -240,11 +240,16 @@ template <typename T> __device__ u64 RowSampler<T>::mass(u32 cut) {
 template <typename T> __device__ u32 RowSampler<T>::cut() {
   const Record &record = reader_.record;
   u32 cut = kFar - 1;
-  if (record.topK > 0)
-    cut = reach(false, u64(record.topK), cut);
-  if (record.topP) {
-    u64 sum = clusterReduce<Sum>(mass(cut));
-    cut = reach(true, __umul64hi(sum, u64(record.topP) << 32), cut);
+  // A loop, so that `reach` is compiled once: top-k, then top-p.
+#pragma unroll 1
+  for (int weights = 0; weights < 2; ++weights) {
+    u64 wanted = u64(record.topK);
+    if (weights)
+      wanted = record.topP ? __umul64hi(clusterReduce<Sum>(mass(cut)),
+                                        u64(record.topP) << 32)
+                           : 0;
+    if (wanted)
+      cut = reach(weights, wanted, cut);
   }
   return record.minP ? min(cut, record.minP - 1) : cut;
 }
