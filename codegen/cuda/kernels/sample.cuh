@@ -98,6 +98,7 @@ __device__ void run(const T *x, i64 stride, int columns, int *out,
                     unsigned char *slots, i64 slotBytes, int room,
                     u32 *counters, float *partials) {
   int row = blockIdx.x, chunk = blockIdx.y;
+  launchDependents();
   // Written by the host, not by a kernel: read before the wait, side by side.
   const Record *from = reinterpret_cast<const Record *>(records) + row;
   int count = counts[axis];
