@@ -2,8 +2,8 @@
 //
 // The step `sample` alone, on logits made here: the token, the slot and the
 // log-probabilities equal the reference bit for bit, whatever the settings. On
-// a GPU the kernels come from a compiled plan (--plans DIR, the first that
-// samples); on the CPU a plan is made here.
+// a GPU the kernels come from a compiled plan (--plans DIR, that of the largest
+// vocabulary); on the CPU a plan is made here.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/sampling/Sampler.h"
@@ -63,22 +63,22 @@ using SamplingTest = DeviceTest;
 INSTANTIATE_TEST_SUITE_P(Devices, SamplingTest, testing::Values("cpu", "cuda"),
                          [](auto &info) { return std::string(info.param); });
 
-/// Whether there is a step for `device`; with one program a kind of step.
+/// Whether there is a step for a device of this kind; of all plans that of the
+/// largest vocabulary, and of its programs number `programIndex`.
 bool findStep(const std::string &kind, int programIndex, SampleStep &step) {
   if (plansDirectory.empty())
     return kind == "cpu" && programIndex == 0 &&
            step.find(plan::PlanFile::fromPlan(sampleOnly(kVocabularyHere)), 0);
-  std::vector<std::string> paths;
-  for (const auto &file : std::filesystem::directory_iterator(plansDirectory))
-    if (file.path().extension() == ".plan")
-      paths.push_back(file.path().string());
-  std::sort(paths.begin(), paths.end());
-  for (const std::string &path : paths) {
-    auto file = plan::PlanFile::open(path);
-    if (file.ok() && step.find(std::move(*file), programIndex))
-      return true;
+  for (const auto &path : std::filesystem::directory_iterator(plansDirectory)) {
+    if (path.path().extension() != ".plan")
+      continue;
+    auto file = plan::PlanFile::open(path.path().string());
+    SampleStep found;
+    if (file.ok() && found.find(std::move(*file), programIndex) &&
+        found.columns > step.columns)
+      step = std::move(found);
   }
-  return false;
+  return step.columns > 0;
 }
 
 /// One sequence a row, each of another length.
