@@ -64,6 +64,7 @@ private:
   LogicalResult select(ir::FusedOp fused, const LaunchContext &context);
   FailureOr<DictionaryAttr> gemm(ir::FusedOp fused,
                                  const LaunchContext &context);
+  DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
 
@@ -96,10 +97,8 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
   if (text.residentGrid)
     attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
   // All our kernels wait for the one in front before they touch activations,
-  // so each may start early behind another of ours. Not those that fill the
-  // device: their loads are under way in L1, which is small while a kernel with
-  // much shared memory leaves (8B, one token, H200: 5.7 ms against 4.8).
-  if (afterKernel_ && !text.residentGrid)
+  // so each may start early behind another of ours.
+  if (afterKernel_ && text.startsEarly)
     attrs.push_back(builder.getNamedAttr("dependent", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
@@ -142,6 +141,24 @@ FailureOr<DictionaryAttr> SelectKernels::gemm(ir::FusedOp fused,
   return builder.getDictionaryAttr(attrs);
 }
 
+/// A call of the communicator: what verifyAlone has checked holds one op.
+DictionaryAttr SelectKernels::collective(ir::FusedOp fused) {
+  Builder builder(&getContext());
+  Operation &op = fused.getBody().front().front();
+  auto integer = [&](StringRef key, int64_t value) {
+    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
+  };
+  auto elements = [](Value value) {
+    return cast<ir::PackedType>(value.getType()).getRowElements();
+  };
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("collective",
+                            builder.getStringAttr(op.getName().stripDialect())),
+       builder.getNamedAttr("mesh", op.getAttr("mesh")), integer("in", 0),
+       integer("out", 0), integer("elements", elements(op.getOperand(0))),
+       integer("out_elements", elements(op.getResult(0)))});
+}
+
 LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
   FailureOr<DictionaryAttr> chosen = failure();
@@ -164,6 +181,9 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     break;
   case ir::Pattern::Sample:
     chosen = take(emitSample(fused, context));
+    break;
+  case ir::Pattern::Collective:
+    chosen = collective(fused);
     break;
   }
   if (failed(chosen))

@@ -14,10 +14,24 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace ft::ir {
+/// The verifier of every primitive.
+mlir::LogicalResult verifyPrimitive(mlir::Operation *op);
+} // namespace ft::ir
+
 namespace ft::ir::OpTrait {
 /// Each output row depends on the same row of every packed operand only.
 template <typename ConcreteType>
 class RowWise : public mlir::OpTrait::TraitBase<ConcreteType, RowWise> {};
+
+/// An operation of the primitive level.
+template <typename ConcreteType>
+class Primitive : public mlir::OpTrait::TraitBase<ConcreteType, Primitive> {
+public:
+  static mlir::LogicalResult verifyTrait(mlir::Operation *op) {
+    return verifyPrimitive(op);
+  }
+};
 } // namespace ft::ir::OpTrait
 
 #include "ir/FtDialect.h.inc"
@@ -34,6 +48,10 @@ namespace ft::ir {
 
 /// Module attribute: the names of the symbolic axes, "tokens" first.
 inline constexpr llvm::StringLiteral kAxesAttr = "ft.axes";
+
+/// Module attribute: ranks of every axis of the device mesh, such as {tp = 4}.
+/// Absent: one rank.
+inline constexpr llvm::StringLiteral kMeshAttr = "ft.mesh";
 
 /// Argument and result attributes of entries.
 inline constexpr llvm::StringLiteral kNameAttr = "ft.name";

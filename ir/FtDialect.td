@@ -85,6 +85,28 @@ def Ft_RowsType : Ft_Type<"Rows", "rows"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def Ft_PaddedType : Ft_Type<"Padded", "padded"> {
+  let summary = "a padded tensor";
+  let description = [{
+    `!ft.padded<[batch, sequence, 768], f32>`: a row-major tensor whose extents
+    are numbers, named symbols, or products of both such as `12*batch`. Values
+    of the primitive level, before the raise phase.
+  }];
+  let parameters = (ins ArrayRefParameter<"::ft::ir::DimAttr">:$shape,
+                        "::mlir::Type":$elementType);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    size_t getRank() const { return getShape().size(); }
+    /// All extents multiplied.
+    DimAttr getElements() const;
+    PaddedType withShape(::llvm::ArrayRef<DimAttr> shape) const;
+    PaddedType withElementType(::mlir::Type type) const;
+  }];
+}
+
+/// What an entry may return.
+def Ft_AnyTensor : AnyTypeOf<[Ft_PackedType, Ft_PaddedType]>;
 def Ft_AnyValue : AnyTypeOf<[Ft_PackedType, Ft_SequencesType, Ft_RowsType]>;
 
 //===----------------------------------------------------------------------===//
@@ -102,8 +124,9 @@ def Ft_RecipeAttr : Ft_Attr<"Recipe", "recipe"> {
     `#ft.recipe<"slice"(<"tensor" {file = "model.safetensors", tensor =
     "h.0.attn.c_attn.weight", shape = [768, 2304], stored = f32}>) {axis = 1,
     start = 0, shape = [768, 768]}>`. Ops: tensor, literal, generator, slice,
-    concat, transpose, reshape, scale, offset, interleave. `shape` is the shape
-    of the node's result and is always present.
+    concat, transpose, reshape, scale, offset, interleave, pad. `shape` is the
+    shape of the node's result and is always present. A slice has `start`, or
+    `starts`, one for each rank.
   }];
   let parameters = (ins "::mlir::StringAttr":$op,
                         OptionalArrayRefParameter<"::ft::ir::RecipeAttr">:$of,
@@ -111,6 +134,34 @@ def Ft_RecipeAttr : Ft_Attr<"Recipe", "recipe"> {
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     ::llvm::SmallVector<int64_t> getShape() const;
+  }];
+}
+
+def Ft_DimAttr : Ft_Attr<"Dim", "dim"> {
+  let summary = "an extent: a number, a symbol, or a product of both";
+  let description = [{
+    `#ft.dim<64>`, `#ft.dim<batch>`, `#ft.dim<12*batch*sequence>`: a factor
+    times symbols, which are in alphabetical order.
+  }];
+  let parameters = (ins "int64_t":$factor,
+                        OptionalArrayRefParameter<"::mlir::StringAttr">:$symbols);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static DimAttr literal(::mlir::MLIRContext *context, int64_t extent);
+    static DimAttr symbol(::mlir::StringAttr name);
+    bool isLiteral() const { return getSymbols().empty(); }
+    /// Whether this is the number `extent`.
+    bool is(int64_t extent) const {
+      return isLiteral() && getFactor() == extent;
+    }
+    /// The factor of a product beyond 63 bits stays at their maximum.
+    DimAttr operator*(DimAttr other) const;
+    /// This over `divisor`; null where that is no extent.
+    DimAttr dividedBy(DimAttr divisor) const;
+    /// "12*batch"
+    std::string str() const;
+    static ::mlir::FailureOr<DimAttr> parseDim(::mlir::AsmParser &parser);
   }];
 }
 
@@ -149,7 +200,8 @@ def Ft_Pattern : I32Enum<"Pattern", "what kind of kernel runs a fused op", [
     I32EnumCase<"Attention", 2, "attention">,
     I32EnumCase<"SegmentReduce", 3, "segment_reduce">,
     I32EnumCase<"Argmax", 4, "argmax">,
-    I32EnumCase<"Sample", 5, "sample">]> {
+    I32EnumCase<"Collective", 5, "collective">,
+    I32EnumCase<"Sample", 6, "sample">]> {
   let cppNamespace = "::ft::ir";
 }
 def Ft_PatternAttr : EnumAttr<Ft_Dialect, Ft_Pattern, "pattern">;

@@ -10,6 +10,19 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   return getInput().getType() == getType() ? OpFoldResult(getInput()) : nullptr;
 }
 
+OpFoldResult RearrangeOp::fold(FoldAdaptor) {
+  if (getInput().getType() != getType() || getOffset() != 0)
+    return nullptr;
+  int64_t stride = 1;
+  for (auto [extent, own] :
+       llvm::reverse(llvm::zip(getType().getShape(), getStrides()))) {
+    if (extent != 1 && own != stride)
+      return nullptr;
+    stride *= extent;
+  }
+  return getInput();
+}
+
 OpFoldResult ScaleOp::fold(FoldAdaptor) {
   return getBy().isExactlyValue(1.0) ? OpFoldResult(getInput()) : nullptr;
 }
@@ -41,6 +54,8 @@ struct HoistRows : OpRewritePattern<RowsOp> {
       return rewriter.notifyMatchFailure(
           rows, "input has other readers or is not one row in, one row out");
     auto source = cast<TypedValue<PackedType>>(producer->getOperand(0));
+    if (source.getType().getElementType().isInteger(32))
+      return rewriter.notifyMatchFailure(rows, "ids are not gathered");
     auto axis = rows.getRows().getType().getRows();
     auto wanted =
         RowsOp::create(rewriter, rows.getLoc(), source.getType().withAxis(axis),

@@ -92,9 +92,10 @@ def Ft_EntryOp : Ft_Op<"entry", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an entry point of the plan";
   let description = [{
-    A function over packed values. Arguments carry `ft.name` and `ft.role`
-    ("tokens", "positions", "segments", "data", "sequences", "rows") and, where
-    ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
+    A function over packed values, or, before the raise phase, over padded
+    ones. Arguments carry `ft.name` and `ft.role` ("tokens", "positions",
+    "segments", "data", "sequences", "rows"; of padded values also "mask") and,
+    where ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
     be fed in chunks through their cache. After cloning, `kind` is the token
     range and `entry` the name of the entry the clone belongs to. `arena` (after
     schedule) is the size of the activations: bytes for each row of every axis,
@@ -111,6 +112,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() {
       return getFunctionType().getInputs();
@@ -126,7 +128,7 @@ def Ft_EntryOp : Ft_Op<"entry", [
 
 def Ft_ReturnOp : Ft_Op<"return", [Pure, Terminator, HasParent<"EntryOp">]> {
   let summary = "the results of an entry";
-  let arguments = (ins Variadic<Ft_PackedType>:$operands);
+  let arguments = (ins Variadic<Ft_AnyTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
   let hasVerifier = 1;
 }
@@ -160,8 +162,8 @@ def Ft_FusedOp : Ft_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator,
-                                 ParentOneOf<["FusedOp", "AttentionOp"]>]> {
+def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator, ParentOneOf<[
+    "FusedOp", "AttentionOp", "PrimApplyOp"]>]> {
   let summary = "the stored results of a fused op, or a score region's result";
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
@@ -183,10 +185,18 @@ def Ft_PositionsOp : Ft_Op<"positions", [Pure]> {
 def Ft_EmbeddingOp : Ft_Op<"embedding", [
     Pure, Ft_RowWise, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "row ids[t] of a table";
-  let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table);
+  let description = [{
+    Where a rank holds a range of the table's rows, `first` is a weight of one
+    element, the number of its first row: the row is ids[t] - first, and zeros
+    where the rank does not hold it.
+  }];
+  let arguments = (ins Ft_PackedType:$ids, FlatSymbolRefAttr:$table,
+                       OptionalAttr<FlatSymbolRefAttr>:$first);
   let results = (outs Ft_PackedType:$result);
-  let assemblyFormat =
-      "$ids `,` $table attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $ids `,` $table (`from` $first^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -279,6 +289,10 @@ def Ft_AbsOp : Ft_UnaryOp<"abs", "|x|">;
 def Ft_ErfOp : Ft_UnaryOp<"erf", "the error function">;
 def Ft_SquareOp : Ft_UnaryOp<"square", "x * x">;
 def Ft_ReciprocalOp : Ft_UnaryOp<"reciprocal", "1 / x">;
+def Ft_SinOp : Ft_UnaryOp<"sin", "sine of x in radians">;
+def Ft_CosOp : Ft_UnaryOp<"cos", "cosine of x in radians">;
+def Ft_FloorOp : Ft_UnaryOp<"floor", "the largest integer <= x">;
+def Ft_TruncOp : Ft_UnaryOp<"trunc", "x without its fraction">;
 
 def Ft_GeluOp : Ft_Op<"gelu", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
   let summary = "GELU, exact (erf) or by tanh";
@@ -331,6 +345,60 @@ def Ft_MulOp : Ft_BinaryOp<"mul", "x * y">;
 def Ft_DivOp : Ft_BinaryOp<"div", "x / y">;
 def Ft_MaximumOp : Ft_BinaryOp<"maximum", "the larger of x and y">;
 def Ft_MinimumOp : Ft_BinaryOp<"minimum", "the smaller of x and y">;
+def Ft_PowOp : Ft_BinaryOp<"pow", "x^y">;
+def Ft_ModOp : Ft_BinaryOp<"mod", "x - floor(x / y) * y">;
+def Ft_LtOp : Ft_BinaryOp<"lt", "1 where x < y, else 0">;
+def Ft_LeOp : Ft_BinaryOp<"le", "1 where x <= y, else 0">;
+def Ft_EqOp : Ft_BinaryOp<"eq", "1 where x = y, else 0">;
+
+def Ft_SelectOp : Ft_Op<"select", [Pure, Ft_RowWise]> {
+  let summary = "x where the condition is not 0, else y";
+  let description = [{Extents repeat as those of binary operations do.}];
+  let arguments = (ins Ft_PackedType:$condition, Ft_PackedType:$lhs,
+                       Ft_PackedType:$rhs);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $condition `,` $lhs `,` $rhs attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_ToFloatOp : Ft_Op<"to_float", [Pure, Ft_RowWise]> {
+  let summary = "the i32 of every row as a float";
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Ft_RearrangeOp : Ft_Op<"rearrange", [Pure, Ft_RowWise]> {
+  let summary = "the elements of a row in other places";
+  let description = [{
+    Element [i, j, ...] of the result's row is element `offset` + i *
+    `strides`[0] + j * `strides`[1] + ... of the input's row: slices,
+    transposes, reshapes and repetitions within a row.
+  }];
+  let arguments = (ins Ft_PackedType:$input, I64Attr:$offset,
+                       DenseI64ArrayAttr:$strides);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `from` $offset `by` $strides attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Ft_ConcatOp : Ft_Op<"concat", [Pure, Ft_RowWise]> {
+  let summary = "rows one after the other along their last extent";
+  let arguments = (ins Variadic<Ft_PackedType>:$inputs);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat =
+      "$inputs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
 
 class Ft_ReduceOp<string mnemonic, string formula>
     : Ft_Op<mnemonic, [Pure, Ft_RowWise]> {
@@ -487,5 +555,80 @@ def Ft_SampleOp : Ft_Op<"sample", [MemoryEffects<[MemWrite]>]> {
   }];
   let hasVerifier = 1;
 }
+
+//===----------------------------------------------------------------------===//
+// Between ranks
+//===----------------------------------------------------------------------===//
+
+def Ft_AllReduceOp : Ft_Op<"all_reduce", [
+    Pure, SameOperandsAndResultType,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the sum over the ranks of a mesh axis";
+  let description = [{
+    Sums are fp32, in the order of the ranks, rounded once: every rank gets the
+    same bits. Mesh axes are those of the module's `ft.mesh`.
+  }];
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input `over` $mesh attr-dict `:` type($result)";
+}
+
+def Ft_AllGatherOp : Ft_Op<"all_gather", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the ranks' rows after each other, along the first extent";
+  let description = [{
+    The result's first extent is at most the input's times the ranks; what goes
+    beyond it is the padding of the last ranks and is dropped.
+  }];
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `over` $mesh attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Ft_ReduceScatterOp : Ft_Op<"reduce_scatter", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "this rank's part, along the first extent, of the sum";
+  let arguments = (ins Ft_PackedType:$input, StrAttr:$mesh);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `over` $mesh attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Ft_LocalArgmaxOp : Ft_Op<"local_argmax", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the largest element of a rank's columns, and its index";
+  let description = [{
+    The rank holds columns `first` to `first + columns - 1` of a row of `limit`
+    elements; columns from `limit` on are padding and never win. The result is
+    (value, index in the whole row), both f32; where the rank holds no column,
+    (-inf, limit).
+
+    ```mlir
+    %best = ft.local_argmax %logits, @logits.first limit 50257
+      : (!ft.packed<rows, 25136xf32>) -> !ft.packed<rows, 2xf32>
+    ```
+  }];
+  let arguments = (ins Ft_PackedType:$input, FlatSymbolRefAttr:$first,
+                       I64Attr:$limit);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `,` $first `limit` $limit attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Ft_MergeArgmaxOp : Ft_Op<"merge_argmax", [Pure]> {
+  let summary = "the index of the best of several (value, index) pairs";
+  let description = [{The lowest index on a tie, as `ft.argmax` of the whole row.}];
+  let arguments = (ins Ft_PackedType:$input);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+include "ir/FtPrimitives.td"
 
 #endif // FT_IR_FTOPS_TD

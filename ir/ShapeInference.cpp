@@ -106,6 +106,54 @@ static Inferred inferBinary(const OpOperands &in, EmitError emitError) {
   return lhs.withShape(shape);
 }
 
+/// A condition and two values, as binary operands.
+static Inferred inferSelect(const OpOperands &in, EmitError emitError) {
+  OpOperands values = in;
+  values.values.erase(values.values.begin());
+  Inferred both = inferBinary(values, emitError);
+  if (failed(both))
+    return failure();
+  values.values = {in.values[0], *both};
+  return inferBinary(values, emitError);
+}
+
+static Inferred inferConcat(const OpOperands &in, EmitError emitError) {
+  if (in.values.empty())
+    return emitError() << "expected at least one operand";
+  PackedType first = in.values[0];
+  if (failed(checkFloat(first, emitError)))
+    return failure();
+  int64_t last = 0;
+  for (PackedType next : in.values) {
+    ArrayRef<int64_t> shape = next.getShape();
+    if (shape.empty() || next.getAxis() != first.getAxis() ||
+        next.getElementType() != first.getElementType() ||
+        shape.drop_back() != first.getShape().drop_back())
+      return emitError() << "expected like operands but for the last extent, "
+                            "found "
+                         << first << " and " << next;
+    last += shape.back();
+  }
+  SmallVector<int64_t> shape(first.getShape());
+  shape.back() = last;
+  return first.withShape(shape);
+}
+
+static Inferred inferToFloat(const OpOperands &in, EmitError emitError) {
+  PackedType x = in.values[0];
+  if (!x.getElementType().isInteger(32) || x.getRowElements() != 1)
+    return emitError() << "expected one i32 a row, found " << x;
+  return PackedType::get(x.getAxis(), {1}, Float32Type::get(x.getContext()));
+}
+
+static Inferred inferRearrange(const OpOperands &in, EmitError emitError) {
+  if (failed(checkFloat(in.values[0], emitError)))
+    return failure();
+  if (!llvm::all_of(in.shape, [](int64_t extent) { return extent > 0; }))
+    return emitError() << "expected positive extents, found " << text(in.shape);
+  return in.values[0].withShape(in.shape);
+}
+
 static Inferred inferRope(const OpOperands &in, EmitError emitError) {
   PackedType x = in.values[0];
   ArrayRef<int64_t> table = in.weights[0].getShape();
@@ -219,6 +267,11 @@ Inferred ft::ir::inferResultType(const OpOperands &in, EmitError emitError) {
           .Cases({"rms_norm", "layer_norm"}, inferNorm)
           .Cases({"add", "sub", "mul", "div", "maximum", "minimum"},
                  inferBinary)
+          .Cases({"pow", "mod", "lt", "le", "eq"}, inferBinary)
+          .Case("select", inferSelect)
+          .Case("concat", inferConcat)
+          .Case("to_float", inferToFloat)
+          .Case("rearrange", inferRearrange)
           .Cases({"reduce_sum", "reduce_max", "reduce_mean"}, inferReduce)
           .Case("rope", inferRope)
           .Case("attention", inferAttention)

@@ -16,11 +16,12 @@ struct OpOperands {
   llvm::StringRef op; // without the dialect prefix
   llvm::SmallVector<PackedType> values;
   llvm::SmallVector<mlir::RankedTensorType> weights;
-  SequencesType sequences; // null where the op takes none
-  RowsType rows;           // likewise
-  int64_t heads = 0;       // linear: 0 = a flat result
-  mlir::StringAttr axis;   // broadcast: the result's axis
-  CacheOp cache;           // attention, cache_append: null where none
+  SequencesType sequences;          // null where the op takes none
+  RowsType rows;                    // likewise
+  int64_t heads = 0;                // linear: 0 = a flat result
+  llvm::SmallVector<int64_t> shape; // rearrange: the result's
+  mlir::StringAttr axis;            // broadcast: the result's axis
+  CacheOp cache;                    // attention, cache_append: null where none
 };
 
 /// The result's type, or a diagnostic through `emitError` that says what was

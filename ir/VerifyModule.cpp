@@ -55,8 +55,8 @@ bool ft::ir::isFloat(PackedType type) {
 
 static LogicalResult verifyRecipe(ParamOp param, RecipeAttr recipe) {
   static const llvm::StringSet<> kOps = {
-      "tensor",    "literal", "generator", "slice",  "concat",
-      "transpose", "reshape", "scale",     "offset", "interleave"};
+      "tensor",  "literal", "generator", "slice",      "concat", "transpose",
+      "reshape", "scale",   "offset",    "interleave", "pad"};
   // param_c4
   if (!kOps.contains(recipe.getOp().getValue()))
     return param.emitOpError()
@@ -144,10 +144,13 @@ LogicalResult CacheOp::verify() {
 /// Whether a value of `type` can have `role`.
 static bool roleFits(StringRef role, Type type) {
   auto packed = dyn_cast<PackedType>(type);
-  bool ids = packed && packed.getElementType().isInteger(32);
+  auto padded = dyn_cast<PaddedType>(type);
+  bool ids = (packed && packed.getElementType().isInteger(32)) ||
+             (padded && padded.getElementType().isInteger(32));
   return llvm::StringSwitch<bool>(role)
       .Cases({"tokens", "segments", "positions"}, ids)
-      .Case("data", static_cast<bool>(packed))
+      .Case("mask", padded && ids)
+      .Case("data", packed || padded)
       .Case("sequences", isa<SequencesType>(type))
       .Case("rows", isa<RowsType>(type))
       .Default(false);
@@ -178,9 +181,17 @@ LogicalResult EntryOp::verify() {
         return emitOpError() << "entry_c2: argument " << index << " of " << type
                              << " cannot have the role " << role;
   // entry_c3
+  bool padded = llvm::any_of(getArgumentTypes(), llvm::IsaPred<PaddedType>);
   for (Type type : getResultTypes())
-    if (!isa<PackedType>(type))
-      return emitOpError() << "entry_c3: results must be packed values, found "
+    if (padded ? !isa<PaddedType>(type) : !isa<PackedType>(type))
+      return emitOpError() << "entry_c3: results must be "
+                           << (padded ? "padded" : "packed")
+                           << " values, found " << type;
+  // entry_c6
+  for (Type type : getArgumentTypes())
+    if (padded && !isa<PaddedType>(type))
+      return emitOpError() << "entry_c6: a padded entry has padded arguments "
+                              "only, found "
                            << type;
   // entry_c4
   if (getKind().has_value() != getEntry().has_value())
@@ -190,6 +201,31 @@ LogicalResult EntryOp::verify() {
         (kind.getMaxTokens() != 0 && kind.getMaxTokens() < kind.getMinTokens()))
       return emitOpError() << "entry_c4: empty token range " << kind;
   return success();
+}
+
+LogicalResult EntryOp::verifyRegions() {
+  llvm::DenseSet<StringAttr> known;
+  auto padded = [](Type type) {
+    auto tensor = dyn_cast<PaddedType>(type);
+    return tensor ? tensor.getShape() : ArrayRef<DimAttr>();
+  };
+  for (Type type : getArgumentTypes())
+    for (DimAttr dim : padded(type))
+      known.insert_range(dim.getSymbols());
+  WalkResult result = getBody().walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      for (DimAttr dim : padded(type))
+        for (StringAttr name : dim.getSymbols())
+          // entry_c7
+          if (!known.contains(name)) {
+            op->emitOpError() << "entry_c7: no argument of the entry has the "
+                                 "symbol '"
+                              << name.getValue() << "' of " << type;
+            return WalkResult::interrupt();
+          }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
 }
 
 static void collectAxes(Type type, SmallVectorImpl<StringAttr> &axes) {

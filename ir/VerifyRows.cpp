@@ -47,7 +47,10 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (table.getRank() != 2 || table.getDimSize(1) != getType().getLastDim())
     return emitOpError() << "embedding_c3: expected a table of [rows, "
                          << getType().getLastDim() << "], found " << table;
-  return success();
+  // embedding_c4
+  return getFirstAttr() ? verifyWeightShape(*this, "embedding_c4",
+                                            getFirstAttr(), {1}, symbols)
+                        : success();
 }
 
 LogicalResult BroadcastOp::verify() {
@@ -188,6 +191,11 @@ LogicalResult MulOp::verify() { return verifyBinary(*this); }
 LogicalResult DivOp::verify() { return verifyBinary(*this); }
 LogicalResult MaximumOp::verify() { return verifyBinary(*this); }
 LogicalResult MinimumOp::verify() { return verifyBinary(*this); }
+LogicalResult PowOp::verify() { return verifyBinary(*this); }
+LogicalResult ModOp::verify() { return verifyBinary(*this); }
+LogicalResult LtOp::verify() { return verifyBinary(*this); }
+LogicalResult LeOp::verify() { return verifyBinary(*this); }
+LogicalResult EqOp::verify() { return verifyBinary(*this); }
 
 template <typename Op> static LogicalResult verifyReduce(Op op) {
   PackedType in = op.getInput().getType();

@@ -82,8 +82,8 @@ const RowCapability &rowCapability() {
 
 bool isUnary(Operation *op) {
   return isa<SiluOp, ReluOp, TanhOp, SigmoidOp, ExpOp, LogOp, SqrtOp, RsqrtOp,
-             NegOp, AbsOp, ErfOp, SquareOp, ReciprocalOp, GeluOp, ScaleOp,
-             OffsetOp, CastOp>(op);
+             NegOp, AbsOp, ErfOp, SquareOp, ReciprocalOp, SinOp, CosOp, FloorOp,
+             TruncOp, GeluOp, ScaleOp, OffsetOp, CastOp>(op);
 }
 
 bool isRowOp(Operation *op) {

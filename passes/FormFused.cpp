@@ -39,8 +39,11 @@ ir::Pattern patternOf(Operation *op) {
       .Case<LinearOp>([](auto) { return ir::Pattern::Gemm; })
       .Case<AttentionOp>([](auto) { return ir::Pattern::Attention; })
       .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
-      .Case<ArgmaxOp>([](auto) { return ir::Pattern::Argmax; })
+      .Case<ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp>(
+          [](auto) { return ir::Pattern::Argmax; })
       .Case<SampleOp>([](auto) { return ir::Pattern::Sample; })
+      .Case<AllReduceOp, AllGatherOp, ReduceScatterOp>(
+          [](auto) { return ir::Pattern::Collective; })
       .Default([](Operation *) { return ir::Pattern::Row; });
 }
 
@@ -96,7 +99,8 @@ static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
   FusedOp producer;
   std::string cacheLayer;
   for (Operation *op : ops) {
-    if (isa<SegmentReduceOp, ArgmaxOp, SampleOp, RowsOp>(op))
+    if (isa<SegmentReduceOp, ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp, SampleOp,
+            RowsOp>(op))
       return label;
     for (Value operand : op->getOperands())
       if (auto step = operand.getDefiningOp<FusedOp>())

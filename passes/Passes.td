@@ -77,6 +77,44 @@ def VerifyPrecision : FtPass<"ft-verify-precision"> {
 }
 
 //===----------------------------------------------------------------------===//
+// partition
+//===----------------------------------------------------------------------===//
+
+def Partition : FtPass<"ft-partition"> {
+  let summary = "split the program over the ranks of a device mesh";
+  let description = [{
+    Megatron's splits, found by propagation from the linears: attention by
+    query heads, with the kv heads they read (divided, or repeated on several
+    ranks); the features between two linears; the vocabulary of embeddings and
+    of the linears that make logits. Where features or tokens do not divide,
+    zeros pad them; heads that do not divide are an error. The first linear of
+    such a pair keeps some rows of its weight, the second some columns: its
+    result is summed over the ranks, its bias added afterwards. Logits that an
+    entry returns are gathered; argmax gathers a pair a rank. The program stays
+    the same for all ranks: recipes of weights have a start for each.
+
+    ```mlir
+    // before, tp=2
+    %h = ft.linear %x, @up : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 256xf32>
+    %a = ft.relu %h : !ft.packed<tokens, 256xf32>
+    %y = ft.linear %a, @down : (!ft.packed<tokens, 256xf32>) -> !ft.packed<tokens, 64xf32>
+    // after
+    %h = ft.linear %x, @up : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 128xf32>
+    %a = ft.relu %h : !ft.packed<tokens, 128xf32>
+    %p = ft.linear %a, @down : (!ft.packed<tokens, 128xf32>) -> !ft.packed<tokens, 64xf32>
+    %y = ft.all_reduce %p over "tp" : !ft.packed<tokens, 64xf32>
+    ```
+  }];
+  let options = [
+    Option<"tp", "tp", "int64_t", /*default=*/"1",
+           "ranks that share every tensor; 1 changes nothing">
+  ];
+  let statistics = [
+    Statistic<"numReductions", "reductions", "Sums over the ranks">
+  ];
+}
+
+//===----------------------------------------------------------------------===//
 // fuse
 //===----------------------------------------------------------------------===//
 

@@ -81,6 +81,7 @@ static void addPhase(OpPassManager &manager, const PipelineOptions &options,
   case Phase::Precision:
     return addPrecision(manager, options);
   case Phase::Partition:
+    manager.addPass(createPartition({.tp = options.tp}));
     return manager.addPass(createVerifyPrecision());
   case Phase::Fuse:
     return addFuse(manager, options);
@@ -114,6 +115,9 @@ struct ToolOptions : PassPipelineOptions<ToolOptions> {
   Option<std::string> dtype{*this, "dtype",
                             llvm::cl::desc("f32, f16, bf16 or auto"),
                             llvm::cl::init("auto")};
+  Option<int64_t> tp{*this, "tp",
+                     llvm::cl::desc("ranks that share every tensor"),
+                     llvm::cl::init(1)};
   Option<bool> optimize{*this, "optimize",
                         llvm::cl::desc("fuse and clone (default true)"),
                         llvm::cl::init(true)};
@@ -125,13 +129,15 @@ struct ToolOptions : PassPipelineOptions<ToolOptions> {
 
 void registerPassesAndPipelines() {
   registerFtPasses();
-  for (Phase phase : {Phase::Precision, Phase::Fuse, Phase::Schedule}) {
+  for (Phase phase :
+       {Phase::Precision, Phase::Partition, Phase::Fuse, Phase::Schedule}) {
     std::string flag = ("ft-to-" + phaseName(phase)).str();
     std::string summary = ("run every phase up to " + phaseName(phase)).str();
     PassPipelineRegistration<ToolOptions>(
         flag, summary, [phase](OpPassManager &manager, const ToolOptions &o) {
           PipelineOptions options;
           options.dtype = o.dtype;
+          options.tp = o.tp;
           options.optimize = o.optimize;
           options.dumpDirectory = o.dump;
           buildPipeline(manager, options, phase);

@@ -32,6 +32,8 @@ std::optional<Phase> parsePhase(llvm::StringRef name);
 struct PipelineOptions {
   /// f32, f16, bf16 or auto (what the checkpoint prefers).
   std::string dtype = "auto";
+  /// Ranks that share every tensor.
+  int64_t tp = 1;
   /// Architectures that every kernel must have an implementation for.
   std::vector<std::string> archs = {"sm_90a", "ptx"};
   /// False: one step an operation, one clone an entry.

@@ -19,6 +19,9 @@ static std::optional<RowDomain> unite(RowDomain a, RowDomain b) {
 
 std::optional<RowDomain> rowDomain(Operation *op) {
   std::optional<RowDomain> domain;
+  // Elements of other threads are read from memory.
+  if (isa<RearrangeOp, ConcatOp>(op))
+    return std::nullopt;
   auto take = [&](Type type) {
     auto packed = dyn_cast<PackedType>(type);
     if (!packed)

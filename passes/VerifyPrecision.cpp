@@ -10,12 +10,21 @@ namespace ft::passes {
 
 namespace {
 
-/// A cast or linear whose readers all want an entry result in fp32.
+/// What the partition phase may put between a linear and an entry result.
+bool isBetween(Operation *op) {
+  return isa<AllReduceOp, AllGatherOp, LocalArgmaxOp, AddOp, BroadcastOp>(op);
+}
+
+/// A cast or linear, or what comes between, whose readers all want an entry
+/// result in fp32, or the sum over the ranks.
 bool makesResult(OpResult result) {
-  if (!isa<CastOp, LinearOp>(result.getOwner()))
+  Operation *owner = result.getOwner();
+  if (!isa<CastOp, LinearOp>(owner) && !isBetween(owner))
     return false;
-  return llvm::all_of(result.getUsers(), [](Operation *user) {
-    return isa<ReturnOp, ArgmaxOp, SampleOp>(user);
+  return llvm::all_of(result.getUsers(), [owner](Operation *user) {
+    return isa<ReturnOp, ArgmaxOp, MergeArgmaxOp, SampleOp>(user) ||
+           (isa<CastOp>(user) && isa<AllReduceOp>(owner)) ||
+           (isBetween(user) && makesResult(user->getResult(0)));
   });
 }
 

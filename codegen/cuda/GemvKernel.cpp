@@ -26,7 +26,19 @@ bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
              kMaxShared;
 }
 
+static Type inputElement(const GemmMatch &match) {
+  return cast<ir::PackedType>(match.input.getType()).getElementType();
+}
+
 namespace {
+
+/// A template of gemv.cuh's interface and how its kernel is launched.
+struct GemvTemplate {
+  StringRef header, function, run;
+  int64_t threads = 0;
+  int64_t ctas = 1;   // of a multiprocessor, for __launch_bounds__
+  int64_t stages = 0; // of a ring
+};
 
 /// Prints the epilogue functor: an expression tree from the linears' sums to
 /// the stored value.
@@ -220,12 +232,12 @@ static std::string normText(const GemmMatch &match, KernelParams &params) {
   return "LayerNorm{normWeight, " + bias + ", " + eps + "}";
 }
 
-FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
-                                            const GemmMatch &match,
-                                            const LaunchContext &context) {
+/// Prints the kernel around `call`'s template; the launch is left open.
+static FailureOr<TemplateKernel>
+printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
-  openKernel(out, "Linear layers of a few rows.", {"gemv.cuh"});
+  openKernel(out, "Linear layers of a few rows.", {call.header});
   EpiloguePrinter epilogue(fused, match, params);
   if (failed(epilogue.print(out)))
     return failure();
@@ -243,28 +255,127 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
   std::string norm = normText(match, params);
 
+  std::string stages;
+  if (call.stages > 0)
+    stages = params.add("int", "stages", params.i32(call.stages)) + ", ";
+
   TemplateKernel kernel;
   KernelText &text = kernel.text;
-  text.function = match.gated ? "gemv_gated" : "gemv";
+  text.function = call.function.str() + (match.gated ? "_gated" : "");
   if (match.norm)
     text.function +=
         isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
   out.line("");
   out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(kThreads) + (element == "float" ? ", 1)" : ", 2)"));
+           std::to_string(call.threads) + ", " + std::to_string(call.ctas) +
+           ")");
   out.open(text.function + "(" + params.declaration() + ")");
-  out.line("gemv::run(x, xStride, w, columns, inner, counts, axis, " + norm +
-           ",");
+  out.line("gemv::" + call.run +
+           "(x, xStride, w, columns, inner, counts, "
+           "axis, " +
+           stages + norm + ",");
   out.line("          Epilogue{" + epilogue.initialisers() + "});");
   out.close();
   text.source = out.take();
-  text.block = {kThreads, 1, 1};
+  text.block = {call.threads, 1, 1};
+  text.residentGrid = true;
+  text.args.assign(params.args().begin(), params.args().end());
+  return kernel;
+}
+
+FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
+                                            const GemmMatch &match,
+                                            const LaunchContext &context) {
+  bool wide = inputElement(match).isF32();
+  FailureOr<TemplateKernel> kernel = printGemv(fused, match,
+                                               {.header = "gemv.cuh",
+                                                .function = "gemv",
+                                                .run = "run",
+                                                .threads = kThreads,
+                                                .ctas = wide ? 1 : 2});
+  if (failed(kernel))
+    return failure();
+  KernelText &text = kernel->text;
   text.sharedBytesPerRow = sharedBytesPerRow(match);
   text.sharedRows = match.norm ? std::min(context.maxTokens, kMaxRows) : 0;
   // Two CTAs a multiprocessor keep more bytes in flight where both fit (H200,
   // bf16, [4096, 14336]: 31.7 us against 35.8 with one).
-  text.residentGrid = true;
-  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors * 2)};
-  text.args.assign(params.args().begin(), params.args().end());
+  text.grid = {Builder(fused.getContext())
+                   .getI64IntegerAttr(context.multiprocessors * 2)};
+  // Loads are under way in L1, which is small while a kernel with much shared
+  // memory leaves (H200, 8B, one token: 5.7 ms instead of 4.8 if early).
+  text.startsEarly = false;
+  return kernel;
+}
+
+//===----------------------------------------------------------------------===//
+// The ring
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// gemv_ring.cuh's shared memory, in bytes.
+constexpr int64_t kStageBytes = 16 * (256 * 2 + 64), kMaxStages = 16;
+constexpr int64_t kRingStatic = 11 * 1024; // and the system's 1 KB
+constexpr int64_t kMultiprocessor = 227 * 1024;
+
+struct RingMemory {
+  int64_t stages = 0; // 0: it does not fit
+  int64_t rowBytes = 0, rows = 0;
+};
+
+/// As many stages as let two CTAs with one row each share a multiprocessor:
+/// the next kernel's ring fills while this one's empties. The most rows come on
+/// top, with fewer stages where they must.
+RingMemory ringMemory(const GemmMatch &match, const LaunchContext &context) {
+  RingMemory memory;
+  int64_t k = match.k, rows = std::min(context.maxTokens, kMaxRows);
+  memory.rowBytes = match.norm
+                        ? sharedBytesPerRow(match)
+                        : (int64_t(llvm::alignTo(uint64_t(k), 64)) + 32) * 2;
+  int64_t free = kMultiprocessor - kRingStatic;
+  memory.stages = std::clamp<int64_t>(
+      (kMultiprocessor / 2 - kRingStatic - memory.rowBytes) / kStageBytes, 4,
+      kMaxStages);
+  if (match.norm)
+    memory.stages =
+        std::min(memory.stages, (free - rows * memory.rowBytes) / kStageBytes);
+  if (memory.stages < 3)
+    return {};
+  memory.rows =
+      std::min(rows, (free - memory.stages * kStageBytes) / memory.rowBytes);
+  return memory;
+}
+
+} // namespace
+
+bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
+                            const LaunchContext &context) {
+  Placement x = placementOf(fused.getInputs()[match.input.getArgNumber()]);
+  return gemvTakes(match, context) && !inputElement(match).isF32() &&
+         match.k % 8 == 0 && x.rowStride % 8 == 0 && x.alignment >= 16 &&
+         alignmentOf(ir::lookupParam(fused, match.weight)) >= 16 &&
+         ringMemory(match, context).stages > 0;
+}
+
+FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
+                                                const GemmMatch &match,
+                                                const LaunchContext &context) {
+  RingMemory memory = ringMemory(match, context);
+  FailureOr<TemplateKernel> kernel = printGemv(fused, match,
+                                               {.header = "sm90/gemv_ring.cuh",
+                                                .function = "gemv_ring",
+                                                .run = "runRing",
+                                                .threads = kThreads + 32,
+                                                .ctas = 1,
+                                                .stages = memory.stages});
+  if (failed(kernel))
+    return failure();
+  KernelText &text = kernel->text;
+  text.sharedBytes = memory.stages * kStageBytes;
+  text.sharedBytesPerRow = memory.rowBytes;
+  text.sharedRows = memory.rows;
+  text.grid = {
+      Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;
 }

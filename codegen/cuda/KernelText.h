@@ -23,6 +23,7 @@ struct KernelText {
   int64_t sharedBytesPerRow = 0; // of the bucket, for at most
   int64_t sharedRows = 0;        // so many rows
   bool residentGrid = false;     // grid[0] CTAs at most, all resident
+  bool startsEarly = true;       // gains from a dependent launch
   llvm::SmallVector<mlir::Attribute, 16> args;
 };
 

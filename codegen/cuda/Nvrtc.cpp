@@ -86,6 +86,8 @@ static std::vector<std::string> libraryCandidates() {
       folders.push_back(std::string(home) + "/lib");
     }
   folders.push_back("/usr/local/cuda/lib64");
+  for (const char *lib : {"/lib64", "/lib"}) // where the headers were found
+    folders.push_back(std::string(FT_CUDA_BUILD_HOME) + lib);
   if (const char *environment = std::getenv("VIRTUAL_ENV"))
     addPipFolders(std::string(environment) + "/lib", folders);
   addPipFolders("/usr/local/lib", folders);

@@ -40,6 +40,16 @@ static constexpr ExpressionText elementTable[] = {
     {"ft.scale", "$0 * $k"},
     {"ft.offset", "$0 + $k"},
     {"ft.cast", "$0"},
+    {"ft.sin", "sinf($0)"},
+    {"ft.cos", "cosf($0)"},
+    {"ft.floor", "floorf($0)"},
+    {"ft.trunc", "truncf($0)"},
+    {"ft.pow", "powf($0, $1)"},
+    {"ft.mod", "modulo($0, $1)"},
+    {"ft.lt", "$0 < $1 ? 1.0f : 0.0f"},
+    {"ft.le", "$0 <= $1 ? 1.0f : 0.0f"},
+    {"ft.eq", "$0 == $1 ? 1.0f : 0.0f"},
+    {"ft.select", "$0 != 0.0f ? $1 : $2"},
 };
 
 static constexpr ExpressionText scoreTable[] = {

@@ -61,6 +61,11 @@ int64_t codegen::alignmentOf(ir::ParamOp param) {
 /// Ops whose result is one number a row, made again wherever it is wanted.
 static bool isIndexOp(Operation *op) { return isa<ir::PositionsOp>(op); }
 
+/// Ops that read elements of memory one by one.
+static bool isMove(Operation *op) {
+  return isa<ir::RearrangeOp, ir::ConcatOp>(op);
+}
+
 static void collect(Value value, llvm::SetVector<Operation *> &ops) {
   Operation *op = value.getDefiningOp();
   if (!op || isIndexOp(op) || !ops.insert(op))
@@ -113,7 +118,8 @@ static LogicalResult setDomain(ir::FusedOp fused, RowSegment &segment) {
   for (const RowSink &sink : segment.sinks)
     add(sink.value);
   for (Operation *op : segment.ops) {
-    llvm::for_each(op->getOperands(), add);
+    if (!isMove(op))
+      llvm::for_each(op->getOperands(), add);
     llvm::for_each(op->getResults(), add);
     segment.reduces |=
         isa<ir::RmsNormOp, ir::LayerNormOp, ir::SoftmaxOp, ir::NormalizeOp,
@@ -173,7 +179,8 @@ static int64_t chooseVector(ir::FusedOp fused, const RowSegment &segment) {
   }
   int64_t pair = 0;
   for (Operation *op : segment.ops) {
-    llvm::for_each(op->getOperands(), addInner);
+    if (!isMove(op))
+      llvm::for_each(op->getOperands(), addInner);
     if (auto rope = dyn_cast<ir::RopeOp>(op)) {
       auto table = ir::lookupParam(fused, rope.getTableAttr());
       pair = table.getTensorType().getDimSize(1) / 2;

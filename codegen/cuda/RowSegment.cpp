@@ -112,10 +112,32 @@ RowSegmentPrinter::embedding(ir::EmbeddingOp op, View view) {
     return failure();
   auto type = op.getType();
   std::string table = weightParam(op.getTableAttr());
-  return load(type,
-              table + " + i64(" + id->name + ") * " +
-                  std::to_string(type.getRowElements()) + groupOffset(type),
-              view);
+  if (!op.getFirstAttr())
+    return load(type,
+                table + " + i64(" + id->name + ") * " +
+                    std::to_string(type.getRowElements()) + groupOffset(type),
+                view);
+  // A range of the table: the row that another rank holds is zeros here.
+  std::string row = fresh(View::Own), mine = fresh(View::Own);
+  ir::ParamOp param = ir::lookupParam(fused_, op.getTableAttr());
+  out_.line("const int " + row + " = " + id->name + " - int(*" +
+            weightParam(op.getFirstAttr()) + ");");
+  out_.line("const bool " + mine + " = " + row + " >= 0 && " + row + " < " +
+            std::to_string(param.getTensorType().getDimSize(0)) + ";");
+  Held held =
+      load(type,
+           table + " + i64(" + mine + " ? " + row + " : 0) * " +
+               std::to_string(type.getRowElements()) + groupOffset(type),
+           view);
+  if (held.kind == Kind::Elements) {
+    out_.eachElement("L::kElements", held.name + "[e] = " + mine + " ? " +
+                                         held.name + "[e] : 0.0f;");
+    return held;
+  }
+  std::string name = fresh(View::Own);
+  out_.line("const float " + name + " = " + mine + " ? " + held.name +
+            " : 0.0f;");
+  return Held{name, Kind::Number};
 }
 
 /// A weight of the row's last extent.
@@ -272,6 +294,10 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
     return gather(rows, view);
   if (auto rotation = dyn_cast<ir::RopeOp>(op))
     return rope(rotation, view);
+  if (auto number = dyn_cast<ir::ToFloatOp>(op))
+    return toFloat(number);
+  if (isa<ir::RearrangeOp, ir::ConcatOp>(op))
+    return move(op);
   if (lineOp(op))
     return lineWise(op, view);
   return elementwise(op, view);

@@ -46,6 +46,11 @@ private:
   mlir::FailureOr<Held> elementwise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> lineWise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> index(mlir::Value value);
+  mlir::FailureOr<Held> toFloat(ir::ToFloatOp op);
+  mlir::FailureOr<Held> move(mlir::Operation *op);
+  std::string placeOf(ir::RearrangeOp op);
+  std::string elementOf(ir::ConcatOp op);
+  std::string inputPointer(mlir::BlockArgument argument); // "in0[row * ... + "
   Held load(ir::PackedType type, const std::string &pointer, View view);
   Held vectorWeight(mlir::FlatSymbolRefAttr symbol, View view);
   std::string position(mlir::Value sequences);

@@ -58,10 +58,36 @@ static int64_t rowChunks(int64_t columns, const LaunchContext &context) {
                              std::max<int64_t>(1, columns / 1024));
 }
 
+/// The best of every rank's best.
+static TemplateKernel emitMergeArgmax(ir::FusedOp fused, ir::MergeArgmaxOp op) {
+  auto type = op.getInput().getType();
+  KernelParams params(fused.getContext());
+  params.add("const float *", "pairs", params.in(0));
+  params.add("i64", "stride",
+             params.i64(placementOf(fused.getInputs()[0]).rowStride));
+  params.add("int", "count", params.i32(type.getRowElements() / 2));
+  params.add("int *", "out", params.out(0));
+  params.add("const int *", "counts", params.batch("counts"));
+  CudaPrinter out;
+  openKernel(out, "The best of the ranks' (value, index) pairs of each row.",
+             {"argmax.cuh"});
+  TemplateKernel kernel =
+      finish(out, params, "merge_argmax", "128",
+             "argmax::merge(pairs, stride, count, out, counts, " +
+                 std::to_string(axisNumber(fused, type.getAxis())) + ");");
+  kernel.text.grid = {gridOver(params.builder(), type.getAxis(), 128)};
+  kernel.text.block = {128, 1, 1};
+  return kernel;
+}
+
+/// argmax and local_argmax, which stores a pair and skips padding.
 FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
                                               const LaunchContext &context) {
-  auto op = *fused.getBody().front().getOps<ir::ArgmaxOp>().begin();
-  auto type = op.getInput().getType();
+  Operation &op = fused.getBody().front().front();
+  if (auto merge = dyn_cast<ir::MergeArgmaxOp>(op))
+    return emitMergeArgmax(fused, merge);
+  auto local = dyn_cast<ir::LocalArgmaxOp>(op);
+  auto type = cast<ir::PackedType>(op.getOperand(0).getType());
   int64_t columns = type.getRowElements();
   KernelParams params(fused.getContext());
   Value outer = fused.getInputs()[0];
@@ -69,7 +95,17 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
              params.in(0));
   params.add("i64", "stride", params.i64(placementOf(outer).rowStride));
   params.add("int", "columns", params.i32(columns));
-  params.add("int *", "out", params.out(0));
+  std::string store = "argmax::Index{out}";
+  if (local) {
+    params.add("float *", "out", params.out(0));
+    params.add("i64", "outStride",
+               params.i64(placementOf(fused.getResult(0)).rowStride));
+    params.add("const float *", "first", params.weight(local.getFirstAttr()));
+    params.add("int", "limit", params.i32(int64_t(local.getLimit())));
+    store = "argmax::Pair{out, outStride, int(*first), limit}";
+  } else {
+    params.add("int *", "out", params.out(0));
+  }
   params.add("const int *", "counts", params.batch("counts"));
   int64_t chunks = rowChunks(columns, context);
   std::string scratch = "nullptr, nullptr";
@@ -79,10 +115,13 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
     scratch = "counters, partials";
   }
   CudaPrinter out;
-  openKernel(out, "Index of the largest element of each row.", {"argmax.cuh"});
+  openKernel(out,
+             local ? "The largest of this rank's columns, and its index."
+                   : "Index of the largest element of each row.",
+             {"argmax.cuh"});
   TemplateKernel kernel =
-      finish(out, params, "argmax", "256",
-             "argmax::run(x, stride, columns, out, counts, " +
+      finish(out, params, local ? "local_argmax" : "argmax", "256",
+             "argmax::run(x, stride, columns, " + store + ", counts, " +
                  std::to_string(axisNumber(fused, type.getAxis())) + ", " +
                  scratch + ");");
   Builder &builder = params.builder();

@@ -30,6 +30,13 @@ bool gemvTakes(const GemmMatch &match, const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitGemv(ir::FusedOp fused,
                                          const GemmMatch &match,
                                          const LaunchContext &context);
+/// Whether sm_90a's ring takes it too; the faster one there.
+bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
+                   const LaunchContext &context);
+/// REQUIRES: gemvRingTakes.
+mlir::FailureOr<TemplateKernel> emitGemvRing(ir::FusedOp fused,
+                                             const GemmMatch &match,
+                                             const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,

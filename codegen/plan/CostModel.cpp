@@ -7,8 +7,14 @@ using namespace ft;
 using namespace ft::codegen;
 
 const DeviceDescription &codegen::h200() {
-  static constexpr DeviceDescription device = {"H200", 4.55e12, 773e12, 51e12,
-                                               2.0};
+  static constexpr DeviceDescription device = {
+      .name = "H200",
+      .bytesPerSecond = 4.55e12,
+      .halfFlops = 773e12,
+      .singleFlops = 51e12,
+      .kernelMicroseconds = 2.0,
+      .linkBytesPerSecond = 450e9, // NVLink 4, one direction
+      .linkMicroseconds = 8.0};    // NCCL in a graph, short messages
   return device;
 }
 
@@ -43,6 +49,10 @@ Prediction codegen::predictStep(const plan::Plan &plan, const plan::Step &step,
   out.microseconds = 1e6 * std::max(double(out.bytes) / device.bytesPerSecond,
                                     double(out.flops) / flopsPerSecond) +
                      device.kernelMicroseconds * double(kernelsOf(step));
+  out.linkBytes = cost.linkBytesPerRow * rows;
+  if (out.linkBytes > 0)
+    out.microseconds += device.linkMicroseconds +
+                        1e6 * double(out.linkBytes) / device.linkBytesPerSecond;
   return out;
 }
 

@@ -14,6 +14,8 @@ struct DeviceDescription {
   double halfFlops;          // f16 and bf16 matrix products
   double singleFlops;        // fp32, no TF32
   double kernelMicroseconds; // a kernel boundary inside a graph
+  double linkBytesPerSecond; // of one rank to the others
+  double linkMicroseconds;   // of one collective, however short
 };
 
 const DeviceDescription &h200();
@@ -30,6 +32,7 @@ struct BatchShape {
 struct Prediction {
   int64_t bytes = 0;
   int64_t flops = 0;
+  int64_t linkBytes = 0; // that each rank sends
   double microseconds = 0;
 };
 

@@ -1,6 +1,8 @@
 //===- EmitLaunch.cpp - launch attributes as plan structures --------------===//
 #include "codegen/plan/EmitLaunch.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
@@ -22,6 +24,7 @@ public:
 
 private:
   plan::GemmCall gemm(DictionaryAttr dict);
+  plan::CollectiveCall collective(DictionaryAttr dict);
   plan::KernelLaunch kernel(DictionaryAttr dict);
   plan::Extent extent(Attribute attr);
   Arg argument(DictionaryAttr dict);
@@ -145,7 +148,29 @@ plan::GemmCall LaunchEmitter::gemm(DictionaryAttr dict) {
   return out;
 }
 
+plan::CollectiveCall LaunchEmitter::collective(DictionaryAttr dict) {
+  using Op = plan::CollectiveCall::Op;
+  plan::CollectiveCall out;
+  auto name = dict.getAs<StringAttr>("collective");
+  auto op = llvm::StringSwitch<std::optional<Op>>(name.getValue())
+                .Case("all_reduce", Op::AllReduce)
+                .Case("all_gather", Op::AllGather)
+                .Case("reduce_scatter", Op::ReduceScatter)
+                .Default(std::nullopt);
+  ok_ &= op.has_value();
+  out.op = op.value_or(Op::AllReduce);
+  out.in = ref(refs_.inputs, integer(dict, "in"));
+  out.out = ref(refs_.outputs, integer(dict, "out"));
+  auto mesh = dict.getAs<StringAttr>("mesh");
+  out.mesh = checked(mesh ? index_.mesh(mesh) : -1);
+  out.elements = integer(dict, "elements");
+  out.outElements = integer(dict, "out_elements");
+  return out;
+}
+
 plan::Launch LaunchEmitter::launch(DictionaryAttr dict) {
+  if (dict.contains("collective"))
+    return collective(dict);
   if (dict.contains("gemm"))
     return gemm(dict);
   return kernel(dict);

@@ -10,7 +10,9 @@
 //        {cache = @kv, layer = 3, plane = 1}, {i32 = 64}, {f32 = 1.0e-5},
 //        {bound = "tokens"}, {page_count}, {workspace = 0}]},
 //     {gemm = @q, bias = @q.b, in = 0, out = 0, residual = 1,
-//      epilogue = "relu", n = 4096, k = 1024}]}]
+//      epilogue = "relu", n = 4096, k = 1024},
+//     {collective = "all_reduce", in = 0, out = 0, mesh = "tp",
+//      elements = 4096, out_elements = 4096}]}]
 //
 // `in` and `out` number the fused op's operands and results.
 //

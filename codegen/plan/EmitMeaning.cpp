@@ -163,6 +163,10 @@ void RegionEmitter::emitOperands(Operation &op, MeaningOp &out) {
           [&](auto norm) { out.in.push_back(weight(norm.getWeightAttr())); })
       .Case<ir::EmbeddingOp>([&](ir::EmbeddingOp embedding) {
         out.in.push_back(weight(embedding.getTableAttr()));
+        optionalWeight(embedding.getFirstAttr());
+      })
+      .Case<ir::LocalArgmaxOp>([&](ir::LocalArgmaxOp argmax) {
+        out.in.push_back(weight(argmax.getFirstAttr()));
       })
       .Case<ir::CacheAppendOp>([&](ir::CacheAppendOp append) {
         out.in.push_back(cache(append.getCacheAttr()));
@@ -180,6 +184,11 @@ void RegionEmitter::emitAttributes(Operation &op, MeaningOp &out) {
           [&](auto norm) { attrs["eps"] = norm.getEps().convertToDouble(); })
       .Case<ir::ScaleOp, ir::OffsetOp>(
           [&](auto scalar) { attrs["by"] = scalar.getBy().convertToDouble(); })
+      .Case<ir::RearrangeOp>([&](ir::RearrangeOp move) {
+        attrs["offset"] = int64_t(move.getOffset());
+        for (auto [number, stride] : llvm::enumerate(move.getStrides()))
+          attrs["stride" + std::to_string(number)] = int64_t(stride);
+      })
       .Case<ir::GeluOp>([&](ir::GeluOp gelu) {
         attrs["approximate"] = std::string(gelu.getTanh() ? "tanh" : "none");
       })
@@ -191,6 +200,11 @@ void RegionEmitter::emitAttributes(Operation &op, MeaningOp &out) {
       })
       .Case<ir::CacheAppendOp>([&](ir::CacheAppendOp append) {
         attrs["layer"] = int64_t(append.getLayer());
+      })
+      .Case<ir::AllReduceOp, ir::AllGatherOp, ir::ReduceScatterOp>(
+          [&](auto collective) { attrs["mesh"] = collective.getMesh().str(); })
+      .Case<ir::LocalArgmaxOp>([&](ir::LocalArgmaxOp argmax) {
+        attrs["limit"] = int64_t(argmax.getLimit());
       })
       .Case<ir::SegmentReduceOp>([&](ir::SegmentReduceOp reduce) {
         attrs["kind"] = reduce.getKind().str();

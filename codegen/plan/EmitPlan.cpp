@@ -183,6 +183,7 @@ FailureOr<plan::Plan> codegen::emitPlan(ModuleOp module) {
   plan::Plan plan;
   for (StringAttr axis : index.axisNames())
     plan.axes.push_back({.name = axis.getValue().str()});
+  plan.mesh.assign(index.meshAxes().begin(), index.meshAxes().end());
   llvm::StringMap<int32_t> files;
   emitModel(module, plan);
   emitCaches(index, plan);

@@ -24,6 +24,7 @@ static std::optional<Recipe::Op> recipeOp(StringRef name) {
       .Case("scale", Recipe::Op::Scale)
       .Case("offset", Recipe::Op::Offset)
       .Case("interleave", Recipe::Op::Interleave)
+      .Case("pad", Recipe::Op::Pad)
       .Default(std::nullopt);
 }
 
@@ -115,6 +116,8 @@ FailureOr<Recipe> codegen::emitRecipe(ir::RecipeAttr recipe,
     out.axis = int64_t(*axis);
   if (auto start = numberOf(args.get("start")))
     out.start = int64_t(*start);
+  if (auto starts = args.getAs<DenseI64ArrayAttr>("starts"))
+    out.starts.assign(starts.asArrayRef().begin(), starts.asArrayRef().end());
   if (auto value = numberOf(args.get("value")))
     out.value = *value;
   return out;

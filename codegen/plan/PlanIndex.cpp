@@ -30,6 +30,12 @@ PlanIndex::PlanIndex(ModuleOp module) {
       axes_[name] = int32_t(axisNames_.size());
       axisNames_.push_back(name);
     }
+  if (auto mesh = module->getAttrOfType<DictionaryAttr>(ir::kMeshAttr))
+    for (NamedAttribute axis : mesh) {
+      mesh_[axis.getName()] = int32_t(meshAxes_.size());
+      meshAxes_.push_back(
+          {axis.getName().str(), cast<IntegerAttr>(axis.getValue()).getInt()});
+    }
   for (Operation &op : *module.getBody()) {
     if (auto param = dyn_cast<ir::ParamOp>(op)) {
       weights_[param.getSymNameAttr()] = int32_t(params_.size());

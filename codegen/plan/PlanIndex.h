@@ -23,6 +23,8 @@ public:
   explicit PlanIndex(mlir::ModuleOp module);
 
   int32_t axis(mlir::StringAttr name) const { return axes_.lookup(name); }
+  /// An axis of the device mesh; -1 if there is none of this name.
+  int32_t mesh(mlir::StringAttr name) const { return find(mesh_, name); }
   bool hasAxis(mlir::StringAttr name) const { return axes_.contains(name); }
   int32_t weight(mlir::StringAttr name) const { return find(weights_, name); }
   int32_t weight(mlir::FlatSymbolRefAttr symbol) const {
@@ -39,6 +41,8 @@ public:
   llvm::ArrayRef<ir::CacheOp> cacheOps() const { return cacheOps_; }
   llvm::ArrayRef<ir::KernelOp> kernelOps() const { return kernelOps_; }
   llvm::ArrayRef<mlir::StringAttr> axisNames() const { return axisNames_; }
+  /// The axes of the device mesh; the product of their sizes, the ranks.
+  llvm::ArrayRef<plan::MeshAxis> meshAxes() const { return meshAxes_; }
 
   ir::ParamOp param(mlir::FlatSymbolRefAttr symbol) const {
     return params_[weight(symbol)];
@@ -52,8 +56,9 @@ private:
     return it == map.end() ? -1 : it->second;
   }
 
-  Map axes_, weights_, caches_, kernels_;
+  Map axes_, mesh_, weights_, caches_, kernels_;
   llvm::SmallVector<mlir::StringAttr> axisNames_;
+  llvm::SmallVector<plan::MeshAxis> meshAxes_;
   llvm::SmallVector<ir::ParamOp> params_;
   llvm::SmallVector<ir::CacheOp> cacheOps_;
   llvm::SmallVector<ir::KernelOp> kernelOps_;

@@ -68,6 +68,22 @@ static void addWeights(ir::FusedOp fused, const PlanIndex &index,
   });
 }
 
+/// What a rank sends, by the ring algorithms that NCCL uses for long messages.
+static int64_t linkBytes(Operation &op, const PlanIndex &index) {
+  auto mesh = op.getAttrOfType<StringAttr>("mesh");
+  int32_t axis = mesh ? index.mesh(mesh) : -1;
+  if (axis < 0)
+    return 0;
+  int64_t ranks = index.meshAxes()[axis].size;
+  int64_t bytes =
+      rowBytes(cast<ir::PackedType>(op.getOperand(0).getType())) * (ranks - 1);
+  return llvm::TypeSwitch<Operation *, int64_t>(&op)
+      .Case<ir::AllReduceOp>([&](auto) { return 2 * bytes / ranks; })
+      .Case<ir::AllGatherOp>([&](auto) { return bytes; })
+      .Case<ir::ReduceScatterOp>([&](auto) { return bytes / ranks; })
+      .Default([](Operation *) { return 0; });
+}
+
 static void addOp(Operation &op, const PlanIndex &index, plan::Cost &cost) {
   if (auto attention = dyn_cast<ir::AttentionOp>(op))
     return addAttention(attention, index, cost);
@@ -76,6 +92,7 @@ static void addOp(Operation &op, const PlanIndex &index, plan::Cost &cost) {
                         rowBytes(append.getValue().getType());
     return;
   }
+  cost.linkBytesPerRow += linkBytes(op, index);
   if (op.getNumResults() != 1)
     return;
   auto type = dyn_cast<ir::PackedType>(op.getResult(0).getType());

@@ -1,5 +1,6 @@
 //===- BuildEntry.cpp - the ops of an entry, their types inferred ---------===//
 #include "frontends/graph/BuildModule.h"
+#include "frontends/graph/EntryFrame.h"
 #include "frontends/graph/OpSchema.h"
 #include "ir/ShapeInference.h"
 
@@ -28,12 +29,13 @@ class EntryBuilder {
 public:
   EntryBuilder(const ModelGraph &graph, const Entry &entry, ModuleOp module,
                OpBuilder &builder)
-      : graph_(graph), entry_(entry), symbols_(module), builder_(builder) {}
+      : graph_(graph), entry_(entry), symbols_(module), builder_(builder),
+        frame_(entry, builder) {}
 
   LogicalResult build();
 
 private:
-  void addArguments(Block *block);
+  void addArguments();
   PackedType inputType(const Input &input);
   LogicalResult buildNode(const Node &node);
   void gather(const Node &node, const OpSchema &schema, OpOperands &types,
@@ -41,20 +43,15 @@ private:
   void addAttributes(const Node &node, const OpSchema &schema,
                      OpOperands &types, OperationState &state);
   void buildScore(const Node &node, Region &region, Location loc);
-  void limitIds(Value ids, int64_t rows);
-  void finish(EntryOp op, Block *block);
 
   StringAttr axis(size_t index) { return builder_.getStringAttr(kAxes[index]); }
-  void setArgAttr(size_t index, StringRef name, Attribute value) {
-    argAttrs_[index].set(name, value);
-  }
 
   const ModelGraph &graph_;
   const Entry &entry_;
   SymbolTable symbols_;
   OpBuilder &builder_;
+  EntryFrame frame_;
   llvm::StringMap<Value> values_;
-  SmallVector<NamedAttrList> argAttrs_;
   Value sequences_, rows_;
 };
 
@@ -66,50 +63,33 @@ PackedType EntryBuilder::inputType(const Input &input) {
   return PackedType::get(axis(0), input.shape, element);
 }
 
-void EntryBuilder::addArguments(Block *block) {
-  Location loc =
-      locationOf(builder_.getContext(), entry_.name, entryPlace(entry_));
-  auto add = [&](Type type, StringRef name, StringRef role) {
-    argAttrs_.emplace_back();
-    if (!name.empty())
-      argAttrs_.back().set(kNameAttr, builder_.getStringAttr(name));
-    argAttrs_.back().set(kRoleAttr, builder_.getStringAttr(role));
-    return block->addArgument(type, loc);
-  };
+void EntryBuilder::addArguments() {
   for (const std::string &name : entry_.inputs) {
     const Input &input = *graph_.findInput(name);
     if (input.role == plan::InputRole::Mask)
       continue;
-    values_[name] = add(inputType(input), name, roleName(input.role));
+    values_[name] =
+        frame_.addArgument(inputType(input), name, roleName(input.role));
     if (input.limit)
-      limitIds(values_[name], input.limit);
+      frame_.limitIds(values_[name], input.limit);
   }
   MLIRContext *context = builder_.getContext();
-  sequences_ =
-      add(SequencesType::get(context, axis(0), axis(1)), "", "sequences");
+  sequences_ = frame_.addArgument(SequencesType::get(context, axis(0), axis(1)),
+                                  "", "sequences");
   bool hasRows = llvm::any_of(entry_.nodes, [](const Node &node) {
-    return wantsRows(*findOpSchema(node.op));
+    return wantsRows(*findOpSchema(node.op, /*padded=*/false));
   });
   if (hasRows)
-    rows_ = add(RowsType::get(context, axis(2), axis(0)), "", "rows");
-}
-
-/// Ids that reach a table of `rows` rows must be below that.
-void EntryBuilder::limitIds(Value ids, int64_t rows) {
-  auto argument = dyn_cast<BlockArgument>(ids);
-  if (!argument)
-    return;
-  NamedAttrList &attrs = argAttrs_[argument.getArgNumber()];
-  auto old = dyn_cast_or_null<IntegerAttr>(attrs.get(kLimitAttr));
-  if (!old || old.getInt() > rows)
-    attrs.set(kLimitAttr, builder_.getI64IntegerAttr(rows));
+    rows_ = frame_.addArgument(RowsType::get(context, axis(2), axis(0)), "",
+                               "rows");
 }
 
 /// Operands of the node into the operation and, as types, into `types`.
 void EntryBuilder::gather(const Node &node, const OpSchema &schema,
                           OpOperands &types, OperationState &state) {
   for (size_t i = 0; i < node.in.size(); ++i) {
-    const OperandSchema &operand = schema.operands[i];
+    const OperandSchema &operand =
+        schema.operands[std::min(i, schema.operands.size() - 1)];
     if (operand.param) {
       auto symbol =
           FlatSymbolRefAttr::get(builder_.getContext(), node.in[i].substr(1));
@@ -138,6 +118,48 @@ void EntryBuilder::gather(const Node &node, const OpSchema &schema,
   }
 }
 
+void ft::graph::addAttribute(const AttrSchema &attr, const AttrValue &value,
+                             Builder &builder, OperationState &state) {
+  switch (attr.kind) {
+  case AttrKind::Integer:
+  case AttrKind::Axis:
+  case AttrKind::Offset:
+    state.addAttribute(attr.name,
+                       builder.getI64IntegerAttr(std::get<int64_t>(value)));
+    break;
+  case AttrKind::Number:
+    state.addAttribute(attr.name,
+                       builder.getF64FloatAttr(std::get<double>(value)));
+    break;
+  case AttrKind::Flag:
+    if (std::get<bool>(value))
+      state.addAttribute(attr.name, builder.getUnitAttr());
+    break;
+  case AttrKind::Choice:
+    state.addAttribute(attr.name,
+                       builder.getStringAttr(std::get<std::string>(value)));
+    break;
+  case AttrKind::Cache:
+    state.addAttribute(attr.name,
+                       FlatSymbolRefAttr::get(builder.getContext(),
+                                              std::get<std::string>(value)));
+    break;
+  case AttrKind::Axes:
+  case AttrKind::Integers:
+    state.addAttribute(attr.name, builder.getDenseI64ArrayAttr(
+                                      std::get<std::vector<int64_t>>(value)));
+    break;
+  case AttrKind::Numbers:
+    state.addAttribute(attr.name, builder.getF64ArrayAttr(
+                                      std::get<std::vector<double>>(value)));
+    break;
+  case AttrKind::Extent:
+  case AttrKind::Shape:
+  case AttrKind::AnyShape:
+    break; // in the result's type
+  }
+}
+
 void EntryBuilder::addAttributes(const Node &node, const OpSchema &schema,
                                  OpOperands &types, OperationState &state) {
   types.axis = axis(0);
@@ -145,35 +167,15 @@ void EntryBuilder::addAttributes(const Node &node, const OpSchema &schema,
     const AttrSchema &attr = *findAttrSchema(schema, name);
     if (name == "heads")
       types.heads = std::get<int64_t>(value);
+    if (name == "shape")
+      llvm::append_range(types.shape, std::get<std::vector<int64_t>>(value));
     if (name == "axis")
       types.axis = builder_.getStringAttr(std::get<std::string>(value));
     if (!attr.inIr)
       continue;
-    switch (attr.kind) {
-    case AttrKind::Integer:
-      state.addAttribute(name,
-                         builder_.getI64IntegerAttr(std::get<int64_t>(value)));
-      break;
-    case AttrKind::Number:
-      state.addAttribute(name,
-                         builder_.getF64FloatAttr(std::get<double>(value)));
-      break;
-    case AttrKind::Flag:
-      if (std::get<bool>(value))
-        state.addAttribute(name, builder_.getUnitAttr());
-      break;
-    case AttrKind::Choice:
-      state.addAttribute(name,
-                         builder_.getStringAttr(std::get<std::string>(value)));
-      break;
-    case AttrKind::Cache: {
-      auto &cache = std::get<std::string>(value);
-      types.cache = symbols_.lookup<CacheOp>(cache);
-      state.addAttribute(name,
-                         FlatSymbolRefAttr::get(builder_.getContext(), cache));
-      break;
-    }
-    }
+    if (attr.kind == AttrKind::Cache)
+      types.cache = symbols_.lookup<CacheOp>(std::get<std::string>(value));
+    addAttribute(attr, value, builder_, state);
   }
 }
 
@@ -208,7 +210,7 @@ void EntryBuilder::buildScore(const Node &node, Region &region, Location loc) {
 }
 
 LogicalResult EntryBuilder::buildNode(const Node &node) {
-  const OpSchema &schema = *findOpSchema(node.op);
+  const OpSchema &schema = *findOpSchema(node.op, /*padded=*/false);
   Location loc =
       locationOf(builder_.getContext(), node.out.empty() ? node.op : node.out,
                  nodePlace(entry_, node));
@@ -227,7 +229,7 @@ LogicalResult EntryBuilder::buildNode(const Node &node) {
   if (schema.hasScore)
     state.addRegion();
   if (node.op == "embedding")
-    limitIds(state.operands[0], types.weights[0].getShape()[0]);
+    frame_.limitIds(state.operands[0], types.weights[0].getShape()[0]);
   Operation *op = builder_.create(state);
   if (schema.hasResult)
     values_[node.out] = op->getResult(0);
@@ -236,49 +238,24 @@ LogicalResult EntryBuilder::buildNode(const Node &node) {
   return success();
 }
 
-void EntryBuilder::finish(EntryOp op, Block *block) {
-  SmallVector<Value> results;
-  SmallVector<Attribute> argAttrs, resultAttrs;
-  MLIRContext *context = builder_.getContext();
-  for (const Output &output : entry_.outputs) {
-    results.push_back(values_.lookup(output.value));
-    resultAttrs.push_back(builder_.getDictionaryAttr(
-        builder_.getNamedAttr(kNameAttr, builder_.getStringAttr(output.name))));
-  }
-  for (NamedAttrList &attrs : argAttrs_)
-    argAttrs.push_back(attrs.getDictionary(context));
-  ReturnOp::create(builder_, op.getLoc(), results);
-  op.setFunctionType(builder_.getFunctionType(block->getArgumentTypes(),
-                                              TypeRange(ValueRange(results))));
-  op.setArgAttrsAttr(builder_.getArrayAttr(argAttrs));
-  op.setResAttrsAttr(builder_.getArrayAttr(resultAttrs));
-}
-
 LogicalResult EntryBuilder::build() {
-  Location loc =
-      locationOf(builder_.getContext(), entry_.name, entryPlace(entry_));
-  OperationState state(loc, EntryOp::getOperationName());
-  state.addAttribute("sym_name", builder_.getStringAttr(entry_.name));
-  state.addAttribute("function_type",
-                     TypeAttr::get(builder_.getFunctionType({}, {})));
-  if (entry_.causal)
-    state.addAttribute("causal", builder_.getUnitAttr());
   for (const std::string &name : entry_.inputs)
     if (graph_.findInput(name)->role == plan::InputRole::Mask)
-      state.addAttribute("ft.mask", builder_.getStringAttr(name));
-  state.addRegion();
-  auto op = cast<EntryOp>(builder_.create(state));
-  OpBuilder::InsertionGuard guard(builder_);
-  Block *block = builder_.createBlock(&op.getBody());
-  addArguments(block);
+      frame_.op()->setAttr("ft.mask", builder_.getStringAttr(name));
+  addArguments();
   for (const Node &node : entry_.nodes)
     if (failed(buildNode(node)))
       return failure();
-  finish(op, block);
+  SmallVector<Value> results;
+  for (const Output &output : entry_.outputs)
+    results.push_back(values_.lookup(output.value));
+  frame_.finish(results);
   return success();
 }
 
 LogicalResult ft::graph::buildEntry(const ModelGraph &graph, const Entry &entry,
                                     ModuleOp module, OpBuilder &builder) {
+  if (entry.padded)
+    return buildPaddedEntry(graph, entry, module, builder);
   return EntryBuilder(graph, entry, module, builder).build();
 }

@@ -3,6 +3,7 @@
 #define FT_FRONTENDS_GRAPH_BUILDMODULE_H
 
 #include "frontends/graph/ModelGraph.h"
+#include "frontends/graph/OpSchema.h"
 #include "ir/Ft.h"
 #include "runtime/base/Status.h"
 
@@ -23,6 +24,15 @@ void buildSymbols(const ModelGraph &graph, mlir::OpBuilder &builder);
 /// One entry, whose params and caches stand in `module`; part of buildModule.
 mlir::LogicalResult buildEntry(const ModelGraph &graph, const Entry &entry,
                                mlir::ModuleOp module, mlir::OpBuilder &builder);
+
+/// One over padded tensors; part of buildEntry.
+mlir::LogicalResult buildPaddedEntry(const ModelGraph &graph,
+                                     const Entry &entry, mlir::ModuleOp module,
+                                     mlir::OpBuilder &builder);
+
+/// An attribute of a node as the IR has it; nothing where a type says it.
+void addAttribute(const AttrSchema &attr, const AttrValue &value,
+                  mlir::Builder &builder, mlir::OperationState &state);
 
 /// The location `name` at the JSON pointer `place`.
 mlir::Location locationOf(mlir::MLIRContext *context, llvm::StringRef name,

@@ -49,9 +49,14 @@ static Status checkScore(const Node &node, const std::string &place,
 static Status checkOperands(const OpSchema &schema, const Node &node,
                             const std::string &place, const Globals &globals) {
   size_t required = 0;
+  bool repeated = !schema.operands.empty() && schema.operands.back().repeated;
   for (const OperandSchema &operand : schema.operands)
     required += !operand.optional;
-  if (node.in.size() < required || node.in.size() > schema.operands.size())
+  if (repeated && node.in.empty())
+    return invalidArgument(place + "/in: '" + node.op +
+                           "' takes at least one operand, found none");
+  if (!repeated &&
+      (node.in.size() < required || node.in.size() > schema.operands.size()))
     return invalidArgument(place + "/in: '" + node.op + "' takes " +
                            (required == schema.operands.size()
                                 ? std::to_string(required)
@@ -60,10 +65,11 @@ static Status checkOperands(const OpSchema &schema, const Node &node,
                            " operands, found " +
                            std::to_string(node.in.size()));
   for (size_t i = 0; i < node.in.size(); ++i) {
-    const OperandSchema &operand = schema.operands[i];
+    const OperandSchema &operand =
+        schema.operands[std::min(i, schema.operands.size() - 1)];
     std::string at = place + "/in/" + std::to_string(i);
     bool isParam = node.in[i].starts_with('@');
-    if (isParam != operand.param)
+    if (isParam != operand.param && !(isParam && schema.primitive))
       return invalidArgument(at + ": expected " +
                              (operand.param ? "a param ('@name')" : "a value") +
                              " as " + operand.name + " of '" + node.op +
@@ -74,9 +80,9 @@ static Status checkOperands(const OpSchema &schema, const Node &node,
   return {};
 }
 
-static Status checkNode(const Node &node, const std::string &place,
+static Status checkNode(const Node &node, bool padded, const std::string &place,
                         const Globals &globals) {
-  const OpSchema *schema = findOpSchema(node.op);
+  const OpSchema *schema = findOpSchema(node.op, padded);
   assert(schema && "frontends make nodes of known ops only");
   FT_RETURN_IF_ERROR(checkOperands(*schema, node, place, globals));
   if (schema->hasResult == node.out.empty())
@@ -171,6 +177,17 @@ private:
 };
 } // namespace
 
+/// An entry takes padded tensors or packed values, not both.
+static Status checkKinds(const ModelGraph &graph, const Entry &entry) {
+  for (size_t i = 0; i < entry.inputs.size(); ++i)
+    if (graph.findInput(entry.inputs[i])->padded.empty() == entry.padded)
+      return invalidArgument(entryPlace(entry) + "/inputs/" +
+                             std::to_string(i) + ": '" + entry.inputs[i] +
+                             "' has no shape with a batch, other inputs of "
+                             "the entry do; an entry takes one kind");
+  return {};
+}
+
 /// Values of the entry: its inputs and what nodes make, each once.
 static StatusOr<Names> collectValues(const Entry &entry,
                                      const Globals &globals) {
@@ -193,12 +210,13 @@ static StatusOr<Names> collectValues(const Entry &entry,
 static Status checkEntry(const ModelGraph &graph, Entry &entry,
                          const Globals &globals) {
   FT_ASSIGN_OR_RETURN(Names values, collectValues(entry, globals));
+  FT_RETURN_IF_ERROR(checkKinds(graph, entry));
   Names inputs;
   for (const std::string &name : entry.inputs)
     inputs.add(name);
   for (const Node &node : entry.nodes) {
     std::string place = nodePlace(entry, node);
-    FT_RETURN_IF_ERROR(checkNode(node, place, globals));
+    FT_RETURN_IF_ERROR(checkNode(node, entry.padded, place, globals));
     for (size_t i = 0; i < node.in.size(); ++i) {
       if (node.in[i].starts_with('@'))
         continue;
@@ -206,7 +224,7 @@ static Status checkEntry(const ModelGraph &graph, Entry &entry,
       if (!values.has(node.in[i]))
         return undefined(at, "value", node.in[i], values);
       const Input *input = graph.findInput(node.in[i]);
-      if (input && inputs.has(input->name) &&
+      if (input && !entry.padded && inputs.has(input->name) &&
           input->role == plan::InputRole::Mask)
         return invalidArgument(at + ": '" + input->name +
                                "' is a mask; the engine uses it up, and no "
@@ -243,6 +261,15 @@ Status ft::graph::checkGraph(ModelGraph &graph) {
     if (globals.params.has(name))
       return invalidArgument("/caches/" + pointerToken(name) +
                              ": a param has this name too");
+  for (const plan::Cache &cache : graph.caches)
+    if (cache.pageSize != graph.caches[0].pageSize)
+      return invalidArgument("/caches/" + pointerToken(cache.name) +
+                             "/page: expected " +
+                             std::to_string(graph.caches[0].pageSize) +
+                             " as in the cache '" + graph.caches[0].name +
+                             "', since caches share their page tables, "
+                             "found " +
+                             std::to_string(cache.pageSize));
   if (graph.entries.empty())
     return invalidArgument("/entries: expected at least one entry");
   FT_ASSIGN_OR_RETURN([[maybe_unused]] Names entries,

@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace ft::graph {
@@ -23,12 +24,21 @@ inline constexpr int64_t kModelVersion = 1;
 /// The axes that values have rows along, in the order of the IR's `ft.axes`.
 inline constexpr const char *kAxes[] = {"tokens", "sequences", "rows"};
 
+/// An extent of a padded tensor: a number times symbols, which are in
+/// alphabetical order. A factor of -1: what is left, in the shape of a reshape.
+struct Extent {
+  int64_t factor = 1;
+  std::vector<std::string> symbols;
+};
+using Shape = std::vector<Extent>;
+
 /// An input of the entries that name it.
 struct Input {
   std::string name;
   plan::InputRole role = plan::InputRole::Tokens;
   DType dtype = DType::I32;
   std::vector<int64_t> shape; // of one row; empty for ids
+  Shape padded;               // all of a padded tensor; empty where packed
   int64_t limit = 0;          // ids must be below; 0 = the table's rows
 };
 
@@ -53,7 +63,9 @@ struct ScoreInst {
   std::vector<ScoreArg> args;
 };
 
-using plan::AttrValue;
+using AttrValue =
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
+                 std::vector<double>, Shape>;
 
 /// One operation. `in` holds value names and, with '@' in front, params, in the
 /// order of the op's schema.
@@ -74,6 +86,7 @@ struct Output {
 struct Entry {
   std::string name;
   bool causal = false;
+  bool padded = false; // its values are padded tensors, its ops primitives
   std::vector<std::string> inputs;
   std::vector<Node> nodes;
   std::vector<Output> outputs;
@@ -128,6 +141,16 @@ inline std::string shapeText(const std::vector<int64_t> &shape) {
   for (size_t i = 0; i < shape.size(); ++i)
     text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
+}
+
+/// "12*batch"
+inline std::string extentText(const Extent &extent) {
+  std::string text;
+  if (extent.factor != 1 || extent.symbols.empty())
+    text = std::to_string(extent.factor);
+  for (const std::string &symbol : extent.symbols)
+    text += (text.empty() ? "" : "*") + symbol;
+  return text;
 }
 
 /// `text` with what a JSON pointer reserves escaped.

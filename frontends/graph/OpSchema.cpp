@@ -114,6 +114,10 @@ static void addElementwise(std::vector<OpSchema> &ops) {
       {"erf", "The error function."},
       {"square", "x * x."},
       {"reciprocal", "1 / x."},
+      {"sin", "The sine, x in radians."},
+      {"cos", "The cosine, x in radians."},
+      {"floor", "The largest integer <= x."},
+      {"trunc", "x without its fraction."},
       {"reduce_sum", "The sum over the last extent, which becomes 1."},
       {"reduce_max", "The maximum over the last extent, which becomes 1."},
       {"reduce_mean", "The mean over the last extent, which becomes 1."}};
@@ -123,7 +127,12 @@ static void addElementwise(std::vector<OpSchema> &ops) {
       {"mul", "x * y."},
       {"div", "x / y."},
       {"maximum", "The larger of x and y."},
-      {"minimum", "The smaller of x and y."}};
+      {"minimum", "The smaller of x and y."},
+      {"pow", "x^y."},
+      {"mod", "x - floor(x / y) * y."},
+      {"lt", "1 where x < y, else 0."},
+      {"le", "1 where x <= y, else 0."},
+      {"eq", "1 where x = y, else 0."}};
   ops.push_back({"gelu",
                  "GELU by the error function, or by tanh.",
                  {value("input")},
@@ -136,6 +145,29 @@ static void addElementwise(std::vector<OpSchema> &ops) {
     ops.push_back({name, doc, {value("input")}});
   for (auto &[name, doc] : binary)
     ops.push_back({name, doc, {value("lhs"), value("rhs")}});
+}
+
+static void addMoves(std::vector<OpSchema> &ops) {
+  AttrSchema shape{"shape", AttrKind::Integers, true, "",
+                   "of the result's row"};
+  shape.inIr = false;
+  ops.push_back({"select",
+                 "x where the condition is not 0, else y.",
+                 {value("condition"), value("lhs"), value("rhs")}});
+  ops.push_back({"to_float",
+                 "The i32 of every row as a float, [1] a row.",
+                 {value("input")}});
+  ops.push_back(
+      {"rearrange",
+       "Element [i, j, …] is element offset + i * strides[0] + j * strides[1] "
+       "+ … of the input's row.",
+       {value("input")},
+       {shape,
+        {"offset", AttrKind::Integer, true, "", "the first"},
+        {"strides", AttrKind::Integers, true, "", "one for each extent"}}});
+  ops.push_back({"concat",
+                 "One after the other along the last extent.",
+                 {{"inputs", false, false, true}}});
 }
 
 static void addAttention(std::vector<OpSchema> &ops) {
@@ -178,17 +210,38 @@ const std::vector<OpSchema> &ft::graph::opSchemas() {
     addSources(ops);
     addDense(ops);
     addElementwise(ops);
+    addMoves(ops);
     addAttention(ops);
     return ops;
   }();
   return table;
 }
 
-const OpSchema *ft::graph::findOpSchema(std::string_view name) {
+bool OpSchema::isRowWise() const {
+  return !primitive && hasResult && implicit == Implicit::None && !hasScore &&
+         name != "broadcast" && name != "argmax";
+}
+
+const OpSchema *ft::graph::findOpSchema(std::string_view name, bool padded) {
+  if (padded)
+    for (const OpSchema &op : primitiveSchemas())
+      if (op.name == name)
+        return &op;
   for (const OpSchema &op : opSchemas())
     if (op.name == name)
       return &op;
   return nullptr;
+}
+
+std::vector<std::string> ft::graph::opNames(bool padded) {
+  std::vector<std::string> names;
+  if (padded)
+    for (const OpSchema &op : primitiveSchemas())
+      names.push_back(op.name);
+  for (const OpSchema &op : opSchemas())
+    if (!padded || op.isRowWise())
+      names.push_back(op.name);
+  return names;
 }
 
 const AttrSchema *ft::graph::findAttrSchema(const OpSchema &op,

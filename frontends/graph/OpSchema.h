@@ -1,8 +1,9 @@
 //===- OpSchema.h - the operations a model graph may use --------*- C++ -*-===//
 //
-// One table drives the checks of model.json, the JSON Schema, the reference in
-// docs/model-json.md and the building of MLIR ops. Names, operands and
-// attributes are those of the ft dialect.
+// Two tables, of semantic operations over packed values and of primitives over
+// padded tensors, drive the checks of model.json, the JSON Schema, the
+// reference in docs/model-json.md and the building of MLIR ops. Names, operands
+// and attributes are those of the ft dialect.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_FRONTENDS_GRAPH_OPSCHEMA_H
@@ -20,9 +21,25 @@ struct OperandSchema {
   std::string name; // the ODS argument
   bool param = false;
   bool optional = false;
+  bool repeated = false; // the last one: any number, at least one
 };
 
-enum class AttrKind { Integer, Number, Flag, Choice, Cache };
+enum class AttrKind {
+  Integer,
+  Number,
+  Flag,
+  Choice,
+  Cache,
+  Integers, // a list, none negative
+  // Of primitives:
+  Axis,     // negative: from the end
+  Axes,     // a list of such
+  Offset,   // any integer
+  Numbers,  // a number or a list; "inf" and "-inf" too
+  Extent,   // a number or text with symbols, as a shape of one
+  Shape,    // a list of extents
+  AnyShape, // with one -1 at most
+};
 
 struct AttrSchema {
   std::string name;
@@ -46,13 +63,21 @@ struct OpSchema {
   Implicit implicit = Implicit::None;
   bool hasResult = true;
   bool hasScore = false;
+  bool primitive = false; // operands may be values or params
+
+  /// A semantic op that maps rows to rows and so may stand among primitives.
+  bool isRowWise() const;
 };
 
 /// In the order of the reference.
 const std::vector<OpSchema> &opSchemas();
+const std::vector<OpSchema> &primitiveSchemas();
 
-/// Null where there is none of that name.
-const OpSchema *findOpSchema(std::string_view name);
+/// Null where there is none of that name. In a padded entry primitives are
+/// looked up first, then semantic ops; any of the latter is found.
+const OpSchema *findOpSchema(std::string_view name, bool padded);
+/// The names that an entry may use.
+std::vector<std::string> opNames(bool padded);
 const AttrSchema *findAttrSchema(const OpSchema &op, std::string_view name);
 
 /// Functions of score regions with their number of operands, "table" aside.

@@ -90,7 +90,7 @@ Recipe ft::hf::transposeOf(Recipe of) {
 
 void GraphBuilder::input(const std::string &name, plan::InputRole role,
                          int64_t limit) {
-  graph_.inputs.push_back({name, role, DType::I32, {}, limit});
+  graph_.inputs.push_back({name, role, DType::I32, {}, {}, limit});
 }
 
 void GraphBuilder::cache(const std::string &name, int64_t layers, int64_t heads,

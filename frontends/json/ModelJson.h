@@ -29,13 +29,18 @@ std::string prettyPrint(const Json &json);
 /// The JSON Schema of the format, from the table of operations.
 std::string modelJsonSchema();
 
-/// The table of operations as Markdown, for docs/model-json.md.
+/// The tables of semantic operations and of primitives as Markdown, for
+/// docs/model-json.md.
 std::string opReference();
+std::string primitiveReference();
 
 // Parts of readModelJson, each of one section of the file.
 StatusOr<graph::Param> readParam(const std::string &name, const JsonView &view,
                                  graph::ModelGraph &graph);
-StatusOr<graph::Node> readNode(const JsonView &view);
+StatusOr<graph::Node> readNode(const JsonView &view, bool padded);
+/// An extent of a padded tensor; with `open`, -1 too.
+StatusOr<graph::Extent> readExtent(const JsonView &view, bool open);
+StatusOr<graph::Shape> readPaddedShape(const JsonView &view, bool open);
 StatusOr<DType> readFloatType(const JsonView &view); // "f32", "f16", "bf16"
 
 } // namespace ft::json

@@ -62,6 +62,28 @@ static Json attrSchema(const AttrSchema &attr) {
   case AttrKind::Cache:
     schema = typed("string");
     break;
+  case AttrKind::Axis:
+  case AttrKind::Offset:
+    schema = typed("integer");
+    break;
+  case AttrKind::Integers:
+    schema = listOf(integer(0));
+    break;
+  case AttrKind::Axes:
+    schema = listOf(typed("integer"));
+    break;
+  case AttrKind::Numbers:
+    schema = ref("numbers");
+    break;
+  case AttrKind::Extent:
+    schema = ref("extent");
+    break;
+  case AttrKind::Shape:
+    schema = listOf(ref("extent"));
+    break;
+  case AttrKind::AnyShape:
+    schema = listOf({{"anyOf", {ref("extent"), {{"const", -1}}}}});
+    break;
   }
   return described(std::move(schema), attr.doc);
 }
@@ -71,10 +93,14 @@ static Json operandsSchema(const OpSchema &op) {
   Json items = Json::array();
   for (const OperandSchema &operand : op.operands) {
     required += !operand.optional;
-    items.push_back(described(ref(operand.param ? "param_name" : "value_name"),
-                              operand.name));
+    const char *kind = operand.param  ? "param_name"
+                       : op.primitive ? "operand_name"
+                                      : "value_name";
+    items.push_back(described(ref(kind), operand.name));
   }
   Json schema = {{"type", "array"}};
+  if (!op.operands.empty() && op.operands.back().repeated)
+    return {{"type", "array"}, {"items", items[0]}, {"minItems", 1}};
   if (!items.empty())
     schema["prefixItems"] = std::move(items);
   schema["minItems"] = required;
@@ -106,11 +132,19 @@ static Json nodeSchema(const OpSchema &op) {
 /// Chosen by "op" alone, so that a validator's errors are about that op.
 static Json nodesSchema() {
   Json names = Json::array(), rules = Json::array();
+  auto add = [&](const std::string &name, Json schema) {
+    names.push_back(name);
+    rules.push_back({{"if", {{"properties", {{"op", {{"const", name}}}}}}},
+                     {"then", std::move(schema)}});
+  };
   for (const OpSchema &op : opSchemas()) {
-    names.push_back(op.name);
-    rules.push_back({{"if", {{"properties", {{"op", {{"const", op.name}}}}}}},
-                     {"then", nodeSchema(op)}});
+    // A primitive of the same name takes what the semantic op takes, and more.
+    const OpSchema &wider = *findOpSchema(op.name, /*padded=*/true);
+    add(op.name, nodeSchema(wider));
   }
+  for (const OpSchema &op : primitiveSchemas())
+    if (!findOpSchema(op.name, /*padded=*/false))
+      add(op.name, nodeSchema(op));
   return {{"type", "object"},
           {"required", {"op"}},
           {"properties", {{"op", {{"enum", names}}}}},
@@ -215,7 +249,7 @@ static Json inputSchema() {
        {"role",
         {{"enum", {"tokens", "mask", "positions", "segments", "data"}}}},
        {"dtype", {{"enum", {"i32", "f32"}}}},
-       {"shape", ref("shape")},
+       {"shape", listOf(ref("extent"))},
        {"limit", integer(1)}},
       {"name", "role"});
 }
@@ -238,11 +272,27 @@ static Json entrySchema() {
                 {"nodes", "outputs"});
 }
 
+static Json extentSchema() {
+  Json product = {{"type", "string"},
+                  {"pattern", "^([A-Za-z_0-9]+)(\\*[A-Za-z_0-9]+)*$"},
+                  {"description", "a symbol, or a product such as 12*batch"}};
+  return {{"anyOf", {integer(1), product}}};
+}
+
+static Json numbersSchema() {
+  Json number = {{"anyOf", {typed("number"), {{"enum", {"inf", "-inf"}}}}}};
+  Json list = listOf(number);
+  list["minItems"] = 1;
+  return {{"anyOf", {number, list}}};
+}
+
 static Json symbolsSchema() {
   Json axes = Json::object();
   for (const char *axis : kAxes)
     axes[axis] = closed(Json::object(), {});
-  return closed(std::move(axes), {});
+  Json schema = closed(std::move(axes), {});
+  schema["additionalProperties"] = closed(Json::object(), {});
+  return schema;
 }
 
 std::string ft::json::modelJsonSchema() {
@@ -264,6 +314,9 @@ std::string ft::json::modelJsonSchema() {
   schema.update(file);
   schema["$defs"] = {{"value_name", {{"type", "string"}, {"pattern", "^[^@]"}}},
                      {"param_name", {{"type", "string"}, {"pattern", "^@."}}},
+                     {"operand_name", typed("string")},
+                     {"extent", extentSchema()},
+                     {"numbers", numbersSchema()},
                      {"dtype", {{"enum", {"f32", "f16", "bf16"}}}},
                      {"shape", listOf(integer(1))},
                      {"recipe", recipesSchema()},

@@ -10,6 +10,8 @@ static std::string operandsText(const OpSchema &op) {
   for (const OperandSchema &operand : op.operands) {
     std::string name = (operand.param ? "@" : "") + operand.name;
     text += (text.empty() ? "`" : ", `") + name + "`";
+    if (operand.repeated)
+      text += " …";
     if (operand.optional)
       text += "?";
   }
@@ -26,6 +28,21 @@ static std::string kindText(const AttrSchema &attr) {
     return "true or false";
   case AttrKind::Cache:
     return "name of a cache";
+  case AttrKind::Axis:
+    return "axis";
+  case AttrKind::Integers:
+    return "list of integers";
+  case AttrKind::Axes:
+    return "list of axes";
+  case AttrKind::Offset:
+    return "integer";
+  case AttrKind::Numbers:
+    return "numbers";
+  case AttrKind::Extent:
+    return "extent";
+  case AttrKind::Shape:
+  case AttrKind::AnyShape:
+    return "shape";
   case AttrKind::Choice:
     break;
   }
@@ -48,9 +65,9 @@ static std::string attrsText(const OpSchema &op) {
   return text;
 }
 
-std::string ft::json::opReference() {
+static std::string reference(const std::vector<OpSchema> &ops) {
   std::string text = "| op | in | attributes | meaning |\n|---|---|---|---|\n";
-  for (const OpSchema &op : opSchemas()) {
+  for (const OpSchema &op : ops) {
     std::string doc = op.doc;
     for (size_t at = 0; (at = doc.find('|', at)) != std::string::npos; at += 2)
       doc.insert(at, "\\");
@@ -59,4 +76,9 @@ std::string ft::json::opReference() {
             (op.hasResult ? "" : " It has no `out`.") + " |\n";
   }
   return text;
+}
+
+std::string ft::json::opReference() { return reference(opSchemas()); }
+std::string ft::json::primitiveReference() {
+  return reference(primitiveSchemas());
 }

@@ -1,6 +1,7 @@
 //===- ReadModel.cpp - model.json to the model graph ----------------------===//
 #include "frontends/json/ModelJson.h"
 
+#include <algorithm>
 #include <filesystem>
 
 using namespace ft;
@@ -46,9 +47,19 @@ static Status readMeta(const JsonView &view, const std::string &directory,
   return {};
 }
 
-static Status readSymbols(const JsonView &view) {
-  FT_RETURN_IF_ERROR(
-      view.expectOnly({std::begin(graph::kAxes), std::end(graph::kAxes)}));
+/// Names of axes and, where the section is there, all symbols of shapes.
+static Status readSymbols(const JsonView &view, const ModelGraph &graph) {
+  std::vector<std::string> known(std::begin(graph::kAxes),
+                                 std::end(graph::kAxes));
+  for (const graph::Input &input : graph.inputs)
+    for (const graph::Extent &extent : input.padded)
+      for (const std::string &symbol : extent.symbols) {
+        if (!view.has(symbol))
+          return view.error("symbol '" + symbol + "' of the input '" +
+                            input.name + "' is not defined");
+        known.push_back(symbol);
+      }
+  FT_RETURN_IF_ERROR(view.expectOnly(known));
   for (auto &[name, value] : view.value().items())
     FT_RETURN_IF_ERROR(view.member(name).expectOnly({}));
   return {};
@@ -61,6 +72,37 @@ static StatusOr<plan::InputRole> readRole(const JsonView &view) {
     if (name == graph::roleName(role))
       return role;
   return view.mismatch("tokens, mask, positions, segments or data");
+}
+
+/// A shape with symbols makes the input a padded tensor.
+static Status readInputShape(const JsonView &view, graph::Input &input) {
+  FT_RETURN_IF_ERROR(view.expectArray());
+  const Json &list = view.value();
+  bool ids = input.role != plan::InputRole::Data;
+  bool padded = std::any_of(list.begin(), list.end(),
+                            [](const Json &e) { return e.is_string(); });
+  if (!padded) {
+    FT_ASSIGN_OR_RETURN(input.shape, view.shape());
+    if (ids && !input.shape.empty())
+      return view.error("ids have no shape beside the tokens");
+    return {};
+  }
+  FT_ASSIGN_OR_RETURN(input.padded, readPaddedShape(view, /*open=*/false));
+  auto isSymbol = [](const graph::Extent &extent) {
+    return extent.factor == 1 && extent.symbols.size() == 1;
+  };
+  const graph::Shape &shape = input.padded;
+  bool fits = isSymbol(shape[0]) && (!ids || shape.size() == 2);
+  if (fits && shape.size() > 1 && isSymbol(shape[1]))
+    fits = shape[0].symbols != shape[1].symbols;
+  else if (ids)
+    fits = false;
+  if (!fits)
+    return view.mismatch(ids ? "two symbols, such as [\"batch\", "
+                               "\"sequence\"]"
+                             : "a symbol of the batch first, such as "
+                               "[\"batch\", \"sequence\", 64]");
+  return {};
 }
 
 static StatusOr<graph::Input> readInput(const JsonView &view) {
@@ -80,11 +122,8 @@ static StatusOr<graph::Input> readInput(const JsonView &view) {
       return view.member("dtype").mismatch(data ? "f32 or i32" : "i32");
     input.dtype = *type;
   }
-  if (view.has("shape")) {
-    FT_ASSIGN_OR_RETURN(input.shape, view.member("shape").shape());
-    if (!data && !input.shape.empty())
-      return view.member("shape").error("ids have no shape beside the tokens");
-  }
+  if (view.has("shape"))
+    FT_RETURN_IF_ERROR(readInputShape(view.member("shape"), input));
   if (view.has("limit")) {
     FT_ASSIGN_OR_RETURN(input.limit, view.member("limit").integer(1));
   }
@@ -143,10 +182,16 @@ static StatusOr<graph::Entry> readEntry(const std::string &name,
     for (const graph::Input &input : graph.inputs)
       entry.inputs.push_back(input.name);
   }
+  entry.padded = std::any_of(
+      entry.inputs.begin(), entry.inputs.end(), [&](const std::string &input) {
+        const graph::Input *found = graph.findInput(input);
+        return found && !found->padded.empty();
+      });
   FT_ASSIGN_OR_RETURN(JsonView nodes, view.at("nodes"));
   FT_RETURN_IF_ERROR(nodes.expectArray());
   for (size_t i = 0; i < nodes.value().size(); ++i) {
-    FT_ASSIGN_OR_RETURN(graph::Node node, readNode(nodes.element(i)));
+    FT_ASSIGN_OR_RETURN(graph::Node node,
+                        readNode(nodes.element(i), entry.padded));
     node.index = i;
     entry.nodes.push_back(std::move(node));
   }
@@ -189,14 +234,14 @@ static Status readSections(const JsonView &root, const std::string &directory,
   FT_RETURN_IF_ERROR(
       readMeta(root.has("model") ? root.member("model") : JsonView(kNoMeta),
                directory, graph));
-  if (root.has("symbols"))
-    FT_RETURN_IF_ERROR(readSymbols(root.member("symbols")));
   FT_ASSIGN_OR_RETURN(JsonView inputs, root.at("inputs"));
   FT_RETURN_IF_ERROR(inputs.expectArray());
   for (size_t i = 0; i < inputs.value().size(); ++i) {
     FT_ASSIGN_OR_RETURN(graph::Input input, readInput(inputs.element(i)));
     graph.inputs.push_back(std::move(input));
   }
+  if (root.has("symbols"))
+    FT_RETURN_IF_ERROR(readSymbols(root.member("symbols"), graph));
   FT_RETURN_IF_ERROR(forEach(
       root, "params",
       [&](const std::string &param, const JsonView &view) -> Status {

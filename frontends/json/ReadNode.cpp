@@ -3,40 +3,88 @@
 #include "frontends/json/ModelJson.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace ft;
 using namespace ft::json;
 using namespace ft::graph;
 
+/// A number, or an infinite one as text.
+static StatusOr<double> readNumber(const JsonView &view) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  if (view.value() == "inf")
+    return kInfinite;
+  if (view.value() == "-inf")
+    return -kInfinite;
+  return view.number();
+}
+
+static StatusOr<std::vector<double>> readNumbers(const JsonView &view) {
+  constexpr size_t kMost = 16384; // as in a literal param
+  std::vector<double> numbers;
+  size_t count = view.value().is_array() ? view.value().size() : 1;
+  if (count < 1 || count > kMost)
+    return view.mismatch("a number or a list of 1 to 16384");
+  for (size_t i = 0; i < count; ++i) {
+    FT_ASSIGN_OR_RETURN(
+        double number,
+        readNumber(view.value().is_array() ? view.element(i) : view));
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+static StatusOr<std::string> readChoice(const AttrSchema &attr,
+                                        const JsonView &view) {
+  FT_ASSIGN_OR_RETURN(std::string value, view.string());
+  const auto &choices = attr.choices;
+  if (std::find(choices.begin(), choices.end(), value) != choices.end())
+    return value;
+  std::string list;
+  for (const std::string &choice : choices)
+    list += (list.empty() ? "" : ", ") + choice;
+  return view.mismatch("one of " + list);
+}
+
+template <typename T> static StatusOr<AttrValue> asValue(StatusOr<T> value) {
+  if (!value.ok())
+    return value.status();
+  return AttrValue(std::move(*value));
+}
+
 static StatusOr<AttrValue> readAttr(const AttrSchema &attr,
                                     const JsonView &view) {
+  constexpr int64_t kAxes = 64; // no tensor has more
+  constexpr int64_t kPlaces = int64_t(1) << 31;
   switch (attr.kind) {
-  case AttrKind::Integer: {
-    FT_ASSIGN_OR_RETURN(int64_t value, view.integer(0));
-    return AttrValue(value);
+  case AttrKind::Integer:
+    return asValue(view.integer(0));
+  case AttrKind::Number:
+    return asValue(view.number());
+  case AttrKind::Flag:
+    return asValue(view.boolean());
+  case AttrKind::Choice:
+    return asValue(readChoice(attr, view));
+  case AttrKind::Cache:
+    return asValue(view.string());
+  case AttrKind::Axis:
+    return asValue(view.integer(-kAxes, kAxes));
+  case AttrKind::Offset:
+    return asValue(view.integer(-kPlaces, kPlaces));
+  case AttrKind::Integers:
+    return asValue(view.integers(0));
+  case AttrKind::Axes:
+    return asValue(view.integers(-kAxes));
+  case AttrKind::Numbers:
+    return asValue(readNumbers(view));
+  case AttrKind::Extent: {
+    FT_ASSIGN_OR_RETURN(Extent value, readExtent(view, /*open=*/false));
+    return AttrValue(Shape{value});
   }
-  case AttrKind::Number: {
-    FT_ASSIGN_OR_RETURN(double value, view.number());
-    return AttrValue(value);
-  }
-  case AttrKind::Flag: {
-    FT_ASSIGN_OR_RETURN(bool value, view.boolean());
-    return AttrValue(value);
-  }
-  case AttrKind::Choice: {
-    FT_ASSIGN_OR_RETURN(std::string value, view.string());
-    const auto &choices = attr.choices;
-    if (std::find(choices.begin(), choices.end(), value) != choices.end())
-      return AttrValue(value);
-    std::string list;
-    for (const std::string &choice : choices)
-      list += (list.empty() ? "" : ", ") + choice;
-    return view.mismatch("one of " + list);
-  }
-  case AttrKind::Cache: {
-    FT_ASSIGN_OR_RETURN(std::string value, view.string());
-    return AttrValue(value);
-  }
+  case AttrKind::Shape:
+    return asValue(readPaddedShape(view, /*open=*/false));
+  case AttrKind::AnyShape:
+    return asValue(readPaddedShape(view, /*open=*/true));
   }
   return view.mismatch("a known attribute");
 }
@@ -124,15 +172,17 @@ static Status readScore(const JsonView &view, Node &node) {
 // Nodes
 //===----------------------------------------------------------------------===//
 
-static StatusOr<const OpSchema *> readOp(const JsonView &view) {
+static StatusOr<const OpSchema *> readOp(const JsonView &view, bool padded) {
   FT_ASSIGN_OR_RETURN(JsonView op, view.at("op"));
   FT_ASSIGN_OR_RETURN(std::string name, op.string());
-  if (const OpSchema *schema = findOpSchema(name))
+  if (const OpSchema *schema = findOpSchema(name, padded))
     return schema;
-  std::vector<std::string> names;
-  for (const OpSchema &schema : opSchemas())
-    names.push_back(schema.name);
-  return op.error("unknown op '" + name + "'" + suggestion(name, names));
+  if (findOpSchema(name, /*padded=*/true))
+    return op.error("'" + name +
+                    "' is a primitive and stands in padded entries only, whose "
+                    "inputs have a shape such as [\"batch\", \"sequence\"]");
+  return op.error("unknown op '" + name + "'" +
+                  suggestion(name, opNames(padded)));
 }
 
 static Status checkKeys(const JsonView &view, const OpSchema &schema) {
@@ -148,8 +198,8 @@ static Status checkKeys(const JsonView &view, const OpSchema &schema) {
   return {};
 }
 
-StatusOr<Node> ft::json::readNode(const JsonView &view) {
-  FT_ASSIGN_OR_RETURN(const OpSchema *schema, readOp(view));
+StatusOr<Node> ft::json::readNode(const JsonView &view, bool padded) {
+  FT_ASSIGN_OR_RETURN(const OpSchema *schema, readOp(view, padded));
   FT_RETURN_IF_ERROR(checkKeys(view, *schema));
   Node node;
   node.op = schema->name;

@@ -3,6 +3,7 @@
 #include "frontends/json/ModelJson.h"
 #include "frontends/json/RecipeSchema.h"
 
+#include <cmath>
 #include <filesystem>
 #include <functional>
 
@@ -71,15 +72,60 @@ static Json writeScore(const std::vector<ScoreInst> &score) {
   return list;
 }
 
-static Json writeNode(const Node &node) {
+static Json writeExtent(const Extent &extent) {
+  if (extent.symbols.empty())
+    return extent.factor;
+  return extentText(extent);
+}
+
+static Json writeShape(const graph::Shape &shape) {
+  Json json = Json::array();
+  for (const Extent &extent : shape)
+    json.push_back(writeExtent(extent));
+  return json;
+}
+
+static Json writeNumber(double number) {
+  if (std::isinf(number))
+    return number < 0 ? "-inf" : "inf";
+  return number;
+}
+
+static Json writeNumbers(const std::vector<double> &numbers) {
+  if (numbers.size() == 1)
+    return writeNumber(numbers[0]);
+  Json json = Json::array();
+  for (double number : numbers)
+    json.push_back(writeNumber(number));
+  return json;
+}
+
+static Json writeAttr(const AttrSchema &attr, const AttrValue &value) {
+  if (attr.kind == AttrKind::Extent)
+    return writeExtent(std::get<graph::Shape>(value)[0]);
+  if (auto *shape = std::get_if<graph::Shape>(&value))
+    return writeShape(*shape);
+  if (auto *numbers = std::get_if<std::vector<double>>(&value))
+    return writeNumbers(*numbers);
+  return std::visit(
+      [](const auto &v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, graph::Shape>)
+          return {};
+        else
+          return v;
+      },
+      value);
+}
+
+static Json writeNode(const Node &node, bool padded) {
   Json json = Json::object();
   if (!node.out.empty())
     json["out"] = node.out;
   json["op"] = node.op;
   json["in"] = node.in;
-  for (const AttrSchema &attr : findOpSchema(node.op)->attrs)
+  for (const AttrSchema &attr : findOpSchema(node.op, padded)->attrs)
     if (auto value = node.attrs.find(attr.name); value != node.attrs.end())
-      std::visit([&](const auto &v) { json[attr.name] = v; }, value->second);
+      json[attr.name] = writeAttr(attr, value->second);
   if (!node.score.empty())
     json["score"] = writeScore(node.score);
   return json;
@@ -92,7 +138,7 @@ static Json writeEntry(const Entry &entry) {
   json["inputs"] = entry.inputs;
   json["nodes"] = Json::array();
   for (const Node &node : entry.nodes)
-    json["nodes"].push_back(writeNode(node));
+    json["nodes"].push_back(writeNode(node, entry.padded));
   for (const Output &output : entry.outputs)
     json["outputs"][output.name] = output.value;
   return json;
@@ -123,6 +169,8 @@ static Json writeInput(const Input &input) {
                {"dtype", dtypeName(input.dtype)}};
   if (!input.shape.empty())
     json["shape"] = input.shape;
+  if (!input.padded.empty())
+    json["shape"] = writeShape(input.padded);
   if (input.limit)
     json["limit"] = input.limit;
   return json;
@@ -196,6 +244,10 @@ std::string ft::json::writeModelJson(const ModelGraph &graph,
   json["model"] = writeMeta(graph, directory);
   for (const char *axis : kAxes)
     json["symbols"][axis] = Json::object();
+  for (const Input &input : graph.inputs)
+    for (const Extent &extent : input.padded)
+      for (const std::string &symbol : extent.symbols)
+        json["symbols"][symbol] = Json::object();
   json["inputs"] = Json::array();
   for (const Input &input : graph.inputs)
     json["inputs"].push_back(writeInput(input));

@@ -12,7 +12,8 @@ namespace ft {
 /// Writes `pieces`, one after the other, to a temporary file beside `path`,
 /// flushes it to the disk and renames it: `path` holds its old contents or all
 /// of the new ones. On failure (a full disk included) the temporary file is
-/// removed. A path that exists and is no regular file, such as a pipe or
+/// removed; where the file system has unnamed files, a killed process leaves
+/// none either. A path that exists and is no regular file, such as a pipe or
 /// /dev/stdout, is written directly.
 Status writeFileAtomically(const std::string &path,
                            std::span<const std::string_view> pieces);

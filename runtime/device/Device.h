@@ -2,14 +2,15 @@
 //
 // A Device owns memory and one execution stream and turns a plan's program into
 // an Executable. `cpu` executes meanings, `cuda` launches kernels. All calls on
-// one Device come from one thread; work is enqueued in order and is complete
-// only after copyOut or synchronize.
+// one Device come from one thread at a time; work is enqueued in order and is
+// complete only after copyOut or synchronize.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_RUNTIME_DEVICE_DEVICE_H
 #define FT_RUNTIME_DEVICE_DEVICE_H
 
 #include "runtime/base/Status.h"
+#include "runtime/comm/Communicator.h"
 #include "runtime/plan/Plan.h"
 
 #include <cstddef>
@@ -64,8 +65,10 @@ struct Binding {
   std::byte *samplingState = nullptr;
   std::vector<std::byte *> weights; // by Plan::weights, views resolved
   std::vector<std::vector<std::byte *>>
-      caches;             // [cache][plane], layer 0 page 0
-  int64_t cachePages = 0; // pages per layer and plane
+      caches;                           // [cache][plane], layer 0 page 0
+  int64_t cachePages = 0;               // pages per layer and plane
+  Communicator *communicator = nullptr; // of a plan for several ranks
+  std::byte *exchange = nullptr;        // exchangeBytes, for collectives
 };
 
 /// One step's share of a profiled run.
@@ -129,11 +132,19 @@ public:
   load(const plan::PlanFile &file, const plan::Entry &entry,
        const plan::Program &program, const Binding &binding) = 0;
 
+  /// Joins the ranks of `board`, all of which call this at the same time on
+  /// devices of this kind. The device outlives the communicator.
+  virtual StatusOr<std::unique_ptr<Communicator>>
+  connect(std::shared_ptr<RankBoard> board, int rank) = 0;
+
   virtual Status synchronize() = 0;
 };
 
-/// Opens "cpu" or "cuda"; an empty kind means CUDA where there is a GPU.
-/// Vendor libraries are opened here and nowhere earlier.
+/// One device of a kind, "cpu" or "cuda", for each of `ranks` ranks; an empty
+/// kind means CUDA where there is a GPU. Ranks share the cores of the CPU, and
+/// have a GPU each. Vendor libraries are opened here and nowhere earlier.
+StatusOr<std::vector<std::unique_ptr<Device>>>
+openDevices(const std::string &kind, int ranks);
 StatusOr<std::unique_ptr<Device>> openDevice(const std::string &kind);
 
 } // namespace ft

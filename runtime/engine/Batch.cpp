@@ -154,34 +154,52 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   for (size_t axis = 0; axis < counts_.size(); ++axis)
     counts[axis] = int32_t(counts_[axis]);
   use(layout_.counts, int64_t(counts_.size()) * kInt);
+  mergeRanges();
   return Status::success();
 }
 
-void HostBatch::useChanged(Kept &kept) {
-  size_t bytes = size_t(kept.range.end - kept.range.begin);
-  const std::byte *now = block_.data() + kept.range.begin;
-  if (kept.sent.size() >= bytes &&
-      std::equal(now, now + bytes, kept.sent.begin()))
-    return;
-  kept.sent.assign(now, now + bytes);
-  use(kept.range.begin, int64_t(bytes));
+/// Whether the first bytes that were sent are those at `now`.
+static bool isSent(const std::vector<std::byte> &sent, const std::byte *now,
+                   size_t bytes) {
+  return sent.size() >= bytes && std::equal(now, now + bytes, sent.begin());
 }
 
-Status HostBatch::upload(Device &device, std::byte *block) {
+void HostBatch::useChanged(const Kept &kept) {
+  int64_t bytes = kept.range.end - kept.range.begin;
+  if (!isSent(kept.sent, block_.data() + kept.range.begin, size_t(bytes)))
+    use(kept.range.begin, bytes);
+}
+
+void HostBatch::mergeRanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
   useChanged(tables_);
   useChanged(records_);
   std::sort(used_.begin(), used_.end(),
             [](Range a, Range b) { return a.begin < b.begin; });
-  for (size_t i = 0; i < used_.size();) {
-    Range range = used_[i++];
-    while (i < used_.size() && used_[i].begin - range.end <= kMergeGap)
-      range.end = std::max(range.end, used_[i++].end);
+  std::vector<Range> merged;
+  for (Range range : used_)
+    if (!merged.empty() && range.begin - merged.back().end <= kMergeGap)
+      merged.back().end = std::max(merged.back().end, range.end);
+    else
+      merged.push_back(range);
+  used_ = std::move(merged);
+}
+
+void HostBatch::markSent() {
+  for (Kept *kept : {&tables_, &records_}) {
+    size_t bytes = size_t(kept->range.end - kept->range.begin);
+    const std::byte *now = block_.data() + kept->range.begin;
+    if (!isSent(kept->sent, now, bytes))
+      kept->sent.assign(now, now + bytes);
+  }
+}
+
+Status HostBatch::upload(Device &device, std::byte *block) const {
+  for (Range range : used_)
     FT_RETURN_IF_ERROR(device.copyIn(block + range.begin,
                                      block_.data() + range.begin,
                                      range.end - range.begin));
-  }
   return Status::success();
 }
 

@@ -42,11 +42,13 @@ public:
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
 
-  /// Enqueues the used parts of the block's fields to `block`; page tables and
-  /// sampling records that are as they were last time stay.
-  Status upload(Device &device, std::byte *block);
+  /// Enqueues the used parts of the block's fields to `block`, but for page
+  /// tables and sampling records that are as those marked as sent.
+  Status upload(Device &device, std::byte *block) const;
 
-  /// The block was used by another entry: nothing in it counts as sent.
+  /// Every device has what was built last.
+  void markSent();
+  /// Blocks were used by another entry: nothing in them counts as sent.
   void forget() {
     tables_.sent.clear();
     records_.sent.clear();
@@ -66,7 +68,8 @@ private:
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
   void packSampling(std::span<const SequenceSlice> slices);
-  void useChanged(Kept &kept);
+  void useChanged(const Kept &kept);
+  void mergeRanges();
   int32_t *ints(int64_t offset) {
     return reinterpret_cast<int32_t *>(block_.data() + offset);
   }
@@ -82,7 +85,7 @@ private:
   int64_t tokensAxis_, sequencesAxis_, rowsAxis_;
   std::vector<std::byte> block_;
   std::vector<int64_t> counts_;
-  std::vector<Range> used_;
+  std::vector<Range> used_; // sorted, of what is to be sent
   Kept tables_, records_;
 };
 

@@ -12,20 +12,30 @@ static int findOutput(const plan::Entry &entry, const std::string &name) {
   return -1;
 }
 
+Engine::Door Engine::findDoor(const Model &model, const char *name) {
+  int entry = model.entryIndex(name);
+  if (entry < 0 || !model.entry(entry).causal || model.plan().caches.empty())
+    return {};
+  int output = findOutput(model.entry(entry), "next_token");
+  return output < 0 ? Door{} : Door{entry, output};
+}
+
 StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
-  int entry = model.entryIndex("step");
-  int output = entry < 0 ? -1 : findOutput(model.entry(entry), "next_token");
-  if (entry < 0 || output < 0 || !model.entry(entry).causal ||
-      model.plan().caches.empty())
+  Door step = findDoor(model, "step");
+  // On several ranks: the same without gathering the logits.
+  Door greedy = findDoor(model, "step_greedy");
+  if (greedy.entry < 0)
+    greedy = step;
+  if (step.entry < 0)
     return unsupported("the plan '" + model.plan().name +
                        "' generates no text: it has no "
                        "causal entry 'step' with an output 'next_token'");
-  return std::unique_ptr<Engine>(new Engine(model, entry, output));
+  return std::unique_ptr<Engine>(new Engine(model, step, greedy));
 }
 
-Engine::Engine(Model &model, int entry, int output)
-    : model_(model), entry_(entry), output_(output),
-      sampledColumns_(model.sampledColumns(entry)),
+Engine::Engine(Model &model, Door step, Door greedy)
+    : model_(model), step_(step), greedy_(greedy), current_(greedy),
+      sampledColumns_(model.sampledColumns(step.entry)),
       pool_(model.cachePages(), model.pageSize()) {
   for (int64_t slot = model.axisBound("sequences"); slot > 0; --slot)
     freeSlots_.push_back(int32_t(slot - 1));
@@ -128,7 +138,7 @@ Status Engine::startSampling(Sequence &sequence) {
     slot = freeSlots_.back();
     freeSlots_.pop_back();
     FT_RETURN_IF_ERROR(model_.writeSamplingState(
-        entry_, slot,
+        step_.entry, slot,
         makeSamplingState(params, sequence.stops, sequence.tokens,
                           sampledColumns_)));
   }
@@ -165,7 +175,7 @@ void Engine::packBatch() {
   inBatch_.clear();
   int64_t budget =
       model_.bounds()
-          .axes[size_t(model_.entry(entry_).sequences[0].tokensAxis)];
+          .axes[size_t(model_.entry(step_.entry).sequences[0].tokensAxis)];
   for (auto &sequence : active_) {
     int64_t pending = int64_t(sequence->tokens.size()) - sequence->computed;
     int64_t count = std::min(pending, budget);
@@ -182,6 +192,10 @@ void Engine::packBatch() {
     slices_.push_back(slice);
     inBatch_.push_back(sequence.get());
   }
+  bool greedy = std::all_of(
+      inBatch_.begin(), inBatch_.end(),
+      [](const Sequence *sequence) { return sequence->sampling.isGreedy(); });
+  current_ = greedy ? greedy_ : step_;
 }
 
 /// Adds a token that the sequence's last step made, and says what came of it.
@@ -199,7 +213,7 @@ StatusOr<Event> Engine::addToken(Sequence &sequence, int32_t token) {
   if (sequence.sampling.logprobs >= 0) {
     FT_ASSIGN_OR_RETURN(
         plan::SamplingResult result,
-        model_.readSamplingResult(entry_, sequence.record.slot));
+        model_.readSamplingResult(step_.entry, sequence.record.slot));
     event.logprobs = readLogprobs(
         result, token, std::min(sequence.sampling.logprobs, sampledColumns_));
   }
@@ -215,7 +229,7 @@ Status Engine::collect(std::vector<Event> &events) {
   }
   std::vector<int32_t> next(finishedRows.size());
   if (!next.empty())
-    FT_RETURN_IF_ERROR(model_.readOutput(entry_, output_, 0,
+    FT_RETURN_IF_ERROR(model_.readOutput(current_.entry, current_.output, 0,
                                          int64_t(next.size()), next.data()));
   for (size_t i = 0; i < next.size(); ++i) {
     Sequence &sequence = *finishedRows[i];
@@ -237,7 +251,7 @@ StatusOr<std::vector<Event>> Engine::step() {
   packBatch();
   if (slices_.empty())
     return events;
-  FT_RETURN_IF_ERROR(model_.run(entry_, slices_));
+  FT_RETURN_IF_ERROR(model_.run(current_.entry, slices_));
   FT_RETURN_IF_ERROR(collect(events));
   return events;
 }

@@ -80,7 +80,12 @@ private:
     explicit Sequence(kv::PagePool &pool) : pages(pool) {}
   };
 
-  Engine(Model &model, int entry, int output);
+  /// An entry and its output of tokens; none where `entry` is negative.
+  struct Door {
+    int entry = -1, output = -1;
+  };
+  Engine(Model &model, Door step, Door greedy);
+  static Door findDoor(const Model &model, const char *name);
   Status checkLength(const Request &request) const;
   Status startSampling(Sequence &sequence);
   void retire(const Sequence &sequence);
@@ -91,7 +96,8 @@ private:
   StatusOr<Event> addToken(Sequence &sequence, int32_t token);
 
   Model &model_;
-  int entry_, output_;
+  Door step_, greedy_; // of any batch, of one that takes likeliest tokens only
+  Door current_;       // of the current batch
   int64_t sampledColumns_; // 0 where the plan cannot sample
   kv::PagePool pool_;
   RequestId nextId_ = 1;

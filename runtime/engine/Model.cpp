@@ -1,259 +1,106 @@
-//===- Model.cpp - a plan made resident on a device -----------------------===//
+//===- Model.cpp - a plan made resident on its devices --------------------===//
 #include "runtime/engine/Model.h"
 
 #include "runtime/device/Addressing.h"
 
-#include <algorithm>
+#include <cassert>
 
 namespace ft {
-
-namespace {
-
-constexpr int64_t kDefaultTokens = 2048;
-constexpr int64_t kDefaultSequences = 64;
-constexpr int64_t kDefaultContext = 8192;
-
-/// ModelOptions with every zero replaced.
-struct Sizes {
-  Bounds bounds;
-  int64_t pages = 0;
-};
-
-bool hasCausalEntry(const plan::Plan &plan) {
-  return std::any_of(plan.entries.begin(), plan.entries.end(),
-                     [](const plan::Entry &entry) { return entry.causal; });
-}
-
-/// Counts fit the int32 fields of a batch; products of two cannot overflow.
-Status checkOptions(const ModelOptions &options) {
-  const std::pair<const char *, int64_t> counts[] = {
-      {"tokens", options.maxTokens},
-      {"sequences", options.maxSequences},
-      {"wanted rows", options.maxRows},
-      {"tokens in a context", options.context},
-      {"tokens in the cache", options.cacheTokens}};
-  for (auto [what, count] : counts)
-    if (count > INT32_MAX)
-      return outOfRange("at most " + std::to_string(INT32_MAX) + " " + what +
-                        " are possible, found " + std::to_string(count));
-  return Status::success();
-}
-
-StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
-                            const ModelOptions &options) {
-  FT_RETURN_IF_ERROR(checkOptions(options));
-  auto orDefault = [](int64_t value, int64_t fallback) {
-    return value > 0 ? value : fallback;
-  };
-  int64_t sequences = orDefault(options.maxSequences, kDefaultSequences);
-  int64_t context = orDefault(
-      options.context,
-      std::min(orDefault(plan.maxPositions, kDefaultContext), kDefaultContext));
-  if (plan.maxPositions && context > plan.maxPositions)
-    return outOfRange("a context of " + std::to_string(context) +
-                      " tokens exceeds the " +
-                      std::to_string(plan.maxPositions) +
-                      " positions the model was made for");
-  int64_t tokens = orDefault(options.maxTokens, kDefaultTokens);
-  // Without a cache a sequence cannot be fed in chunks.
-  if (!hasCausalEntry(plan))
-    tokens = std::max(tokens, context);
-  tokens = std::max(tokens, sequences);
-  Sizes sizes;
-  for (const plan::Axis &axis : plan.axes) {
-    int64_t bound = axis.name == "tokens" ? tokens
-                    : axis.name == "sequences"
-                        ? sequences
-                        : orDefault(options.maxRows, sequences);
-    sizes.bounds.axes.push_back(axis.max ? std::min(bound, axis.max) : bound);
-  }
-  if (!plan.caches.empty()) {
-    int64_t page = plan.caches[0].pageSize;
-    int64_t perSequence = (context + page - 1) / page;
-    if (perSequence > INT32_MAX / sequences)
-      return outOfRange("the page table of " + std::to_string(sequences) +
-                        " sequences of " + std::to_string(context) +
-                        " tokens is too large; choose fewer or shorter ones");
-    sizes.bounds.pageColumns = perSequence;
-    sizes.pages = options.cacheTokens > 0
-                      ? (options.cacheTokens + page - 1) / page
-                      : perSequence * sequences;
-  }
-  return sizes;
-}
-
-/// Adds where the sum stays below 2^60, so that a few sums can be added too.
-bool addBytes(int64_t &sum, int64_t bytes) {
-  return !__builtin_add_overflow(sum, bytes, &sum) && sum < int64_t(1) << 60;
-}
-
-StatusOr<MemoryUse> measure(const plan::Plan &plan, const Sizes &sizes) {
-  MemoryUse use;
-  bool fits = true;
-  for (const plan::Weight &weight : plan.weights)
-    if (weight.viewOf < 0)
-      fits &= addBytes(use.weights,
-                       elementCount(weight.shape) * dtypeSize(weight.dtype));
-  for (const plan::Cache &cache : plan.caches)
-    for (size_t plane = 0; plane < cache.planes.size(); ++plane) {
-      FT_ASSIGN_OR_RETURN(int64_t bytes,
-                          cachePlaneBytes(cache, int32_t(plane), sizes.pages));
-      fits &= addBytes(use.cache, bytes);
-    }
-  for (const plan::Entry &entry : plan.entries) {
-    BatchLayout layout = makeBatchLayout(plan, entry, sizes.bounds);
-    use.batch = std::max(use.batch, layout.bytes);
-    int64_t slots = 0;
-    if (layout.samplingSlot)
-      slots = sizes.bounds.axes[size_t(entry.sequences[0].sequencesAxis)];
-    fits &= !__builtin_mul_overflow(layout.samplingSlot, slots, &slots);
-    use.sampling = std::max(use.sampling, slots);
-    for (const plan::Program &program : entry.programs) {
-      FT_ASSIGN_OR_RETURN(int64_t bytes,
-                          arenaBytes(plan, program, sizes.bounds));
-      use.arena = std::max(use.arena, bytes);
-      use.workspace = std::max(use.workspace, program.workspaceBytes);
-    }
-  }
-  int64_t total = 0;
-  for (int64_t bytes : {use.weights, use.cache, use.arena, use.batch,
-                        use.workspace, use.sampling})
-    fits &= addBytes(total, bytes);
-  if (!fits)
-    return resourceExhausted("the memory of the plan overflows at these "
-                             "bounds; choose a smaller batch or context");
-  return use;
-}
-
-} // namespace
 
 StatusOr<MemoryUse> Model::memoryUse(const plan::Plan &plan,
                                      const ModelOptions &options) {
   FT_ASSIGN_OR_RETURN(Sizes sizes, chooseSizes(plan, options));
-  return measure(plan, sizes);
+  return measureMemory(plan, sizes);
 }
 
-StatusOr<std::unique_ptr<Model>>
-Model::load(std::unique_ptr<plan::PlanFile> file,
-            std::unique_ptr<Device> device, const ModelOptions &options) {
-  std::unique_ptr<Model> model(new Model);
-  model->file_ = std::move(file);
-  model->device_ = std::move(device);
-  FT_RETURN_IF_ERROR(model->allocate(options));
-  WeightOptions weights;
-  weights.directory = options.weightsDir;
-  weights.randomSeed = options.randomSeed;
-  weights.progress = options.progress;
-  FT_ASSIGN_OR_RETURN(model->weights_,
-                      loadWeights(*model->file_, weights, *model->device_));
-  model->binding_.weights = model->weights_->addresses();
-  FT_RETURN_IF_ERROR(model->loadExecutables());
-  return model;
+/// What this build can run.
+static Status checkPlan(const plan::Plan &plan, size_t devices) {
+  if (plan.mesh.size() > 1)
+    return unsupported("the plan '" + plan.name + "' has a mesh of " +
+                       std::to_string(plan.mesh.size()) +
+                       " axes; this build runs plans with one");
+  if (int64_t(devices) != plan.ranks())
+    return invalidArgument("the plan '" + plan.name + "' is for " +
+                           std::to_string(plan.ranks()) + " ranks, found " +
+                           std::to_string(devices) + " devices");
+  for (const plan::Entry &entry : plan.entries)
+    if (entry.sequences.size() != 1)
+      return unsupported("entry '" + entry.name + "' has " +
+                         std::to_string(entry.sequences.size()) +
+                         " sequence groups; this build runs entries with one");
+  return Status::success();
 }
 
-Model::~Model() {
-  entries_.clear();
-  weights_.reset();
-  for (std::byte *address : allocations_)
-    device_->release(address);
-}
-
-StatusOr<std::byte *> Model::reserve(int64_t bytes, const char *what) {
-  FT_ASSIGN_OR_RETURN(std::byte * address,
-                      device_->allocate(std::max<int64_t>(bytes, 256), what));
-  allocations_.push_back(address);
-  return address;
-}
-
-Status Model::allocate(const ModelOptions &options) {
-  FT_ASSIGN_OR_RETURN(Sizes sizes, chooseSizes(plan(), options));
-  FT_ASSIGN_OR_RETURN(memory_, measure(plan(), sizes));
-  FT_ASSIGN_OR_RETURN(MemoryInfo available, device_->memory());
-  if (memory_.total() > available.free)
+Status
+Model::checkDevices(const std::vector<std::unique_ptr<Device>> &devices) {
+  // Ranks on the CPU share its memory.
+  int64_t sharers =
+      devices[0]->kind() == "cpu" ? int64_t(devices.size()) : int64_t(1);
+  for (const std::unique_ptr<Device> &device : devices) {
+    FT_ASSIGN_OR_RETURN(MemoryInfo available, device->memory());
+    if (memory_.total() <= available.free / sharers)
+      continue;
     return resourceExhausted(
-        "the plan needs " + std::to_string(memory_.total() >> 20) + " MiB on " +
-        device_->describe() + " (weights " +
+        "the plan needs " + std::to_string(memory_.total() >> 20) + " MiB " +
+        (sharers > 1 ? "for each of " + std::to_string(sharers) + " ranks "
+                     : std::string()) +
+        "on " + device->describe() + " (weights " +
         std::to_string(memory_.weights >> 20) + ", cache " +
         std::to_string(memory_.cache >> 20) + ", activations " +
         std::to_string(memory_.arena >> 20) + ") but " +
         std::to_string(available.free >> 20) +
         " MiB are free; choose a smaller --context, --max-sequences or "
         "--max-tokens");
-  bounds_ = sizes.bounds;
-  cachePages_ = sizes.pages;
-  binding_.bounds = bounds_;
-  binding_.cachePages = cachePages_;
-  FT_ASSIGN_OR_RETURN(binding_.arena, reserve(memory_.arena, "activations"));
-  FT_ASSIGN_OR_RETURN(binding_.batch, reserve(memory_.batch, "the batch"));
-  FT_ASSIGN_OR_RETURN(binding_.workspace,
-                      reserve(memory_.workspace, "the workspace"));
-  FT_RETURN_IF_ERROR(device_->fill(binding_.workspace, 0, memory_.workspace));
-  if (memory_.sampling) {
-    FT_ASSIGN_OR_RETURN(binding_.samplingState,
-                        reserve(memory_.sampling, "the sampling state"));
-    FT_RETURN_IF_ERROR(device_->fill(
-        binding_.samplingState, options.poison ? 0xff : 0, memory_.sampling));
-  }
-  // 0xff bytes are NaN in every float type.
-  if (options.poison)
-    FT_RETURN_IF_ERROR(device_->fill(binding_.arena, 0xff, memory_.arena));
-  for (const plan::Cache &cache : plan().caches) {
-    binding_.caches.emplace_back();
-    for (size_t plane = 0; plane < cache.planes.size(); ++plane) {
-      FT_ASSIGN_OR_RETURN(int64_t bytes,
-                          cachePlaneBytes(cache, int32_t(plane), cachePages_));
-      FT_ASSIGN_OR_RETURN(std::byte * address, reserve(bytes, "the cache"));
-      if (options.poison)
-        FT_RETURN_IF_ERROR(device_->fill(address, 0xff, bytes));
-      binding_.caches.back().push_back(address);
-    }
   }
   return Status::success();
 }
 
-Status Model::loadExecutables() {
-  for (const plan::Entry &entry : plan().entries) {
-    LoadedEntry loaded;
-    if (entry.sequences.size() != 1)
-      return unsupported("entry '" + entry.name + "' has " +
-                         std::to_string(entry.sequences.size()) +
-                         " sequence groups; this build runs entries with one");
-    loaded.layout = makeBatchLayout(plan(), entry, bounds_);
-    loaded.batch =
-        std::make_unique<HostBatch>(plan(), entry, bounds_, loaded.layout);
-    binding_.layout = loaded.layout;
-    for (const plan::Program &program : entry.programs) {
-      FT_ASSIGN_OR_RETURN(auto executable,
-                          device_->load(*file_, entry, program, binding_));
-      loaded.programs.push_back(std::move(executable));
-    }
-    entries_.push_back(std::move(loaded));
-  }
-  return Status::success();
+Status Model::loadRanks(std::vector<std::unique_ptr<Device>> devices,
+                        const ModelOptions &options, const Sizes &sizes) {
+  ranks_ = std::make_shared<Ranks>(devices.size());
+  auto given = std::make_shared<std::vector<std::unique_ptr<Device>>>(
+      std::move(devices));
+  return threads_->run([ranks = ranks_, given, options, sizes, file = file_,
+                        board = board_](int rank) -> Status {
+    FT_ASSIGN_OR_RETURN((*ranks)[size_t(rank)],
+                        Rank::load(file, std::move((*given)[size_t(rank)]),
+                                   sizes, options, board, rank));
+    return Status::success();
+  });
 }
 
-int64_t Model::sampledColumns(int index) const {
-  return ft::sampledColumns(entry(index));
+StatusOr<std::unique_ptr<Model>>
+Model::load(std::unique_ptr<plan::PlanFile> file,
+            std::vector<std::unique_ptr<Device>> devices,
+            const ModelOptions &options) {
+  FT_RETURN_IF_ERROR(checkPlan(file->plan(), devices.size()));
+  std::unique_ptr<Model> model(new Model);
+  model->file_ = std::move(file);
+  FT_ASSIGN_OR_RETURN(Sizes sizes, chooseSizes(model->plan(), options));
+  FT_ASSIGN_OR_RETURN(model->memory_, measureMemory(model->plan(), sizes));
+  FT_RETURN_IF_ERROR(model->checkDevices(devices));
+  model->bounds_ = sizes.bounds;
+  model->cachePages_ = sizes.pages;
+  model->board_ =
+      std::make_shared<RankBoard>(int(devices.size()), options.rankDeadline);
+  model->threads_ = std::make_unique<RankThreads>(model->board_);
+  FT_RETURN_IF_ERROR(model->loadRanks(std::move(devices), options, sizes));
+  for (const plan::Entry &entry : model->plan().entries)
+    model->batches_.push_back(std::make_shared<HostBatch>(
+        model->plan(), entry, model->bounds_,
+        makeBatchLayout(model->plan(), entry, model->bounds_)));
+  return model;
 }
 
-Status Model::writeSamplingState(int index, int32_t slot,
-                                 std::span<const std::byte> bytes) {
-  const BatchLayout &layout = entries_[size_t(index)].layout;
-  return device_->copyIn(binding_.samplingState + slot * layout.samplingSlot,
-                         bytes.data(), int64_t(bytes.size()));
+StatusOr<std::unique_ptr<Model>>
+Model::load(std::unique_ptr<plan::PlanFile> file,
+            std::unique_ptr<Device> device, const ModelOptions &options) {
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::move(device));
+  return load(std::move(file), std::move(devices), options);
 }
 
-StatusOr<plan::SamplingResult> Model::readSamplingResult(int index,
-                                                         int32_t slot) {
-  const BatchLayout &layout = entries_[size_t(index)].layout;
-  plan::SamplingResult result;
-  FT_RETURN_IF_ERROR(device_->copyOut(&result,
-                                      binding_.samplingState +
-                                          slot * layout.samplingSlot +
-                                          plan::sampling::kResult,
-                                      sizeof(result)));
-  return result;
-}
+Model::~Model() = default;
 
 int64_t Model::axisBound(const std::string &name) const {
   for (size_t i = 0; i < plan().axes.size(); ++i)
@@ -283,55 +130,98 @@ StatusOr<int> Model::programIndex(int index, int64_t tokens) const {
                     "' for " + std::to_string(tokens) + " tokens");
 }
 
-StatusOr<Executable *> Model::prepare(int index,
-                                      std::span<const SequenceSlice> slices) {
-  LoadedEntry &loaded = entries_[size_t(index)];
-  FT_RETURN_IF_ERROR(loaded.batch->build(slices));
+Status Model::onRanks(const std::function<Status(Rank &, int)> &job) {
+  return threads_->run([ranks = ranks_, job](int rank) {
+    return job(*(*ranks)[size_t(rank)], rank);
+  });
+}
+
+/// What rank 0 waited for in vain ends the group.
+Status Model::waited(const Status &status) {
+  if (status.ok() || ranks_->size() == 1)
+    return status;
+  board_->fail(0, status);
+  return board_->failure();
+}
+
+Status Model::prepare(int index, std::span<const SequenceSlice> slices) {
+  FT_RETURN_IF_ERROR(board_->failure());
+  const std::shared_ptr<HostBatch> &batch = batches_[size_t(index)];
+  if (last_.entry != index)
+    batch->forget();
+  FT_RETURN_IF_ERROR(batch->build(slices));
   int64_t tokens =
-      loaded.batch->counts()[size_t(entry(index).sequences[0].tokensAxis)];
-  FT_ASSIGN_OR_RETURN(lastProgram_, programIndex(index, tokens));
-  if (lastEntry_ != index)
-    loaded.batch->forget();
-  lastEntry_ = index;
-  FT_RETURN_IF_ERROR(loaded.batch->upload(*device_, binding_.batch));
-  return loaded.programs[size_t(lastProgram_)].get();
+      batch->counts()[size_t(entry(index).sequences[0].tokensAxis)];
+  FT_ASSIGN_OR_RETURN(int program, programIndex(index, tokens));
+  last_ = {index, program, batch};
+  return Status::success();
 }
 
 Status Model::run(int index, std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
-  return program->run(entries_[size_t(index)].batch->counts());
+  FT_RETURN_IF_ERROR(prepare(index, slices));
+  FT_RETURN_IF_ERROR(
+      onRanks([call = last_](Rank &rank, int) { return rank.run(call); }));
+  batches_[size_t(index)]->markSent();
+  return Status::success();
 }
 
-StatusOr<std::vector<StepTime>>
+StatusOr<std::vector<std::vector<StepTime>>>
 Model::profile(int index, std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
-  return program->profile(entries_[size_t(index)].batch->counts());
+  FT_RETURN_IF_ERROR(prepare(index, slices));
+  auto times =
+      std::make_shared<std::vector<std::vector<StepTime>>>(ranks_->size());
+  FT_RETURN_IF_ERROR(
+      onRanks([call = last_, times](Rank &rank, int number) -> Status {
+        FT_ASSIGN_OR_RETURN((*times)[size_t(number)], rank.profile(call));
+        return Status::success();
+      }));
+  return *times;
 }
 
 StatusOr<int64_t> Model::kernelCount(int index,
                                      std::span<const SequenceSlice> slices) {
-  FT_ASSIGN_OR_RETURN(Executable * program, prepare(index, slices));
-  return program->kernelCount(entries_[size_t(index)].batch->counts());
+  FT_RETURN_IF_ERROR(prepare(index, slices));
+  auto counts = std::make_shared<std::vector<int64_t>>(ranks_->size());
+  FT_RETURN_IF_ERROR(
+      onRanks([call = last_, counts](Rank &rank, int number) -> Status {
+        FT_ASSIGN_OR_RETURN((*counts)[size_t(number)], rank.kernelCount(call));
+        return Status::success();
+      }));
+  return counts->front();
 }
 
 Status Model::readOutput(int index, int output, int64_t first, int64_t count,
                          void *to) {
-  const plan::Program &program = entry(index).programs[size_t(lastProgram_)];
-  int32_t bufferIndex = program.outputs[size_t(output)];
-  const plan::Buffer &buffer = program.buffers[size_t(bufferIndex)];
-  std::byte *from =
-      bufferAddress(program, bufferIndex,
-                    programBounds(plan(), program, bounds_), binding_.arena);
-  int64_t size = dtypeSize(buffer.dtype);
-  int64_t row = elementCount(buffer.shape) * size;
-  from += first * buffer.rowStride * size;
-  if (buffer.rowStride * size == row)
-    return device_->copyOut(to, from, count * row);
-  for (int64_t i = 0; i < count; ++i)
-    FT_RETURN_IF_ERROR(device_->copyOut(static_cast<std::byte *>(to) + i * row,
-                                        from + i * buffer.rowStride * size,
-                                        row));
-  return Status::success();
+  assert(index == last_.entry && "outputs are those of the last run");
+  FT_RETURN_IF_ERROR(board_->failure());
+  return waited(ranks_->front()->readOutput(last_, output, first, count, to));
+}
+
+int64_t Model::sampledColumns(int index) const {
+  return ft::sampledColumns(entry(index));
+}
+
+Status Model::writeSamplingState(int index, int32_t slot,
+                                 std::vector<std::byte> bytes) {
+  FT_RETURN_IF_ERROR(board_->failure());
+  auto shared = std::make_shared<std::vector<std::byte>>(std::move(bytes));
+  return onRanks([index, slot, shared](Rank &rank, int) {
+    return rank.writeSamplingState(index, slot, *shared);
+  });
+}
+
+StatusOr<plan::SamplingResult> Model::readSamplingResult(int index,
+                                                         int32_t slot) {
+  FT_RETURN_IF_ERROR(board_->failure());
+  StatusOr<plan::SamplingResult> result =
+      ranks_->front()->readSamplingResult(index, slot);
+  FT_RETURN_IF_ERROR(waited(result.status()));
+  return result;
+}
+
+Status Model::synchronize() {
+  FT_RETURN_IF_ERROR(board_->failure());
+  return waited(device().synchronize());
 }
 
 } // namespace ft

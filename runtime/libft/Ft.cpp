@@ -62,8 +62,9 @@ template <typename Body> ft_status guarded(Body body) {
 ft::Status open(const char *path, const ft_engine_options &options,
                 ft_engine &handle) {
   FT_ASSIGN_OR_RETURN(auto file, ft::plan::PlanFile::open(path));
-  FT_ASSIGN_OR_RETURN(auto device,
-                      ft::openDevice(options.device ? options.device : ""));
+  FT_ASSIGN_OR_RETURN(auto devices,
+                      ft::openDevices(options.device ? options.device : "",
+                                      int(file->plan().ranks())));
   ft::ModelOptions model;
   model.weightsDir = options.weights ? options.weights : "";
   model.context = options.context;
@@ -79,8 +80,8 @@ ft::Status open(const char *path, const ft_engine_options &options,
         handle.tokenizer,
         ft::text::Tokenizer::fromJson(file->blob(text.tokenizer), config));
   }
-  FT_ASSIGN_OR_RETURN(
-      handle.model, ft::Model::load(std::move(file), std::move(device), model));
+  FT_ASSIGN_OR_RETURN(handle.model, ft::Model::load(std::move(file),
+                                                    std::move(devices), model));
   FT_ASSIGN_OR_RETURN(handle.engine, ft::Engine::create(*handle.model));
   return ft::Status::success();
 }

@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 1;
+inline constexpr uint32_t kPlanVersion = 2;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -82,16 +82,17 @@ struct File {
 /// until the weight's own dtype is applied at the end.
 struct Recipe {
   enum class Op {
-    Tensor,    // files[file].tensor, stored as dtype `stored`
-    Literal,   // data
-    Generator, // text = name ("rope", "alibi", "iota"), numbers = parameters
-    Slice,     // of[0], axis, start, size (shape[axis])
-    Concat,    // of..., axis
-    Transpose, // of[0], two-dimensional
-    Reshape,   // of[0], same number of elements
-    Scale,     // of[0] * value
-    Offset,    // of[0] + value
-    Interleave // of..., axis 0, row i of each in turn
+    Tensor,     // files[file].tensor, stored as dtype `stored`
+    Literal,    // data
+    Generator,  // text = name ("rope", "alibi", "iota"), numbers = parameters
+    Slice,      // of[0], axis, start or starts, size (shape[axis])
+    Concat,     // of..., axis
+    Transpose,  // of[0], two-dimensional
+    Reshape,    // of[0], same number of elements
+    Scale,      // of[0] * value
+    Offset,     // of[0] + value
+    Interleave, // of..., axis 0, row i of each in turn
+    Pad         // of[0], then zeros up to shape[axis]
   };
   Op op = Op::Tensor;
   std::vector<int64_t> shape;
@@ -101,9 +102,15 @@ struct Recipe {
   DType stored = DType::F32;
   int64_t axis = 0;
   int64_t start = 0;
+  std::vector<int64_t> starts; // of a slice: one a rank, in place of `start`
   double value = 0;
   std::vector<float> data;
   std::map<std::string, double> numbers;
+
+  /// Where a slice starts on `rank`.
+  int64_t startOf(int64_t rank) const {
+    return starts.empty() ? start : starts[size_t(rank)];
+  }
 };
 
 /// A weight resident once per rank, row-major, or a range of rows of one.
@@ -237,7 +244,24 @@ struct GemmCall {
   int64_t k = 0;
 };
 
-using Launch = std::variant<KernelLaunch, GemmCall>;
+/// An exchange of rows between the ranks of a mesh axis, which all make the
+/// same calls in the same order. `in` and `out` are buffers of one dtype and
+/// axis; sums are fp32 in the order of the ranks, rounded once.
+///
+///   all_reduce      out[j] = sum over ranks of in[j]
+///   all_gather      out = the ranks' rows after each other; what goes beyond
+///                   outElements is dropped (padding)
+///   reduce_scatter  out[j] = sum over ranks of in[rank * outElements + j]
+struct CollectiveCall {
+  enum class Op { AllReduce, AllGather, ReduceScatter };
+  Op op = Op::AllReduce;
+  Ref in, out;
+  int32_t mesh = 0;        // index of Plan::mesh
+  int64_t elements = 0;    // of a row of `in`
+  int64_t outElements = 0; // of a row of `out`
+};
+
+using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 
 /// How a step runs on the architectures named ("sm_90a", "sm_80", "sm_100f",
 /// "ptx"). A device takes the first implementation that has an image for it.
@@ -253,6 +277,7 @@ struct Cost {
   int64_t flopsPerRow = 0;
   int64_t cacheBytesPerKey = 0; // per sequence and cached token
   int64_t flopsPerQueryKey = 0; // per (query, key) pair
+  int64_t linkBytesPerRow = 0;  // a rank sends to the others, per row
 };
 
 /// A unit of execution: what it means and how devices run it.
@@ -339,6 +364,12 @@ struct Axis {
   int64_t max = 0; // 0 = unbounded
 };
 
+/// Ranks run one program side by side; weights and caches are each rank's own.
+struct MeshAxis {
+  std::string name; // "tp"
+  int64_t size = 1; // ranks
+};
+
 /// What text in and out needs; indices of blobs, -1 where absent.
 struct Text {
   int32_t tokenizer = -1;       // tokenizer.json
@@ -357,6 +388,7 @@ struct Plan {
   std::map<std::string, std::string> provenance; // "ftc", "source", "command"
   std::vector<std::string> targets;
   std::vector<Axis> axes;
+  std::vector<MeshAxis> mesh; // empty: one rank
   std::vector<File> files;
   std::vector<Weight> weights;
   std::vector<Cache> caches;
@@ -367,6 +399,14 @@ struct Plan {
   /// The bytes of each blob while a plan is being made; a loaded plan's blobs
   /// stay in the mapped file (PlanFile::blob).
   std::vector<std::string> blobBytes;
+
+  /// Ranks that run the plan together.
+  int64_t ranks() const {
+    int64_t count = 1;
+    for (const MeshAxis &axis : mesh)
+      count *= axis.size;
+    return count;
+  }
 };
 
 } // namespace ft::plan

@@ -48,6 +48,7 @@ inline constexpr Spelling<Recipe::Op> kSpellings<Recipe::Op>[] = {
     {Recipe::Op::Scale, "scale"},
     {Recipe::Op::Offset, "offset"},
     {Recipe::Op::Interleave, "interleave"},
+    {Recipe::Op::Pad, "pad"},
 };
 
 template <>
@@ -61,6 +62,14 @@ inline constexpr Spelling<Arg::Kind> kSpellings<Arg::Kind>[] = {
     {Arg::Kind::F32, "f32"},
     {Arg::Kind::Bound, "bound"},
     {Arg::Kind::PageCount, "page_count"},
+};
+
+template <>
+inline constexpr Spelling<CollectiveCall::Op> kSpellings<CollectiveCall::Op>[] =
+    {
+        {CollectiveCall::Op::AllReduce, "all_reduce"},
+        {CollectiveCall::Op::AllGather, "all_gather"},
+        {CollectiveCall::Op::ReduceScatter, "reduce_scatter"},
 };
 
 template <>
@@ -98,6 +107,7 @@ template <typename Io> void fields(Io &io, Member<Io, Recipe> recipe) {
   io.optional("stored", recipe.stored, DType::F32);
   io.optional("axis", recipe.axis, int64_t(0));
   io.optional("start", recipe.start, int64_t(0));
+  io.list("starts", recipe.starts);
   io.optional("value", recipe.value, 0.0);
   io.list("data", recipe.data);
   io.list("numbers", recipe.numbers);
@@ -190,6 +200,15 @@ template <typename Io> void fields(Io &io, Member<Io, GemmCall> call) {
   io.field("k", call.k);
 }
 
+template <typename Io> void fields(Io &io, Member<Io, CollectiveCall> call) {
+  io.field("op", call.op);
+  io.field("in", call.in);
+  io.field("out", call.out);
+  io.optional("mesh", call.mesh, 0);
+  io.field("elements", call.elements);
+  io.field("out_elements", call.outElements);
+}
+
 template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
   io.field("archs", impl.archs);
   io.field("launches", impl.launches);
@@ -201,6 +220,7 @@ template <typename Io> void fields(Io &io, Member<Io, Cost> cost) {
   io.optional("flops_per_row", cost.flopsPerRow, int64_t(0));
   io.optional("cache_bytes_per_key", cost.cacheBytesPerKey, int64_t(0));
   io.optional("flops_per_query_key", cost.flopsPerQueryKey, int64_t(0));
+  io.optional("link_bytes_per_row", cost.linkBytesPerRow, int64_t(0));
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Step> step) {
@@ -269,6 +289,11 @@ template <typename Io> void fields(Io &io, Member<Io, Axis> axis) {
   io.optional("max", axis.max, int64_t(0));
 }
 
+template <typename Io> void fields(Io &io, Member<Io, MeshAxis> axis) {
+  io.field("name", axis.name);
+  io.field("size", axis.size);
+}
+
 template <typename Io> void fields(Io &io, Member<Io, Text> text) {
   io.optional("tokenizer", text.tokenizer, -1);
   io.optional("tokenizer_config", text.tokenizerConfig, -1);
@@ -291,6 +316,7 @@ template <typename Io> void fields(Io &io, Member<Io, Plan> plan) {
   io.list("provenance", plan.provenance);
   io.list("targets", plan.targets);
   io.field("axes", plan.axes);
+  io.list("mesh", plan.mesh);
   io.list("files", plan.files);
   io.list("weights", plan.weights);
   io.list("caches", plan.caches);

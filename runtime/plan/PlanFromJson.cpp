@@ -269,14 +269,19 @@ void JsonReader::read(const Json &json, AttrValue &value) {
 }
 
 void JsonReader::read(const Json &json, Launch &value) {
-  if (!expect(json.is_object() && json.size() == 1 &&
-                  (json.contains("kernel") || json.contains("gemm")),
-              "an object with the one member \"kernel\" or \"gemm\"", json))
-    return;
-  if (json.contains("kernel"))
-    readAt("kernel", json["kernel"], value.emplace<KernelLaunch>());
+  std::string kind =
+      json.is_object() && json.size() == 1 ? json.begin().key() : "";
+  if (kind == "kernel")
+    readAt(kind, json[kind], value.emplace<KernelLaunch>());
+  else if (kind == "gemm")
+    readAt(kind, json[kind], value.emplace<GemmCall>());
+  else if (kind == "collective")
+    readAt(kind, json[kind], value.emplace<CollectiveCall>());
   else
-    readAt("gemm", json["gemm"], value.emplace<GemmCall>());
+    expect(false,
+           "an object with the one member \"kernel\", \"gemm\" or "
+           "\"collective\"",
+           json);
 }
 
 } // namespace

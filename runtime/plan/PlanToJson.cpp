@@ -85,7 +85,9 @@ public:
   static Json toJson(const Launch &launch) {
     if (auto *kernel = std::get_if<KernelLaunch>(&launch))
       return {{"kernel", toJson(*kernel)}};
-    return {{"gemm", toJson(std::get<GemmCall>(launch))}};
+    if (auto *gemm = std::get_if<GemmCall>(&launch))
+      return {{"gemm", toJson(*gemm)}};
+    return {{"collective", toJson(std::get<CollectiveCall>(launch))}};
   }
   template <typename T> static Json toJson(const std::vector<T> &values) {
     return array(values);

@@ -19,6 +19,9 @@ namespace ft::plan {
 /// and byte counts of statics in 64.
 inline constexpr int64_t kMaxElements = int64_t(1) << 40;
 
+/// Ranks of a mesh.
+inline constexpr int64_t kMaxRanks = 1024;
+
 /// A place and the checks made there.
 class Place {
 public:

@@ -82,12 +82,33 @@ static Status validateAxes(const Plan &plan) {
   return Status::success();
 }
 
+static Status validateMesh(const Plan &plan) {
+  Place place("/mesh");
+  FT_RETURN_IF_ERROR(place.range(int64_t(plan.mesh.size()), 0, 4));
+  std::set<std::string> names;
+  int64_t ranks = 1;
+  for (size_t i = 0; i < plan.mesh.size(); ++i) {
+    const MeshAxis &axis = plan.mesh[i];
+    FT_RETURN_IF_ERROR((place / i / "name").identifier(axis.name));
+    FT_RETURN_IF_ERROR((place / i / "name")
+                           .require(names.insert(axis.name).second,
+                                    "two axes of the mesh have this name"));
+    FT_RETURN_IF_ERROR((place / i / "size").range(axis.size, 1, kMaxRanks));
+    ranks *= axis.size;
+  }
+  return place.require(ranks <= kMaxRanks, "a mesh has at most 1024 ranks");
+}
+
 static Status validateCaches(const Plan &plan) {
   for (size_t i = 0; i < plan.caches.size(); ++i) {
     const Cache &cache = plan.caches[i];
     Place place = Place("/caches") / i;
     FT_RETURN_IF_ERROR((place / "layers").range(cache.layers, 1, 1 << 16));
     FT_RETURN_IF_ERROR((place / "page_size").range(cache.pageSize, 1, 1 << 16));
+    FT_RETURN_IF_ERROR(
+        (place / "page_size")
+            .require(cache.pageSize == plan.caches[0].pageSize,
+                     "caches share page tables, but their pages differ"));
     FT_RETURN_IF_ERROR(
         (place / "planes").range(int64_t(cache.planes.size()), 1, 64));
     for (size_t j = 0; j < cache.planes.size(); ++j)
@@ -210,6 +231,7 @@ Status validatePlan(const Plan &plan) {
   FT_RETURN_IF_ERROR(
       Place("/max_positions").range(plan.maxPositions, 0, INT32_MAX));
   FT_RETURN_IF_ERROR(validateAxes(plan));
+  FT_RETURN_IF_ERROR(validateMesh(plan));
   FT_RETURN_IF_ERROR(validateWeights(plan));
   FT_RETURN_IF_ERROR(validateCaches(plan));
   FT_RETURN_IF_ERROR(validateKernels(plan));

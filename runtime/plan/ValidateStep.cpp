@@ -47,6 +47,7 @@ private:
   Status validateImplementation(const Implementation &impl, const Place &place);
   Status validateLaunch(const KernelLaunch &launch, const Place &place);
   Status validateCall(const GemmCall &call, const Place &place);
+  Status validateCollective(const CollectiveCall &call, const Place &place);
   Status validateExtent(const Extent &extent, const Place &place);
   Status validateArg(const Arg &arg, const Place &place);
   Status validatePage(int64_t cache, int64_t layer, int64_t plane,
@@ -69,9 +70,9 @@ Status StepValidator::run(const Place &place) {
   for (size_t i = 0; i < step_.writes.size(); ++i)
     FT_RETURN_IF_ERROR(
         (place / "writes" / i).index(step_.writes[i], program_.buffers.size()));
-  for (int64_t cost :
-       {step_.cost.weightBytes, step_.cost.bytesPerRow, step_.cost.flopsPerRow,
-        step_.cost.cacheBytesPerKey, step_.cost.flopsPerQueryKey})
+  for (int64_t cost : {step_.cost.weightBytes, step_.cost.bytesPerRow,
+                       step_.cost.flopsPerRow, step_.cost.cacheBytesPerKey,
+                       step_.cost.flopsPerQueryKey, step_.cost.linkBytesPerRow})
     FT_RETURN_IF_ERROR((place / "cost").range(cost, 0, int64_t(1) << 56));
   for (size_t i = 0; i < step_.meaning.size(); ++i)
     FT_RETURN_IF_ERROR(
@@ -192,9 +193,11 @@ Status StepValidator::validateImplementation(const Implementation &impl,
     Place at = place / "launches" / i;
     if (auto *launch = std::get_if<KernelLaunch>(&impl.launches[i]))
       FT_RETURN_IF_ERROR(validateLaunch(*launch, at / "kernel"));
+    else if (auto *call = std::get_if<GemmCall>(&impl.launches[i]))
+      FT_RETURN_IF_ERROR(validateCall(*call, at / "gemm"));
     else
-      FT_RETURN_IF_ERROR(
-          validateCall(std::get<GemmCall>(impl.launches[i]), at / "gemm"));
+      FT_RETURN_IF_ERROR(validateCollective(
+          std::get<CollectiveCall>(impl.launches[i]), at / "collective"));
   }
   return Status::success();
 }
@@ -313,6 +316,38 @@ Status StepValidator::validateCall(const GemmCall &call, const Place &place) {
       .require(call.epilogue == "none" || call.epilogue == "relu" ||
                    call.epilogue == "gelu_tanh",
                "expected none, relu or gelu_tanh");
+}
+
+Status StepValidator::validateCollective(const CollectiveCall &call,
+                                         const Place &place) {
+  FT_RETURN_IF_ERROR((place / "mesh").index(call.mesh, plan_.mesh.size()));
+  FT_RETURN_IF_ERROR(
+      (place / "elements").range(call.elements, 1, kMaxElements));
+  FT_RETURN_IF_ERROR(
+      (place / "out_elements").range(call.outElements, 1, kMaxElements));
+  FT_RETURN_IF_ERROR(validateColumns(call.in, call.elements, place / "in"));
+  FT_RETURN_IF_ERROR(
+      validateColumns(call.out, call.outElements, place / "out"));
+  const Buffer &in = program_.buffers[size_t(call.in.index)];
+  const Buffer &out = program_.buffers[size_t(call.out.index)];
+  FT_RETURN_IF_ERROR(
+      place.require(in.dtype == out.dtype && in.axis == out.axis,
+                    "the buffers of a collective have one dtype and one axis"));
+  int64_t ranks = plan_.mesh[size_t(call.mesh)].size;
+  bool good = false;
+  switch (call.op) {
+  case CollectiveCall::Op::AllReduce:
+    good = call.outElements == call.elements;
+    break;
+  case CollectiveCall::Op::AllGather: // below 2^40 elements, 2^10 ranks
+    good = call.outElements <= call.elements * ranks;
+    break;
+  case CollectiveCall::Op::ReduceScatter:
+    good = call.outElements * ranks == call.elements;
+    break;
+  }
+  return (place / "out_elements")
+      .require(good, "the rows do not fit the operation and the ranks");
 }
 
 } // namespace

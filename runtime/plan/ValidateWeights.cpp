@@ -45,14 +45,33 @@ Status validateLeaf(const Plan &plan, const Recipe &recipe,
   }
 }
 
-Status validateSlice(const Recipe &recipe, const Place &place) {
+Status validateSlice(const Plan &plan, const Recipe &recipe,
+                     const Place &place) {
   const Shape &from = recipe.of[0].shape;
   FT_RETURN_IF_ERROR((place / "axis").index(recipe.axis, recipe.shape.size()));
   FT_RETURN_IF_ERROR(place.require(equalBut(recipe.shape, from, recipe.axis),
                                    "a slice keeps all extents but one"));
   size_t axis = size_t(recipe.axis);
-  return (place / "start")
-      .range(recipe.start, 0, from[axis] - recipe.shape[axis]);
+  int64_t last = from[axis] - recipe.shape[axis];
+  if (recipe.starts.empty())
+    return (place / "start").range(recipe.start, 0, last);
+  FT_RETURN_IF_ERROR(
+      (place / "starts")
+          .require(int64_t(recipe.starts.size()) == plan.ranks(),
+                   "expected one start for each rank of the mesh"));
+  for (size_t i = 0; i < recipe.starts.size(); ++i)
+    FT_RETURN_IF_ERROR((place / "starts" / i).range(recipe.starts[i], 0, last));
+  return Status::success();
+}
+
+Status validatePad(const Recipe &recipe, const Place &place) {
+  const Shape &from = recipe.of[0].shape;
+  FT_RETURN_IF_ERROR((place / "axis").index(recipe.axis, recipe.shape.size()));
+  FT_RETURN_IF_ERROR(place.require(equalBut(recipe.shape, from, recipe.axis),
+                                   "padding keeps all extents but one"));
+  size_t axis = size_t(recipe.axis);
+  return (place / "shape")
+      .require(recipe.shape[axis] >= from[axis], "padding does not shorten");
 }
 
 Status validateConcat(const Recipe &recipe, const Place &place) {
@@ -80,11 +99,14 @@ Status validateInterleave(const Recipe &recipe, const Place &place) {
                              "their rows together");
 }
 
-Status validateNode(const Recipe &recipe, const Place &place) {
+Status validateNode(const Plan &plan, const Recipe &recipe,
+                    const Place &place) {
   const Shape &from = recipe.of[0].shape;
   switch (recipe.op) {
   case Recipe::Op::Slice:
-    return validateSlice(recipe, place);
+    return validateSlice(plan, recipe, place);
+  case Recipe::Op::Pad:
+    return validatePad(recipe, place);
   case Recipe::Op::Concat:
     return validateConcat(recipe, place);
   case Recipe::Op::Interleave:
@@ -122,7 +144,7 @@ Status validateRecipe(const Plan &plan, const Recipe &recipe,
   for (size_t i = 0; i < recipe.of.size(); ++i)
     FT_RETURN_IF_ERROR(
         validateRecipe(plan, recipe.of[i], place / "of" / i, depth + 1));
-  return validateNode(recipe, place);
+  return validateNode(plan, recipe, place);
 }
 
 Status validateView(const Plan &plan, const Weight &weight,

@@ -55,6 +55,8 @@ void RecipeReader::read(const Recipe &recipe, int64_t first, int64_t count,
     return readSlice(recipe, first, count, out);
   case Recipe::Op::Concat:
     return readConcat(recipe, first, count, out);
+  case Recipe::Op::Pad:
+    return readPad(recipe, first, count, out);
   case Recipe::Op::Interleave:
     return readInterleave(recipe, first, count, out);
   case Recipe::Op::Transpose:
@@ -78,11 +80,12 @@ void RecipeReader::readSlice(const Recipe &recipe, int64_t first, int64_t count,
                              float *out) const {
   AxisView to(recipe.shape, recipe.axis);
   AxisView from(recipe.of[0].shape, recipe.axis);
+  int64_t start = recipe.startOf(rank_);
   forBlocks(to.block(), first, count,
             [&](int64_t within, int64_t outer, int64_t part) {
               read(recipe.of[0],
-                   outer * from.block() + recipe.start * from.inner + within,
-                   part, out);
+                   outer * from.block() + start * from.inner + within, part,
+                   out);
               out += part;
             });
 }
@@ -102,6 +105,19 @@ void RecipeReader::readConcat(const Recipe &recipe, int64_t first,
     }
   };
   forBlocks(to.block(), first, count, readBlock);
+}
+
+void RecipeReader::readPad(const Recipe &recipe, int64_t first, int64_t count,
+                           float *out) const {
+  int64_t block = AxisView(recipe.of[0].shape, recipe.axis).block();
+  forBlocks(AxisView(recipe.shape, recipe.axis).block(), first, count,
+            [&](int64_t within, int64_t outer, int64_t part) {
+              int64_t take = std::clamp<int64_t>(block - within, 0, part);
+              if (take > 0)
+                read(recipe.of[0], outer * block + within, take, out);
+              std::fill(out + take, out + part, 0.0f);
+              out += part;
+            });
 }
 
 void RecipeReader::readInterleave(const Recipe &recipe, int64_t first,

@@ -10,7 +10,9 @@ namespace ft {
 /// the whole: memory beyond `out` is a few tiles, whatever the sizes.
 class RecipeReader {
 public:
-  explicit RecipeReader(const TensorSource &source) : source_(source) {}
+  /// For `rank` of the plan's mesh.
+  explicit RecipeReader(const TensorSource &source, int64_t rank = 0)
+      : source_(source), rank_(rank) {}
 
   /// Elements first .. first+count-1 of `recipe`. REQUIRES: a validated
   /// recipe whose leaves are prepared.
@@ -22,6 +24,8 @@ private:
                  float *out) const;
   void readConcat(const plan::Recipe &recipe, int64_t first, int64_t count,
                   float *out) const;
+  void readPad(const plan::Recipe &recipe, int64_t first, int64_t count,
+               float *out) const;
   void readInterleave(const plan::Recipe &recipe, int64_t first, int64_t count,
                       float *out) const;
   void readTranspose(const plan::Recipe &recipe, int64_t first, int64_t count,
@@ -30,6 +34,7 @@ private:
                    float *out) const;
 
   const TensorSource &source_;
+  int64_t rank_;
 };
 
 } // namespace ft

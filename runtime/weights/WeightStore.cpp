@@ -10,6 +10,9 @@ namespace ft {
 
 using plan::Recipe;
 
+// Below it, copies of their own cost more than a pass through fp32.
+static constexpr int64_t kShortRun = 4096;
+
 static int64_t elementsOf(const std::vector<int64_t> &shape) {
   int64_t count = 1;
   for (int64_t extent : shape)
@@ -29,7 +32,8 @@ public:
   WeightLoader(const plan::Plan &plan, const WeightOptions &options,
                Device &device, TensorSource &source)
       : plan_(plan), options_(options), device_(device), source_(source),
-        reader_(source), weights_(std::make_unique<ResidentWeights>(device)) {}
+        reader_(source, options.rank),
+        weights_(std::make_unique<ResidentWeights>(device)) {}
 
   StatusOr<std::unique_ptr<ResidentWeights>> run() {
     FT_RETURN_IF_ERROR(prepare());
@@ -45,6 +49,8 @@ private:
   void resolveViews();
   Status emit(const Recipe &recipe, int64_t first, int64_t count,
               std::byte *to);
+  Status emitSlice(const Recipe &recipe, int64_t first, int64_t count,
+                   std::byte *to);
   Status emitConcat(const Recipe &recipe, int64_t first, int64_t count,
                     std::byte *to);
   Status emitStaged(const Recipe &recipe, int64_t first, int64_t count,
@@ -123,12 +129,7 @@ Status WeightLoader::emit(const Recipe &recipe, int64_t first, int64_t count,
   case Recipe::Op::Reshape:
     return emit(recipe.of[0], first, count, to);
   case Recipe::Op::Slice:
-    if (recipe.axis != 0)
-      break;
-    return emit(recipe.of[0],
-                first +
-                    recipe.start * (elementsOf(recipe.shape) / recipe.shape[0]),
-                count, to);
+    return emitSlice(recipe, first, count, to);
   case Recipe::Op::Concat:
     if (recipe.axis != 0)
       break;
@@ -145,6 +146,29 @@ Status WeightLoader::emit(const Recipe &recipe, int64_t first, int64_t count,
     break;
   }
   return emitStaged(recipe, first, count, to);
+}
+
+/// Whole runs of the operand, unless they are so short that staging is faster.
+Status WeightLoader::emitSlice(const Recipe &recipe, int64_t first,
+                               int64_t count, std::byte *to) {
+  int64_t inner = 1;
+  for (size_t i = size_t(recipe.axis) + 1; i < recipe.shape.size(); ++i)
+    inner *= recipe.shape[i];
+  int64_t run = recipe.shape[size_t(recipe.axis)] * inner;
+  int64_t from = recipe.of[0].shape[size_t(recipe.axis)] * inner;
+  int64_t start = recipe.startOf(options_.rank) * inner;
+  if (recipe.axis != 0 && run * dtypeSize(dtype_) < kShortRun)
+    return emitStaged(recipe, first, count, to);
+  while (count > 0) {
+    int64_t within = first % run;
+    int64_t part = std::min(count, run - within);
+    FT_RETURN_IF_ERROR(
+        emit(recipe.of[0], first / run * from + start + within, part, to));
+    to += part * dtypeSize(dtype_);
+    first += part;
+    count -= part;
+  }
+  return Status::success();
 }
 
 Status WeightLoader::emitConcat(const Recipe &recipe, int64_t first,

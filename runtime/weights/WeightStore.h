@@ -21,6 +21,8 @@ struct WeightOptions {
   std::string directory;
   /// Fills tensors with random numbers; no files are read.
   std::optional<uint64_t> randomSeed;
+  /// Which rank's weights of the plan's mesh.
+  int64_t rank = 0;
   /// Called with the bytes made so far and in all.
   std::function<void(int64_t done, int64_t total)> progress;
   /// Host memory for parts that need work on the way.

@@ -9,7 +9,8 @@
 Prints one JSON row a test: {"name", "outcome", "detail"}. Each case and dtype is
 compared with its golden, with buffers poisoned by NaN too; sentence embeddings
 also by their angles. In fp32 the greedy tokens are compared, alone and as a
-ragged batch. Long cases are also cut at every edge of a token bucket. The real
+ragged batch. The same again for every number of ranks of --tp that divides the
+query heads. Long cases are also cut at every edge of a token bucket. The real
 MiniLM is looked for in build/packages, where tools/setup --test-models puts it,
 and among the installed packages.
 """
@@ -41,19 +42,20 @@ class Runner:
         self.ftc = build / "bin/ftc" if build else None
         self.ft_run = args.ft_run or build / "bin/ft-run"
 
-    def plan_path(self, case, dtype):
+    def plan_path(self, case, dtype, tp=1):
         folder = self.args.plans or self.args.make_plans or self.scratch
         stem = case.get("checkpoint") or case["package"]["name"] + "-" + str(
             case["package"]["rounded"])
-        return folder / (pathlib.Path(stem).name + "." + dtype + ".plan")
+        ranks = f".tp{tp}" if tp > 1 else ""
+        return folder / f"{pathlib.Path(stem).name}.{dtype}{ranks}.plan"
 
-    def compile(self, case, dtype):
+    def compile(self, case, dtype, tp=1):
         """The plan of a case; made once for all cases of its checkpoint."""
-        plan = self.plan_path(case, dtype)
+        plan = self.plan_path(case, dtype, tp)
         if plan.exists() or self.args.plans:
             return plan
         command = [self.ftc, "compile", self.model_dir(case), "-o", plan,
-                   "--dtype", dtype]
+                   "--dtype", dtype, "--tp", tp]
         if not self.args.make_plans:
             command += ["--target", "cpu"]
         run(command)
@@ -71,9 +73,17 @@ class Runner:
                    "--weights", self.model_dir(case), "--json", *arguments]
         return run(command)
 
-    def outputs(self, case, dtype):
+    def ranks(self, case):
+        """The numbers of ranks that divide the heads of the case's model."""
+        if "checkpoint" not in case:
+            return [1]
+        config = json.loads((self.model_dir(case) / "config.json").read_text())
+        heads = config.get("num_attention_heads") or config["n_head"]
+        return [tp for tp in self.args.tp if heads % tp == 0]
+
+    def outputs(self, case, dtype, tp):
         """Compares every output with its golden; returns what is wrong."""
-        plan = self.compile(case, dtype)
+        plan = self.compile(case, dtype, tp)
         arguments = ["--entry", case["entry"]]
         for name, file in case["inputs"].items():
             arguments += ["--input", f"{name}=@{HERE / file}"]
@@ -108,9 +118,9 @@ class Runner:
                                  f"{cosine} below {LEAST_COSINE}")
         return wrong
 
-    def edges(self, case, dtype):
+    def edges(self, case, dtype, tp):
         """A causal model's golden, cut at every edge of a token bucket."""
-        plan = self.compile(case, dtype)
+        plan = self.compile(case, dtype, tp)
         ids, mask = (npy_rows(HERE / case["inputs"][name])
                      for name in ("input_ids", "attention_mask"))
         logits = npy_rows(HERE / case["outputs"][0]["file"])
@@ -131,10 +141,10 @@ class Runner:
                     wrong.append(f"{length} columns: {row} beyond {limit:.3g}")
         return wrong
 
-    def deep(self, case, dtype):
+    def deep(self, case, dtype, tp):
         """Decoding after hundreds of keys, fed in small chunks, on the device
         under test, gives the tokens of one prefill on the CPU."""
-        plan = self.compile(case, dtype)
+        plan = self.compile(case, dtype, tp)
         facts = json.loads(run([self.ft_run, plan, "--describe", "--json"]))
         length = facts["max_positions"] - 48
         prompt = ",".join(str(i * (i + 7) % facts["vocabulary"])
@@ -146,9 +156,9 @@ class Runner:
         expected = run(arguments + ["--device", "cpu"])
         return [] if found == expected else [f"{found}, expected {expected}"]
 
-    def greedy(self, case, dtype):
+    def greedy(self, case, dtype, tp):
         """64 greedy tokens, each prompt alone and all as one batch."""
-        plan = self.compile(case, dtype)
+        plan = self.compile(case, dtype, tp)
         greedy = case["greedy"]
         length = ["--max-new-tokens", str(greedy["max_new_tokens"])]
         prompts = [",".join(map(str, p)) for p in greedy["prompts"]]
@@ -165,9 +175,9 @@ class Runner:
                                  f"expected {greedy['continuations'][i]}")
         return wrong
 
-    def texts(self, case, dtype):
+    def texts(self, case, dtype, tp):
         """The tokenizer gives the ids that the case's inputs hold."""
-        plan = self.compile(case, dtype)
+        plan = self.compile(case, dtype, tp)
         ids, mask = (npy_rows(HERE / case["inputs"][name]).values()
                      for name in ("input_ids", "attention_mask"))
         wrong = []
@@ -179,16 +189,21 @@ class Runner:
         return wrong
 
     def checks(self, case):
-        for dtype in self.args.dtypes:
-            yield f"{case['name']} {dtype}", self.outputs, dtype
-        if "greedy" in case and "f32" in self.args.dtypes:
-            yield f"{case['name']} greedy", self.greedy, "f32"
-        if case["entry"] == "step" and case["name"].endswith("-long"):
+        for tp in self.ranks(case):
+            name = case["name"] + (f" tp {tp}" if tp > 1 else "")
             for dtype in self.args.dtypes:
-                yield f"{case['name']} edges {dtype}", self.edges, dtype
-            yield f"{case['name']} deep", self.deep, "f32"
+                yield f"{name} {dtype}", self.outputs, dtype, tp
+            if "greedy" in case and "f32" in self.args.dtypes:
+                yield f"{name} greedy", self.greedy, "f32", tp
+        if 1 not in self.args.tp:
+            return
+        name = case["name"]
+        if case["entry"] == "step" and name.endswith("-long"):
+            for dtype in self.args.dtypes:
+                yield f"{name} edges {dtype}", self.edges, dtype, 1
+            yield f"{name} deep", self.deep, "f32", 1
         if "texts" in case and "f32" in self.args.dtypes:
-            yield f"{case['name']} texts", self.texts, "f32"
+            yield f"{name} texts", self.texts, "f32", 1
 
 
 class npy_rows:
@@ -269,13 +284,13 @@ def missing_program(runner):
 def run_case(runner, case):
     rows = []
     reason = skip_reason(runner, case)
-    for name, check, dtype in runner.checks(case):
+    for name, check, dtype, tp in runner.checks(case):
         name = f"e2e: {name} {runner.args.device}"
         if reason:
             rows.append((name, "skipped", reason))
             continue
         try:
-            wrong = check(case, dtype)
+            wrong = check(case, dtype, tp)
             rows.append((name, "failed" if wrong else "passed",
                          "\n".join(wrong)))
         except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
@@ -301,7 +316,8 @@ def make_plans(runner, cases):
         if skip_reason(runner, case):
             continue
         for dtype in runner.args.dtypes:
-            runner.compile(case, dtype)
+            for tp in runner.ranks(case):
+                runner.compile(case, dtype, tp)
     # Score regions; with random weights, for DeviceConformanceTest --plans.
     for model in (*(HERE / "models").glob("*.json"),
                   *(HERE.parents[1] / "docs/examples").glob("*.json")):
@@ -317,6 +333,9 @@ def main():
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--dtypes", type=lambda s: s.split(","),
                         default=list(DTYPES))
+    parser.add_argument("--tp", type=lambda s: [int(n) for n in s.split(",")],
+                        help="numbers of ranks, where they divide the heads; "
+                             "1,2,3,4,8 on the CPU, else 1")
     parser.add_argument("--only", action="append")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--plans", type=pathlib.Path,
@@ -329,6 +348,9 @@ def main():
     args = parser.parse_args()
     if not args.build_dir and not (args.ft_run and args.plans):
         parser.error("give --build-dir, or --ft-run and --plans")
+    if args.tp is None:
+        on_cpu = args.device == "cpu" and not args.make_plans
+        args.tp = [1, 2, 3, 4, 8] if on_cpu and not args.plans else [1]
     failed = False
     with tempfile.TemporaryDirectory() as scratch:
         runner = Runner(args, pathlib.Path(scratch))

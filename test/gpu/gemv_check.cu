@@ -3,6 +3,7 @@
 #include "argmax.cuh"
 #include "gemv.cuh"
 #include "segment_reduce.cuh"
+#include "sm90/gemv_ring.cuh"
 
 #include <algorithm>
 
@@ -28,6 +29,31 @@ __global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
     gemvKernel(const T *x, i64 xStride, const T *w, int n, int k,
                const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
   gemv::run(x, xStride, w, n, k, counts, 0, norm, epilogue);
+}
+
+template <typename T, typename Out, typename Norm, bool gated>
+__global__ void __launch_bounds__(gemv::kRingThreads, 1)
+    ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
+               const int *counts, int stages, Norm norm,
+               Epilogue<T, Out, gated> epilogue) {
+#if __CUDA_ARCH__ >= 900
+  gemv::runRing(x, xStride, w, n, k, counts, 0, stages, norm, epilogue);
+#endif
+}
+
+/// Which kernel a check runs: gemv.cuh, or the ring with so many stages and
+/// room for so many rows of x.
+struct Ring {
+  int stages = 0, rows = 0;
+};
+static int sharedBytes(bool normed, int k, int bound, Ring ring) {
+  int row = (k + 31) / 32 * 32 * 4 + 16;
+  if (ring.stages == 0)
+    return normed ? std::min(bound, 8) * row : 0;
+  if (!normed)
+    row = ((k + 63) / 64 * 64 + 32) * 2;
+  return ring.stages * gemv::kStageBytes +
+         (normed ? std::min(bound, 8) : ring.rows) * row;
 }
 
 template <typename Norm>
@@ -60,7 +86,8 @@ template <> LayerNorm makeNorm(const float *weight, const float *bias) {
 
 /// `bound` rows of x of which `m` are true and the others NaN.
 template <typename T, typename Out, typename Norm, bool gated>
-static void checkGemv(int m, int bound, int n, int k, int grid, int pad) {
+static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
+                      Ring ring = {}) {
   int outputs = gated ? n / 2 : n, xStride = k + pad;
   Array<T> x(size_t(bound) * xStride), w(size_t(n) * k);
   Array<float> weight(k), bias(k);
@@ -102,18 +129,35 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad) {
           y + hostFloat(residual.host[r * stride + j]);
     }
   auto kernel = gemvKernel<T, Out, Norm, gated>;
-  int shared =
-      Norm::kPresent ? std::min(bound, 8) * ((k + 31) / 32 * 32 + 4) * 4 : 0;
-  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                            shared),
-       "shared memory");
+  auto ringed = [&] {
+    if constexpr (sizeof(T) == 2)
+      return ringKernel<T, Out, Norm, gated>;
+    else
+      return static_cast<void (*)(const T *, i64, const T *, int, int,
+                                  const int *, int, Norm,
+                                  Epilogue<T, Out, gated>)>(nullptr);
+  }();
+  int shared = sharedBytes(Norm::kPresent, k, bound, ring);
+  if (ring.stages)
+    cuda(cudaFuncSetAttribute(
+             ringed, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+  else
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
   std::vector<Out> first;
   for (int again = 0; again < 2; ++again) {
     poison(out);
-    launch(kernel, grid, gemv::kThreads, shared, nullptr, x.device, xStride,
-           w.device, n, k, counts.device,
-           makeNorm<Norm>(weight.device, bias.device),
-           Epilogue<T, Out, gated>{residual.device, out.device, i64(stride)});
+    Norm norm = makeNorm<Norm>(weight.device, bias.device);
+    Epilogue<T, Out, gated> epilogue{residual.device, out.device, i64(stride)};
+    if (ring.stages)
+      launch(ringed, grid, gemv::kRingThreads, shared, nullptr, x.device,
+             i64(xStride), w.device, n, k, counts.device, ring.stages, norm,
+             epilogue);
+    else
+      launch(kernel, grid, gemv::kThreads, shared, nullptr, x.device,
+             i64(xStride), w.device, n, k, counts.device, norm, epilogue);
     cuda(cudaDeviceSynchronize(), "gemv");
     out.down();
     if (again == 0)
@@ -126,7 +170,10 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad) {
               " n " + std::to_string(n) + " k " + std::to_string(k) + " grid " +
               std::to_string(grid) + (gated ? " gated" : "") +
               (Norm::kCentred ? " layer" : "") +
-              (Norm::kPresent ? " norm" : ""),
+              (Norm::kPresent ? " norm" : "") +
+              (ring.stages ? " ring " + std::to_string(ring.stages) + "/" +
+                                 std::to_string(ring.rows)
+                           : ""),
           out, stride, outputs, want, kTolerance<Out>);
 }
 
@@ -144,6 +191,24 @@ template <typename T, typename Norm, bool gated> static void checkShapes() {
   checkGemv<T, T, Norm, gated>(6, 8, 500, 128, 3, 3);  // odd x stride
   checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0);
 }
+template <typename T, typename Norm, bool gated> static void checkRing() {
+  for (int m : {1, 2, 3, 5, 7, 8, 9, 16, 17})
+    for (Ring ring : {Ring{2, 0}, Ring{8, 8}})
+      checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8, ring);
+  for (int grid : {1, 2, 5, 40})
+    checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0, {3, 4});
+  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {16, 8});
+  checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0, {4, 8});
+  checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0, {8, 1});
+  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0, {5, 3});
+  checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0, {8, 8});
+}
+template <typename T> static void checkRings() {
+  checkRing<T, NoNorm, false>();
+  checkRing<T, RmsNorm, true>();
+  checkRing<T, LayerNorm, false>();
+}
+
 template <typename T> static void checkGemvs() {
   checkShapes<T, NoNorm, false>();
   checkShapes<T, RmsNorm, true>();
@@ -267,6 +332,86 @@ template <typename T> static void checkSmall() {
   checkSegments<Kind::Last, T>();
 }
 
+/// A chain of a Llama layer's linears, `layers` times, as one graph: x a row,
+/// [6144, 4096] with a norm, [4096, 4096], [28672, 4096] gated with a norm,
+/// [4096, 14336]. Plain or by dependent launches.
+static void timeChain(int m, int processors, int stages, bool dependent) {
+  constexpr int layers = 12, h = 4096, qkv = 6144, mlp = 14336;
+  Array<bf16> x(size_t(m) * mlp), y(size_t(m) * mlp);
+  Array<float> weight(h);
+  Array<int> counts(1);
+  counts.host[0] = m;
+  counts.up();
+  randomise(x);
+  randomise(weight);
+  bf16 *w;
+  size_t layer = size_t(h) * (qkv + h + 3 * mlp);
+  cuda(cudaMalloc(&w, layer * layers * 2), "weights");
+  cuda(cudaMemset(w, 0x11, layer * layers * 2), "weights");
+  auto run = [&](auto kernel, auto ring, cudaStream_t stream, int n, int k,
+                 const bf16 *from, auto norm, auto epilogue, bool first) {
+    bool normed = decltype(norm)::kPresent;
+    int rows = stages ? std::min(m, std::max(0, (200 * 1024 -
+                                                 stages * gemv::kStageBytes) /
+                                                    (k * 2 + 64)))
+                      : m;
+    int shared = sharedBytes(normed, k, m, {stages, rows});
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim =
+        stages ? processors : processors * (shared < 90000 ? 2 : 1);
+    config.blockDim = stages ? gemv::kRingThreads : gemv::kThreads;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = dependent && !first;
+    const bf16 *in = x.device;
+    const int *count = counts.device;
+    if (stages) {
+      cuda(cudaFuncSetAttribute(
+               ring, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+           "shared memory");
+      cuda(cudaLaunchKernelEx(&config, ring, in, i64(mlp), from, n, k, count,
+                              stages, norm, epilogue),
+           "launch");
+      return;
+    }
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    cuda(cudaLaunchKernelEx(&config, kernel, in, i64(mlp), from, n, k, count,
+                            norm, epilogue),
+         "launch");
+  };
+  double us = time(layers, [&](int i, cudaStream_t stream) {
+    const bf16 *from = w + layer * i;
+    RmsNorm norm{weight.device, 1e-5f};
+    Epilogue<bf16, bf16, false> plain{nullptr, y.device, mlp};
+    Epilogue<bf16, bf16, true> gated{nullptr, y.device, mlp};
+    auto k1 = gemvKernel<bf16, bf16, RmsNorm, false>;
+    auto r1 = ringKernel<bf16, bf16, RmsNorm, false>;
+    auto k2 = gemvKernel<bf16, bf16, NoNorm, false>;
+    auto r2 = ringKernel<bf16, bf16, NoNorm, false>;
+    auto k3 = gemvKernel<bf16, bf16, RmsNorm, true>;
+    auto r3 = ringKernel<bf16, bf16, RmsNorm, true>;
+    run(k1, r1, stream, qkv, h, from, norm, plain, i == 0);
+    from += size_t(qkv) * h;
+    run(k2, r2, stream, h, h, from, NoNorm{}, plain, false);
+    from += size_t(h) * h;
+    run(k3, r3, stream, 2 * mlp, h, from, norm, gated, false);
+    from += size_t(2) * mlp * h;
+    run(k2, r2, stream, h, mlp, from, NoNorm{}, plain, false);
+  });
+  std::printf("chain of a layer's linears, m %d, %s %d, %s: %.1f us a layer, "
+              "%.0f %% of 4.55 TB/s\n",
+              m, stages ? "ring" : "registers", stages,
+              dependent ? "dependent" : "plain", us,
+              layer * 2 / us * 1e-6 / 4.55 * 100);
+  cudaFree(w);
+}
+
 /// Weights rotated through at least 256 MB, so that L2 holds none of them.
 static void timeGemv(int m, int n, int k, int processors) {
   size_t bytes = size_t(n) * k * 2;
@@ -300,9 +445,17 @@ int main(int argc, char **argv) {
   checkGemvs<bf16>();
   checkSmall<float>();
   checkSmall<bf16>();
+  cudaDeviceProp properties;
+  cuda(cudaGetDeviceProperties(&properties, 0), "properties");
+  if (properties.major >= 9) {
+    checkRings<f16>();
+    checkRings<bf16>();
+  }
   if (argc > 1 && std::string(argv[1]) == "--time") {
-    cudaDeviceProp properties;
-    cuda(cudaGetDeviceProperties(&properties, 0), "properties");
+    for (int m : {1, 4, 8})
+      for (int stages : {0, 4, 6, 8, 10})
+        for (bool dependent : {false, true})
+          timeChain(m, properties.multiProcessorCount, stages, dependent);
     for (int m : {1, 4, 8})
       for (auto [n, k] : {std::pair{4096, 4096},
                           {6144, 4096},

@@ -27,6 +27,16 @@ static int64_t weightBytes(const plan::Plan &plan) {
   return bytes;
 }
 
+/// "2 (tp 2)".
+static std::string meshText(const plan::Plan &plan) {
+  std::string text = std::to_string(plan.ranks());
+  for (const plan::MeshAxis &axis : plan.mesh) {
+    text += &axis == &plan.mesh.front() ? " (" : ", ";
+    text += axis.name + ' ' + std::to_string(axis.size);
+  }
+  return text + ')';
+}
+
 static void describeEntry(const plan::Plan &plan, const plan::Entry &entry) {
   std::printf("entry %s%s\n", entry.name.c_str(),
               entry.causal ? " (causal)" : "");
@@ -76,13 +86,17 @@ StatusOr<int> describePlan(RunOptions &options) {
   for (const std::string &target : plan.targets)
     targets += (targets.empty() ? "" : ", ") + target;
   std::printf("targets: %s\n", targets.empty() ? "cpu only" : targets.c_str());
-  std::printf("weights: %zu in %zu files, %s; from %s\n", plan.weights.size(),
-              plan.files.size(), bytesText(weightBytes(plan)).c_str(),
-              plan.weightsDir.empty() ? "(not remembered)"
-                                      : plan.weightsDir.c_str());
+  std::string each = plan.ranks() > 1 ? " a rank" : "";
+  if (plan.ranks() > 1)
+    std::printf("ranks: %s\n", meshText(plan).c_str());
+  std::printf(
+      "weights: %zu in %zu files, %s%s; from %s\n", plan.weights.size(),
+      plan.files.size(), bytesText(weightBytes(plan)).c_str(), each.c_str(),
+      plan.weightsDir.empty() ? "(not remembered)" : plan.weightsDir.c_str());
   if (cacheBytes)
-    std::printf("cache: %s a token, pages of %lld tokens\n",
+    std::printf("cache: %s a token%s, pages of %lld tokens\n",
                 bytesText(cacheBytes).c_str(),
+                plan.ranks() > 1 ? " and rank" : "",
                 (long long)plan.caches[0].pageSize);
   std::printf("kernels: %zu\n", plan.kernels.size());
   for (const plan::Entry &entry : plan.entries)
@@ -97,18 +111,25 @@ StatusOr<int> explainMemory(RunOptions &options) {
   const std::pair<const char *, int64_t> rows[] = {
       {"weights", use.weights},     {"cache", use.cache},
       {"activations", use.arena},   {"batch", use.batch},
-      {"workspace", use.workspace}, {"sampling", use.sampling},
-      {"total", use.total()}};
+      {"workspace", use.workspace}, {"exchange", use.exchange},
+      {"sampling", use.sampling},   {"total", use.total()}};
+  int64_t ranks = file->plan().ranks();
   if (options.json) {
     nlohmann::ordered_json line;
     for (auto [name, bytes] : rows)
       line[name] = bytes;
+    if (ranks > 1)
+      line["ranks"] = ranks;
     std::printf("%s\n", line.dump().c_str());
     return 0;
   }
   for (auto [name, bytes] : rows)
     std::printf("%-12s %14lld bytes  %s\n", name, (long long)bytes,
                 bytesText(bytes).c_str());
+  if (ranks > 1)
+    std::printf("on %lld ranks %13lld bytes  %s\n", (long long)ranks,
+                (long long)(ranks * use.total()),
+                bytesText(ranks * use.total()).c_str());
   return 0;
 }
 

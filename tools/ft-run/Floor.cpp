@@ -37,6 +37,7 @@ Work countWork(const plan::Program &program, const BatchShape &shape) {
                   double(step.cost.cacheBytesPerKey) * double(shape.keys);
     work.flops += double(step.cost.flopsPerRow) * rows +
                   double(step.cost.flopsPerQueryKey) * double(shape.queryKeys);
+    work.linkBytes += double(step.cost.linkBytesPerRow) * rows;
   }
   return work;
 }

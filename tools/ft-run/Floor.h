@@ -28,9 +28,10 @@ struct BatchShape {
   int64_t queryKeys = 0;       // pairs a mask lets through
 };
 
-/// Bytes that must move (weights and cache, each once) and operations.
+/// What one rank does: bytes that must move (weights and cache, each once),
+/// operations, and bytes it sends to other ranks.
 struct Work {
-  double bytes = 0, flops = 0;
+  double bytes = 0, flops = 0, linkBytes = 0;
   /// max(bytes / bandwidth, flops / rate), in milliseconds.
   double floorMs(const Ceilings &ceilings) const;
 };

@@ -6,9 +6,10 @@ namespace ft::run {
 
 StatusOr<std::unique_ptr<Model>>
 openModel(RunOptions &options, std::unique_ptr<plan::PlanFile> file) {
-  FT_ASSIGN_OR_RETURN(auto device, openDevice(options.device));
+  FT_ASSIGN_OR_RETURN(auto devices,
+                      openDevices(options.device, int(file->plan().ranks())));
   options.model.progress = terminalProgress("weights");
-  return Model::load(std::move(file), std::move(device), options.model);
+  return Model::load(std::move(file), std::move(devices), options.model);
 }
 
 StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options) {

@@ -46,6 +46,10 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
                  "Tokens the cache holds for all sequences together (default: "
                  "a full context for each)")
       ->check(kCount);
+  app.add_option("--rank-deadline", o.rankDeadline,
+                 "Seconds that ranks wait for one that is late")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 3600.0));
   app.add_flag("--poison", o.model.poison,
                "Fill activations and caches with NaN before the run; a right "
                "program's results do not change");
@@ -114,6 +118,10 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
   CLI::App app("Execute a plan made by ftc compile.", "ft-run");
   app.footer(kExamples);
   app.set_version_flag("--version", "ft-run " FTC_VERSION);
+  app.failure_message([](const CLI::App *, const CLI::Error &error) {
+    return std::string("ft-run: error: ") + error.what() +
+           "; ft-run --help lists the options\n";
+  });
   addModelOptions(app, options);
   addTensorOptions(app, options);
   addTextOptions(app, options);
@@ -125,6 +133,8 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
     int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  options.model.rankDeadline =
+      std::chrono::milliseconds(int64_t(options.rankDeadline * 1e3));
   return -1;
 }
 

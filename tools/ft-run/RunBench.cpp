@@ -55,6 +55,7 @@ private:
   Status prefill(double &milliseconds);
   Status decode(std::vector<double> *times);
   Status readTokens(bool append);
+  StatusOr<double> timeCollectives(int64_t budget);
   std::vector<SequenceSlice> slices(int64_t budget) const;
   BatchShape shape(int64_t tokensEach, int64_t keysEach) const;
   Json section(const std::vector<double> &times, const BatchShape &shape) const;
@@ -68,6 +69,7 @@ private:
   std::vector<Sequence> sequences_;
   std::vector<double> prefillTimes_, decodeTimes_;
   int64_t decodeKernels_ = 0, prefillKernels_ = 0;
+  double decodeCollectives_ = 0, prefillCollectives_ = 0; // ms of a batch
 };
 
 Status Bench::start() {
@@ -138,13 +140,13 @@ Status Bench::readTokens(bool append) {
     if (entry_.outputs[i].name == "next_token")
       output = int(i);
   if (output < 0)
-    return model_.device().synchronize();
+    return model_.synchronize();
   std::vector<int32_t> next(sequences_.size());
   int64_t finished = 0;
   for (const Sequence &sequence : sequences_)
     finished += sequence.computed == int64_t(sequence.tokens.size());
   if (finished < int64_t(sequences_.size()))
-    return model_.device().synchronize();
+    return model_.synchronize();
   FT_RETURN_IF_ERROR(model_.readOutput(entryIndex_, output, 0,
                                        int64_t(next.size()), next.data()));
   if (append)
@@ -188,10 +190,37 @@ Status Bench::decode(std::vector<double> *times) {
   return Status::success();
 }
 
+/// Milliseconds that rank 0 spends in the collectives of the next batch, waits
+/// for the other ranks included: the median of some profiled runs.
+StatusOr<double> Bench::timeCollectives(int64_t budget) {
+  constexpr int kRuns = 9;
+  std::vector<SequenceSlice> batch = slices(budget);
+  int64_t tokens = 0;
+  for (const SequenceSlice &slice : batch)
+    tokens += int64_t(slice.tokens.size());
+  FT_ASSIGN_OR_RETURN(int program, model_.programIndex(entryIndex_, tokens));
+  std::vector<double> sums;
+  for (int run = 0; run < kRuns; ++run) {
+    FT_ASSIGN_OR_RETURN(auto times, model_.profile(entryIndex_, batch));
+    double sum = 0;
+    for (const StepTime &time : times[0])
+      if (entry_.programs[size_t(program)].steps[size_t(time.step)].pattern ==
+          "collective")
+        sum += time.duration / 1e3;
+    sums.push_back(sum);
+  }
+  return quantile(sums, 0.5);
+}
+
 Status Bench::run() {
+  bool group = model_.plan().ranks() > 1;
+  int64_t budget = model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
   // The first round captures graphs and warms up; it is not counted.
   for (int64_t round = 0; round <= options_.repeat; ++round) {
     FT_RETURN_IF_ERROR(start());
+    if (group && round == 0) {
+      FT_ASSIGN_OR_RETURN(prefillCollectives_, timeCollectives(budget));
+    }
     double milliseconds = 0;
     FT_RETURN_IF_ERROR(prefill(milliseconds));
     if (round)
@@ -200,6 +229,9 @@ Status Bench::run() {
       FT_RETURN_IF_ERROR(decode(round ? &decodeTimes_ : nullptr));
   }
   if (entry_.causal) {
+    if (group) {
+      FT_ASSIGN_OR_RETURN(decodeCollectives_, timeCollectives(1 << 30));
+    }
     FT_ASSIGN_OR_RETURN(decodeKernels_,
                         model_.kernelCount(entryIndex_, slices(1 << 30)));
   } else {
@@ -234,6 +266,8 @@ Json Bench::section(const std::vector<double> &times,
   Work work = countWork(entry_.programs[size_t(*program)], shape);
   json["bytes"] = work.bytes;
   json["flops"] = work.flops;
+  if (work.linkBytes)
+    json["link_bytes"] = work.linkBytes;
   auto ceilings = ceilingsFor(model_.device().describe(), model_.plan().dtype);
   if (!ceilings)
     return json;
@@ -248,9 +282,12 @@ Json Bench::report() const {
                {"device", model_.device().describe()},
                {"batch", options_.batch},
                {"in", options_.in},
+               {"ranks", model_.plan().ranks()},
                {"memory_bytes", model_.memory().total()}};
-  json[entry_.causal ? "prefill" : "encode"] =
-      section(prefillTimes_, shape(options_.in, options_.in));
+  Json &first = json[entry_.causal ? "prefill" : "encode"];
+  first = section(prefillTimes_, shape(options_.in, options_.in));
+  if (model_.plan().ranks() > 1)
+    first["collectives_ms"] = prefillCollectives_;
   if (prefillKernels_)
     json["encode"]["kernels"] = prefillKernels_;
   if (!entry_.causal || !options_.out)
@@ -259,6 +296,8 @@ Json Bench::report() const {
   json["decode"] =
       section(decodeTimes_, shape(1, options_.in + options_.out / 2));
   json["decode"]["kernels"] = decodeKernels_;
+  if (model_.plan().ranks() > 1)
+    json["decode"]["collectives_ms"] = decodeCollectives_;
   json["decode"]["tokens_per_second"] =
       1e3 * double(options_.batch) / quantile(decodeTimes_, 0.5);
   return json;
@@ -266,9 +305,12 @@ Json Bench::report() const {
 
 void Bench::print() const {
   Json json = report();
-  std::printf("%s, %s, on %s\n", model_.plan().name.c_str(),
+  std::printf("%s, %s, on %s", model_.plan().name.c_str(),
               json["dtype"].get<std::string>().c_str(),
               json["device"].get<std::string>().c_str());
+  if (model_.plan().ranks() > 1)
+    std::printf(", the first of %lld ranks", (long long)model_.plan().ranks());
+  std::printf("\n");
   for (const char *name : {"prefill", "encode", "decode"}) {
     if (!json.contains(name))
       continue;
@@ -283,30 +325,33 @@ void Bench::print() const {
                   100 * part["share_of_floor"].get<double>());
     if (part.contains("kernels"))
       std::printf(", %lld kernels", part["kernels"].get<long long>());
+    if (part.contains("collectives_ms"))
+      std::printf(", collectives %.4f ms when run step by step",
+                  part["collectives_ms"].get<double>());
     std::printf("\n");
   }
 }
 
 Status Bench::writeTrace(const std::string &path) {
   std::vector<SequenceSlice> batch = slices(1 << 30);
-  FT_ASSIGN_OR_RETURN(std::vector<StepTime> times,
-                      model_.profile(entryIndex_, batch));
+  FT_ASSIGN_OR_RETURN(auto times, model_.profile(entryIndex_, batch));
   int64_t tokens = 0;
   for (const SequenceSlice &slice : batch)
     tokens += int64_t(slice.tokens.size());
   FT_ASSIGN_OR_RETURN(int program, model_.programIndex(entryIndex_, tokens));
   Json events = Json::array();
-  for (const StepTime &time : times) {
-    const plan::Step &step =
-        entry_.programs[size_t(program)].steps[size_t(time.step)];
-    events.push_back({{"name", step.name},
-                      {"cat", step.pattern},
-                      {"ph", "X"},
-                      {"pid", 0},
-                      {"tid", 0},
-                      {"ts", time.microseconds},
-                      {"dur", time.duration}});
-  }
+  for (size_t rank = 0; rank < times.size(); ++rank)
+    for (const StepTime &time : times[rank]) {
+      const plan::Step &step =
+          entry_.programs[size_t(program)].steps[size_t(time.step)];
+      events.push_back({{"name", step.name},
+                        {"cat", step.pattern},
+                        {"ph", "X"},
+                        {"pid", 0},
+                        {"tid", rank},
+                        {"ts", time.microseconds},
+                        {"dur", time.duration}});
+    }
   Json trace = {{"traceEvents", events}, {"displayTimeUnit", "ns"}};
   return writeFileAtomically(path, trace.dump());
 }
@@ -326,7 +371,10 @@ StatusOr<int> runBench(RunOptions &options) {
         std::min<int64_t>(options.batch * options.in,
                           file->plan().caches.empty() ? 1 << 20 : 8192);
   FT_ASSIGN_OR_RETURN(auto model, openModel(options, std::move(file)));
-  int entry = options.entry.empty() ? 0 : model->entryIndex(options.entry);
+  // Where ranks decode without gathering the logits, that is what is timed.
+  int entry = options.entry.empty()
+                  ? std::max(0, model->entryIndex("step_greedy"))
+                  : model->entryIndex(options.entry);
   if (entry < 0)
     return notFound("no entry '" + options.entry + "' in the plan");
   Bench bench(*model, entry, options);

@@ -19,6 +19,7 @@ struct RunOptions {
   std::string weights; // a directory, "random" or "random:SEED"
   std::string entry;   // empty: the plan's only or the mode's own
   ModelOptions model;
+  double rankDeadline = double(kDefaultRankDeadline.count()) / 1e3; // seconds
 
   // Tensors in and out, NAME=@FILE.npy.
   std::vector<std::string> inputs, outputs, expects;

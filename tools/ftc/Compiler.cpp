@@ -67,6 +67,7 @@ ft::lowerModel(const CompileRequest &request, Phase phase,
   FT_ASSIGN_OR_RETURN(auto module, loadModel(request, context));
   passes::PipelineOptions options;
   options.dtype = request.dtype;
+  options.tp = request.tp;
   options.archs = request.targets;
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;

@@ -19,6 +19,7 @@ namespace ft {
 struct CompileRequest {
   std::string model; // a Hugging Face directory, model.json or .mlir
   std::string dtype = "auto";
+  int64_t tp = 1; // ranks that share every tensor
   /// Architectures; empty for a plan that only the CPU can run.
   std::vector<std::string> targets = {"sm_90a", "ptx"};
   std::vector<std::string> ignoredConfigKeys;

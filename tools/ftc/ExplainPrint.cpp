@@ -120,6 +120,19 @@ static void printSteps(std::string &out, const ProgramReport &program) {
         program.total.microseconds);
 }
 
+/// What a rank sends the others, if there are others.
+static void printExchange(std::string &out, const ExchangeReport &exchange) {
+  if (exchange.count == 0)
+    return;
+  print(out,
+        "  between ranks:   %lld exchanges and %s a token in a layer; in all "
+        "%lld, %s, est. %.0f us\n",
+        (long long)exchange.perLayer,
+        size(double(exchange.bytesPerTokenAndLayer), "B").c_str(),
+        (long long)exchange.count, size(double(exchange.bytes), "B").c_str(),
+        exchange.microseconds);
+}
+
 static void printProgram(std::string &out, const ProgramReport &program) {
   print(out, "\n%s, %s; figures for %lld token%s", program.entry.c_str(),
         range(program).c_str(), (long long)program.batch.tokens,
@@ -130,6 +143,7 @@ static void printProgram(std::string &out, const ProgramReport &program) {
   if (program.layer)
     printCounts(out, "a layer:", *program.layer);
   printCounts(out, "in all:", program.all);
+  printExchange(out, program.exchange);
   print(out, "  activations      %s, workspace %s\n\n",
         size(double(program.arenaBytes), "B").c_str(),
         size(double(program.workspaceBytes), "B").c_str());
@@ -140,6 +154,9 @@ std::string ft::reportText(const Report &report) {
   std::string out;
   print(out, "%s (%s), %s\n", report.name.c_str(), report.architecture.c_str(),
         report.dtype.c_str());
+  if (report.ranks > 1)
+    print(out, "  ranks            %lld; all figures are of one\n",
+          (long long)report.ranks);
   print(out, "  weights          %s\n",
         size(double(report.weightBytes), "B").c_str());
   if (report.cacheBytesPerToken > 0)
@@ -166,6 +183,7 @@ static json countsJson(const KernelCounts &counts) {
 static json predictionJson(const codegen::Prediction &prediction) {
   return {{"bytes", prediction.bytes},
           {"flops", prediction.flops},
+          {"link_bytes", prediction.linkBytes},
           {"microseconds", prediction.microseconds}};
 }
 
@@ -180,17 +198,24 @@ static json programJson(const ProgramReport &program) {
     row["implementation"] = step.implementation;
     steps.push_back(std::move(row));
   }
-  json out = {{"entry", program.entry},
-              {"min_tokens", program.minTokens},
-              {"max_tokens", program.maxTokens},
-              {"tokens", program.batch.tokens},
-              {"context", program.batch.context},
-              {"all", countsJson(program.all)},
-              {"layers", program.layers},
-              {"total", predictionJson(program.total)},
-              {"activation_bytes", program.arenaBytes},
-              {"workspace_bytes", program.workspaceBytes},
-              {"steps", std::move(steps)}};
+  json out = {
+      {"entry", program.entry},
+      {"min_tokens", program.minTokens},
+      {"max_tokens", program.maxTokens},
+      {"tokens", program.batch.tokens},
+      {"context", program.batch.context},
+      {"all", countsJson(program.all)},
+      {"layers", program.layers},
+      {"total", predictionJson(program.total)},
+      {"activation_bytes", program.arenaBytes},
+      {"workspace_bytes", program.workspaceBytes},
+      {"exchange",
+       {{"per_layer", program.exchange.perLayer},
+        {"bytes_per_token_and_layer", program.exchange.bytesPerTokenAndLayer},
+        {"count", program.exchange.count},
+        {"bytes", program.exchange.bytes},
+        {"microseconds", program.exchange.microseconds}}},
+      {"steps", std::move(steps)}};
   if (program.layer)
     out["layer"] = countsJson(*program.layer);
   return out;
@@ -204,6 +229,7 @@ std::string ft::reportJson(const Report &report) {
               {"architecture", report.architecture},
               {"dtype", report.dtype},
               {"targets", report.targets},
+              {"ranks", report.ranks},
               {"kernel_texts", report.kernelTexts},
               {"plan_bytes", report.planBytes},
               {"weight_bytes", report.weightBytes},

@@ -59,11 +59,34 @@ static std::string implementationOf(const plan::Plan &plan,
   if (step.implementations.empty())
     return text;
   for (const plan::Launch &launch : step.implementations.front().launches) {
-    const auto *kernel = std::get_if<plan::KernelLaunch>(&launch);
     text += text.empty() ? "" : "+";
-    text += kernel ? plan.kernels[size_t(kernel->kernel)].function : "library";
+    if (const auto *kernel = std::get_if<plan::KernelLaunch>(&launch))
+      text += plan.kernels[size_t(kernel->kernel)].function;
+    else if (std::holds_alternative<plan::CollectiveCall>(launch))
+      text += "between ranks";
+    else
+      text += "library";
   }
   return text;
+}
+
+/// Sums over the steps between ranks; a layer's are those of the last layer,
+/// which is like most others.
+static void countExchanges(ProgramReport &report) {
+  ExchangeReport &exchange = report.exchange;
+  int64_t layerBytes = 0;
+  for (const StepReport &step : report.steps) {
+    if (step.prediction.linkBytes == 0)
+      continue;
+    ++exchange.count;
+    exchange.bytes += step.prediction.linkBytes;
+    exchange.microseconds += step.prediction.microseconds;
+    if (step.layer < 0 || step.layer != report.layers - 1)
+      continue;
+    ++exchange.perLayer;
+    layerBytes += step.prediction.linkBytes;
+  }
+  exchange.bytesPerTokenAndLayer = layerBytes / report.batch.tokens;
 }
 
 /// One sequence; a decode program gets one token and a context of 512.
@@ -110,6 +133,7 @@ static ProgramReport reportProgram(const plan::Plan &plan,
     report.steps.push_back(std::move(row));
   }
   countLayers(program, report);
+  countExchanges(report);
   return report;
 }
 
@@ -119,6 +143,7 @@ Report ft::makeReport(const plan::Plan &plan, const ReportShape &shape) {
   report.architecture = plan.architecture;
   report.dtype = dtypeName(plan.dtype);
   report.targets = plan.targets;
+  report.ranks = plan.ranks();
   report.kernelTexts = int64_t(plan.kernels.size());
   report.weightBytes = codegen::weightBytes(plan);
   report.cacheBytesPerToken = codegen::cacheBytesPerToken(plan);

@@ -29,6 +29,15 @@ struct StepReport {
   codegen::Prediction prediction;
 };
 
+/// What ranks send each other. Bytes are what each rank sends.
+struct ExchangeReport {
+  int64_t perLayer = 0;              // exchanges of a layer
+  int64_t bytesPerTokenAndLayer = 0; // of the commonest kind of layer
+  int64_t count = 0;                 // of the program
+  int64_t bytes = 0;
+  double microseconds = 0;
+};
+
 /// One program at one batch shape.
 struct ProgramReport {
   std::string entry;
@@ -40,6 +49,7 @@ struct ProgramReport {
   int64_t layers = 0;
   std::vector<StepReport> steps;
   codegen::Prediction total;
+  ExchangeReport exchange;
   int64_t arenaBytes = 0; // at this batch
   int64_t workspaceBytes = 0;
 };
@@ -47,6 +57,7 @@ struct ProgramReport {
 struct Report {
   std::string name, architecture, dtype;
   std::vector<std::string> targets;
+  int64_t ranks = 1; // figures are of one rank
   int64_t kernelTexts = 0;
   int64_t planBytes = 0; // 0 = not written yet
   int64_t weightBytes = 0;

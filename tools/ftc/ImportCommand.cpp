@@ -19,6 +19,7 @@ struct ImportArguments {
   bool emitIr = false;
   bool printSchema = false;
   bool printOps = false;
+  bool printPrimitives = false;
 };
 } // namespace
 
@@ -50,6 +51,8 @@ static StatusOr<std::string> outputText(const ImportArguments &arguments) {
     return json::modelJsonSchema();
   if (arguments.printOps)
     return json::opReference();
+  if (arguments.printPrimitives)
+    return json::primitiveReference();
   if (arguments.path.empty())
     return invalidArgument("expected a model: ftc import MODEL");
   return importText(arguments);
@@ -84,6 +87,8 @@ std::function<int()> ft::addImportCommand(CLI::App &app) {
                     "Write the JSON Schema of model.json instead");
   command->add_flag("--print-ops", arguments->printOps,
                     "Write the table of operations as Markdown instead");
+  command->add_flag("--print-primitives", arguments->printPrimitives,
+                    "Write the table of primitives as Markdown instead");
   return [arguments] {
     Status status = run(*arguments);
     if (status.ok())

@@ -18,6 +18,10 @@ void ModelOptions::addTo(CLI::App &command) {
                   "Type of matrices, activations and caches: f32, f16, bf16; "
                   "auto is the checkpoint's own")
       ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+  command
+      .add_option("--tp", request.tp,
+                  "Ranks that share every tensor: GPUs, or threads on a CPU")
+      ->check(CLI::Range(1, 1024));
   command.add_option("--target", targets,
                      "What kernels are compiled for, separated by commas: "
                      "sm_80, sm_90a, sm_100f, ptx (portable); or cpu alone");

@@ -11,6 +11,10 @@ int main(int argc, char **argv) {
   CLI::App app("ftc: compiles transformer models to plans");
   app.set_version_flag("--version", FT_VERSION);
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App *, const CLI::Error &error) {
+    return std::string("ftc: error: ") + error.what() +
+           "; ftc --help and ftc COMMAND --help list the options\n";
+  });
   using Run = std::function<int()>;
   const std::pair<const char *, Run> commands[] = {
       {"compile", ft::addCompileCommand(app)},

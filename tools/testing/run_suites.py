@@ -142,9 +142,11 @@ def run_lit(build):
 
 
 def run_e2e(build):
-    """Checkpoints against Hugging Face goldens, through ftc and ft-run."""
-    yield from run_rows([sys.executable, ROOT / "test/e2e/run.py",
-                         "--build-dir", build])
+    """Checkpoints against Hugging Face goldens, through ftc and ft-run; several
+    ranks against one."""
+    for script in ("run.py", "ranks.py"):
+        yield from run_rows([sys.executable, ROOT / "test/e2e" / script,
+                             "--build-dir", build])
 
 
 def run_lint(build):

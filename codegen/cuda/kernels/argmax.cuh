@@ -12,6 +12,9 @@
 //
 // The result does not depend on the number of chunks.
 //
+// Where a rank holds some of the columns, `Pair` stores (value, index in the
+// whole row) and merge() finds the best of all ranks' pairs.
+//
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ARGMAX_CUH
 #define FT_KERNELS_ARGMAX_CUH
@@ -77,16 +80,45 @@ __device__ __forceinline__ Best scan(const T *row, int begin, int end) {
   return best;
 }
 
+/// The index alone, of a row that this device holds in whole.
+struct Index {
+  int *out;
+
+  __device__ int limit(int columns) const { return columns; }
+  __device__ void store(int row, Best best, int) const {
+    out[row] = best.index == kNone ? 0 : best.index;
+  }
+};
+
+/// Columns first .. of a row of `total`, which the ranks hold together; those
+/// from `total` on are padding. Indices are exact in fp32 up to 2^24.
+struct Pair {
+  float *out;
+  i64 stride;
+  int first;
+  int total;
+
+  __device__ int limit(int columns) const {
+    return max(0, min(columns, total - first));
+  }
+  __device__ void store(int row, Best best, int columns) const {
+    int index = best.index == kNone ? 0 : best.index;
+    out[row * stride] = best.value;
+    out[row * stride + 1] = float(columns == 0 ? total : first + index);
+  }
+};
+
 /// Elements of a chunk: chunks start on multiples of 8 elements, so that
 /// alignment carries over.
 __device__ __forceinline__ int chunkSize(int columns, int chunks) {
   return ((columns + chunks - 1) / chunks + 7) / 8 * 8;
 }
 
-/// The last of a row's chunks to come writes the best of all; `best` is its
+/// The last of a row's chunks to come stores the best of all; `best` is its
 /// chunk's, in thread 0. Every thread must call it.
-__device__ inline void finish(Best best, int row, int chunk, int chunks,
-                              int *out, u32 *counters, float *partials) {
+template <typename Store>
+__device__ void finish(Best best, int row, int chunk, int chunks, int columns,
+                       Store out, u32 *counters, float *partials) {
   if (chunks > 1) {
     Best *mine = reinterpret_cast<Best *>(partials) + row * chunks;
     if (threadIdx.x == 0)
@@ -100,22 +132,37 @@ __device__ inline void finish(Best best, int row, int chunk, int chunks,
     }
   }
   if (threadIdx.x == 0)
-    out[row] = best.index == kNone ? 0 : best.index;
+    out.store(row, best, columns);
 }
 
-template <typename T>
-__device__ void run(const T *x, i64 stride, int columns, int *out,
+template <typename T, typename Store>
+__device__ void run(const T *x, i64 stride, int columns, Store out,
                     const int *counts, int axis, u32 *counters,
                     float *partials) {
   launchDependents();
+  columns = out.limit(columns);
   dependencyWait();
   int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
   if (row >= counts[axis])
     return;
   int size = chunkSize(columns, chunks);
   int begin = min(chunk * size, columns), end = min(begin + size, columns);
-  finish(reduce(scan(x + row * stride, begin, end)), row, chunk, chunks, out,
-         counters, partials);
+  finish(reduce(scan(x + row * stride, begin, end)), row, chunk, chunks,
+         columns, out, counters, partials);
+}
+
+/// One thread a row.
+__device__ void merge(const float *pairs, i64 stride, int count, int *out,
+                      const int *counts, int axis) {
+  dependencyWait();
+  int row = blockIdx.x * blockDim.x + threadIdx.x;
+  if (row >= counts[axis])
+    return;
+  const float *pair = pairs + row * stride;
+  Best best{pair[0], int(pair[1])};
+  for (int i = 1; i < count; ++i)
+    best = better(best, {pair[2 * i], int(pair[2 * i + 1])});
+  out[row] = best.index;
 }
 
 } // namespace ft::argmax

@@ -71,11 +71,18 @@ __device__ __forceinline__ float storedValue<float>(const float *row, int k) {
   return row[k];
 }
 
+/// All threads of the CTA meet.
+struct CtaSync {
+  __device__ __forceinline__ void operator()() const { __syncthreads(); }
+};
+
 /// Rows m0 .. of x, at most kMaxM and to the true count, normalised, to `xs`.
 /// The warps share the rows; a thread has the same pairs of values throughout.
-template <typename T, typename Norm>
+/// Threads 0 .. kThreads - 1 call, and `sync` lets just them meet.
+template <typename T, typename Norm, typename Sync = CtaSync>
 __device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
-                                          const Norm &norm, float *xs) {
+                                          const Norm &norm, float *xs,
+                                          const Sync &sync = {}) {
   __shared__ float scratch[2][kWarps];
   int rows = min(p.rows - m0, kMaxM), warps = kWarps; // warps of a row
   while (warps * rows > kWarps)
@@ -89,7 +96,7 @@ __device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
     v = warpSum(v);
     if (threadIdx.x % 32 == 0)
       of[warp] = v;
-    __syncthreads();
+    sync();
     v = 0;
     for (int w = 0; w < warps; ++w)
       v += of[m * warps + w];
@@ -128,7 +135,7 @@ __device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
     }
     storePair<T>(xs + k);
   }
-  __syncthreads();
+  sync();
 }
 
 } // namespace gemv

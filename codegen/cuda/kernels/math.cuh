@@ -28,6 +28,11 @@ __device__ __forceinline__ float geluTanh(float x) {
   return 0.5f * x *
          (1.0f + tanhf(0.79788456080286536f * (x + 0.044715f * cube)));
 }
+/// x - floor(x / y) * y: the sign of y.
+__device__ __forceinline__ float modulo(float x, float y) {
+  float r = fmodf(x, y);
+  return r != 0.0f && (r < 0.0f) != (y < 0.0f) ? r + y : r;
+}
 /// Index `x` of a score table of `size`, truncated and clamped.
 __device__ __forceinline__ int tablePlace(float x, int size) {
   return int(fminf(fmaxf(x, 0.0f), float(size - 1)));

@@ -113,7 +113,7 @@ __device__ void run(const T *x, i64 stride, int columns, int *out,
     int begin = min(chunk * size, columns), end = min(begin + size, columns);
     argmax::finish(
         argmax::reduce<kThreads>(argmax::scan<T, kThreads>(logits, begin, end)),
-        row, chunk, chunks, out, counters, partials);
+        row, chunk, chunks, columns, argmax::Index{out}, counters, partials);
     return;
   }
   if (plain)

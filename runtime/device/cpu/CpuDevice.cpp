@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/CpuDevice.h"
 
 #include "runtime/base/Random.h"
+#include "runtime/comm/HostCommunicator.h"
 #include "runtime/device/cpu/Convert.h"
 #include "runtime/device/cpu/CpuExecutable.h"
 #include "runtime/plan/PlanFile.h"
@@ -68,6 +69,11 @@ public:
                                              const Binding &binding) override {
     return loadCpuExecutable(file.plan(), entry, program, binding, pool_,
                              blas_.get());
+  }
+
+  StatusOr<std::unique_ptr<Communicator>>
+  connect(std::shared_ptr<RankBoard> board, int rank) override {
+    return HostCommunicator::connect(std::move(board), rank);
   }
 
   Status synchronize() override { return Status::success(); }

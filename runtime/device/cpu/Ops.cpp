@@ -7,8 +7,8 @@ namespace ft {
 
 const OpSpec *findOp(std::string_view name) {
   for (std::span<const OpSpec> group :
-       {elementwiseOps(), reductionOps(), indexOps(), positionOps(),
-        linearOps(), attentionOps(), samplingOps()})
+       {elementwiseOps(), reductionOps(), moveOps(), indexOps(), positionOps(),
+        linearOps(), attentionOps(), collectiveOps(), samplingOps()})
     for (const OpSpec &spec : group)
       if (spec.name == name)
         return &spec;
@@ -45,6 +45,13 @@ bool isFloatWeight(const Operand &operand) {
 
 bool isSequences(const Operand &operand) {
   return operand.ref.kind == plan::RefKind::Sequences;
+}
+
+bool pagesFit(const OpSite &site, size_t operand, int32_t cache) {
+  const std::vector<plan::Cache> &caches = site.program->plan->caches;
+  int32_t own = site.sequences(operand).cache;
+  return own >= 0 &&
+         caches[size_t(own)].pageSize == caches[size_t(cache)].pageSize;
 }
 
 bool resultsAre(const OpSite &site, int32_t axis,

@@ -25,10 +25,12 @@ struct OpSpec {
 
 std::span<const OpSpec> elementwiseOps();
 std::span<const OpSpec> reductionOps();
+std::span<const OpSpec> moveOps();
 std::span<const OpSpec> indexOps();
 std::span<const OpSpec> positionOps();
 std::span<const OpSpec> linearOps();
 std::span<const OpSpec> attentionOps();
+std::span<const OpSpec> collectiveOps();
 std::span<const OpSpec> samplingOps();
 
 /// Null for an op that docs/spec.md does not have.
@@ -48,6 +50,9 @@ bool isIndexValue(const Operand &operand);
 /// A weight of f32, f16 or bf16.
 bool isFloatWeight(const Operand &operand);
 bool isSequences(const Operand &operand);
+/// Whether the page table of the sequences in[operand] addresses the plan's
+/// cache `cache`: caches of one page size share their page numbers.
+bool pagesFit(const OpSite &site, size_t operand, int32_t cache);
 /// Every result is a float value of this axis and row shape.
 bool resultsAre(const OpSite &site, int32_t axis,
                 const std::vector<int64_t> &shape);

@@ -177,10 +177,11 @@ static Status checkCached(const OpSite &site) {
     return site.mismatch("q, sequences and a cache");
   int32_t index = site.in[2].ref.index;
   const plan::Cache &cache = site.program->plan->caches[index];
-  if (site.sequences(1).cache != index || cache.planes.size() < 2 ||
+  if (!pagesFit(site, 1, index) || cache.planes.size() < 2 ||
       !isFloat(cache.planes[0].dtype) || !isFloat(cache.planes[1].dtype))
-    return site.mismatch("sequences whose pages are of cache '" + cache.name +
-                         "', which needs float planes k and v");
+    return site.mismatch("sequences whose pages have the size of those of "
+                         "cache '" +
+                         cache.name + "', which needs float planes k and v");
   int64_t layer = site.integer("layer", 0);
   if (layer < 0 || layer >= cache.layers)
     return site.mismatch("a layer below " + std::to_string(cache.layers));

@@ -44,6 +44,10 @@ static constexpr UnaryRow kUnary[] = {
     {"erf", [](double x) { return std::erf(x); }},
     {"square", [](double x) { return x * x; }},
     {"reciprocal", [](double x) { return 1.0 / x; }},
+    {"sin", [](double x) { return std::sin(x); }},
+    {"cos", [](double x) { return std::cos(x); }},
+    {"floor", [](double x) { return std::floor(x); }},
+    {"trunc", [](double x) { return std::trunc(x); }},
 };
 
 static UnaryFunction unaryFunction(const OpSite &site) {
@@ -185,6 +189,12 @@ struct Repeated {
 };
 } // namespace
 
+/// x - floor(x / y) * y without its rounding: the sign of y.
+static float modulo(float x, float y) {
+  float r = std::fmod(x, y);
+  return r != 0.0f && (r < 0.0f) != (y < 0.0f) ? r + y : r;
+}
+
 template <typename Function>
 static Status binary(const OpSite &site, RunContext &context,
                      Function function) {
@@ -211,6 +221,20 @@ static Status runBinary(const OpSite &site, RunContext &context) {
     return binary(site, context, [](float x, float y) { return x * y; });
   if (op == "div")
     return binary(site, context, [](float x, float y) { return x / y; });
+  if (op == "pow")
+    return binary(site, context, [](float x, float y) {
+      return float(std::pow(double(x), double(y)));
+    });
+  if (op == "mod")
+    return binary(site, context, modulo);
+  if (op == "lt")
+    return binary(site, context, [](float x, float y) { return float(x < y); });
+  if (op == "le")
+    return binary(site, context,
+                  [](float x, float y) { return float(x <= y); });
+  if (op == "eq")
+    return binary(site, context,
+                  [](float x, float y) { return float(x == y); });
   if (op == "maximum")
     return binary(site, context, [](float x, float y) {
       return std::isnan(x) || x > y ? x : y;
@@ -218,6 +242,19 @@ static Status runBinary(const OpSite &site, RunContext &context) {
   return binary(site, context, [](float x, float y) {
     return std::isnan(x) || x < y ? x : y;
   });
+}
+
+static Status runSelect(const OpSite &site, RunContext &context) {
+  Repeated c(context, site.in[0], site.out[0]);
+  Repeated x(context, site.in[1], site.out[0]);
+  Repeated y(context, site.in[2], site.out[0]);
+  Rows z = resultRows(context, site);
+  for (int64_t row = 0; row < z.count; ++row)
+    for (int64_t j = 0; j < z.width; ++j)
+      z[row][j] = c.rows[row][c.map[j]] != 0.0f ? x.rows[row][x.map[j]]
+                                                : y.rows[row][y.map[j]];
+  storeRows(context, site, z);
+  return Status::success();
 }
 
 static Status runBroadcast(const OpSite &site, RunContext &context) {
@@ -237,6 +274,12 @@ static constexpr OpSpec kOps[] = {
     {"div", 2, 2, true, checkBroadcast, runBinary},
     {"maximum", 2, 2, true, checkBroadcast, runBinary},
     {"minimum", 2, 2, true, checkBroadcast, runBinary},
+    {"pow", 2, 2, true, checkBroadcast, runBinary},
+    {"mod", 2, 2, true, checkBroadcast, runBinary},
+    {"lt", 2, 2, true, checkBroadcast, runBinary},
+    {"le", 2, 2, true, checkBroadcast, runBinary},
+    {"eq", 2, 2, true, checkBroadcast, runBinary},
+    {"select", 3, 3, true, checkBroadcast, runSelect},
     {"broadcast", 1, 1, true, checkBroadcast, runBroadcast},
     {"scale", 1, 1, true, checkScalar, runScale},
     {"offset", 1, 1, true, checkScalar, runOffset},
@@ -255,6 +298,10 @@ static constexpr OpSpec kOps[] = {
     {"erf", 1, 1, true, checkUnary, runUnary},
     {"square", 1, 1, true, checkUnary, runUnary},
     {"reciprocal", 1, 1, true, checkUnary, runUnary},
+    {"sin", 1, 1, true, checkUnary, runUnary},
+    {"cos", 1, 1, true, checkUnary, runUnary},
+    {"floor", 1, 1, true, checkUnary, runUnary},
+    {"trunc", 1, 1, true, checkUnary, runUnary},
 };
 
 std::span<const OpSpec> elementwiseOps() { return kOps; }

@@ -3,12 +3,23 @@
 #include "runtime/device/cpu/Ops.h"
 
 #include <cassert>
+#include <limits>
 
 namespace ft {
 
 //===----------------------------------------------------------------------===//
-// embedding: y[t] = table[ids[t]]
+// embedding: y[t] = table[ids[t]], or of a rank's rows, from `first` on
 //===----------------------------------------------------------------------===//
+
+/// The number of a rank's first row or column, an f32 weight.
+static bool isFirst(const Operand &operand) {
+  return operand.isWeight() && operand.dtype == DType::F32 &&
+         operand.width() == 1;
+}
+
+static int64_t firstOf(const Operand &operand) {
+  return int64_t(*reinterpret_cast<const float *>(operand.address));
+}
 
 static Status checkEmbedding(const OpSite &site) {
   const Operand &table = site.in[1];
@@ -16,6 +27,8 @@ static Status checkEmbedding(const OpSite &site) {
     return site.mismatch("i32 ids");
   if (!isFloatWeight(table) || table.shape.size() != 2)
     return site.mismatch("a float table [rows, width]");
+  if (site.in.size() > 2 && !isFirst(site.in[2]))
+    return site.mismatch("one f32, the first row of the table");
   for (const Operand &result : site.out)
     if (!isFloatValue(result) || result.axis != site.in[0].axis ||
         result.width() != table.shape[1])
@@ -25,10 +38,16 @@ static Status checkEmbedding(const OpSite &site) {
 
 static Status runEmbedding(const OpSite &site, RunContext &context) {
   const Operand &ids = site.in[0], &table = site.in[1];
+  bool shared = site.in.size() > 2;
+  int64_t first = shared ? firstOf(site.in[2]) : 0;
   Rows y = resultRows(context, site);
   int64_t rowBytes = y.width * dtypeSize(table.dtype);
   for (int64_t row = 0; row < y.count; ++row) {
-    int64_t id = *intRow(ids, row);
+    int64_t id = *intRow(ids, row) - first;
+    if (shared && (id < 0 || id >= table.shape[0])) {
+      std::fill_n(y[row], y.width, 0.0f);
+      continue;
+    }
     if (id < 0 || id >= table.shape[0])
       return outOfRange("step '" + site.step->name + "': row " +
                         std::to_string(id) + " of an embedding table of " +
@@ -159,11 +178,85 @@ static Status runArgmax(const OpSite &site, RunContext &context) {
   return Status::success();
 }
 
+//===----------------------------------------------------------------------===//
+// local_argmax: (value, index) of a rank's columns; merge_argmax: the best pair
+//===----------------------------------------------------------------------===//
+
+static bool isPairs(const Operand &operand) {
+  return operand.isValue() && operand.dtype == DType::F32 &&
+         operand.width() > 0 && operand.width() % 2 == 0;
+}
+
+static float *pairRow(const Operand &value, int64_t row) {
+  return reinterpret_cast<float *>(value.address) + row * value.rowStride;
+}
+
+static Status checkLocalArgmax(const OpSite &site) {
+  if (!isFloatValue(site.in[0]) || !isFirst(site.in[1]))
+    return site.mismatch("a float value and the number of its first column");
+  if (site.integer("limit", 0) < 1)
+    return site.mismatch("a positive attribute 'limit'");
+  for (const Operand &result : site.out)
+    if (!isPairs(result) || result.width() != 2 ||
+        result.axis != site.in[0].axis)
+      return site.mismatch("a pair of f32 on the operand's axis");
+  return Status::success();
+}
+
+static Status runLocalArgmax(const OpSite &site, RunContext &context) {
+  Rows x = readRows(context, site.in[0]);
+  int64_t first = firstOf(site.in[1]), limit = site.integer("limit", 0);
+  int64_t columns = std::clamp<int64_t>(limit - first, 0, x.width);
+  context.pool.forEach(x.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t best = 0;
+      for (int64_t j = 1; j < columns; ++j)
+        if (x[row][j] > x[row][best])
+          best = j;
+      for (const Operand &result : site.out) {
+        float *pair = pairRow(result, row);
+        pair[0] =
+            columns ? x[row][best] : -std::numeric_limits<float>::infinity();
+        pair[1] = float(columns ? first + best : limit);
+      }
+    }
+  });
+  return Status::success();
+}
+
+static Status checkMergeArgmax(const OpSite &site) {
+  if (!isPairs(site.in[0]))
+    return site.mismatch("pairs of f32");
+  for (const Operand &result : site.out)
+    if (!isIndexValue(result) || result.axis != site.in[0].axis)
+      return site.mismatch("an i32 result on the operand's axis");
+  return Status::success();
+}
+
+static Status runMergeArgmax(const OpSite &site, RunContext &context) {
+  const Operand &pairs = site.in[0];
+  for (int64_t row = 0; row < context.counts[pairs.axis]; ++row) {
+    const float *pair = pairRow(pairs, row);
+    int64_t best = 0;
+    for (int64_t i = 1; i < pairs.width() / 2; ++i) {
+      bool tie = pair[2 * i] == pair[2 * best];
+      bool lower = tie && pair[2 * i + 1] < pair[2 * best + 1];
+      if (pair[2 * i] > pair[2 * best] || lower)
+        best = i;
+    }
+    for (const Operand &result : site.out)
+      *intRow(result, row) = int32_t(pair[2 * best + 1]);
+  }
+  return Status::success();
+}
+
 static constexpr OpSpec kOps[] = {
-    {"embedding", 2, 2, true, checkEmbedding, runEmbedding},
+    {"embedding", 2, 3, true, checkEmbedding, runEmbedding},
     {"rows", 2, 2, true, checkRows, runRows},
     {"segment_reduce", 2, 2, true, checkSegmentReduce, runSegmentReduce},
     {"argmax", 1, 1, true, checkArgmax, runArgmax},
+    {"local_argmax", 2, 2, true, checkLocalArgmax, runLocalArgmax},
+    {"merge_argmax", 1, 1, true, checkMergeArgmax, runMergeArgmax},
 };
 
 std::span<const OpSpec> indexOps() { return kOps; }

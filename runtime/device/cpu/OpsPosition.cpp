@@ -105,9 +105,10 @@ static Status checkCacheAppend(const OpSite &site) {
     return site.mismatch("k, v, sequences and a cache");
   int32_t cacheIndex = site.in[3].ref.index;
   const plan::Cache &cache = site.program->plan->caches[cacheIndex];
-  if (site.sequences(2).cache != cacheIndex || cache.planes.size() < 2)
-    return site.mismatch("sequences whose pages are of cache '" + cache.name +
-                         "', which needs planes k and v");
+  if (!pagesFit(site, 2, cacheIndex) || cache.planes.size() < 2)
+    return site.mismatch("sequences whose pages have the size of those of "
+                         "cache '" +
+                         cache.name + "', which needs planes k and v");
   for (int plane = 0; plane < 2; ++plane) {
     const Operand &value = site.in[plane];
     if (!isFloatValue(value) || value.axis != site.sequences(2).tokensAxis ||

@@ -1,9 +1,12 @@
 //===- CudaContext.cpp - a GPU, its context and stream --------------------===//
 #include "runtime/device/cuda/CudaContext.h"
 
+#include "runtime/device/cuda/NcclCommunicator.h"
+
 namespace ft {
 
-StatusOr<std::unique_ptr<CudaContext>> CudaContext::open() {
+StatusOr<std::unique_ptr<CudaContext>> CudaContext::open(int ordinal,
+                                                         int wanted) {
   FT_ASSIGN_OR_RETURN(const CudaDriver *cu, openCudaDriver());
   CUresult started = cu->cuInit(0);
   int count = 0;
@@ -14,10 +17,16 @@ StatusOr<std::unique_ptr<CudaContext>> CudaContext::open() {
     return notFound("device 'cuda': there is no NVIDIA GPU on this machine; "
                     "use --device cpu");
   FT_RETURN_IF_ERROR(cudaStatus(*cu, started, "cuInit", "device 'cuda'"));
+  if (count < wanted)
+    return outOfRange("device 'cuda': the plan runs on " +
+                      std::to_string(wanted) + " GPUs, this machine has " +
+                      std::to_string(count) +
+                      "; compile it with a smaller --tp, or use --device cpu");
   std::unique_ptr<CudaContext> context(new CudaContext(*cu));
-  FT_CUDA(*cu, cuDeviceGet, "GPU 0", &context->device, 0);
+  std::string gpu = "GPU " + std::to_string(ordinal);
+  FT_CUDA(*cu, cuDeviceGet, gpu, &context->device, ordinal);
   char name[128] = {};
-  FT_CUDA(*cu, cuDeviceGetName, "GPU 0", name, sizeof(name), context->device);
+  FT_CUDA(*cu, cuDeviceGetName, gpu, name, sizeof(name), context->device);
   context->name = name;
   FT_ASSIGN_OR_RETURN(
       context->major,
@@ -91,7 +100,16 @@ StatusOr<CUdeviceptr> CudaContext::allocate(int64_t bytes,
 
 Status CudaContext::synchronize() {
   FT_RETURN_IF_ERROR(use());
+  if (communicator)
+    return communicator->synchronize();
   FT_CUDA(cu, cuStreamSynchronize, "the work enqueued on " + name, stream);
+  return Status::success();
+}
+
+Status CudaContext::waitFor(CUevent event, const std::string &what) {
+  if (communicator)
+    return communicator->wait([&] { return cu.cuEventQuery(event); }, what);
+  FT_CUDA(cu, cuEventSynchronize, what, event);
   return Status::success();
 }
 

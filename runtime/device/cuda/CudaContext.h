@@ -11,12 +11,14 @@
 
 namespace ft {
 
+class NcclCommunicator;
+
 /// What the parts of the device share. Owned by the device, which outlives
 /// its executables; owns the context, the stream and the GEMM library.
 class CudaContext {
 public:
-  /// Opens the first GPU.
-  static StatusOr<std::unique_ptr<CudaContext>> open();
+  /// Opens GPU `ordinal` of the `wanted` that a plan's ranks need.
+  static StatusOr<std::unique_ptr<CudaContext>> open(int ordinal, int wanted);
   ~CudaContext();
 
   /// Make the context current on the calling thread.
@@ -25,6 +27,8 @@ public:
   /// Device memory; the error names `what`, the bytes wanted and those free.
   StatusOr<CUdeviceptr> allocate(int64_t bytes, const std::string &what);
   Status synchronize();
+  /// Waits for a recorded event.
+  Status waitFor(CUevent event, const std::string &what);
   /// cuBLASLt, opened with its workspace at the first call.
   StatusOr<GemmLibrary *> gemms();
   /// Names of machine code that runs here, best first: "sm_90a", "ptx".
@@ -36,6 +40,8 @@ public:
   CUstream stream = nullptr;
   int major = 0, minor = 0; // compute capability
   std::string name;
+  /// Of a rank among several: then waits go through it.
+  NcclCommunicator *communicator = nullptr;
 
 private:
   explicit CudaContext(const CudaDriver &driver) : cu(driver) {}

@@ -3,6 +3,7 @@
 
 #include "runtime/device/cuda/CudaContext.h"
 #include "runtime/device/cuda/CudaExecutable.h"
+#include "runtime/device/cuda/NcclCommunicator.h"
 #include "runtime/device/cuda/RandomWeightsPtx.h"
 #include "runtime/device/cuda/StagingRing.h"
 
@@ -31,6 +32,8 @@ public:
                                              const plan::Entry &entry,
                                              const plan::Program &program,
                                              const Binding &binding) override;
+  StatusOr<std::unique_ptr<Communicator>>
+  connect(std::shared_ptr<RankBoard> board, int rank) override;
   Status synchronize() override { return context_->synchronize(); }
 
 private:
@@ -128,6 +131,15 @@ Status CudaDevice::fillRandom(std::byte *to, DType dtype, uint64_t key,
   return Status::success();
 }
 
+StatusOr<std::unique_ptr<Communicator>>
+CudaDevice::connect(std::shared_ptr<RankBoard> board, int rank) {
+  FT_RETURN_IF_ERROR(context_->use());
+  FT_ASSIGN_OR_RETURN(
+      std::unique_ptr<NcclCommunicator> communicator,
+      NcclCommunicator::connect(*context_, std::move(board), rank));
+  return std::unique_ptr<Communicator>(std::move(communicator));
+}
+
 StatusOr<std::unique_ptr<Executable>>
 CudaDevice::load(const plan::PlanFile &file, const plan::Entry &entry,
                  const plan::Program &program, const Binding &binding) {
@@ -135,9 +147,9 @@ CudaDevice::load(const plan::PlanFile &file, const plan::Entry &entry,
   return loadCudaExecutable(*context_, file, entry, program, binding);
 }
 
-StatusOr<std::unique_ptr<Device>> openCudaDevice() {
+StatusOr<std::unique_ptr<Device>> openCudaDevice(int rank, int ranks) {
   FT_ASSIGN_OR_RETURN(std::unique_ptr<CudaContext> context,
-                      CudaContext::open());
+                      CudaContext::open(rank, ranks));
   return std::unique_ptr<Device>(new CudaDevice(std::move(context)));
 }
 

@@ -6,8 +6,9 @@
 
 namespace ft {
 
-/// The first GPU of the machine, or a sentence that says why there is none.
-StatusOr<std::unique_ptr<Device>> openCudaDevice();
+/// The GPU of `rank` among those of `ranks`, or a sentence that says why there
+/// is none.
+StatusOr<std::unique_ptr<Device>> openCudaDevice(int rank, int ranks);
 
 } // namespace ft
 

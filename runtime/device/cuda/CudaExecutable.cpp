@@ -3,6 +3,7 @@
 
 #include "runtime/device/Addressing.h"
 #include "runtime/device/cuda/Buckets.h"
+#include "runtime/device/cuda/NcclCommunicator.h"
 #include "runtime/device/cuda/StepLoader.h"
 #include "runtime/plan/PlanFile.h"
 
@@ -18,9 +19,7 @@ using Bucket = std::vector<int64_t>;
 class CudaExecutable final : public Executable {
 public:
   CudaExecutable(CudaContext &context, ReadyProgram program,
-                 std::vector<int64_t> bounds)
-      : context_(context), program_(std::move(program)),
-        bounds_(std::move(bounds)) {}
+                 std::vector<int64_t> bounds, Communicator *communicator);
   ~CudaExecutable() override {
     if (context_.synchronize().ok())
       dropGraphs();
@@ -40,6 +39,7 @@ private:
   static constexpr size_t kMaxGraphs = 64;
 
   StatusOr<Bucket> bucketFor(const std::vector<int64_t> &counts) const;
+  Status enterGroup(bool launchesGraph);
   Status enqueue(const ReadyStep &step, const Bucket &bucket);
   Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                  const plan::Step &step);
@@ -55,9 +55,30 @@ private:
   std::vector<int64_t> bounds_;
   std::map<Bucket, Graph> graphs_;
   std::set<Bucket> seen_;
+  Communicator *communicator_; // null: one rank
+  std::string firstPlace_;     // the first collective of the program
 };
 
 } // namespace
+
+CudaExecutable::CudaExecutable(CudaContext &context, ReadyProgram program,
+                               std::vector<int64_t> bounds,
+                               Communicator *communicator)
+    : context_(context), program_(std::move(program)),
+      bounds_(std::move(bounds)), communicator_(communicator) {
+  for (const ReadyStep &step : program_.steps)
+    for (const auto &launch : step.launches)
+      if (auto *ready = std::get_if<ReadyCollective>(&launch);
+          ready && firstPlace_.empty())
+        firstPlace_ = ready->collective.place;
+}
+
+/// Programs that exchange nothing need no other rank.
+Status CudaExecutable::enterGroup(bool launchesGraph) {
+  return firstPlace_.empty()
+             ? Status::success()
+             : context_.communicator->enter(firstPlace_, launchesGraph);
+}
 
 StatusOr<Bucket>
 CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
@@ -138,6 +159,11 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
       continue;
     }
+    if (auto *exchange = std::get_if<ReadyCollective>(&launch)) {
+      FT_RETURN_IF_ERROR(communicator_->run(exchange->collective,
+                                            bucket[size_t(exchange->axis)]));
+      continue;
+    }
     const ReadyGemm &gemm = std::get<ReadyGemm>(launch);
     GemmProblem problem = gemm.problem;
     problem.m = bucket[gemm.axis];
@@ -203,6 +229,7 @@ CudaExecutable::graphFor(const Bucket &bucket) {
     FT_RETURN_IF_ERROR(context_.synchronize());
     dropGraphs();
   }
+  FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   FT_ASSIGN_OR_RETURN(Graph graph, capture(bucket));
   return &graphs_.emplace(bucket, graph).first->second;
 }
@@ -218,9 +245,12 @@ Status CudaExecutable::run(const std::vector<int64_t> &counts) {
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   // A bucket met once (a long prompt) may never come again: capture the second
   // time.
-  if (!graphs_.count(bucket) && seen_.insert(bucket).second)
+  if (!graphs_.count(bucket) && seen_.insert(bucket).second) {
+    FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
     return enqueueAll(bucket);
+  }
   FT_ASSIGN_OR_RETURN(Graph * graph, graphFor(bucket));
+  FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/true));
   FT_CUDA(context_.cu, cuGraphLaunch, "the program", graph->executable,
           context_.stream);
   return Status::success();
@@ -266,6 +296,7 @@ StatusOr<std::vector<StepTime>>
 CudaExecutable::profile(const std::vector<int64_t> &counts) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
+  FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
   for (const ReadyStep &step : program_.steps) {
     FT_RETURN_IF_ERROR(events.record(context_.stream));
@@ -292,8 +323,8 @@ loadCudaExecutable(CudaContext &context, const plan::PlanFile &file,
   std::vector<int64_t> bounds = programBounds(plan, program, binding.bounds);
   FT_ASSIGN_OR_RETURN(ReadyProgram ready,
                       loadSteps(context, file, program, binding, bounds));
-  return std::unique_ptr<Executable>(
-      new CudaExecutable(context, std::move(ready), std::move(bounds)));
+  return std::unique_ptr<Executable>(new CudaExecutable(
+      context, std::move(ready), std::move(bounds), binding.communicator));
 }
 
 } // namespace ft

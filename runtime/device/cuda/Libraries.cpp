@@ -3,14 +3,22 @@
 
 #include <cstdlib>
 #include <dlfcn.h>
-#include <vector>
 
 namespace ft {
 
-static void *openFirst(const std::vector<std::string> &names) {
-  for (const std::string &name : names)
-    if (void *library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL))
-      return library;
+void *openLibrary(const std::vector<std::string> &names) {
+  std::vector<std::string> homes{"/usr/local/cuda", FT_CUDA_BUILD_HOME};
+  if (const char *home = std::getenv("CUDA_HOME"))
+    homes.insert(homes.begin(), home);
+  std::vector<std::string> folders{""};
+  for (const std::string &home : homes)
+    for (const char *lib : {"/lib64/", "/lib/"}) // PyPI's have no lib64
+      folders.push_back(home + lib);
+  for (const std::string &folder : folders)
+    for (const std::string &name : names)
+      if (void *library =
+              dlopen((folder + name).c_str(), RTLD_NOW | RTLD_LOCAL))
+        return library;
   return nullptr;
 }
 
@@ -29,7 +37,7 @@ static Status missingSymbol(const char *library, const char *symbol) {
 
 static StatusOr<CudaDriver> loadDriver() {
   const char *file = "the CUDA driver (libcuda.so.1)";
-  void *library = openFirst({"libcuda.so.1"});
+  void *library = openLibrary({"libcuda.so.1"});
   if (!library)
     return notFound("device 'cuda': no CUDA driver (libcuda.so.1) on this "
                     "machine; install the NVIDIA driver, or use --device cpu");
@@ -40,14 +48,7 @@ static StatusOr<CudaDriver> loadDriver() {
 
 static StatusOr<CublasLt> loadCublasLt() {
   const char *file = "cuBLASLt";
-  std::vector<std::string> names{"libcublasLt.so.13", "libcublasLt.so.12"};
-  std::vector<std::string> folders{"/usr/local/cuda/lib64"};
-  if (const char *home = std::getenv("CUDA_HOME"))
-    folders.insert(folders.begin(), std::string(home) + "/lib64");
-  for (const std::string &folder : folders)
-    for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"})
-      names.push_back(folder + "/" + name);
-  void *library = openFirst(names);
+  void *library = openLibrary({"libcublasLt.so.13", "libcublasLt.so.12"});
   if (!library)
     return notFound("device 'cuda': cuBLASLt (libcublasLt.so.13 or .12) not "
                     "found; install it, or set CUDA_HOME or LD_LIBRARY_PATH "

@@ -12,6 +12,9 @@
 #include <cublasLt.h>
 #include <cuda.h>
 
+#include <string>
+#include <vector>
+
 namespace ft {
 
 // clang-format off
@@ -22,6 +25,7 @@ namespace ft {
   X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost)                \
   X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemsetD8Async)                 \
   X(cuStreamCreate) X(cuStreamDestroy) X(cuStreamSynchronize)                  \
+  X(cuStreamQuery) X(cuEventQuery) X(cuMemcpy2DAsync)                          \
   X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuEventCreate)               \
   X(cuEventDestroy) X(cuEventRecord) X(cuEventSynchronize)                     \
   X(cuEventElapsedTime) X(cuLibraryLoadData) X(cuLibraryUnload)                \
@@ -51,6 +55,10 @@ struct CublasLt {
   FT_CUBLASLT_SYMBOLS(FT_DECLARE_SYMBOL)
 };
 #undef FT_DECLARE_SYMBOL
+
+/// The first of `names` that opens, on the linker's path or in CUDA_HOME's or
+/// the usual folder; null where none does. It stays open.
+void *openLibrary(const std::vector<std::string> &names);
 
 /// Opened once; the error says which library or symbol is missing.
 StatusOr<const CudaDriver *> openCudaDriver();

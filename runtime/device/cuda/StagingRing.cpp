@@ -19,10 +19,8 @@ StagingRing::~StagingRing() {
 
 Status StagingRing::prepare(Chunk &chunk) {
   const char *what = "the staging memory";
-  if (chunk.memory) {
-    FT_CUDA(context_.cu, cuEventSynchronize, what, chunk.copied);
-    return Status::success();
-  }
+  if (chunk.memory)
+    return context_.waitFor(chunk.copied, what);
   if (!chunk.copied)
     FT_CUDA(context_.cu, cuEventCreate, what, &chunk.copied,
             CU_EVENT_DISABLE_TIMING);

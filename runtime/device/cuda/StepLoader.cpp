@@ -2,6 +2,7 @@
 #include "runtime/device/cuda/StepLoader.h"
 
 #include "runtime/device/Addressing.h"
+#include "runtime/device/Collectives.h"
 #include "runtime/plan/PlanFile.h"
 
 #include <algorithm>
@@ -32,6 +33,8 @@ private:
   StatusOr<ReadyKernel> ready(const plan::KernelLaunch &launch,
                               const std::string &architecture);
   StatusOr<ReadyGemm> ready(const plan::GemmCall &call, const plan::Step &step);
+  StatusOr<ReadyCollective> ready(const plan::CollectiveCall &call,
+                                  const plan::Step &step);
   Status loadCode(int32_t kernel, const std::string &architecture);
   StatusOr<uint64_t> cell(const plan::Arg &arg) const;
   StatusOr<uint64_t> pointer(const plan::Ref &ref) const;
@@ -221,6 +224,27 @@ StatusOr<ReadyGemm> StepLoader::ready(const plan::GemmCall &call,
   return gemm;
 }
 
+StatusOr<ReadyCollective> StepLoader::ready(const plan::CollectiveCall &call,
+                                            const plan::Step &step) {
+  if (!binding_.communicator)
+    return corrupt("ranks exchange rows in a plan for one");
+  ReadyCollective ready;
+  ready.axis = program_.buffers[size_t(call.in.index)].axis;
+  Collective &c = ready.collective = describeCollective(call, step, program_);
+  c.in = bufferAddress(program_, call.in.index, bounds_, binding_.arena);
+  c.out = bufferAddress(program_, call.out.index, bounds_, binding_.arena);
+  c.scratch = binding_.exchange;
+  FT_RETURN_IF_ERROR(checkCollective(c, binding_.communicator->size()));
+  // The rows of a split operand are put together in scratch; others are sent
+  // as one range.
+  bool gather = c.op == CollectiveOp::AllGather;
+  bool scatter = c.op == CollectiveOp::ReduceScatter;
+  if ((!scatter && c.inStride != c.inWidth) ||
+      (!gather && c.outStride != c.outWidth))
+    return unsupported("rows with gaps between them cannot be exchanged");
+  return ready;
+}
+
 Status StepLoader::addStep(const plan::Step &step) {
   std::string architecture;
   const plan::Implementation *implementation = choose(step, architecture);
@@ -237,9 +261,13 @@ Status StepLoader::addStep(const plan::Step &step) {
     if (auto *kernel = std::get_if<plan::KernelLaunch>(&launch)) {
       FT_ASSIGN_OR_RETURN(ReadyKernel made, this->ready(*kernel, architecture));
       ready.launches.push_back(std::move(made));
+    } else if (auto *gemm = std::get_if<plan::GemmCall>(&launch)) {
+      FT_ASSIGN_OR_RETURN(ReadyGemm made, this->ready(*gemm, step));
+      ready.launches.push_back(std::move(made));
     } else {
-      FT_ASSIGN_OR_RETURN(ReadyGemm made,
-                          this->ready(std::get<plan::GemmCall>(launch), step));
+      FT_ASSIGN_OR_RETURN(
+          ReadyCollective made,
+          this->ready(std::get<plan::CollectiveCall>(launch), step));
       ready.launches.push_back(std::move(made));
     }
   }

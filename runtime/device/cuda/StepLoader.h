@@ -27,9 +27,15 @@ struct ReadyGemm {
   int32_t axis = 0;
 };
 
+/// An exchange between ranks whose row count is the bucket's.
+struct ReadyCollective {
+  Collective collective;
+  int32_t axis = 0;
+};
+
 struct ReadyStep {
   const plan::Step *step = nullptr;
-  std::vector<std::variant<ReadyKernel, ReadyGemm>> launches;
+  std::vector<std::variant<ReadyKernel, ReadyGemm, ReadyCollective>> launches;
 };
 
 /// The steps of a program, with the machine code they run.

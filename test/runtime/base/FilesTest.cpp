@@ -4,6 +4,7 @@
 #include "test/runtime/TempDir.h"
 
 #include <csignal>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -86,7 +87,7 @@ TEST(AtomicFile, FullDiskLeavesTheOldFileAndNothingElse) {
 }
 
 // SIGXFSZ, left to kill, ends the process in the middle of the write.
-TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
+TEST(AtomicFile, AKilledWriterLeavesTheOldFileAndNothingElse) {
   TempDir dir;
   std::string path = dir.write("out", "old");
   pid_t child = fork();
@@ -102,6 +103,13 @@ TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status)) << "the write was not interrupted";
   EXPECT_EQ(readBytes(path), "old");
+  // A file system without unnamed files keeps the unfinished one.
+  int probe =
+      open(path.substr(0, path.rfind('/')).c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (probe >= 0) {
+    close(probe);
+    EXPECT_EQ(dir.files(), 1u);
+  }
   ASSERT_TRUE(writeFileAtomically(path, "new").ok());
   EXPECT_EQ(readBytes(path), "new");
 }

@@ -234,7 +234,26 @@ static const WrongCase kWrong[] = {
        p.op("attention", {floats(p, {4, 8}), p.sequences(), pages(p)},
             {floats(p, {4, 9})}, {{"scale", 1.0}});
      }},
-    {"whose pages are of cache",
+    {"an offset and strides within the operand's row",
+     [](TestProgram &p) {
+       p.op("rearrange", {floats(p, {4})}, {floats(p, {2})},
+            {{"offset", int64_t(1)}, {"stride0", int64_t(3)}});
+     }},
+    {"offset and strides",
+     [](TestProgram &p) {
+       p.op("rearrange", {floats(p, {4})}, {floats(p, {2})},
+            {{"offset", int64_t(0)}});
+     }},
+    {"a result whose last extent is that of all operands",
+     [](TestProgram &p) {
+       plan::Ref x = floats(p, {4});
+       p.op("concat", {x, x}, {floats(p, {9})});
+     }},
+    {"one i32 a row",
+     [](TestProgram &p) {
+       p.op("to_float", {floats(p, {1})}, {floats(p, {1})});
+     }},
+    {"whose pages have the size of those of cache",
      [](TestProgram &p) {
        plan::Ref c = pages(p);
        p.plan.entries[0].sequences[0].cache = -1;

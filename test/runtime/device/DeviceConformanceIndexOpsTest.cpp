@@ -160,6 +160,25 @@ TEST_P(IndexOpTest, EmbeddingRefusesRowsBeyondTheTable) {
   }
 }
 
+// Rows 20 .. 49 of a table; what lies before and after is another rank's.
+TEST_P(IndexOpTest, EmbeddingOfARangeGivesZerosOutside) {
+  for (DType dtype : kFloats) {
+    TestProgram program;
+    plan::Ref ids = program.input(DType::I32, kTokens, {});
+    Values table = randomValues(30 * 3, dtype, 23);
+    plan::Ref w = program.weight(dtype, {30, 3}, table);
+    plan::Ref first = program.weight(DType::F32, {1}, {20});
+    plan::Ref y = program.buffer(dtype, kTokens, {3}, 2);
+    program.op("embedding", {ids, w, first}, {y});
+    TestRun run(*device, program, {{{5}}, {}, 3});
+    run.write(ids, {19, 20, 49, 50, 0});
+    ASSERT_TRUE(run.run().ok());
+    EXPECT_EQ(run.read(y),
+              (Values{0, 0, 0, table[0], table[1], table[2], table[87],
+                      table[88], table[89], 0, 0, 0, 0, 0, 0}));
+  }
+}
+
 TEST_P(IndexOpTest, PositionsCountFromTheCache) {
   TestProgram program;
   plan::Ref p = program.temp(DType::I32, kTokens, {});
@@ -215,6 +234,45 @@ TEST_P(IndexOpTest, ArgmaxTakesTheLowestOnATie) {
                 -inf, -inf, -inf, -inf, -inf, 0,  0,  0,  0,  1});
   ASSERT_TRUE(run.run().ok());
   EXPECT_EQ(run.read(y), (Values{1, 4, 0, 4}));
+}
+
+// Columns 10 .. 14 of a row of 13: the last two are padding, however large.
+TEST_P(IndexOpTest, LocalArgmaxSkipsThePadding) {
+  TestProgram program;
+  plan::Ref x = program.buffer(DType::BF16, kTokens, {5}, 3);
+  plan::Ref first = program.weight(DType::F32, {1}, {10});
+  plan::Ref y = program.buffer(DType::F32, kTokens, {2}, 1);
+  program.op("local_argmax", {x, first}, {y}, {{"limit", int64_t(13)}});
+  TestRun run(*device, program, {{{3}}, {}, 3});
+  run.write(x, {1, 3, 3, 9, 9, -4, -3, -2, 0, 0, 2, 1, 0, 0, 0});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(y), (Values{3, 11, -2, 12, 2, 10}));
+}
+
+TEST_P(IndexOpTest, LocalArgmaxOfNoColumnLosesToAny) {
+  TestProgram program;
+  plan::Ref x = program.buffer(DType::F32, kTokens, {2});
+  plan::Ref first = program.weight(DType::F32, {1}, {14});
+  plan::Ref y = program.buffer(DType::F32, kTokens, {2});
+  program.op("local_argmax", {x, first}, {y}, {{"limit", int64_t(13)}});
+  TestRun run(*device, program, {{{1}}, {}, 3});
+  run.write(x, {5, 6});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(y), (Values{-INFINITY, 13}));
+}
+
+TEST_P(IndexOpTest, MergeArgmaxTakesTheLowestOnATie) {
+  TestProgram program;
+  plan::Ref x = program.buffer(DType::F32, kTokens, {6}, 2);
+  plan::Ref y = program.buffer(DType::I32, kTokens, {});
+  program.op("merge_argmax", {x}, {y});
+  TestRun run(*device, program, {{{4}}, {}, 3});
+  const double inf = INFINITY;
+  run.write(x, {1, 3,  2, 7, 2, 12, // the middle one
+                5, 12, 5, 3, 5, 7,  // equal: the lowest index, not place
+                4, 2,  3, 7, 3, 9,  -inf, 0, -inf, 13, -inf, 13});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(y), (Values{7, 3, 2, 0}));
 }
 
 //===----------------------------------------------------------------------===//

@@ -57,6 +57,10 @@ static const UnaryCase kUnaryCases[] = {
     {"erf", [](double x) { return std::erf(x); }},
     {"square", [](double x) { return x * x; }},
     {"reciprocal", [](double x) { return 1 / x; }, true},
+    {"sin", [](double x) { return std::sin(x); }},
+    {"cos", [](double x) { return std::cos(x); }},
+    {"floor", [](double x) { return std::floor(x); }},
+    {"trunc", [](double x) { return std::trunc(x); }},
     {"gelu",
      [](double x) {
        return x * 0.5 * std::erfc(-x * std::numbers::sqrt2 / 2);
@@ -105,6 +109,11 @@ static double apply(const std::string &op, double x, double y) {
          : op == "mul"     ? x * y
          : op == "div"     ? x / y
          : op == "maximum" ? std::max(x, y)
+         : op == "pow"     ? std::pow(x, y)
+         : op == "mod"     ? x - std::floor(x / y) * y
+         : op == "lt"      ? double(x < y)
+         : op == "le"      ? double(x <= y)
+         : op == "eq"      ? double(x == y)
                            : std::min(x, y);
 }
 
@@ -133,7 +142,8 @@ static const BroadcastCase kBroadcastCases[] = {
     {"scalar", true, {1}, [](int64_t, int64_t) { return int64_t(0); }}};
 
 TEST_P(RowOpTest, BinaryOpsBroadcast) {
-  for (std::string op : {"add", "sub", "mul", "div", "maximum", "minimum"})
+  for (std::string op : {"add", "sub", "mul", "div", "maximum", "minimum",
+                         "pow", "mod", "lt", "le", "eq"})
     for (const BroadcastCase &form : kBroadcastCases)
       for (DType dtype : kFloats) {
         SCOPED_TRACE(op + " " + form.name);
@@ -143,6 +153,12 @@ TEST_P(RowOpTest, BinaryOpsBroadcast) {
         int64_t count = elementCount(form.shape) * (form.isWeight ? 1 : 44);
         Values x = randomValues(44 * 30, dtype, 2);
         Values y = randomValues(count, dtype, 3), want;
+        for (size_t i = 0; i < x.size(); ++i) {
+          if (op == "pow")
+            x[i] = std::fabs(x[i]);
+          else if (op != "div" && op != "mod" && i % 3 == 0)
+            x[i] = y[i % y.size()]; // pairs that are equal
+        }
         plan::Ref b = form.isWeight
                           ? program.weight(dtype, form.shape, y)
                           : program.buffer(dtype, kTokens, form.shape, 4);

@@ -39,6 +39,15 @@ static Recipe mergedRecipe() {
   return node(Recipe::Op::Concat, {16, 4}, {scale, twice});
 }
 
+/// Rows 0, 1 for rank 0 and the padded 2, 3 for rank 1.
+static Recipe shardRecipe() {
+  Recipe slice =
+      node(Recipe::Op::Slice, {2, 4},
+           {node(Recipe::Op::Pad, {4, 4}, {tensor({3, 4}, "head")})});
+  slice.starts = {0, 2};
+  return slice;
+}
+
 static std::vector<Weight> sampleWeights() {
   Recipe rope = node(Recipe::Op::Generator, {32, 4}, {});
   rope.text = "rope";
@@ -56,6 +65,7 @@ static std::vector<Weight> sampleWeights() {
        0,
        node(Recipe::Op::Reshape, {4}, {literal})},
       {"norm", DType::F32, {4}, -1, 0, tensor({4}, "norm/~weight")},
+      {"head", DType::BF16, {2, 4}, -1, 0, shardRecipe()},
   };
 }
 
@@ -91,7 +101,7 @@ static Step attentionStep() {
   step.meaning = {attention, copy};
   step.reads = {0};
   step.writes = {2};
-  step.cost = {1, 2, 3, 4, 5};
+  step.cost = {1, 2, 3, 4, 5, 6};
   return step;
 }
 
@@ -142,7 +152,13 @@ static Implementation sampleImplementation() {
   call.epilogue = "relu";
   call.n = 16;
   call.k = 4;
-  return {{"sm_90a", "ptx"}, {launch, call}};
+  CollectiveCall gather;
+  gather.op = CollectiveCall::Op::AllGather;
+  gather.in = {RefKind::Buffer, 2};
+  gather.out = {RefKind::Buffer, 1};
+  gather.elements = 4;
+  gather.outElements = 7;
+  return {{"sm_90a", "ptx"}, {launch, call, gather}};
 }
 
 static Program sampleProgram() {
@@ -195,6 +211,7 @@ Plan samplePlan() {
   plan.provenance = {{"ftc", "0.1"}};
   plan.targets = {"sm_90a", "ptx"};
   plan.axes = {{"tokens", 1024}, {"sequences", 0}, {"rows", 0}};
+  plan.mesh = {{"tp", 2}};
   plan.files = {{"model.safetensors", 0xfedcba9876543210u}};
   plan.weights = sampleWeights();
   plan.caches = {

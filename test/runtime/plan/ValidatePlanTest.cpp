@@ -26,6 +26,10 @@ KernelLaunch &launch(Plan &plan) {
 GemmCall &gemm(Plan &plan) {
   return std::get<GemmCall>(step(plan).implementations[0].launches[1]);
 }
+CollectiveCall &collective(Plan &plan) {
+  return std::get<CollectiveCall>(step(plan).implementations[0].launches[2]);
+}
+Recipe &shard(Plan &plan) { return plan.weights[5].recipe; }
 Recipe &merged(Plan &plan) { return plan.weights[0].recipe; }
 Recipe &slice(Plan &plan) { return merged(plan).of[0].of[0].of[0]; }
 
@@ -44,6 +48,15 @@ const Case kPlanCases[] = {
      "/axes"},
     {"SameAxes", [](Plan &p) { p.axes[1].name = "rows"; }, "/axes/2"},
     {"AxisMax", [](Plan &p) { p.axes[1].max = -1; }, "/axes/1/max"},
+    {"MeshSize", [](Plan &p) { p.mesh[0].size = 0; }, "/mesh/0/size"},
+    {"MeshName", [](Plan &p) { p.mesh[0].name = ""; }, "/mesh/0/name"},
+    {"SameMeshAxes", [](Plan &p) { p.mesh.push_back(p.mesh[0]); },
+     "/mesh/1/name"},
+    {"ManyRanks",
+     [](Plan &p) {
+       p.mesh = {{"tp", 1024}, {"pp", 2}};
+     },
+     "/mesh"},
     {"CacheLayers", [](Plan &p) { p.caches[0].layers = 0; },
      "/caches/0/layers"},
     {"CachePage", [](Plan &p) { p.caches[0].pageSize = 0; },
@@ -108,7 +121,7 @@ const Case kWeightCases[] = {
      "/weights/2/shape"},
     {"ManyExtents", [](Plan &p) { p.weights[2].shape.assign(9, 1); },
      "/weights/2/shape"},
-    {"ViewOfNothing", [](Plan &p) { p.weights[1].viewOf = 5; },
+    {"ViewOfNothing", [](Plan &p) { p.weights[1].viewOf = 6; },
      "/weights/1/view_of"},
     {"ViewOfItself", [](Plan &p) { p.weights[1].viewOf = 1; },
      "/weights/1/view_of"},
@@ -147,6 +160,24 @@ const Case kWeightCases[] = {
      "/weights/0/recipe/of/0/of/0/of/0/start"},
     {"SliceOtherExtent", [](Plan &p) { slice(p).shape[0] = 3; },
      "/weights/0/recipe/of/0/of/0/of/0"},
+    {"SliceStartOfEveryRank", [](Plan &p) { shard(p).starts.push_back(0); },
+     "/weights/5/recipe/starts"},
+    {"SliceStartsBeyond", [](Plan &p) { shard(p).starts[1] = 3; },
+     "/weights/5/recipe/starts/1"},
+    {"PadAxis", [](Plan &p) { shard(p).of[0].axis = 2; },
+     "/weights/5/recipe/of/0/axis"},
+    {"PadShortens",
+     [](Plan &p) {
+       shard(p).of[0].shape = {2, 4};
+       shard(p).starts = {0, 0};
+     },
+     "/weights/5/recipe/of/0/shape"},
+    {"PadOtherExtent",
+     [](Plan &p) {
+       shard(p).of[0].shape = {4, 5};
+       shard(p).shape = p.weights[5].shape = {2, 5};
+     },
+     "/weights/5/recipe/of/0"},
     {"Transpose",
      [](Plan &p) {
        merged(p).of[0].of[0].shape = {4, 8};
@@ -247,7 +278,7 @@ const Case kStepCases[] = {
      "/steps/0/meaning/0/in/3"},
     {"RowsRef", [](Plan &p) { meaning(p).in[4].index = 1; },
      "/steps/0/meaning/0/in/4"},
-    {"WeightRef", [](Plan &p) { step(p).meaning[1].in[1].index = 5; },
+    {"WeightRef", [](Plan &p) { step(p).meaning[1].in[1].index = 6; },
      "/steps/0/meaning/1/in/1"},
     {"TempRef", [](Plan &p) { meaning(p).out[0].index = 1; },
      "/steps/0/meaning/0/out/0"},
@@ -355,6 +386,30 @@ const Case kStepCases[] = {
      "/launches/1/gemm/residual"},
     {"GemmBias", [](Plan &p) { gemm(p).bias = 4; }, "/launches/1/gemm/bias"},
     {"GemmSize", [](Plan &p) { gemm(p).k = 0; }, "/launches/1/gemm/k"},
+    {"CollectiveMesh", [](Plan &p) { collective(p).mesh = 1; },
+     "/launches/2/collective/mesh"},
+    {"CollectiveIn",
+     [](Plan &p) {
+       collective(p).in = {RefKind::Weight, 0};
+     },
+     "/launches/2/collective/in"},
+    {"CollectiveRow", [](Plan &p) { collective(p).elements = 9; },
+     "/launches/2/collective/in"},
+    {"CollectiveSize", [](Plan &p) { collective(p).elements = 0; },
+     "/launches/2/collective/elements"},
+    {"CollectiveAxis",
+     [](Plan &p) {
+       collective(p).out = {RefKind::Buffer, 4};
+     },
+     "/launches/2/collective"},
+    {"CollectiveGathersMore", [](Plan &p) { collective(p).outElements = 9; },
+     "/launches/2/collective/out_elements"},
+    {"CollectiveReduces",
+     [](Plan &p) { collective(p).op = CollectiveCall::Op::AllReduce; },
+     "/launches/2/collective/out_elements"},
+    {"CollectiveScatters",
+     [](Plan &p) { collective(p).op = CollectiveCall::Op::ReduceScatter; },
+     "/launches/2/collective/out_elements"},
     {"GemmEpilogue", [](Plan &p) { gemm(p).epilogue = "silu"; },
      "/launches/1/gemm/epilogue"},
 };

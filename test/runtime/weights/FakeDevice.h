@@ -56,6 +56,10 @@ public:
                                              const Binding &) override {
     return unsupported("the fake device runs nothing");
   }
+  StatusOr<std::unique_ptr<Communicator>> connect(std::shared_ptr<RankBoard>,
+                                                  int) override {
+    return unsupported("the fake device is alone");
+  }
   Status synchronize() override { return Status::success(); }
 
   std::map<std::byte *, std::unique_ptr<std::vector<std::byte>>> alive;

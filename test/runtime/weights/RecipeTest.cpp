@@ -44,17 +44,17 @@ Recipe node(Recipe::Op op, std::vector<int64_t> shape, std::vector<Recipe> of,
   return recipe;
 }
 
-std::vector<float> evaluate(const Recipe &recipe) {
+std::vector<float> evaluate(const Recipe &recipe, int64_t rank = 0) {
   int64_t count = std::accumulate(recipe.shape.begin(), recipe.shape.end(),
                                   int64_t(1), std::multiplies<>());
   std::vector<float> values(size_t(count), -1.0f);
   CountingSource source;
-  RecipeReader(source).read(recipe, 0, count, values.data());
+  RecipeReader(source, rank).read(recipe, 0, count, values.data());
   // Any range is a part of the whole.
   for (int64_t first = 0; first < count; ++first)
     for (int64_t size : {int64_t(1), (count - first + 1) / 2, count - first}) {
       std::vector<float> part(size_t(size), -1.0f);
-      RecipeReader(source).read(recipe, first, size, part.data());
+      RecipeReader(source, rank).read(recipe, first, size, part.data());
       EXPECT_TRUE(std::equal(part.begin(), part.end(), values.begin() + first))
           << first << " " << size;
     }
@@ -73,6 +73,27 @@ TEST(Recipe, SlicesAnyAxis) {
             (Floats{2, 3, 4, 5, 8, 9, 10, 11}));
   EXPECT_EQ(evaluate(node(Recipe::Op::Slice, {2, 3, 1}, {of}, 2, 1)),
             (Floats{1, 3, 5, 7, 9, 11}));
+}
+
+TEST(Recipe, PadsAnyAxis) {
+  Recipe of = tensor(0, {2, 2});
+  EXPECT_EQ(evaluate(node(Recipe::Op::Pad, {3, 2}, {of})),
+            (Floats{0, 1, 2, 3, 0, 0}));
+  EXPECT_EQ(evaluate(node(Recipe::Op::Pad, {2, 3}, {of}, 1)),
+            (Floats{0, 1, 0, 2, 3, 0}));
+  EXPECT_EQ(evaluate(node(Recipe::Op::Pad, {2, 2}, {of})),
+            (Floats{0, 1, 2, 3}));
+}
+
+TEST(Recipe, SlicesForTheRank) {
+  Recipe rows = node(Recipe::Op::Slice, {1, 2}, {tensor(0, {3, 2})});
+  rows.starts = {0, 2, 1};
+  EXPECT_EQ(evaluate(rows, 0), (Floats{0, 1}));
+  EXPECT_EQ(evaluate(rows, 1), (Floats{4, 5}));
+  EXPECT_EQ(evaluate(rows, 2), (Floats{2, 3}));
+  Recipe columns = node(Recipe::Op::Slice, {2, 2}, {tensor(0, {2, 3})}, 1);
+  columns.starts = {0, 1};
+  EXPECT_EQ(evaluate(columns, 1), (Floats{1, 2, 4, 5}));
 }
 
 TEST(Recipe, ConcatenatesAnyAxis) {

@@ -147,6 +147,47 @@ TEST(WeightStore, SmallStagingGivesTheSameBytes) {
   }
 }
 
+// Short runs are staged, long ones (4096 bytes) copied: the same columns.
+TEST(WeightStore, MakesTheRanksSlices) {
+  for (int64_t columns : {4, 1024}) {
+    TempDir dir;
+    std::string bytes = std::to_string(3 * 2 * columns * 4);
+    dir.write("model.safetensors",
+              safetensors("{\"m\": {\"dtype\": \"F32\", \"shape\": [3, " +
+                              std::to_string(2 * columns) +
+                              "], \"data_offsets\": [0, " + bytes + "]}}",
+                          floats(6 * columns, 0)));
+    Recipe rows = node(Recipe::Op::Slice, {2, 2 * columns},
+                       {node(Recipe::Op::Pad, {4, 2 * columns},
+                             {tensor("m", {3, 2 * columns})})});
+    rows.starts = {0, 2};
+    Recipe half = node(Recipe::Op::Slice, {3, columns},
+                       {tensor("m", {3, 2 * columns})}, 1);
+    half.starts = {0, columns};
+    plan::Plan plan;
+    plan.weightsDir = dir.path();
+    plan.mesh = {{"tp", 2}};
+    plan.files = {{"model.safetensors", 0}};
+    plan.weights = {weight("rows", DType::F32, rows),
+                    weight("half", DType::F32, half)};
+    WeightOptions options;
+    options.rank = 1;
+    FakeDevice device;
+    auto made = loadWeights(plan, options, device);
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    Floats padded = values(plan, **made, 0, 4 * columns);
+    Floats right = values(plan, **made, 1, 3 * columns);
+    for (int64_t j = 0; j < 2 * columns; ++j) {
+      EXPECT_EQ(padded[size_t(j)], float(4 * columns + j));
+      EXPECT_EQ(padded[size_t(2 * columns + j)], 0);
+    }
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        EXPECT_EQ(right[size_t(i * columns + j)],
+                  float((2 * i + 1) * columns + j));
+  }
+}
+
 TEST(WeightStore, RunningOutOfMemoryReleasesTheRest) {
   TempDir dir;
   dir.write("model.safetensors", sampleFile());

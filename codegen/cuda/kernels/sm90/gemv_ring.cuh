@@ -1,0 +1,322 @@
+//===- gemv_ring.cuh - linear layers of a few rows, by bulk copies -*- C++ -*-//
+//
+// The same function, prologues and epilogues as gemv.cuh, for f16 and bf16 with
+// k a multiple of 8, x and w on 16 bytes and x's stride a multiple of 8. One
+// CTA a multiprocessor: a warp that only copies keeps a ring of weights full in
+// shared memory, eight warps multiply. What is under way does not pass through
+// registers or L1, and the first weights come in before the kernel in front has
+// ended.
+//
+// A stage holds kChunk values of k of 16 weight rows (gated: two times 8), one
+// bulk copy a row; a warp multiplies kChunk / 8 values of k of all 16. At the
+// end of a group of 16 rows the warps' sums are added in the order of the
+// warps: sums depend on k only.
+//
+// Launch: block kRingThreads = 288, __launch_bounds__(288, 1); grid = at most
+// the multiprocessors (any size is right). Dynamic shared memory:
+//   stages * kStageBytes + rows * rowBytes(k), stages in 2 .. kMaxStages,
+// where `rows` is min(bound of rows, 8) with a norm. Without one fewer rows (or
+// none) are right too: x is then read from global memory where the batch has
+// more rows than fit. Two CTAs of up to 113 KB fit a multiprocessor: the next
+// kernel's ring fills while this one ends.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_GEMV_RING_CUH
+#define FT_KERNELS_SM90_GEMV_RING_CUH
+
+#include "gemv_product.cuh"
+#include "sm90/async.cuh"
+
+namespace ft::gemv {
+
+constexpr int kRingThreads = kThreads + 32;
+constexpr int kRingChunk = 256;                        // values of k in a stage
+constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
+constexpr int kRingRowPitch = kRingChunk * 2 + 64;     // bytes; 64 mod 128
+constexpr int kStageBytes = 16 * kRingRowPitch;
+constexpr int kMaxStages = 16;
+/// Sums of 16 weight rows by kMaxM tokens, [token][row].
+constexpr int kRingSumPitch = 20;
+
+struct RingState {
+  u64 full[kMaxStages], empty[kMaxStages];
+  float sums[2][kWarps][kMaxM * kRingSumPitch];
+};
+
+/// Bytes of a row of x in shared memory.
+template <bool normed> __device__ __forceinline__ int ringRowBytes(int k) {
+  return normed ? pitch(k) * 4 : ((k + 63) / 64 * 64 + 32) * 2;
+}
+
+struct WarpsSync {
+  __device__ __forceinline__ void operator()() const {
+    asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");
+  }
+};
+
+/// `bytes`, a multiple of 16, to shared memory; read once, so first to leave
+/// L2. Counts on `barrier`.
+__device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
+                                         u32 barrier, u64 policy) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
+               "::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(to),
+               "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+               : "memory");
+}
+__device__ __forceinline__ u64 evictFirst() {
+  u64 policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"
+               : "=l"(policy));
+  return policy;
+}
+
+/// A stage of the ring and how often the ring went round.
+struct RingPlace {
+  int stages, stage = 0;
+  u32 turn = 0;
+  __device__ __forceinline__ void next() {
+    if (++stage == stages) {
+      stage = 0;
+      turn ^= 1;
+    }
+  }
+};
+
+/// Dynamic shared memory: the stages, then x.
+struct RingMemory {
+  u32 ring; // address of the first stage
+  RingState *state;
+  __device__ __forceinline__ u32 full(int s) const {
+    return sharedAddress(&state->full[s]);
+  }
+  __device__ __forceinline__ u32 empty(int s) const {
+    return sharedAddress(&state->empty[s]);
+  }
+};
+
+/// The copying warp: every group's chunks, once for every 8 rows of x.
+template <bool gated, typename T>
+__device__ __forceinline__ void copyWeights(const Problem<T> &p, const Share &s,
+                                            const RingMemory &memory,
+                                            RingPlace place) {
+  constexpr int per = perGroup<gated>;
+  int lane = threadIdx.x % 32, chunks = (p.k + kRingChunk - 1) / kRingChunk;
+  u64 policy = evictFirst();
+  for (int m0 = 0; m0 < p.rows; m0 += kMaxM)
+    for (int g = 0; g < s.groups; ++g) {
+      int first = s.begin + g * per, real = min(per, s.end - first);
+      bool mine = lane < 16 && lane % per < real;
+      i64 row = first + lane % per + (lane >= per ? p.n / 2 : 0);
+      const T *from = p.w + row * p.k;
+      for (int c = 0; c < chunks; ++c, place.next()) {
+        u32 bytes = u32(min(kRingChunk, p.k - c * kRingChunk)) * 2;
+        barrierWait(memory.empty(place.stage), place.turn ^ 1);
+        if (lane == 0)
+          barrierExpect(memory.full(place.stage),
+                        bytes * real * (gated ? 2 : 1));
+        __syncwarp();
+        if (mine)
+          copyBulk(
+              memory.ring + place.stage * kStageBytes + lane * kRingRowPitch,
+              from + c * kRingChunk, bytes, memory.full(place.stage), policy);
+      }
+    }
+}
+
+/// Rows m0 .. of x, as stored, to shared memory.
+template <typename T>
+__device__ __forceinline__ void stageTokens(const Problem<T> &p, int m0,
+                                            u16 *xs) {
+  int vectors = p.k / 8, rows = min(p.rows - m0, kMaxM);
+  int rowVectors = ringRowBytes<false>(p.k) / 16;
+  Vec16 *to = reinterpret_cast<Vec16 *>(xs);
+#pragma unroll 4
+  for (int i = threadIdx.x; i < rows * vectors; i += kThreads) {
+    int m = i / vectors, v = i % vectors;
+    to[m * rowVectors + v] = load16(p.x + (m0 + m) * p.xStride + v * 8);
+  }
+}
+
+/// The token side of one unit: 8 values of one token, for the two steps; with
+/// a norm as hi and lo. Beyond k and the rows zero.
+template <typename T, bool normed> struct Tokens {
+  Vec16 vector[normed ? 2 : 1];
+
+  __device__ __forceinline__ void load(const char *from, bool real) {
+#pragma unroll
+    for (int i = 0; i < (normed ? 2 : 1); ++i) {
+      vector[i] = {};
+      if (real)
+        vector[i] = load16(from + 16 * i);
+    }
+  }
+  __device__ __forceinline__ void multiply(float (&sums)[4],
+                                           const Weights &w) const {
+    if constexpr (!normed) {
+      multiplyAdd(sums, w, 0, vector[0].word[0], vector[0].word[1], T{});
+      multiplyAdd(sums, w, 1, vector[0].word[2], vector[0].word[3], T{});
+    } else {
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        multiplyAdd(sums, w, h, vector[h].word[0], vector[h].word[2], T{});
+        multiplyAdd(sums, w, h, vector[h].word[1], vector[h].word[3], T{});
+      }
+    }
+  }
+};
+
+/// One multiplying warp's share of every stage.
+template <typename T, bool normed> class RingWarp {
+public:
+  /// x of this lane's token: row `lane / 4` at `rows`, `rowBytes` apart.
+  __device__ __forceinline__ RingWarp(const Problem<T> &p,
+                                      const RingMemory &memory, int m0,
+                                      const char *rows, i64 rowBytes)
+      : memory_(memory) {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, m = lane / 4;
+    at_ = warp * kRingUnits * 32 + lane % 4 * 8;
+    limit_ = p.k - at_;
+    token_ = m0 + m < p.rows;
+    x_ = rows + m * rowBytes + i64(at_) * kValueBytes;
+    w_ = lane / 4 * kRingRowPitch + at_ * 2;
+  }
+  /// The tokens of chunk `c`; early, where they are far.
+  __device__ __forceinline__ void load(int c) {
+#pragma unroll
+    for (int u = 0; u < kRingUnits; ++u) {
+      int k = c * kRingChunk + u * 32;
+      tokens_[u].load(x_ + i64(k) * kValueBytes, token_ && k < limit_);
+    }
+  }
+  __device__ __forceinline__ void multiply(int c, const RingPlace &place) {
+    barrierWait(memory_.full(place.stage), place.turn);
+    const char *stage = dynamicShared<char>() + place.stage * kStageBytes + w_;
+#pragma unroll
+    for (int u = 0; u < kRingUnits; ++u) {
+      Weights w = {};
+      if (c * kRingChunk + u * 32 < limit_) {
+        w.low = load16(stage + u * 64);
+        w.high = load16(stage + u * 64 + 8 * kRingRowPitch);
+      }
+      tokens_[u].multiply(sums_, w);
+    }
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+      barrierArrive(memory_.empty(place.stage));
+  }
+  /// To this warp's part of `sums`, and begins anew.
+  __device__ __forceinline__ void flush(float *sums) {
+    int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      sums[(lane % 4 * 2 + i % 2) * kRingSumPitch + lane / 4 + i / 2 * 8] =
+          sums_[i];
+      sums_[i] = 0;
+    }
+  }
+
+private:
+  static constexpr int kValueBytes = normed ? 4 : 2;
+  const RingMemory &memory_;
+  int at_, limit_;
+  bool token_;
+  const char *x_;
+  int w_;
+  Tokens<T, normed> tokens_[kRingUnits];
+  float sums_[4] = {};
+};
+
+/// Adds the warps' sums of a group and stores its outputs. The threads that do
+/// so differ from group to group.
+template <typename Epilogue, typename T>
+__device__ __forceinline__ void
+ringOutputs(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
+            int m0, int g, const float (*sums)[kMaxM * kRingSumPitch]) {
+  constexpr int per = perGroup<Epilogue::kGated>;
+  int count = min(p.rows - m0, kMaxM) * per;
+  int o = (threadIdx.x + 32 * g) % kThreads;
+  int m = o / per, r = o % per, j = s.begin + g * per + r;
+  if (o >= count || j >= s.end)
+    return;
+  float y = 0, y2 = 0;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) {
+    y += sums[w][m * kRingSumPitch + r];
+    if constexpr (Epilogue::kGated)
+      y2 += sums[w][m * kRingSumPitch + r + 8];
+  }
+  if constexpr (Epilogue::kGated)
+    epilogue(m0 + m, j, y, y2);
+  else
+    epilogue(m0 + m, j, y);
+}
+
+/// The multiplying warps, rows m0 .. of x; `place` goes on.
+template <bool normed, typename Epilogue, typename T>
+__device__ __forceinline__ void
+ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
+         const char *rows, i64 rowBytes, const Epilogue &epilogue,
+         RingPlace &place) {
+  int chunks = (p.k + kRingChunk - 1) / kRingChunk, warp = threadIdx.x / 32;
+  RingWarp<T, normed> mine(p, memory, m0, rows, rowBytes);
+  mine.load(0);
+#pragma unroll 1
+  for (int g = 0; g < s.groups; ++g) {
+#pragma unroll 1
+    for (int c = 0; c < chunks; ++c, place.next()) {
+      mine.multiply(c, place);
+      mine.load(c + 1 == chunks ? 0 : c + 1);
+    }
+    mine.flush(memory.state->sums[g % 2][warp]);
+    WarpsSync()(); // a group later nobody reads the same sums any more
+    ringOutputs(epilogue, p, s, m0, g, memory.state->sums[g % 2]);
+  }
+}
+
+/// As gemv::run, with `stages` of the ring.
+template <typename T, typename Norm, typename Epilogue>
+__device__ __forceinline__ void
+runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
+        int axis, int stages, const Norm &norm, const Epilogue &epilogue) {
+  constexpr bool normed = Norm::kPresent;
+  __shared__ RingState state;
+  launchDependents();
+  Problem<T> p{x, xStride, w, n, k, counts[axis]};
+  Share s = makeShare<Epilogue::kGated>(n);
+  RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
+  if (threadIdx.x < stages) {
+    barrierInit(memory.full(threadIdx.x), 1);
+    barrierInit(memory.empty(threadIdx.x), kWarps);
+    barrierInitFence();
+  }
+  __syncthreads();
+  RingPlace place{stages};
+  if (threadIdx.x >= kThreads) {
+    copyWeights<Epilogue::kGated>(p, s, memory, place);
+    return;
+  }
+  dependencyWait();
+  u32 shared;
+  asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
+  char *rows = dynamicShared<char>() + stages * kStageBytes;
+  int rowBytes = ringRowBytes<normed>(k);
+  int room = (int(shared) - stages * kStageBytes) / rowBytes;
+#pragma unroll 1
+  for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {
+    WarpsSync()(); // shared memory is free
+    if constexpr (normed)
+      normalise(p, m0, norm, reinterpret_cast<float *>(rows), WarpsSync());
+    else if (min(p.rows - m0, kMaxM) <= room)
+      stageTokens(p, m0, reinterpret_cast<u16 *>(rows));
+    WarpsSync()();
+    bool near = normed || min(p.rows - m0, kMaxM) <= room;
+    ringRows<normed>(p, s, memory, m0,
+                     near ? rows
+                          : reinterpret_cast<const char *>(x + m0 * xStride),
+                     near ? rowBytes : xStride * 2, epilogue, place);
+  }
+}
+
+} // namespace ft::gemv
+
+#endif // FT_KERNELS_SM90_GEMV_RING_CUH
