@@ -1,7 +1,8 @@
 # Run by ft_embed_kernels: writes OUT from FILES (a list).
 set(text "")
 foreach(path ${FILES})
-  get_filename_component(name ${path} NAME)
+  # Headers of one architecture lie in a folder, and are included by it.
+  string(REGEX REPLACE "^.*/kernels/" "" name ${path})
   file(READ ${path} body)
   # Brackets and semicolons stay as they are: no list operation touches them.
   string(LENGTH "${body}" length)

@@ -1,6 +1,7 @@
 //===- CompileKernels.cpp - machine code for a plan's kernels -------------===//
 #include "codegen/CompileKernels.h"
 
+#include "codegen/SelectKernels.h"
 #include "codegen/cuda/KernelCache.h"
 #include "codegen/cuda/Nvrtc.h"
 #include "codegen/plan/EmitPlan.h"
@@ -100,6 +101,14 @@ static void warn(const Task &task, std::vector<KernelWarning> &warnings) {
                         "its wgmma instructions run one after the other"});
 }
 
+/// Kernels that only some architectures use name them.
+static bool isFor(ir::KernelOp kernel, llvm::StringRef target) {
+  auto archs = kernel->getAttrOfType<mlir::ArrayAttr>(kArchsAttr);
+  return !archs ||
+         llvm::any_of(archs.getAsValueRange<mlir::StringAttr>(),
+                      [&](llvm::StringRef arch) { return arch == target; });
+}
+
 Status codegen::compileKernels(mlir::ModuleOp module,
                                const CompileOptions &options, plan::Plan &plan,
                                std::vector<KernelWarning> &warnings) {
@@ -108,8 +117,9 @@ Status codegen::compileKernels(mlir::ModuleOp module,
   size_t number = 0;
   for (auto op : module.getOps<ir::KernelOp>()) {
     for (const std::string &target : options.targets)
-      tasks.push_back(
-          {number, op.getSymName().str(), op.getSource().str(), target, {}});
+      if (isFor(op, target))
+        tasks.push_back(
+            {number, op.getSymName().str(), op.getSource().str(), target, {}});
     ++number;
   }
   // Attention takes longest: begin with it, and no thread ends up alone.
@@ -127,7 +137,7 @@ Status codegen::compileKernels(mlir::ModuleOp module,
     warn(task, warnings);
     plan::Kernel &kernel = plan.kernels[task.kernel];
     kernel.images[task.target] = addBlob(plan, std::move(task.image.bytes));
-    if (task.target == options.targets.front()) {
+    if (kernel.images.size() == 1) { // of its first target
       kernel.registers = task.image.resources.registers;
       kernel.staticShared = task.image.resources.staticShared;
     }

@@ -10,12 +10,15 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <algorithm>
+#include <set>
 
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
 namespace {
+
+using Archs = std::vector<std::string>;
 
 /// The kernel texts of a module: equal texts are one ft.kernel.
 class KernelTable {
@@ -24,23 +27,41 @@ public:
       : builder_(OpBuilder::atBlockBegin(module.getBody())),
         location_(module.getLoc()) {}
 
-  FlatSymbolRefAttr add(const KernelText &text) {
-    FlatSymbolRefAttr &symbol = symbols_[text.source];
-    if (symbol)
-      return symbol;
+  FlatSymbolRefAttr add(const KernelText &text, const Archs &archs) {
+    Entry &entry = entries_[text.source];
+    entry.archs.insert(archs.begin(), archs.end());
+    if (!entry.op)
+      entry.op = create(text);
+    return FlatSymbolRefAttr::get(entry.op.getSymNameAttr());
+  }
+  /// Kernels that only some of `all` use say so.
+  void nameArchs(const Archs &all) {
+    for (auto &item : entries_) {
+      Entry &entry = item.second;
+      SmallVector<StringRef> names(entry.archs.begin(), entry.archs.end());
+      if (names.size() < all.size())
+        entry.op->setAttr(kArchsAttr, builder_.getStrArrayAttr(names));
+    }
+  }
+
+private:
+  struct Entry {
+    ir::KernelOp op;
+    std::set<std::string> archs;
+  };
+
+  ir::KernelOp create(const KernelText &text) {
     int count = names_[text.function]++;
     std::string name = text.function;
     if (count > 0)
       name += "." + std::to_string(count);
-    ir::KernelOp::create(builder_, location_, name, text.function, text.source);
-    symbol = FlatSymbolRefAttr::get(builder_.getContext(), name);
-    return symbol;
+    return ir::KernelOp::create(builder_, location_, name, text.function,
+                                text.source);
   }
 
-private:
   OpBuilder builder_;
   Location location_;
-  llvm::StringMap<FlatSymbolRefAttr> symbols_;
+  llvm::StringMap<Entry> entries_;
   llvm::StringMap<int> names_;
 };
 
@@ -50,9 +71,10 @@ public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SelectKernels)
   SelectKernels() = default;
   SelectKernels(const SelectKernels &other)
-      : PassWrapper(other), archList_(other.archList_) {}
-  explicit SelectKernels(std::vector<std::string> archs)
-      : archList_(std::move(archs)) {}
+      : PassWrapper(other), archList_(other.archList_),
+        withPreview_(other.withPreview_) {}
+  SelectKernels(std::vector<std::string> archs, bool preview)
+      : archList_(std::move(archs)), withPreview_(preview) {}
 
   StringRef getArgument() const override { return "ft-select-kernels"; }
   StringRef getDescription() const override {
@@ -62,8 +84,12 @@ public:
 
 private:
   LogicalResult select(ir::FusedOp fused, const LaunchContext &context);
+  FailureOr<DictionaryAttr> choose(ir::FusedOp fused,
+                                   const LaunchContext &context);
   FailureOr<DictionaryAttr> gemm(ir::FusedOp fused,
                                  const LaunchContext &context);
+  FailureOr<DictionaryAttr> hopper(ir::FusedOp fused,
+                                   const LaunchContext &context);
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
@@ -71,7 +97,13 @@ private:
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
                                                 "sm_100f, ptx")};
-  std::vector<std::string> archList_;
+  Option<bool> preview_{
+      *this, "preview", llvm::cl::init(false),
+      llvm::cl::desc("sm_90a's own kernels, where whole models were not "
+                     "measured with them yet")};
+  Archs archList_;
+  bool withPreview_ = false;
+  Archs targets_; // of the implementation being made
   std::unique_ptr<KernelTable> table_;
   int64_t workspace_ = 0;
   bool afterKernel_ = false; // the launch in front is a kernel of ours
@@ -85,7 +117,7 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
     return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
   };
   SmallVector<NamedAttribute, 6> attrs{
-      builder.getNamedAttr("kernel", table_->add(text)),
+      builder.getNamedAttr("kernel", table_->add(text, targets_)),
       builder.getNamedAttr("grid", builder.getArrayAttr(text.grid)),
       builder.getNamedAttr("block", builder.getDenseI64ArrayAttr(text.block)),
       builder.getNamedAttr("args", builder.getArrayAttr(text.args)),
@@ -159,51 +191,87 @@ DictionaryAttr SelectKernels::collective(ir::FusedOp fused) {
        integer("out_elements", elements(op.getResult(0)))});
 }
 
+/// What runs where no kernel is made for the architecture.
+FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
+                                                const LaunchContext &context) {
+  switch (fused.getPattern()) {
+  case ir::Pattern::Row: {
+    FailureOr<KernelText> text = emitRowProgram(fused);
+    if (failed(text))
+      return failure();
+    return launch(*text);
+  }
+  case ir::Pattern::Gemm:
+    return gemm(fused, context);
+  case ir::Pattern::Attention:
+    return take(emitAttention(fused, context));
+  case ir::Pattern::SegmentReduce:
+    return take(emitSegmentReduce(fused));
+  case ir::Pattern::Argmax:
+    return take(emitArgmax(fused, context));
+  case ir::Pattern::Sample:
+    return take(emitSample(fused, context));
+  case ir::Pattern::Collective:
+    return collective(fused);
+  }
+  return failure();
+}
+
+/// What sm_90a has a kernel of its own for; null where nothing.
+FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
+                                                const LaunchContext &context) {
+  if (fused.getPattern() == ir::Pattern::Attention &&
+      attentionTilesTake(fused, context))
+    return take(emitAttentionTiles(fused, context));
+  if (fused.getPattern() != ir::Pattern::Gemm)
+    return DictionaryAttr();
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (!gemvRingTakes(fused, *match, context))
+    return DictionaryAttr();
+  return take(emitGemvRing(fused, *match, context));
+}
+
 LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
-  FailureOr<DictionaryAttr> chosen = failure();
-  switch (fused.getPattern()) {
-  case ir::Pattern::Row:
-    if (FailureOr<KernelText> text = emitRowProgram(fused); succeeded(text))
-      chosen = launch(*text);
-    break;
-  case ir::Pattern::Gemm:
-    chosen = gemm(fused, context);
-    break;
-  case ir::Pattern::Attention:
-    chosen = take(emitAttention(fused, context));
-    break;
-  case ir::Pattern::SegmentReduce:
-    chosen = take(emitSegmentReduce(fused));
-    break;
-  case ir::Pattern::Argmax:
-    chosen = take(emitArgmax(fused, context));
-    break;
-  case ir::Pattern::Sample:
-    chosen = take(emitSample(fused, context));
-    break;
-  case ir::Pattern::Collective:
-    chosen = collective(fused);
-    break;
+  DictionaryAttr own; // of sm_90a
+  targets_ = {"sm_90a"};
+  if (withPreview_ && llvm::is_contained(archList_, targets_.front())) {
+    FailureOr<DictionaryAttr> found = hopper(fused, context);
+    if (failed(found))
+      return failure();
+    own = *found;
   }
-  if (failed(chosen))
-    return failure();
-  afterKernel_ = chosen->contains("kernel");
-  Builder builder(&getContext());
-  SmallVector<Attribute> archs;
+  Archs special, others;
   for (const std::string &arch : archList_)
-    archs.push_back(builder.getStringAttr(arch));
-  auto implementation = builder.getDictionaryAttr(
-      {builder.getNamedAttr("archs", builder.getArrayAttr(archs)),
-       builder.getNamedAttr("launches",
-                            builder.getArrayAttr({Attribute(*chosen)}))});
-  fused.setLaunchAttr(builder.getArrayAttr({Attribute(implementation)}));
+    (own && arch == "sm_90a" ? special : others).push_back(arch);
+  Builder builder(&getContext());
+  SmallVector<Attribute, 2> implementations;
+  bool kernel = false;
+  for (bool isSpecial : {true, false}) {
+    targets_ = isSpecial ? special : others;
+    if (targets_.empty())
+      continue;
+    FailureOr<DictionaryAttr> chosen = isSpecial ? own : choose(fused, context);
+    if (failed(chosen))
+      return failure();
+    kernel = chosen->contains("kernel");
+    SmallVector<StringRef> names(targets_.begin(), targets_.end());
+    implementations.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("archs", builder.getStrArrayAttr(names)),
+         builder.getNamedAttr("launches",
+                              builder.getArrayAttr({Attribute(*chosen)}))}));
+  }
+  afterKernel_ = kernel;
+  fused.setLaunchAttr(builder.getArrayAttr(implementations));
   return success();
 }
 
 void SelectKernels::runOnOperation() {
   if (archList_.empty())
     archList_.assign(archs_.begin(), archs_.end());
+  withPreview_ |= preview_;
   if (archList_.empty())
     return;
   ModuleOp module = getOperation();
@@ -221,11 +289,12 @@ void SelectKernels::runOnOperation() {
       entry->setAttr("workspace",
                      Builder(&getContext()).getI64IntegerAttr(workspace_));
   }
+  table_->nameArchs(archList_);
 }
 
 std::unique_ptr<Pass>
-codegen::createSelectKernelsPass(std::vector<std::string> archs) {
-  return std::make_unique<SelectKernels>(std::move(archs));
+codegen::createSelectKernelsPass(std::vector<std::string> archs, bool preview) {
+  return std::make_unique<SelectKernels>(std::move(archs), preview);
 }
 
 void codegen::registerCodegenPasses() { PassRegistration<SelectKernels>(); }

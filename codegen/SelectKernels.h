@@ -10,12 +10,17 @@
 
 namespace ft::codegen {
 
+/// The architectures of an ft.kernel that others have no use for.
+inline constexpr llvm::StringLiteral kArchsAttr = "ft.archs";
+
 /// `ft-select-kernels`: gives every ft.fused its `launch` for the
 /// architectures `archs` and the module the texts that the launches name, each
 /// text once. Without architectures it changes nothing: such a plan runs on
-/// the CPU only.
+/// the CPU only. With `preview`, sm_90a takes its own kernels where there are
+/// some, which whole models have not been measured with yet.
 std::unique_ptr<mlir::Pass>
-createSelectKernelsPass(std::vector<std::string> archs = {});
+createSelectKernelsPass(std::vector<std::string> archs = {},
+                        bool preview = false);
 
 /// For ft-opt.
 void registerCodegenPasses();

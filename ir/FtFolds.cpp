@@ -57,9 +57,10 @@ struct HoistRows : OpRewritePattern<RowsOp> {
     if (source.getType().getElementType().isInteger(32))
       return rewriter.notifyMatchFailure(rows, "ids are not gathered");
     auto axis = rows.getRows().getType().getRows();
+    // Named like the value whose rows it has.
     auto wanted =
-        RowsOp::create(rewriter, rows.getLoc(), source.getType().withAxis(axis),
-                       source, rows.getRows());
+        RowsOp::create(rewriter, source.getLoc(),
+                       source.getType().withAxis(axis), source, rows.getRows());
     Operation *moved = rewriter.clone(*producer);
     moved->setOperand(0, wanted);
     moved->getResult(0).setType(rows.getType());

@@ -25,6 +25,49 @@ def VerifyImport : FtPass<"ft-verify-import"> {
   }];
 }
 
+def RaisePrimitives : FtPass<"ft-raise-primitives"> {
+  let summary = "padded primitive entries to token-packed semantic ones";
+  let description = [{
+    An entry over `!ft.padded` values becomes one over `!ft.packed` values, or
+    an error names the operation that cannot, its place and the property that
+    failed. Attention, rotary embeddings, linears, embeddings and pooling are
+    recognized by what they compute, in whatever spelling; each step is proven
+    (docs/rationale/raising.md). Everything else that is row-wise becomes
+    row-wise operations one to one. Causal attention of a `causal` entry gets a
+    cache; its logits get `ft.rows` and `ft.argmax`.
+
+    ```mlir
+    // before
+    %t = ft.prim.transpose %w [1, 0] : (!ft.padded<[8, 64], f32>) -> !ft.padded<[64, 8], f32>
+    %y = ft.prim.matmul %x, %t : (!ft.padded<[batch, sequence, 64], f32>, !ft.padded<[64, 8], f32>) -> !ft.padded<[batch, sequence, 8], f32>
+    // after
+    %y = ft.linear %x, @w : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 8xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numEntries", "entries", "Padded entries raised">
+  ];
+}
+
+def RaiseRows : FtPass<"ft-raise-rows"> {
+  let summary = "row-wise spellings of norms, activations and biases";
+  let description = [{
+    RMSNorm, LayerNorm, GELU, SiLU, softmax and biases of linears that are
+    written out in row-wise operations become the one operation that says it.
+
+    ```mlir
+    // before
+    %s = ft.sigmoid %x : !ft.packed<tokens, 64xf32>
+    %y = ft.mul %x, %s : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    // after
+    %y = ft.silu %x : !ft.packed<tokens, 64xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numRaised", "raised", "Operations recognized">
+  ];
+}
+
 def VerifyRaise : FtPass<"ft-verify-raise"> {
   let summary = "check that entries hold semantic operations only";
   let description = [{

@@ -77,6 +77,8 @@ static void addPhase(OpPassManager &manager, const PipelineOptions &options,
   case Phase::Import:
     return manager.addPass(createVerifyImport());
   case Phase::Raise:
+    manager.addPass(createRaisePrimitives());
+    manager.addPass(createRaiseRows());
     return manager.addPass(createVerifyRaise());
   case Phase::Precision:
     return addPrecision(manager, options);
@@ -129,8 +131,8 @@ struct ToolOptions : PassPipelineOptions<ToolOptions> {
 
 void registerPassesAndPipelines() {
   registerFtPasses();
-  for (Phase phase :
-       {Phase::Precision, Phase::Partition, Phase::Fuse, Phase::Schedule}) {
+  for (Phase phase : {Phase::Raise, Phase::Precision, Phase::Partition,
+                      Phase::Fuse, Phase::Schedule}) {
     std::string flag = ("ft-to-" + phaseName(phase)).str();
     std::string summary = ("run every phase up to " + phaseName(phase)).str();
     PassPipelineRegistration<ToolOptions>(

@@ -1,6 +1,7 @@
 # lit configuration: the tools of a build tree against test/**/*.mlir and *.test
 import ctypes
 import os
+import shutil
 
 import lit.formats
 
@@ -31,6 +32,14 @@ config.substitutions.append(("%python", config.python))
 
 for feature in config.ft_features:
     config.available_features.add(feature)
+
+# Pages are looked at in whatever headless browser there is.
+for name in ("chromium-headless-shell", "chromium"):
+    browser = shutil.which(name)
+    if browser:
+        config.available_features.add("browser")
+        config.substitutions.append(("%browser", browser))
+        break
 
 # Kernels compile wherever NVRTC is found, without a GPU.
 for folder in ("", "/usr/local/cuda/lib64/", os.environ.get("CUDA_HOME", "") + "/lib64/"):

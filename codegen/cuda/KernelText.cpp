@@ -63,6 +63,18 @@ DictionaryAttr KernelParams::pageCount() {
       builder_.getNamedAttr("page_count", builder_.getUnitAttr()));
 }
 
+DictionaryAttr KernelParams::tensorMap(DictionaryAttr of, int64_t columns,
+                                       int64_t heads, int64_t boxHeads,
+                                       int64_t boxRows) {
+  SmallVector<NamedAttribute> attrs(of.getValue());
+  for (auto [key, value] :
+       {std::pair("columns", columns), std::pair("heads", heads),
+        std::pair("box_heads", boxHeads), std::pair("box_rows", boxRows)})
+    attrs.push_back(
+        builder_.getNamedAttr(key, builder_.getI64IntegerAttr(value)));
+  return builder_.getDictionaryAttr(attrs);
+}
+
 std::string KernelParams::declaration() const {
   return llvm::join(declarations_, ", ");
 }

@@ -55,6 +55,10 @@ public:
   /// belongs to, where it is a field of sequences.
   mlir::DictionaryAttr batch(llvm::StringRef field, int sequences = -1);
   mlir::DictionaryAttr pageCount();
+  /// The tensor map (plan::TensorBox) of `of`, made by in, weight or cache.
+  mlir::DictionaryAttr tensorMap(mlir::DictionaryAttr of, int64_t columns,
+                                 int64_t heads, int64_t boxHeads,
+                                 int64_t boxRows);
 
   /// `const int *counts, i64 in0Stride, ...`
   std::string declaration() const;

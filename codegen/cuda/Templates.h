@@ -39,6 +39,11 @@ mlir::FailureOr<TemplateKernel> emitGemvRing(ir::FusedOp fused,
                                              const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
+/// Whether the Hopper template takes this attention in this token range.
+bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
+/// sm_90a only. REQUIRES: attentionTilesTake.
+mlir::FailureOr<TemplateKernel>
+emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
                                            const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitSample(ir::FusedOp fused,

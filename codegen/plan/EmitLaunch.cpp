@@ -108,6 +108,11 @@ Arg LaunchEmitter::argument(DictionaryAttr dict) {
     ok_ &= dict.contains("i32");
     arg.value = integer(dict, "i32");
   }
+  if (dict.contains("box_rows")) {
+    arg.kind = Arg::Kind::TensorMap;
+    arg.box = {integer(dict, "columns"), integer(dict, "heads"),
+               integer(dict, "box_heads", 1), integer(dict, "box_rows")};
+  }
   return arg;
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ struct StepTime {
   double duration = 0;     // microseconds
 };
 
+/// Called on the host when a step's work is complete, before the next begins;
+/// its error ends the run.
+using StepObserver = std::function<Status(int32_t step)>;
+
 /// A program made ready on a device.
 class Executable {
 public:
@@ -88,9 +93,10 @@ public:
   /// bucket, whose surplus rows hold undefined values and change nothing.
   virtual Status run(const std::vector<int64_t> &counts) = 0;
 
-  /// Run step by step, waiting after each, and report each step's time.
+  /// Run step by step and report each step's time. With an observer, which may
+  /// be empty, wait after each step and call it.
   virtual StatusOr<std::vector<StepTime>>
-  profile(const std::vector<int64_t> &counts) = 0;
+  profile(const std::vector<int64_t> &counts, const StepObserver &after) = 0;
 
   /// Kernel nodes of the captured graph for these counts, library-internal
   /// ones included; on the CPU, the number of steps.

@@ -166,13 +166,16 @@ Status Model::run(int index, std::span<const SequenceSlice> slices) {
 }
 
 StatusOr<std::vector<std::vector<StepTime>>>
-Model::profile(int index, std::span<const SequenceSlice> slices) {
+Model::profile(int index, std::span<const SequenceSlice> slices,
+               const StepObserver &after) {
   FT_RETURN_IF_ERROR(prepare(index, slices));
   auto times =
       std::make_shared<std::vector<std::vector<StepTime>>>(ranks_->size());
   FT_RETURN_IF_ERROR(
-      onRanks([call = last_, times](Rank &rank, int number) -> Status {
-        FT_ASSIGN_OR_RETURN((*times)[size_t(number)], rank.profile(call));
+      onRanks([call = last_, times, after](Rank &rank, int number) -> Status {
+        FT_ASSIGN_OR_RETURN(
+            (*times)[size_t(number)],
+            rank.profile(call, number == 0 ? after : StepObserver()));
         return Status::success();
       }));
   return *times;

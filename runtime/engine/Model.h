@@ -54,14 +54,21 @@ public:
   /// Uploads `slices` as a batch of `entry` and enqueues the program for its
   /// token count.
   Status run(int entry, std::span<const SequenceSlice> slices);
-  /// As run(), step by step, with each step's time, by rank.
+  /// As run(), step by step, with each step's time, by rank. `after`, which may
+  /// be empty, is called when a step of rank 0 is done, on that rank's thread,
+  /// and may read its buffers.
   StatusOr<std::vector<std::vector<StepTime>>>
-  profile(int entry, std::span<const SequenceSlice> slices);
+  profile(int entry, std::span<const SequenceSlice> slices,
+          const StepObserver &after = {});
 
   /// Waits, then copies rows `first` .. `first + count - 1` of output `output`
   /// of the last run, which was one of `entry`, to `to`.
   Status readOutput(int entry, int output, int64_t first, int64_t count,
                     void *to);
+  /// For an observer: the same of any buffer of rank 0's program.
+  Status readBuffer(int32_t buffer, int64_t first, int64_t count, void *to) {
+    return ranks_->front()->readBuffer(last_, buffer, first, count, to);
+  }
   /// Waits for all that run() enqueued.
   Status synchronize();
 

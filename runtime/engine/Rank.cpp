@@ -113,9 +113,10 @@ Status Rank::run(const ProgramCall &call) {
   return program->run(call.batch->counts());
 }
 
-StatusOr<std::vector<StepTime>> Rank::profile(const ProgramCall &call) {
+StatusOr<std::vector<StepTime>> Rank::profile(const ProgramCall &call,
+                                              const StepObserver &after) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
-  return program->profile(call.batch->counts());
+  return program->profile(call.batch->counts(), after);
 }
 
 StatusOr<int64_t> Rank::kernelCount(const ProgramCall &call) {
@@ -150,7 +151,14 @@ Status Rank::readOutput(const ProgramCall &last, int output, int64_t first,
   const plan::Plan &plan = file_->plan();
   const plan::Program &program =
       plan.entries[size_t(last.entry)].programs[size_t(last.program)];
-  int32_t index = program.outputs[size_t(output)];
+  return readBuffer(last, program.outputs[size_t(output)], first, count, to);
+}
+
+Status Rank::readBuffer(const ProgramCall &last, int32_t index, int64_t first,
+                        int64_t count, void *to) {
+  const plan::Plan &plan = file_->plan();
+  const plan::Program &program =
+      plan.entries[size_t(last.entry)].programs[size_t(last.program)];
   const plan::Buffer &buffer = program.buffers[size_t(index)];
   std::byte *from = bufferAddress(program, index,
                                   programBounds(plan, program, binding_.bounds),

@@ -32,11 +32,15 @@ public:
   /// Uploads the batch and enqueues the program.
   Status run(const ProgramCall &call);
   /// As run(), step by step, with each step's time.
-  StatusOr<std::vector<StepTime>> profile(const ProgramCall &call);
+  StatusOr<std::vector<StepTime>> profile(const ProgramCall &call,
+                                          const StepObserver &after);
   StatusOr<int64_t> kernelCount(const ProgramCall &call);
 
   /// Waits, then copies rows of output `output` of the program that ran last.
   Status readOutput(const ProgramCall &last, int output, int64_t first,
+                    int64_t count, void *to);
+  /// The same of any buffer of that program.
+  Status readBuffer(const ProgramCall &last, int32_t buffer, int64_t first,
                     int64_t count, void *to);
 
   /// Enqueues the first bytes of a state slot of sampling `entry`.

@@ -190,6 +190,17 @@ struct MeaningOp {
   std::vector<ScoreInst> score; // attention only; empty = identity
 };
 
+/// How a kernel sees an operand through a tensor map: rows of `heads` x
+/// `columns` 16-bit elements, fetched in boxes of 64 columns x boxHeads x
+/// boxRows, swizzled by 128 bytes; zeros beyond. heads = 0: rows of `columns`,
+/// two dimensions instead of three.
+struct TensorBox {
+  int64_t columns = 0;
+  int64_t heads = 0;
+  int64_t boxHeads = 1;
+  int64_t boxRows = 0;
+};
+
 /// One kernel argument.
 struct Arg {
   enum class Kind {
@@ -202,6 +213,8 @@ struct Arg {
     F32,       // real
     Bound,     // i32: upper bound of axis `value` of the running bucket
     PageCount, // i32: columns of the page table
+    TensorMap, // 128 bytes: map `box` of `ref` (buffer, weight, or cache with
+               // layer and plane, its pages in a row)
   };
   Kind kind = Kind::I32;
   Ref ref;
@@ -210,6 +223,7 @@ struct Arg {
   std::string field; // see BatchField names in Batch.h
   int64_t value = 0;
   double real = 0;
+  TensorBox box;
 };
 
 /// A generated or template kernel: function `function` of

@@ -62,6 +62,7 @@ inline constexpr Spelling<Arg::Kind> kSpellings<Arg::Kind>[] = {
     {Arg::Kind::F32, "f32"},
     {Arg::Kind::Bound, "bound"},
     {Arg::Kind::PageCount, "page_count"},
+    {Arg::Kind::TensorMap, "tensor_map"},
 };
 
 template <>
@@ -167,6 +168,13 @@ template <typename Io> void fields(Io &io, Member<Io, MeaningOp> op) {
   io.list("score", op.score);
 }
 
+template <typename Io> void fields(Io &io, Member<Io, TensorBox> box) {
+  io.optional("columns", box.columns, int64_t(0));
+  io.optional("heads", box.heads, int64_t(0));
+  io.optional("box_heads", box.boxHeads, int64_t(1));
+  io.optional("box_rows", box.boxRows, int64_t(0));
+}
+
 template <typename Io> void fields(Io &io, Member<Io, Arg> arg) {
   io.field("kind", arg.kind);
   io.optional("ref", arg.ref, Ref());
@@ -175,6 +183,7 @@ template <typename Io> void fields(Io &io, Member<Io, Arg> arg) {
   io.optional("field", arg.field, std::string());
   io.optional("value", arg.value, int64_t(0));
   io.optional("real", arg.real, 0.0);
+  io.part("box", arg.box);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, KernelLaunch> launch) {

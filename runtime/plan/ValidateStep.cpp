@@ -50,6 +50,7 @@ private:
   Status validateCollective(const CollectiveCall &call, const Place &place);
   Status validateExtent(const Extent &extent, const Place &place);
   Status validateArg(const Arg &arg, const Place &place);
+  Status validateMap(const Arg &arg, const Place &place);
   Status validatePage(int64_t cache, int64_t layer, int64_t plane,
                       const Place &place);
   Status validateColumns(const Ref &ref, int64_t columns, const Place &place);
@@ -274,12 +275,55 @@ Status StepValidator::validateArg(const Arg &arg, const Place &place) {
     return (place / "value").range(arg.value, INT32_MIN, INT32_MAX);
   case Arg::Kind::Bound:
     return (place / "value").index(arg.value, plan_.axes.size());
+  case Arg::Kind::TensorMap:
+    return validateMap(arg, place);
   case Arg::Kind::I64:
   case Arg::Kind::F32:
   case Arg::Kind::PageCount:
     return Status::success();
   }
   return place.error("unknown kind of argument");
+}
+
+/// What the copy engine can fetch: 16-byte strides, boxes of at most 256.
+Status StepValidator::validateMap(const Arg &arg, const Place &place) {
+  FT_RETURN_IF_ERROR(validateRef(arg.ref, place / "ref"));
+  const TensorBox &box = arg.box;
+  Place at = place / "box";
+  FT_RETURN_IF_ERROR((at / "columns").range(box.columns, 8, INT32_MAX));
+  FT_RETURN_IF_ERROR((at / "heads").range(box.heads, 0, INT16_MAX));
+  FT_RETURN_IF_ERROR((at / "box_heads").range(box.boxHeads, 1, 256));
+  FT_RETURN_IF_ERROR((at / "box_rows").range(box.boxRows, 1, 256));
+  FT_RETURN_IF_ERROR(
+      (at / "columns").require(box.columns % 8 == 0, "a multiple of 8 wanted"));
+  int64_t width = box.columns * std::max<int64_t>(1, box.heads);
+  int64_t row = 0, stride = 0;
+  DType dtype = DType::F32;
+  if (arg.ref.kind == RefKind::Buffer) {
+    const Buffer &buffer = program_.buffers[size_t(arg.ref.index)];
+    row = columnsFrom(program_, buffer);
+    stride = buffer.rowStride;
+    dtype = buffer.dtype;
+  } else if (arg.ref.kind == RefKind::Weight) {
+    const Weight &weight = plan_.weights[size_t(arg.ref.index)];
+    row = stride = weight.shape.back();
+    dtype = weight.dtype;
+  } else if (arg.ref.kind == RefKind::Cache) {
+    FT_RETURN_IF_ERROR(
+        validatePage(arg.ref.index, arg.layer, arg.plane, place));
+    const CachePlane &plane =
+        plan_.caches[size_t(arg.ref.index)].planes[size_t(arg.plane)];
+    row = stride = product(plane.shape);
+    dtype = plane.dtype;
+  }
+  FT_RETURN_IF_ERROR(
+      (place / "ref")
+          .require(
+              dtype == DType::F16 || dtype == DType::BF16,
+              "a tensor map is of a buffer, weight or cache of f16 or bf16"));
+  return (at / "columns")
+      .require(width <= row && stride % 8 == 0,
+               "the operand's rows are too short or not on 16 bytes");
 }
 
 Status StepValidator::validateColumns(const Ref &ref, int64_t columns,

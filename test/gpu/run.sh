@@ -14,17 +14,26 @@ architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
 [ "$architecture" = 90 ] && architecture=90a
 status=0
 build() {
-  name=$1
+  program=$1
   shift
   nvcc -std=c++20 -O1 -I"$kernels" -I"$here" -I"$root" \
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
-    -o "$work/$name" "$here/$name.cu" "$@"
+    -o "$work/$program" "$here/$program.cu" "$@" -ldl
 }
 build gemv_check & first=$!
 build attention_check & second=$!
 build sampling_check "$root"/runtime/sampling/*.cpp & third=$!
+names="gemv_check sampling_check attention_check"
+if [ "$architecture" = 90a ]; then
+  build attention_tiles_check
+  names="$names attention_tiles_check"
+  if [ "${1:-}" = --time ]; then
+    build attention_tiles_time
+    names="$names attention_tiles_time"
+  fi
+fi
 wait "$first" && wait "$second" && wait "$third"
-for name in gemv_check sampling_check attention_check; do
+for name in $names; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then
     for tool in memcheck racecheck; do

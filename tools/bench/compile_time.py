@@ -19,10 +19,10 @@ import time
 
 SHAPES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "shapes"
 
-# shape, dtype
-CASES = [("gpt2", "bf16"), ("gpt2", "f16"), ("gpt2", "f32"),
-         ("bert-base", "f16"), ("llama-3-8b", "bf16"),
-         ("llama-3-70b", "bf16")]
+# shape, dtype, ranks
+CASES = [("gpt2", "bf16", 1), ("gpt2", "f16", 1), ("gpt2", "f32", 1),
+         ("bert-base", "f16", 1), ("llama-3-8b", "bf16", 1),
+         ("llama-3-70b", "bf16", 1), ("llama-3-70b", "bf16", 8)]
 
 
 def measure(command):
@@ -71,12 +71,12 @@ def main():
                             "cuda": version([args.nvcc, "--version"])},
                "command": " ".join(sys.argv), "rows": []}
     with tempfile.TemporaryDirectory() as folder:
-        for shape, dtype in CASES:
+        for shape, dtype, tp in CASES:
             command = [args.ftc, "compile", str(SHAPES / shape), "--dtype",
-                       dtype, "--no-cache", "-o", f"{folder}/model.plan"]
+                       dtype, "--tp", str(tp), "--no-cache", "-o", f"{folder}/model.plan"]
             load = os.getloadavg()[0]
             runs = [measure(command) for _ in range(args.repeat)]
-            row = {"model": shape, "dtype": dtype, "load": round(load, 2),
+            row = {"model": shape, "dtype": dtype, "tp": tp, "load": round(load, 2),
                    **min(runs, key=lambda run: run["wall_s"]), "runs": runs}
             results["rows"].append(row)
             print(json.dumps(row), flush=True)

@@ -38,8 +38,12 @@ private:
     if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
       return file.getFilename().str() + ":" + std::to_string(file.getLine()) +
              ":" + std::to_string(file.getColumn()) + ": ";
-    if (auto name = mlir::dyn_cast<mlir::NameLoc>(location))
+    if (auto name = mlir::dyn_cast<mlir::NameLoc>(location)) {
+      // A value's name around the place of its node in the model's file.
+      if (auto place = mlir::dyn_cast<mlir::NameLoc>(name.getChildLoc()))
+        return place.getName().str() + " (" + name.getName().str() + "): ";
       return name.getName().str() + ": ";
+    }
     return "";
   }
 
@@ -61,10 +65,9 @@ loadModel(const CompileRequest &request, mlir::MLIRContext &context) {
   return module;
 }
 
-StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
-ft::lowerModel(const CompileRequest &request, Phase phase,
-               mlir::MLIRContext &context) {
-  FT_ASSIGN_OR_RETURN(auto module, loadModel(request, context));
+/// Runs every phase up to `phase` on an imported module.
+static Status lower(const CompileRequest &request, Phase phase,
+                    mlir::ModuleOp module) {
   passes::PipelineOptions options;
   options.dtype = request.dtype;
   options.tp = request.tp;
@@ -72,13 +75,22 @@ ft::lowerModel(const CompileRequest &request, Phase phase,
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;
   options.addKernels = [&](mlir::OpPassManager &manager) {
-    manager.addPass(codegen::createSelectKernelsPass(request.targets));
+    manager.addPass(
+        codegen::createSelectKernelsPass(request.targets, request.preview));
   };
-  mlir::PassManager manager(&context);
+  mlir::PassManager manager(module.getContext());
   passes::buildPipeline(manager, options, phase);
-  FirstError error(context);
-  if (mlir::failed(manager.run(*module)))
+  FirstError error(*module.getContext());
+  if (mlir::failed(manager.run(module)))
     return error.status("the passes failed without saying why");
+  return {};
+}
+
+StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
+ft::lowerModel(const CompileRequest &request, Phase phase,
+               mlir::MLIRContext &context) {
+  FT_ASSIGN_OR_RETURN(auto module, loadModel(request, context));
+  FT_RETURN_IF_ERROR(lower(request, phase, *module));
   return module;
 }
 
@@ -104,6 +116,21 @@ static void showProgress(int done, int total) {
   std::fflush(stderr);
 }
 
+/// Adds machine code for every target to `plan`, which was made of `module`.
+static Status addImages(const CompileRequest &request, mlir::ModuleOp module,
+                        plan::Plan &plan,
+                        std::vector<codegen::KernelWarning> &warnings) {
+  codegen::CompileOptions options;
+  options.targets = request.targets;
+  if (request.cache)
+    options.cacheDirectory = codegen::KernelCache::defaultDirectory();
+  if (request.progress)
+    options.progress = showProgress;
+  if (request.targets.empty())
+    return {};
+  return codegen::compileKernels(module, options, plan, warnings);
+}
+
 StatusOr<plan::Plan>
 ft::compileModel(const CompileRequest &request,
                  std::vector<codegen::KernelWarning> &warnings) {
@@ -111,14 +138,21 @@ ft::compileModel(const CompileRequest &request,
   FT_ASSIGN_OR_RETURN(auto module,
                       lowerModel(request, Phase::Kernels, context));
   FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
-  codegen::CompileOptions options;
-  options.targets = request.targets;
-  if (request.cache)
-    options.cacheDirectory = codegen::KernelCache::defaultDirectory();
-  if (request.progress)
-    options.progress = showProgress;
-  if (!request.targets.empty())
-    FT_RETURN_IF_ERROR(
-        codegen::compileKernels(*module, options, plan, warnings));
+  FT_RETURN_IF_ERROR(addImages(request, *module, plan, warnings));
   return plan;
+}
+
+StatusOr<CompiledModel> ft::compileWithSource(const CompileRequest &request,
+                                              bool machineCode,
+                                              mlir::MLIRContext &context) {
+  CompiledModel model;
+  FT_ASSIGN_OR_RETURN(model.source, loadModel(request, context));
+  model.lowered = model.source->clone();
+  FT_RETURN_IF_ERROR(lower(request, Phase::Kernels, *model.lowered));
+  FT_ASSIGN_OR_RETURN(model.plan, makePlan(request, *model.lowered));
+  std::vector<codegen::KernelWarning> warnings;
+  if (machineCode)
+    FT_RETURN_IF_ERROR(
+        addImages(request, *model.lowered, model.plan, warnings));
+  return model;
 }

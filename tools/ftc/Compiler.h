@@ -25,6 +25,7 @@ struct CompileRequest {
   std::vector<std::string> ignoredConfigKeys;
   std::string dumpDirectory;
   bool optimize = true;
+  bool preview = false; // kernels that were not measured in whole models yet
   bool cache = true;
   bool progress = false; // on stderr
 };
@@ -43,6 +44,18 @@ StatusOr<plan::Plan> makePlan(const CompileRequest &request,
 StatusOr<plan::Plan>
 compileModel(const CompileRequest &request,
              std::vector<codegen::KernelWarning> &warnings);
+
+/// A model as imported, as lowered by the end of phase kernels, and its plan.
+struct CompiledModel {
+  mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
+  plan::Plan plan;
+};
+
+/// As compileModel, keeping the modules; `context` owns them. Without
+/// `machineCode` the plan runs on the CPU only.
+StatusOr<CompiledModel> compileWithSource(const CompileRequest &request,
+                                          bool machineCode,
+                                          mlir::MLIRContext &context);
 
 } // namespace ft
 

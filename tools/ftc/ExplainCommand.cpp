@@ -1,6 +1,7 @@
 //===- ExplainCommand.cpp - ftc explain -----------------------------------===//
 #include "tools/ftc/ExplainCommand.h"
 
+#include "runtime/base/AtomicFile.h"
 #include "runtime/plan/PlanFile.h"
 #include "tools/ftc/ExplainReport.h"
 #include "tools/ftc/Options.h"
@@ -16,6 +17,7 @@ struct ExplainArguments {
   ModelOptions model;
   ReportShape shape;
   bool json = false;
+  std::string html; // where the page goes; empty = no page
 };
 } // namespace
 
@@ -23,11 +25,13 @@ static StatusOr<Report> explainModel(ExplainArguments &arguments) {
   FT_RETURN_IF_ERROR(arguments.model.finish());
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   const CompileRequest &request = arguments.model.request;
-  FT_ASSIGN_OR_RETURN(auto module,
-                      lowerModel(request, passes::Phase::Kernels, context));
-  FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
-  plan.targets = request.targets;
-  return makeReport(plan, arguments.shape);
+  FT_ASSIGN_OR_RETURN(
+      CompiledModel model,
+      compileWithSource(request, /*machineCode=*/false, context));
+  model.plan.targets = request.targets;
+  Report report = makeReport(model.plan, arguments.shape);
+  addSource(report, *model.source, *model.lowered);
+  return report;
 }
 
 static StatusOr<Report> explainPlan(const ExplainArguments &arguments) {
@@ -54,6 +58,11 @@ static Status run(ExplainArguments &arguments) {
                                 : explainPlan(arguments);
   if (!report.ok())
     return report.status();
+  if (!arguments.html.empty())
+    FT_RETURN_IF_ERROR(
+        writeFileAtomically(arguments.html, reportHtml(*report)));
+  if (!arguments.html.empty() && !arguments.json)
+    return {};
   std::string text = arguments.json ? reportJson(*report) : reportText(*report);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
       std::fflush(stdout) != 0)
@@ -75,9 +84,13 @@ std::function<int()> ft::addExplainCommand(CLI::App &app) {
       ->add_option("--context", arguments->shape.context,
                    "Cached tokens before them")
       ->check(CLI::NonNegativeNumber);
+  command->add_option("--html", arguments->html,
+                      "Write it as a page, one file without anything outside "
+                      "it, instead of text");
   command->add_flag("--json", arguments->json, "The same as JSON");
   command->footer("Examples:\n"
                   "  ftc explain ./bert-base\n"
+                  "  ftc explain ./bert-base --html report.html\n"
                   "  ftc explain llama.plan --tokens 1 --context 2048 --json");
   return [arguments] { return report(run(*arguments)); };
 }

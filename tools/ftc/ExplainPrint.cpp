@@ -1,11 +1,10 @@
 //===- ExplainPrint.cpp - a report for a person, and as JSON --------------===//
-#include "tools/ftc/ExplainReport.h"
+#include "tools/ftc/ExplainFormat.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
-#include <span>
 
 using namespace ft;
 using nlohmann::json;
@@ -17,34 +16,6 @@ static void print(std::string &out, const char *format, Args... args) {
   out += line;
 }
 
-/// "12.5 MB"; decimal units, as bandwidths are.
-static std::string size(double value, const char *unit) {
-  static constexpr const char *prefixes[] = {"", "k", "M", "G", "T"};
-  int scale = 0;
-  while (value >= 1000 && scale < 4) {
-    value /= 1000;
-    ++scale;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f %s%s", scale == 0 ? 0 : 1, value,
-                prefixes[scale], unit);
-  return text;
-}
-
-static std::string range(const ProgramReport &program) {
-  std::string first = std::to_string(program.minTokens);
-  if (program.maxTokens == 0)
-    return first + " or more tokens";
-  return first + " to " + std::to_string(program.maxTokens) + " tokens";
-}
-
-static std::string operations(const StepReport &step) {
-  std::string text;
-  for (const std::string &op : step.operations)
-    text += (text.empty() ? "" : " ") + op;
-  return text;
-}
-
 static void printCounts(std::string &out, const char *what,
                         const KernelCounts &counts) {
   print(out, "  %-16s about %lld primitives, %lld operations -> %lld kernels\n",
@@ -52,30 +23,44 @@ static void printCounts(std::string &out, const char *what,
         (long long)counts.kernels);
 }
 
-static const std::string &kernelOf(const StepReport &step) {
-  return step.implementation.empty() ? step.pattern : step.implementation;
-}
-
-/// Whether two layers' steps would print the same but for the layer's name.
-static bool alike(std::span<const StepReport> a,
-                  std::span<const StepReport> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const StepReport &left, const StepReport &right) {
-                      return kernelOf(left) == kernelOf(right) &&
-                             left.operations == right.operations &&
-                             left.prediction.bytes == right.prediction.bytes &&
-                             left.prediction.flops == right.prediction.flops;
-                    });
-}
-
 static void printStep(std::string &out, const StepReport &step,
                       const int (&widths)[2]) {
   print(out, "  %-*s  %-*s %10s %10s %9.2f  ", widths[0], step.name.c_str(),
         widths[1], kernelOf(step).c_str(),
-        size(double(step.prediction.bytes), "B").c_str(),
-        size(double(step.prediction.flops), "").c_str(),
+        sizeText(double(step.prediction.bytes), "B").c_str(),
+        sizeText(double(step.prediction.flops), "").c_str(),
         step.prediction.microseconds);
-  out += operations(step) + "\n";
+  out += joined(step.operations, " ") + "\n";
+}
+
+static void printAlike(std::string &out, int64_t first, int64_t last,
+                       int64_t like) {
+  print(out, "  layers %lld to %lld: as layer %lld\n", (long long)first,
+        (long long)last, (long long)like);
+}
+
+/// The graph as imported, and the step of its first program that computes each
+/// operation.
+static void printSource(std::string &out, const SourceEntry &entry) {
+  print(out, "\nthe graph of %s as imported: %lld operations\n",
+        entry.name.c_str(), (long long)entry.operations.size());
+  int widths[] = {16, 12, 24};
+  for (const SourceOp &op : entry.operations) {
+    widths[0] = std::max(widths[0], int(op.name.size()));
+    widths[1] = std::max(widths[1], int(op.operation.size()));
+    widths[2] = std::max(widths[2], int(op.type.size()));
+  }
+  print(out, "  %-*s  %-*s  %-*s  %s\n", widths[0], "value", widths[1],
+        "operation", widths[2], "shape", "computed by step");
+  for (const Section<SourceOp> &section : sectionsOf(entry)) {
+    if (section.rows.empty())
+      printAlike(out, section.first, section.last, section.like);
+    for (const SourceOp &op : section.rows) {
+      print(out, "  %-*s  %-*s  %-*s  ", widths[0], op.name.c_str(), widths[1],
+            op.operation.c_str(), widths[2], op.type.c_str());
+      out += (op.steps.empty() ? "" : op.steps.front()) + "\n";
+    }
+  }
 }
 
 /// The steps layer by layer; layers like the one before them on one line.
@@ -87,36 +72,15 @@ static void printSteps(std::string &out, const ProgramReport &program) {
   }
   print(out, "  %-*s  %-*s %10s %10s %9s  %s\n", widths[0], "step", widths[1],
         "kernel", "bytes", "FLOPs", "est. us", "operations");
-  std::span<const StepReport> rest(program.steps), last;
-  while (!rest.empty()) {
-    auto sameLayer = [&rest](size_t begin) {
-      size_t end = begin;
-      while (end < rest.size() && rest[end].layer == rest[begin].layer)
-        ++end;
-      return rest.subspan(begin, end - begin);
-    };
-    std::span<const StepReport> layer = sameLayer(0), alikeLast;
-    size_t end = 0;
-    while (end < rest.size() && rest[end].layer >= 0 &&
-           alike(sameLayer(end), last)) {
-      alikeLast = sameLayer(end);
-      end += alikeLast.size();
-    }
-    if (alikeLast.empty()) {
-      for (const StepReport &step : layer)
-        printStep(out, step, widths);
-      last = layer;
-      rest = rest.subspan(layer.size());
-      continue;
-    }
-    print(out, "  layers %lld to %lld: as layer %lld\n",
-          (long long)layer[0].layer, (long long)alikeLast[0].layer,
-          (long long)last[0].layer);
-    rest = rest.subspan(end);
+  for (const Section<StepReport> &section : sectionsOf(program)) {
+    if (section.rows.empty())
+      printAlike(out, section.first, section.last, section.like);
+    for (const StepReport &step : section.rows)
+      printStep(out, step, widths);
   }
   print(out, "  %-*s  %-*s %10s %10s %9.2f\n", widths[0], "total", widths[1],
-        "", size(double(program.total.bytes), "B").c_str(),
-        size(double(program.total.flops), "").c_str(),
+        "", sizeText(double(program.total.bytes), "B").c_str(),
+        sizeText(double(program.total.flops), "").c_str(),
         program.total.microseconds);
 }
 
@@ -128,26 +92,23 @@ static void printExchange(std::string &out, const ExchangeReport &exchange) {
         "  between ranks:   %lld exchanges and %s a token in a layer; in all "
         "%lld, %s, est. %.0f us\n",
         (long long)exchange.perLayer,
-        size(double(exchange.bytesPerTokenAndLayer), "B").c_str(),
-        (long long)exchange.count, size(double(exchange.bytes), "B").c_str(),
-        exchange.microseconds);
+        sizeText(double(exchange.bytesPerTokenAndLayer), "B").c_str(),
+        (long long)exchange.count,
+        sizeText(double(exchange.bytes), "B").c_str(), exchange.microseconds);
 }
 
 static void printProgram(std::string &out, const ProgramReport &program) {
-  print(out, "\n%s, %s; figures for %lld token%s", program.entry.c_str(),
-        range(program).c_str(), (long long)program.batch.tokens,
-        program.batch.tokens == 1 ? "" : "s");
-  if (program.batch.context > 0)
-    print(out, " after %lld", (long long)program.batch.context);
-  out += " of one sequence\n";
+  out += "\n" + program.entry + ", " + rangeText(program) + "; figures for " +
+         batchText(program) + "\n";
   if (program.layer)
     printCounts(out, "a layer:", *program.layer);
   printCounts(out, "in all:", program.all);
   printExchange(out, program.exchange);
   print(out, "  activations      %s, workspace %s\n\n",
-        size(double(program.arenaBytes), "B").c_str(),
-        size(double(program.workspaceBytes), "B").c_str());
+        sizeText(double(program.arenaBytes), "B").c_str(),
+        sizeText(double(program.workspaceBytes), "B").c_str());
   printSteps(out, program);
+  out += "\n  activations that are live, step by step\n" + memoryChart(program);
 }
 
 std::string ft::reportText(const Report &report) {
@@ -158,17 +119,19 @@ std::string ft::reportText(const Report &report) {
     print(out, "  ranks            %lld; all figures are of one\n",
           (long long)report.ranks);
   print(out, "  weights          %s\n",
-        size(double(report.weightBytes), "B").c_str());
+        sizeText(double(report.weightBytes), "B").c_str());
   if (report.cacheBytesPerToken > 0)
     print(out, "  cache            %s a token\n",
-          size(double(report.cacheBytesPerToken), "B").c_str());
+          sizeText(double(report.cacheBytesPerToken), "B").c_str());
   if (report.planBytes > 0)
     print(out, "  plan file        %s\n",
-          size(double(report.planBytes), "B").c_str());
+          sizeText(double(report.planBytes), "B").c_str());
   print(out, "  kernel texts     %lld\n", (long long)report.kernelTexts);
   out +=
       "  times are estimates for an H200: the larger of bytes and FLOPs over "
       "its\n  measured ceilings, plus the kernel boundary\n";
+  for (const SourceEntry &entry : report.source)
+    printSource(out, entry);
   for (const ProgramReport &program : report.programs)
     printProgram(out, program);
   return out;
@@ -194,6 +157,8 @@ static json programJson(const ProgramReport &program) {
     row["name"] = step.name;
     row["pattern"] = step.pattern;
     row["operations"] = step.operations;
+    row["covers"] = step.covers;
+    row["live_bytes"] = step.liveBytes;
     row["kernels"] = step.kernels;
     row["implementation"] = step.implementation;
     steps.push_back(std::move(row));
@@ -221,6 +186,23 @@ static json programJson(const ProgramReport &program) {
   return out;
 }
 
+static json sourceJson(const Report &report) {
+  json entries = json::array();
+  for (const SourceEntry &entry : report.source) {
+    json operations = json::array();
+    for (const SourceOp &op : entry.operations)
+      operations.push_back({{"name", op.name},
+                            {"operation", op.operation},
+                            {"inputs", op.inputs},
+                            {"type", op.type},
+                            {"place", op.place},
+                            {"steps", op.steps}});
+    entries.push_back(
+        {{"entry", entry.name}, {"operations", std::move(operations)}});
+  }
+  return entries;
+}
+
 std::string ft::reportJson(const Report &report) {
   json programs = json::array();
   for (const ProgramReport &program : report.programs)
@@ -234,6 +216,7 @@ std::string ft::reportJson(const Report &report) {
               {"plan_bytes", report.planBytes},
               {"weight_bytes", report.weightBytes},
               {"cache_bytes_per_token", report.cacheBytesPerToken},
+              {"source", sourceJson(report)},
               {"programs", std::move(programs)}};
   // Names come from files and need not be UTF-8.
   return out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";

@@ -2,7 +2,6 @@
 #include "tools/ftc/ExplainReport.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 using namespace ft;
@@ -14,24 +13,6 @@ void KernelCounts::add(const plan::Step &step) {
     ++operations;
   }
   kernels += codegen::kernelsOf(step);
-}
-
-/// The number of the layer a step's name is in ("l3.qkv" and "layers.3.mlp" are
-/// in 3), or -1.
-static int64_t layerOf(const std::string &name) {
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (!std::isdigit(static_cast<unsigned char>(name[i])))
-      continue;
-    size_t end = i;
-    while (end < name.size() &&
-           std::isdigit(static_cast<unsigned char>(name[end])))
-      ++end;
-    bool whole = end == name.size() || name[end] == '.';
-    if (whole && end - i < 9)
-      return std::stoll(name.substr(i, end - i));
-    i = end;
-  }
-  return -1;
 }
 
 /// Layers are alike but for the first and last: the commonest one stands for
@@ -104,6 +85,49 @@ static BatchShape chooseShape(const plan::Entry &entry,
   return batch;
 }
 
+/// The last step that needs each buffer: results to the end, a root as long as
+/// any range of its columns.
+static std::vector<int64_t> lastUses(const plan::Program &program) {
+  std::vector<int64_t> last(program.buffers.size(), -1);
+  auto use = [&](int32_t buffer, int64_t step) {
+    last[size_t(buffer)] = std::max(last[size_t(buffer)], step);
+    if (int32_t root = program.buffers[size_t(buffer)].viewOf; root >= 0)
+      last[size_t(root)] = std::max(last[size_t(root)], step);
+  };
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    for (int32_t buffer : program.steps[i].reads)
+      use(buffer, int64_t(i));
+    for (int32_t buffer : program.steps[i].writes)
+      use(buffer, int64_t(i));
+  }
+  for (int32_t buffer : program.outputs)
+    use(buffer, int64_t(program.steps.size()));
+  return last;
+}
+
+/// Bytes of the buffers that hold something while each step runs.
+static void measureMemory(const plan::Plan &plan, const plan::Program &program,
+                          ProgramReport &report) {
+  std::vector<int64_t> last = lastUses(program);
+  std::vector<bool> seen(program.buffers.size());
+  for (size_t i = 0; i < program.steps.size(); ++i)
+    for (int32_t written : program.steps[i].writes) {
+      int32_t view = program.buffers[size_t(written)].viewOf;
+      auto root = size_t(view >= 0 ? view : written);
+      if (seen[root])
+        continue;
+      seen[root] = true;
+      const plan::Buffer &buffer = program.buffers[root];
+      plan::Affine bytes;
+      bytes.perAxis.resize(size_t(buffer.axis) + 1);
+      bytes.perAxis.back() = buffer.rowStride * dtypeSize(buffer.dtype);
+      int64_t held = codegen::evaluate(bytes, plan, report.batch);
+      int64_t end = std::min(last[root] + 1, int64_t(report.steps.size()));
+      for (int64_t step = int64_t(i); step < end; ++step)
+        report.steps[size_t(step)].liveBytes += held;
+    }
+}
+
 static ProgramReport reportProgram(const plan::Plan &plan,
                                    const plan::Entry &entry,
                                    const plan::Program &program,
@@ -134,6 +158,7 @@ static ProgramReport reportProgram(const plan::Plan &plan,
   }
   countLayers(program, report);
   countExchanges(report);
+  measureMemory(plan, program, report);
   return report;
 }
 

@@ -3,6 +3,7 @@
 #define FT_TOOLS_FTC_EXPLAINREPORT_H
 
 #include "codegen/plan/CostModel.h"
+#include "ir/Ft.h"
 #include "runtime/plan/Plan.h"
 
 #include <optional>
@@ -23,10 +24,12 @@ struct KernelCounts {
 struct StepReport {
   std::string name, pattern;
   std::vector<std::string> operations;
+  std::vector<std::string> covers; // source values, where the source is known
   int64_t kernels = 0;
   std::string implementation; // "gemv", "library", "row_add_rms_norm", ""
   int64_t layer = -1;         // by the name; -1 = outside the layers
   codegen::Prediction prediction;
+  int64_t liveBytes = 0; // of activations, while the step runs
 };
 
 /// What ranks send each other. Bytes are what each rank sends.
@@ -54,6 +57,21 @@ struct ProgramReport {
   int64_t workspaceBytes = 0;
 };
 
+/// An operation of the graph as imported.
+struct SourceOp {
+  std::string name, operation, type, place;
+  std::vector<std::string> inputs; // names of values and @weights
+  int64_t layer = -1;              // by the name
+  /// The step that computes it, for each program of the entry; empty where
+  /// none does.
+  std::vector<std::string> steps;
+};
+
+struct SourceEntry {
+  std::string name;
+  std::vector<SourceOp> operations;
+};
+
 struct Report {
   std::string name, architecture, dtype;
   std::vector<std::string> targets;
@@ -62,6 +80,7 @@ struct Report {
   int64_t planBytes = 0; // 0 = not written yet
   int64_t weightBytes = 0;
   int64_t cacheBytesPerToken = 0;
+  std::vector<SourceEntry> source; // empty where only the plan is known
   std::vector<ProgramReport> programs;
 };
 
@@ -73,8 +92,18 @@ struct ReportShape {
 /// With `shape.tokens`, only the programs that this many tokens run.
 Report makeReport(const plan::Plan &plan, const ReportShape &shape);
 
+/// Adds the graph as imported, and what steps cover of it, to the report of the
+/// plan that was made of `lowered`, the module after phase kernels.
+void addSource(Report &report, mlir::ModuleOp source, mlir::ModuleOp lowered);
+
+/// The number of the layer a name is in ("l3.qkv" and "layers.3.mlp" are in 3),
+/// or -1.
+int64_t layerOf(const std::string &name);
+
 std::string reportText(const Report &report);
 std::string reportJson(const Report &report);
+/// One page without anything outside it.
+std::string reportHtml(const Report &report);
 
 } // namespace ft
 

@@ -30,6 +30,9 @@ void ModelOptions::addTo(CLI::App &command) {
                   "0: one kernel an operation, nothing merged, nothing fused; "
                   "1, the default: fused")
       ->check(CLI::Range(0, 1));
+  command.add_flag("--preview-kernels", request.preview,
+                   "sm_90a: attention by tensor maps and GEMVs by bulk copies, "
+                   "not measured in whole models yet");
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "

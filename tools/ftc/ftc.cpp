@@ -2,6 +2,7 @@
 #include "tools/ftc/CompileCommand.h"
 #include "tools/ftc/ExplainCommand.h"
 #include "tools/ftc/ImportCommand.h"
+#include "tools/ftc/VerifyCommand.h"
 
 #include <csignal>
 
@@ -19,7 +20,11 @@ int main(int argc, char **argv) {
   const std::pair<const char *, Run> commands[] = {
       {"compile", ft::addCompileCommand(app)},
       {"import", ft::addImportCommand(app)},
-      {"explain", ft::addExplainCommand(app)}};
+      {"explain", ft::addExplainCommand(app)},
+#ifdef FT_HAVE_VERIFY
+      {"verify", ft::addVerifyCommand(app)},
+#endif
+  };
   CLI11_PARSE(app, argc, argv);
   for (const auto &[name, run] : commands)
     if (app.got_subcommand(name))

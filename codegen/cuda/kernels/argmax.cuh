@@ -154,6 +154,7 @@ __device__ void run(const T *x, i64 stride, int columns, Store out,
 /// One thread a row.
 __device__ void merge(const float *pairs, i64 stride, int count, int *out,
                       const int *counts, int axis) {
+  launchDependents();
   dependencyWait();
   int row = blockIdx.x * blockDim.x + threadIdx.x;
   if (row >= counts[axis])

@@ -19,8 +19,8 @@ public:
               const plan::Program &program, const Binding &binding);
 
   Status run(const std::vector<int64_t> &counts) override;
-  StatusOr<std::vector<StepTime>>
-  profile(const std::vector<int64_t> &counts) override;
+  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+                                          const StepObserver &after) override;
   StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override {
     return int64_t(steps_.size());
   }
@@ -221,7 +221,8 @@ Status CpuExecutable::run(const std::vector<int64_t> &counts) {
 }
 
 StatusOr<std::vector<StepTime>>
-CpuExecutable::profile(const std::vector<int64_t> &counts) {
+CpuExecutable::profile(const std::vector<int64_t> &counts,
+                       const StepObserver &after) {
   using Clock = std::chrono::steady_clock;
   using Microseconds = std::chrono::duration<double, std::micro>;
   FT_RETURN_IF_ERROR(checkCounts(counts));
@@ -232,6 +233,8 @@ CpuExecutable::profile(const std::vector<int64_t> &counts) {
     FT_RETURN_IF_ERROR(runStep(steps_[step], counts));
     times.push_back({int32_t(step), Microseconds(begin - start).count(),
                      Microseconds(Clock::now() - begin).count()});
+    if (after)
+      FT_RETURN_IF_ERROR(after(int32_t(step)));
   }
   return times;
 }

@@ -26,8 +26,8 @@ public:
   }
 
   Status run(const std::vector<int64_t> &counts) override;
-  StatusOr<std::vector<StepTime>>
-  profile(const std::vector<int64_t> &counts) override;
+  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+                                          const StepObserver &after) override;
   StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override;
 
 private:
@@ -123,7 +123,11 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   for (size_t i = 0; i < cells.size(); ++i) {
     if (kernel.boundAxis[i] >= 0)
       cells[i] = uint64_t(bucket[kernel.boundAxis[i]]);
-    arguments.push_back(&cells[i]);
+    // cuLaunchKernelEx copies what the addresses hold and writes nothing.
+    arguments.push_back(
+        kernel.mapNumber[i] < 0
+            ? static_cast<void *>(&cells[i])
+            : const_cast<CUtensorMap *>(&kernel.maps[kernel.mapNumber[i]]));
   }
   CUlaunchAttribute attribute{};
   attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
@@ -293,15 +297,20 @@ struct Events {
 } // namespace
 
 StatusOr<std::vector<StepTime>>
-CudaExecutable::profile(const std::vector<int64_t> &counts) {
+CudaExecutable::profile(const std::vector<int64_t> &counts,
+                        const StepObserver &after) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
-  for (const ReadyStep &step : program_.steps) {
+  for (size_t i = 0; i < program_.steps.size(); ++i) {
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    FT_RETURN_IF_ERROR(enqueue(step, bucket));
+    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], bucket));
     FT_RETURN_IF_ERROR(events.record(context_.stream));
+    if (after) {
+      FT_RETURN_IF_ERROR(context_.synchronize());
+      FT_RETURN_IF_ERROR(after(int32_t(i)));
+    }
   }
   FT_RETURN_IF_ERROR(context_.synchronize());
   std::vector<StepTime> times;

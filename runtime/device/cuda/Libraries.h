@@ -33,7 +33,7 @@ namespace ft {
   X(cuLaunchKernelEx) X(cuGraphInstantiate) X(cuGraphLaunch)                   \
   X(cuGraphDestroy) X(cuGraphExecDestroy) X(cuGraphGetNodes)                   \
   X(cuGraphNodeGetType) X(cuGetErrorName)                                     \
-  X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+  X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuTensorMapEncodeTiled)
 
 #define FT_CUBLASLT_SYMBOLS(X)                                                 \
   X(cublasLtCreate) X(cublasLtDestroy) X(cublasLtGetVersion)                   \

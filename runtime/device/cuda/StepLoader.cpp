@@ -37,6 +37,7 @@ private:
                                   const plan::Step &step);
   Status loadCode(int32_t kernel, const std::string &architecture);
   StatusOr<uint64_t> cell(const plan::Arg &arg) const;
+  StatusOr<CUtensorMap> tensorMap(const plan::Arg &arg) const;
   StatusOr<uint64_t> pointer(const plan::Ref &ref) const;
 
   CudaContext &context_;
@@ -141,8 +142,68 @@ StatusOr<uint64_t> StepLoader::cell(const plan::Arg &arg) const {
     return uint64_t(uint32_t(binding_.bounds.pageColumns));
   case plan::Arg::Kind::Bound:
     return uint64_t(0); // known at the launch
+  case plan::Arg::Kind::TensorMap:
+    return uint64_t(0); // passed as a whole
   }
   return corrupt("a kernel argument of an unknown kind");
+}
+
+namespace {
+/// The memory behind a tensor map.
+struct MappedRows {
+  uint64_t address = 0;
+  int64_t rows = 0;
+  int64_t stride = 0; // elements
+  DType dtype = DType::F32;
+};
+} // namespace
+
+static MappedRows cacheRows(const plan::Plan &plan, const Binding &binding,
+                            const plan::Arg &arg) {
+  const plan::Cache &cache = plan.caches[arg.ref.index];
+  const plan::CachePlane &plane = cache.planes[arg.plane];
+  const std::byte *address =
+      cacheLayerAddress(plan, binding, arg.ref.index, arg.plane, arg.layer);
+  return {uint64_t(reinterpret_cast<uintptr_t>(address)),
+          binding.cachePages * cache.pageSize, elementCount(plane.shape),
+          plane.dtype};
+}
+
+StatusOr<CUtensorMap> StepLoader::tensorMap(const plan::Arg &arg) const {
+  MappedRows from;
+  if (arg.ref.kind == plan::RefKind::Cache) {
+    from = cacheRows(plan_, binding_, arg);
+  } else if (arg.ref.kind == plan::RefKind::Buffer) {
+    const plan::Buffer &buffer = program_.buffers[arg.ref.index];
+    from = {0, bounds_[buffer.axis], buffer.rowStride, buffer.dtype};
+    FT_ASSIGN_OR_RETURN(from.address, pointer(arg.ref));
+  } else {
+    const plan::Weight &weight = plan_.weights[arg.ref.index];
+    int64_t columns = weight.shape.back();
+    from = {0, elementCount(weight.shape) / columns, columns, weight.dtype};
+    FT_ASSIGN_OR_RETURN(from.address, pointer(arg.ref));
+  }
+  const plan::TensorBox &box = arg.box;
+  cuuint64_t size[3] = {cuuint64_t(box.columns), cuuint64_t(from.rows), 1};
+  cuuint64_t strides[2] = {cuuint64_t(from.stride) * 2, 0};
+  cuuint32_t boxSize[3] = {64, cuuint32_t(box.boxRows), 1};
+  const cuuint32_t steps[3] = {1, 1, 1};
+  if (box.heads > 0) {
+    size[1] = cuuint64_t(box.heads), size[2] = cuuint64_t(from.rows);
+    strides[0] = cuuint64_t(box.columns) * 2;
+    strides[1] = cuuint64_t(from.stride) * 2;
+    boxSize[1] = cuuint32_t(box.boxHeads), boxSize[2] = cuuint32_t(box.boxRows);
+  }
+  CUtensorMap map;
+  FT_CUDA(context_.cu, cuTensorMapEncodeTiled, "a kernel argument", &map,
+          from.dtype == DType::BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                    : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+          box.heads > 0 ? 3 : 2,
+          reinterpret_cast<void *>(uintptr_t(from.address)), size, strides,
+          boxSize, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+          CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+          CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  return map;
 }
 
 StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
@@ -167,6 +228,12 @@ StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
   for (const plan::Arg &arg : launch.args) {
     FT_ASSIGN_OR_RETURN(uint64_t value, cell(arg));
     kernel.cells.push_back(value);
+    kernel.mapNumber.push_back(-1);
+    if (arg.kind == plan::Arg::Kind::TensorMap) {
+      kernel.mapNumber.back() = int32_t(kernel.maps.size());
+      FT_ASSIGN_OR_RETURN(CUtensorMap map, tensorMap(arg));
+      kernel.maps.push_back(map);
+    }
     kernel.boundAxis.push_back(
         arg.kind == plan::Arg::Kind::Bound ? int32_t(arg.value) : -1);
   }

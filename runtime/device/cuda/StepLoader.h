@@ -19,6 +19,8 @@ struct ReadyKernel {
   const plan::KernelLaunch *launch = nullptr;
   std::vector<uint64_t> cells;    // one an argument, value in the low bytes
   std::vector<int32_t> boundAxis; // of cells that hold a bound, else -1
+  std::vector<int32_t> mapNumber; // of cells that stand for a map, else -1
+  std::vector<CUtensorMap> maps;
 };
 
 /// A GEMM whose row count is the bucket's.

@@ -324,9 +324,31 @@ TEST(CpuLoadTest, RefusesBatchesBeyondItsBounds) {
   EXPECT_FALSE(run.executable()->run({4, 1}).ok());
   EXPECT_FALSE(run.executable()->run({-1, 1, 1}).ok());
   EXPECT_EQ(*run.executable()->kernelCount({4, 1, 1}), 1);
-  auto times = run.executable()->profile({4, 1, 1});
+  auto times = run.executable()->profile({4, 1, 1}, {});
   ASSERT_TRUE(times.ok());
   EXPECT_EQ(times->size(), 1u);
+}
+
+TEST(CpuProfileTest, CallsTheObserverAfterEachStep) {
+  auto device = openCpuDevice({.threads = 1});
+  TestProgram program;
+  plan::Ref x = floats(program, {4});
+  program.op("neg", {x}, {x});
+  plan::Step again = program.step();
+  program.program().steps.push_back(again);
+  TestRun run(**device, program, {{{4}}, {0}, 3});
+  ASSERT_TRUE(run.load().ok());
+  run.write(x, Values(16, -1.0));
+  ASSERT_TRUE(run.run().ok()); // loads it; negated twice is as before
+  std::vector<double> seen;
+  auto after = [&](int32_t step) {
+    EXPECT_EQ(step, int32_t(seen.size()));
+    seen.push_back(run.read(x)[0]);
+    return step == 0 ? Status::success() : cancelled("enough");
+  };
+  auto times = run.executable()->profile({4, 1, 1}, after);
+  EXPECT_EQ(times.status().message(), "enough"); // the observer's error
+  EXPECT_EQ(seen, (std::vector<double>{1, -1}));
 }
 
 } // namespace ft::test

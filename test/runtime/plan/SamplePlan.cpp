@@ -124,11 +124,14 @@ static std::vector<Arg> sampleArgs() {
       arg(Kind::F32, {}, 0),
       arg(Kind::Bound, {}, 1),
       arg(Kind::PageCount, {}, 0),
+      arg(Kind::TensorMap, {RefKind::Cache, 0}, 0),
   };
   args[1].layer = 1;
   args[1].plane = 1;
   args[2].field = "cu_tokens";
   args[6].real = 0.1;
+  args[9].layer = 1;
+  args[9].box = {8, 1, 2, 64};
   return args;
 }
 

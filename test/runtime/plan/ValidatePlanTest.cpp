@@ -363,6 +363,26 @@ const Case kStepCases[] = {
      "/launches/0/kernel/args/4/value"},
     {"ArgBound", [](Plan &p) { launch(p).args[7].value = 3; },
      "/launches/0/kernel/args/7/value"},
+    {"MapInput",
+     [](Plan &p) {
+       launch(p).args[9].ref = {RefKind::Input, 0};
+     },
+     "/launches/0/kernel/args/9/ref"},
+    {"MapShortRows",
+     [](Plan &p) {
+       launch(p).args[9].ref = {RefKind::Weight, 0};
+     },
+     "/launches/0/kernel/args/9/box/columns"},
+    {"MapPlane", [](Plan &p) { launch(p).args[9].plane = 2; },
+     "/launches/0/kernel/args/9"},
+    {"MapColumns", [](Plan &p) { launch(p).args[9].box.columns = 4; },
+     "/launches/0/kernel/args/9/box/columns"},
+    {"MapHeads", [](Plan &p) { launch(p).args[9].box.heads = 2; },
+     "/launches/0/kernel/args/9/box/columns"},
+    {"MapBoxHeads", [](Plan &p) { launch(p).args[9].box.boxHeads = 257; },
+     "/launches/0/kernel/args/9/box/box_heads"},
+    {"MapBoxRows", [](Plan &p) { launch(p).args[9].box.boxRows = 0; },
+     "/launches/0/kernel/args/9/box/box_rows"},
     {"GemmA",
      [](Plan &p) {
        gemm(p).a = {RefKind::Weight, 0};

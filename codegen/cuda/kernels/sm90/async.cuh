@@ -1,5 +1,4 @@
-//===- async.cuh - mbarriers, tensor copies and clusters, sm_90a -*- C++
-//-*-===//
+//===- async.cuh - barriers, tensor copies, clusters, sm_90a ----*- C++ -*-===//
 //
 // One function an instruction, no policy. Shared-memory addresses are 32-bit
 // (`sharedAddress`); barriers are 8-byte words in shared memory.
@@ -80,6 +79,36 @@ __device__ __forceinline__ void barrierWait(u32 barrier, u32 parity) {
   } while (!done);
 }
 
+/// A position in a ring of stages; `phase` flips at each turn.
+template <int stages> struct Cursor {
+  u32 stage = 0, phase = 0;
+  __device__ void next() {
+    if (++stage == stages) {
+      stage = 0;
+      phase ^= 1;
+    }
+  }
+  __device__ void skip(u32 steps) {
+    u32 sum = stage + steps;
+    stage = sum % stages;
+    phase ^= sum / stages & 1;
+  }
+};
+
+/// `threads` of the CTA, in whole warps, meet at barrier `id`, 1 .. 15.
+__device__ __forceinline__ void namedSync(int id, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+/// Arrival without waiting.
+__device__ __forceinline__ void namedArrive(int id, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+/// Ordinary writes to shared memory, before a barrier after which tensor cores
+/// or the copy engine read them.
+__device__ __forceinline__ void asyncProxyFence() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
 //===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
 //===----------------------------------------------------------------------===//
@@ -97,7 +126,16 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
       "l"(&map), "r"(x), "r"(y), "r"(barrier)
       : "memory");
 }
-/// The same to the same place of every CTA of `mask`, counted on each one's
+/// The same of a map of three dimensions.
+__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
+                                        int y, int z, u32 barrier) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global"
+               ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::
+                   "r"(target),
+               "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
+               : "memory");
+}
+/// The box of two dimensions to the same place of every CTA of `mask`, counted on each one's
 /// own barrier.
 __device__ __forceinline__ void copyBoxToAll(u32 target, const TensorMap &map,
                                              int x, int y, u32 barrier,

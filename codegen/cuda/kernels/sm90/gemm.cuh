@@ -92,22 +92,6 @@ template <typename C> struct Stages {
   }
 };
 
-/// A position in the ring of stages; `phase` flips at each turn.
-template <int stages> struct Cursor {
-  u32 stage = 0, phase = 0;
-  __device__ void next() {
-    if (++stage == stages) {
-      stage = 0;
-      phase ^= 1;
-    }
-  }
-  __device__ void skip(u32 steps) {
-    u32 sum = stage + steps;
-    stage = sum % stages;
-    phase ^= sum / stages & 1;
-  }
-};
-
 struct Problem {
   int rows; // true count
   int outputs;
@@ -221,8 +205,8 @@ template <typename C> struct Consumer {
     u32 before = 0;
     for (int step = 0; step < steps; ++step, at.next()) {
       barrierWait(stages.full(at.stage), at.phase);
-      u64 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
-      u64 w = tileDescriptor(stages.w(at.stage));
+      u32 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
+      u32 w = tileDescriptor(stages.w(at.stage));
       wgmmaFence();
 #pragma unroll
       for (int k = 0; k < kDepth / 16; ++k)

@@ -1,8 +1,14 @@
 //===- wgmma.cuh - warpgroup matrix multiply, sm_90a ------------*- C++ -*-===//
 //
-// d[64, N] += a[64, 16] * b[N, 16]^T, both from shared memory, k contiguous in
-// rows of 128 bytes swizzled by 128 bytes (as a tensor copy of 64 16-bit
-// columns leaves them), fp32 sums; N = 16, 32, ... 256.
+// d[64, N] += a[64, 16] * b, 16-bit operands, fp32 sums; N = 16, 32, ... 256.
+// Tiles in shared memory have rows of 128 bytes swizzled by 128 bytes, as a
+// tensor copy of 64 16-bit columns leaves them.
+//   begin, multiply: a and b[N, 16] from shared memory, k along the rows;
+//     `begin` starts a sum, `multiply` adds to it.
+//   multiplyRows: a from registers, b[16, N] from shared memory, N along the
+//     rows. Of a, thread t holds, two values a register: a[i] = row
+//     t / 32 * 16 + t % 32 / 4 + (i % 2) * 8, columns (i / 2) * 8 + t % 4 * 2
+//     and the next.
 //
 // Of d, thread t of the warpgroup holds, for each group g of 8 columns, at
 // d[4 * g + i]: row t / 32 * 16 + t % 32 / 4 + (i / 2) * 8,
@@ -16,12 +22,22 @@
 
 namespace ft {
 
+// Descriptors of tiles are 64 bits. Groups of 8 rows follow each other at 1,024
+// bytes (1024 >> 4 in bits 32 on) and are swizzled by 128 bytes (1 in bits 62
+// on): the upper word is the same for all, and functions take the lower one,
+// which counts bytes by 16.
+#define FT_UPPER_WORD "0x40000040"
+
 /// Of a tile whose rows are 128 swizzled bytes; `address` = its first row, at a
-/// multiple of 1,024, plus 32 bytes for every 16 columns. Groups of 8 rows
-/// follow each other at 1,024 bytes; layout 1 = 128-byte swizzle.
-__device__ __forceinline__ u64 tileDescriptor(u32 address) {
-  return u64((address & 0x3ffff) >> 4) | u64(1) << 16 | u64(1024 >> 4) << 32 |
-         u64(1) << 62;
+/// multiple of 1,024, plus 32 bytes for every 16 columns.
+__device__ __forceinline__ u32 tileDescriptor(u32 address) {
+  return address >> 4 | 1 << 16;
+}
+/// Of a tile for `multiplyRows`: `address` = its first row, at a multiple of
+/// 1,024, plus 2,048 bytes for every 16 rows. Every further 64 columns lie
+/// `blockBytes` on.
+__device__ __forceinline__ u32 rowsDescriptor(u32 address, u32 blockBytes) {
+  return address >> 4 | blockBytes >> 4 << 16;
 }
 
 /// Before the first multiply, and after other code touched the sums.
@@ -83,45 +99,67 @@ template <typename T, int N> struct Wgmma;
 #define FT_D15 FT_D14, FT_F8(112)
 #define FT_D16 FT_D15, FT_F8(120)
 
-// `a` and `b` are the operand numbers after the sums: N / 2 and N / 2 + 1.
-#define FT_WGMMA_TYPE(T, name, N, groups, a, b)                                \
+// The operands after the sums are numbered from N / 2: a, b, c, e, f.
+#define FT_WGMMA_SHARED(call, N, type, groups, a, b, keep)                     \
+  static __device__ __forceinline__ void call(float (&d)[N / 2], u32 aTile,    \
+                                              u32 bTile) {                     \
+    asm volatile("{\n\t"                                                       \
+                 ".reg .pred p;\n\t"                                           \
+                 ".reg .b64 x, y;\n\t"                                         \
+                 "setp.eq.u32 p, " #keep ", 1;\n\t"                            \
+                 "mov.b64 x, {%" #a ", " FT_UPPER_WORD "};\n\t"                \
+                 "mov.b64 y, {%" #b ", " FT_UPPER_WORD "};\n\t"                \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "."    \
+                 type " {" FT_R##groups "}, x, y, p, 1, 1, 0, 0;\n\t"          \
+                 "}"                                                           \
+                 : FT_D##groups                                                \
+                 : "r"(aTile), "r"(bTile));                                    \
+  }
+#define FT_WGMMA_TYPE(T, type, N, groups, a, b, c, e, f)                       \
   template <> struct Wgmma<T, N> {                                             \
-    static __device__ __forceinline__ void multiply(float (&d)[N / 2],         \
-                                                    u64 aTile, u64 bTile) {    \
+    FT_WGMMA_SHARED(begin, N, type, groups, a, b, 0)                           \
+    FT_WGMMA_SHARED(multiply, N, type, groups, a, b, 1)                        \
+    static __device__ __forceinline__ void                                     \
+    multiplyRows(float (&d)[N / 2], const u32 (&rows)[4], u32 bTile) {         \
       asm volatile("{\n\t"                                                     \
                    ".reg .pred p;\n\t"                                         \
-                   "setp.eq.u32 p, 0, 0;\n\t"                                  \
-                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." name      \
-                   "." name " {" FT_R##groups "}, %" #a ", %" #b               \
-                                              ", p, 1, 1, 0, 0;\n\t"           \
-                                              "}"                              \
+                   ".reg .b64 y;\n\t"                                          \
+                   "setp.eq.u32 p, 1, 1;\n\t"                                  \
+                   "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"              \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type      \
+                   "." type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c     \
+                   ", %" #e "}, y, p, 1, 1, 1;\n\t"                            \
+                   "}"                                                         \
                    : FT_D##groups                                              \
-                   : "l"(aTile), "l"(bTile));                                  \
+                   : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),   \
+                     "r"(bTile));                                              \
     }                                                                          \
   };
-#define FT_WGMMA(N, groups, a, b)                                              \
-  FT_WGMMA_TYPE(bf16, "bf16", N, groups, a, b)                                 \
-  FT_WGMMA_TYPE(f16, "f16", N, groups, a, b)
+#define FT_WGMMA(N, groups, a, b, c, e, f)                                     \
+  FT_WGMMA_TYPE(bf16, "bf16", N, groups, a, b, c, e, f)                        \
+  FT_WGMMA_TYPE(f16, "f16", N, groups, a, b, c, e, f)
 
-FT_WGMMA(16, 1, 8, 9)
-FT_WGMMA(32, 2, 16, 17)
-FT_WGMMA(48, 3, 24, 25)
-FT_WGMMA(64, 4, 32, 33)
-FT_WGMMA(80, 5, 40, 41)
-FT_WGMMA(96, 6, 48, 49)
-FT_WGMMA(112, 7, 56, 57)
-FT_WGMMA(128, 8, 64, 65)
-FT_WGMMA(144, 9, 72, 73)
-FT_WGMMA(160, 10, 80, 81)
-FT_WGMMA(176, 11, 88, 89)
-FT_WGMMA(192, 12, 96, 97)
-FT_WGMMA(208, 13, 104, 105)
-FT_WGMMA(224, 14, 112, 113)
-FT_WGMMA(240, 15, 120, 121)
-FT_WGMMA(256, 16, 128, 129)
+FT_WGMMA(16, 1, 8, 9, 10, 11, 12)
+FT_WGMMA(32, 2, 16, 17, 18, 19, 20)
+FT_WGMMA(48, 3, 24, 25, 26, 27, 28)
+FT_WGMMA(64, 4, 32, 33, 34, 35, 36)
+FT_WGMMA(80, 5, 40, 41, 42, 43, 44)
+FT_WGMMA(96, 6, 48, 49, 50, 51, 52)
+FT_WGMMA(112, 7, 56, 57, 58, 59, 60)
+FT_WGMMA(128, 8, 64, 65, 66, 67, 68)
+FT_WGMMA(144, 9, 72, 73, 74, 75, 76)
+FT_WGMMA(160, 10, 80, 81, 82, 83, 84)
+FT_WGMMA(176, 11, 88, 89, 90, 91, 92)
+FT_WGMMA(192, 12, 96, 97, 98, 99, 100)
+FT_WGMMA(208, 13, 104, 105, 106, 107, 108)
+FT_WGMMA(224, 14, 112, 113, 114, 115, 116)
+FT_WGMMA(240, 15, 120, 121, 122, 123, 124)
+FT_WGMMA(256, 16, 128, 129, 130, 131, 132)
 
+#undef FT_UPPER_WORD
 #undef FT_WGMMA
 #undef FT_WGMMA_TYPE
+#undef FT_WGMMA_SHARED
 
 } // namespace ft
 

@@ -1,0 +1,394 @@
+//===- attention_tiles.cuh - attention of many queries, sm_90a --*- C++ -*-===//
+//
+// f16 and bf16; what it computes, Shape, Args and score functors: attention.cuh
+// of the folder above. Of Args, q, k and v, their strides, `pack` and
+// `partials` are unused; `scale` must be positive. Results depend on neither
+// the grid nor on which CTA takes which tile.
+//
+//     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
+//     attention::runTiles<Tile>(q, k, v, args, score);
+//
+// Persistent CTAs draw tiles (attention_work.cuh). One warp copies queries,
+// keys and values through tensor maps; each warpgroup has 64 rows of the tile.
+// A block's scores and the values of the block before are multiplied together:
+// S(n) | P(n+1) V(n+1), then the softmax of S(n). Warpgroups take turns at the
+// tensor cores (named barriers), so that one's softmax falls on the other's
+// products. Blocks go from the last key to the first: ragged ends and diagonals
+// come first, and blocks that a warpgroup sees nothing of are left out.
+//
+// Paged sequences' tokens have consecutive positions. Packed sequences that
+// share a tile are masked from each other, but a NaN or
+// an infinity among the values of one reaches the rows of its neighbours in the
+// tile, as 0 * NaN. What lies beyond the batch's keys reaches none.
+//
+// Tensor maps (128-byte swizzle, no interleave, zero fill, element = T), three
+// dimensions, the contiguous first: {D or DV, heads, rows}. Boxes: q {64, pack,
+// kTokens}, k and v {64, 1, boxRows}. rows: tokens of the buffer, or
+// pages * page size of the cache layer.
+//
+// Launch: block Config::kThreads; grid.x = multiprocessors of the target (any
+// number is right) * Config::kCtas; __launch_bounds__(Config::kThreads,
+// Config::kCtas); dynamic shared memory Config::kSharedBytes; `counters` =
+// workspace + 0.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_ATTENTION_TILES_CUH
+#define FT_KERNELS_SM90_ATTENTION_TILES_CUH
+
+#include "sm90/attention_work.cuh"
+#include "sm90/gemm_epilogue.cuh"
+#include "sm90/wgmma.cuh"
+
+namespace ft {
+namespace attention {
+
+template <typename C> struct Consumer {
+  using T = typename C::T;
+  const Args<T> &a;
+  Stages<C> at;
+  int warpgroup;
+  Cursor<C::kStages> k, v;
+  Cursor<C::kQStages> q;
+
+  //===--------------------------------------------------------------------===//
+  // Turns and stages
+  //===--------------------------------------------------------------------===//
+
+  __device__ void await() const {
+    if constexpr (C::kWarpgroups > 1)
+      namedSync(1 + warpgroup, 256);
+  }
+  __device__ void passOn() const {
+    if constexpr (C::kWarpgroups > 1)
+      namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
+  }
+  __device__ void release(u32 barrier) const {
+    if (threadIdx.x % 32 == 0)
+      barrierArrive(barrier);
+  }
+  /// A block that this warpgroup sees nothing of.
+  __device__ void skipBlock() {
+    await();
+    passOn();
+    barrierWait(at.kFull(k.stage), k.phase);
+    release(at.kEmpty(k.stage));
+    k.next();
+    barrierWait(at.vFull(v.stage), v.phase);
+    release(at.vEmpty(v.stage));
+    v.next();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Products
+  //===--------------------------------------------------------------------===//
+
+  /// s = q k^T of the block at `k`, under way.
+  __device__ __forceinline__ void scores(float (&s)[C::BN / 2]) const {
+    u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
+    u32 keys = tileDescriptor(at.k(k.stage));
+#pragma unroll
+    for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
+      u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
+      u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
+      if (d == 0)
+        Wgmma<T, C::BN>::begin(s, x, y);
+      else
+        Wgmma<T, C::BN>::multiply(s, x, y);
+    }
+    wgmmaCommit();
+  }
+  /// o += p v of the block at `v`, under way.
+  __device__ __forceinline__ void values(Tile<C> &t) const {
+    u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
+#pragma unroll
+    for (int j = 0; j < C::BN / 16; ++j)
+      Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
+                                    rows + j * (16 * C::kRowBytes / 16));
+    wgmmaCommit();
+  }
+  /// What follows the last key in its block may be anything: its weight is
+  /// zero, which is not enough for a NaN. Every warpgroup does this alone.
+  __device__ void clearTail(int present) const {
+    char *base = at.memory + (at.v(v.stage) - at.base);
+    constexpr int chunks = C::kRowBytes / 16;
+    int count = (C::BN - present) * chunks;
+#pragma unroll 1
+    for (int c = 0; c < C::kColumnsV; ++c)
+#pragma unroll 1
+      for (int i = threadIdx.x % 128; i < count; i += 128)
+        reinterpret_cast<Vec16 *>(base)[(c * C::BN + present) * chunks + i] =
+            Vec16{};
+    asyncProxyFence();
+    namedSync(4 + warpgroup, 128);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Softmax
+  //===--------------------------------------------------------------------===//
+
+  /// Score region, then masks, for the block at key j0.
+  template <typename Score>
+  __device__ __forceinline__ void adjust(Tile<C> &t, const Score &score,
+                                         int j0) const {
+    bool masked = j0 < t.allLow || j0 + C::BN > t.allHigh;
+    j0 += threadIdx.x % 4 * 2;
+    if constexpr (!Score::kIdentity) {
+#pragma unroll
+      for (int i = 0; i < C::BN / 2; ++i) {
+        const Sight &x = t.sight[i / 2 % 2];
+        int j = j0 + i / 4 * 8 + i % 2;
+        t.s[i] = kLog2e * score(t.s[i] * a.scale, t.head[i / 2 % 2],
+                                float(x.at - x.origin), float(j - x.origin));
+      }
+    }
+    if (!masked)
+      return;
+#pragma unroll
+    for (int i = 0; i < C::BN / 2; ++i) {
+      const Sight &x = t.sight[i / 2 % 2];
+      u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
+      t.s[i] = place < u32(max(x.high - x.low, 0)) ? t.s[i] : minusInfinity();
+    }
+  }
+
+  /// Scores to exponentials; by what to multiply the sums so far, true where
+  /// that is not 1 for every row of the warp.
+  __device__ __forceinline__ bool softmax(Tile<C> &t, float factor,
+                                          float (&keep)[2]) const {
+    bool grew = false;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float next[2] = {t.top[r], t.top[r]};
+#pragma unroll
+      for (int i = 2 * r; i < C::BN / 2; i += 4) {
+        next[0] = fmaxf(next[0], t.s[i]);
+        next[1] = fmaxf(next[1], t.s[i + 1]);
+      }
+      next[0] = fmaxf(next[0], next[1]);
+      next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
+      next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 2));
+      bool grows = (next[0] - t.top[r]) * factor > kGrowth;
+      keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
+      t.top[r] = grows ? next[0] : t.top[r];
+      grew |= grows;
+      float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
+      float part[2] = {t.sum[r] * keep[r], 0};
+#pragma unroll
+      for (int i = 2 * r; i < C::BN / 2; i += 4)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          t.s[i + e] = exponential2(t.s[i + e] * factor - pivot);
+          part[e] += t.s[i + e];
+        }
+      t.sum[r] = part[0] + part[1];
+    }
+    return __any_sync(~0u, grew);
+  }
+  __device__ __forceinline__ void rescale(Tile<C> &t,
+                                          const float (&keep)[2]) const {
+#pragma unroll
+    for (int i = 0; i < C::DV / 2; ++i)
+      t.o[i] *= keep[i / 2 % 2];
+  }
+  __device__ __forceinline__ void pack(Tile<C> &t) const {
+#pragma unroll
+    for (int j = 0; j < C::BN / 16; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        t.p[j][i] = packPair<T>(t.s[8 * j + 2 * i], t.s[8 * j + 2 * i + 1]);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // A tile
+  //===--------------------------------------------------------------------===//
+
+  /// Blocks [low, high) of the tile, from the last to the first.
+  template <typename Score>
+  __device__ __forceinline__ void
+  blocks(Tile<C> &t, const Job &job, const Score &score, int low, int high) {
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    int n = high - 1, j0 = job.begin + n * C::BN;
+    barrierWait(at.kFull(k.stage), k.phase);
+    await();
+    wgmmaFence();
+    scores(t.s);
+    passOn();
+    wgmmaWait<0>();
+    pin(t.s);
+    release(at.kEmpty(k.stage));
+    k.next();
+    adjust(t, score, j0);
+    softmax(t, factor, keep);
+    pack(t);
+    if (j0 + C::BN > job.end) {
+      barrierWait(at.vFull(v.stage), v.phase);
+      clearTail(job.end - j0);
+    }
+    if (C::kOverlap && n > low)
+      barrierWait(at.kFull(k.stage), k.phase);
+#pragma unroll 1
+    for (--n; n >= low; --n) {
+      if constexpr (!C::kOverlap)
+        barrierWait(at.kFull(k.stage), k.phase);
+      await();
+      wgmmaFence();
+      scores(t.s);
+      barrierWait(at.vFull(v.stage), v.phase);
+      wgmmaFence();
+      values(t);
+      passOn();
+      wgmmaWait<1>();
+      pin(t.s);
+      release(at.kEmpty(k.stage));
+      k.next();
+      adjust(t, score, job.begin + n * C::BN);
+      bool grew = softmax(t, factor, keep);
+      if constexpr (C::kOverlap) {
+        // ptxas moves the wait for the values up, but not over a loop.
+        pin(t.s);
+        if (n > low)
+          barrierWait(at.kFull(k.stage), k.phase);
+      }
+      wgmmaWait<0>();
+      pin(t.o);
+      release(at.vEmpty(v.stage));
+      v.next();
+      if (grew)
+        rescale(t, keep);
+      pack(t);
+    }
+    barrierWait(at.vFull(v.stage), v.phase);
+    wgmmaFence();
+    values(t);
+    wgmmaWait<0>();
+    pin(t.o);
+    release(at.vEmpty(v.stage));
+    v.next();
+  }
+
+  __device__ __forceinline__ void store(Tile<C> &t, const Job &job,
+                                        int firstRow) const {
+    constexpr int groups = C::DV / 8;
+    bool wide = gemm::wideRows(a.out, a.outStride) && C::S::DV % 8 == 0;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      int row = firstRow + 8 * r, token = row / C::kPack, h = row % C::kPack;
+      t.sum[r] += __shfl_xor_sync(~0u, t.sum[r], 1);
+      t.sum[r] += __shfl_xor_sync(~0u, t.sum[r], 2);
+      float scale = t.sum[r] == 0 ? 0.0f : 1 / t.sum[r];
+      gemm::Row<T> to{a.out + (job.firstToken + token) * a.outStride +
+                          (job.firstHead + h) * C::S::DV,
+                      C::S::DV, token < job.tokens && h < job.heads, wide};
+      auto put = [&](auto y, int first) {
+        constexpr int count = sizeof(y.v) / sizeof(y.v[0]);
+#pragma unroll
+        for (int g = 0; g < count; ++g)
+#pragma unroll
+          for (int i = 0; i < 2; ++i)
+            y.v[g][i] = t.o[4 * (first + g) + 2 * r + i] * scale;
+        gemm::store(y, to, 8 * first);
+      };
+#pragma unroll
+      for (int g = 0; g + 4 <= groups; g += 4)
+        put(gemm::Pairs<4>{}, g);
+      if constexpr (groups % 4 != 0)
+        put(gemm::Pairs<groups % 4>{}, groups / 4 * 4);
+    }
+  }
+
+  template <typename Score>
+  __device__ __forceinline__ void tile(const Job &job, const Score &score) {
+    Tile<C> t;
+    int thread = threadIdx.x % 128;
+    int firstRow = warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      int row = firstRow + 8 * r, token = min(row / C::kPack, job.tokens - 1);
+      t.sight[r] = sightOf<C>(a, job, token);
+      t.head[r] = job.firstHead + row % C::kPack;
+      t.allLow = max(t.allLow, t.sight[r].low);
+      t.allHigh = min(t.allHigh, t.sight[r].high);
+    }
+    t.allLow = __reduce_max_sync(~0u, t.allLow);
+    t.allHigh = __reduce_min_sync(~0u, t.allHigh);
+    // Sights only move forward, from row to row.
+    int first = warpgroup * 64 / C::kPack, n = job.blocks;
+    int last = min((warpgroup * 64 + 63) / C::kPack, job.tokens - 1);
+    int low = 0, high = 0;
+    if (first < job.tokens) {
+      int from = max(sightOf<C>(a, job, first).low, job.begin);
+      int upTo = min(sightOf<C>(a, job, last).high, job.end);
+      low = (from - job.begin) / C::BN;
+      high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
+    }
+    for (; n > high; --n)
+      skipBlock();
+    if (low < high)
+      blocks(t, job, score, low, high);
+    release(at.qEmpty(q.stage));
+    q.next();
+    for (n = low < high ? low : n; n > 0; --n)
+      skipBlock();
+    store(t, job, firstRow);
+  }
+
+  template <typename Score> __device__ void run(const Score &score) {
+    if (warpgroup == C::kWarpgroups - 1)
+      passOn(); // the first turn
+#pragma unroll 1
+    for (Cursor<4> jobs;; jobs.next()) {
+      barrierWait(at.qFull(q.stage), q.phase);
+      const Job &job = at.job(jobs.stage); // read where needed, not kept
+      if (job.tokens == 0)
+        return;
+      tile(job, score);
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+template <typename C, typename Score>
+__device__ __forceinline__ void
+runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
+         const Args<typename C::T> &a, const Score &score) {
+  Stages<C> at(dynamicShared<char>());
+  if (threadIdx.x == 0) {
+    for (const TensorMap *map : {&q, &k, &v})
+      prefetchMap(*map);
+    for (u32 s = 0; s < C::kQStages; ++s) {
+      barrierInit(at.qFull(s), 1);
+      barrierInit(at.qEmpty(s), 4 * C::kWarpgroups);
+    }
+    for (u32 s = 0; s < C::kStages; ++s) {
+      for (u32 full : {at.kFull(s), at.vFull(s)})
+        barrierInit(full, 1);
+      for (u32 empty : {at.kEmpty(s), at.vEmpty(s)})
+        barrierInit(empty, 4 * C::kWarpgroups);
+    }
+    barrierInitFence();
+  }
+  __syncthreads();
+  launchDependents();
+  dependencyWait();
+  constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
+  constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
+  int warpgroup = threadIdx.x / 128;
+  if (warpgroup == C::kWarpgroups) {
+    if constexpr (C::kMoveRegisters)
+      registersDown<few>();
+    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
+      Producer<C>{q, k, v, a, at}.run();
+  } else {
+    if constexpr (C::kMoveRegisters)
+      registersUp<many>();
+    Consumer<C>{a, at, warpgroup}.run(score);
+  }
+}
+
+} // namespace attention
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_ATTENTION_TILES_CUH

@@ -1,0 +1,393 @@
+//===- attention_work.cuh - tiles, their keys, their loads ------*- C++ -*-===//
+//
+// The producer's side of attention_tiles.cuh: which tile comes next, which
+// keys its rows see, and the tensor copies that bring both.
+//
+// Keys are counted in a tile's own coordinate. Paged: the position in the
+// sequence, which counts up by one from token to token; a tile belongs to one
+// sequence. Packed: the token's place in the
+// batch; a tile takes the tokens as they come, of as many sequences as they
+// are of, so that short sequences share tiles and long ones waste no rows at
+// their ends.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_ATTENTION_WORK_CUH
+#define FT_KERNELS_SM90_ATTENTION_WORK_CUH
+
+#include "attention.cuh"
+#include "sm90/async.cuh"
+
+namespace ft {
+namespace attention {
+
+/// Compile-time choices. `pack`: query heads of one kv head in a tile;
+/// `warpgroups` of 64 rows; `keys` of a block; `boxRows`: keys that one tensor
+/// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
+/// multiprocessor.
+template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
+          int ctas = 1, int stages = 2>
+struct Config {
+  using S = Shape_;
+  using T = typename S::T;
+  static constexpr int kPack = pack, kWarpgroups = warpgroups;
+  static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
+  static constexpr int kStages = stages, kCtas = ctas;
+  /// Whether exponentials are made while the block before is still multiplied.
+  /// On an H200 that gains 1 to 2 % where all rows see all keys and costs as
+  /// much in causal tiles.
+  static constexpr bool kOverlap = !S::kCausal;
+  /// A warp of copies after the warpgroups; registers move only between whole
+  /// warpgroups.
+  static constexpr bool kMoveRegisters = warpgroups > 1;
+  static constexpr int kThreads =
+      128 * warpgroups + (kMoveRegisters ? 128 : 32);
+  static constexpr int kTokens = BM / pack; // of a tile
+  static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
+  static constexpr int kColumnsQK = (D + 63) / 64; // of 64 elements
+  static constexpr int kColumnsV = (DV + 63) / 64;
+  static constexpr int kRowBytes = 128; // of one such column
+  static constexpr int kQBytes = kColumnsQK * BM * kRowBytes;
+  static constexpr int kKBytes = kColumnsQK * BN * kRowBytes;
+  static constexpr int kVBytes = kColumnsV * BN * kRowBytes;
+  static constexpr int kRingBytes = stages * (kKBytes + kVBytes);
+  static constexpr int kJobBytes = 256; // of four jobs
+  /// Two tiles of q where they fit: the next one's queries then wait ready.
+  static constexpr int kQStages =
+      ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
+  static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
+  static constexpr int kSharedBytes =
+      1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
+
+  static_assert(warpgroups >= 1 && warpgroups <= 3 && pack <= BM);
+  static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
+  static_assert(BN % boxRows == 0 && boxRows % 8 == 0, "whole swizzles");
+  static_assert(S::kPaged || boxRows == keys, "packed keys need no pages");
+  static_assert(S::D % 8 == 0 && S::DV % 8 == 0, "16-byte strides");
+  static_assert(ctas * (kSharedBytes + 1024) <= 233472);
+};
+
+/// A tile: tokens [firstToken, firstToken + tokens) of the batch, `heads` heads
+/// from firstHead on, keys [begin, end) in `blocks` blocks. No tokens: the end.
+/// Packed: its first sequence has keys [start, stop). Paged: its first token
+/// has position `start`.
+struct Job {
+  int firstToken, tokens;
+  int sequence, lastSequence;
+  int kvHead, firstHead, heads;
+  int begin, end, blocks;
+  int start, stop;
+};
+
+/// Shared memory: tiles of q, rings of k and v, four jobs, the barriers. While
+/// the producer prepares a job, three others are still needed: the one it
+/// loads, the one before, and one that consumers may still be storing.
+template <typename C> struct Stages {
+  u32 base;
+  char *memory; // the same place
+  __device__ explicit Stages(char *dynamic)
+      : base((sharedAddress(dynamic) + 1023) & ~1023u),
+        memory(dynamic + (base - sharedAddress(dynamic))) {}
+  __device__ u32 q(u32 stage) const { return base + stage * C::kQBytes; }
+  __device__ u32 k(u32 stage) const {
+    return q(C::kQStages) + stage * C::kKBytes;
+  }
+  __device__ u32 v(u32 stage) const {
+    return k(C::kStages) + stage * C::kVBytes;
+  }
+  __device__ Job &job(u32 number) const {
+    return reinterpret_cast<Job *>(memory + C::kTileBytes)[number];
+  }
+  __device__ u32 barrier(u32 number) const {
+    return base + C::kTileBytes + C::kJobBytes + 8 * number;
+  }
+  __device__ u32 qFull(u32 stage) const { return barrier(stage); }
+  __device__ u32 qEmpty(u32 stage) const { return barrier(2 + stage); }
+  __device__ u32 kFull(u32 stage) const { return barrier(4 + stage); }
+  __device__ u32 kEmpty(u32 stage) const {
+    return barrier(4 + C::kStages + stage);
+  }
+  __device__ u32 vFull(u32 stage) const {
+    return barrier(4 + 2 * C::kStages + stage);
+  }
+  __device__ u32 vEmpty(u32 stage) const {
+    return barrier(4 + 3 * C::kStages + stage);
+  }
+};
+static_assert(4 * sizeof(Job) <= 256, "Config::kJobBytes");
+
+//===----------------------------------------------------------------------===//
+// Which keys a token sees
+//===----------------------------------------------------------------------===//
+
+/// The last of sequences first .. last that starts at or before `token`.
+__device__ __forceinline__ int sequenceOf(const int *cuTokens, int first,
+                                          int last, int token) {
+  while (first < last) {
+    int middle = (first + last + 1) / 2;
+    if (cuTokens[middle] <= token)
+      first = middle;
+    else
+      last = middle - 1;
+  }
+  return first;
+}
+/// The same of all sequences, found by a whole warp.
+__device__ __forceinline__ int sequenceOf(const int *cuTokens, int sequences,
+                                          int token) {
+  int last = -1;
+#pragma unroll 1
+  for (int base = 0; base < sequences; base += 32) {
+    int s = base + int(threadIdx.x % 32);
+    u32 begun = __ballot_sync(~0u, s < sequences && cuTokens[s] <= token);
+    last += __popc(begun);
+    if (begun != ~0u)
+      break;
+  }
+  return last;
+}
+
+/// Keys [low, high) seen from `at`; positions count from `origin`.
+struct Sight {
+  int at, origin, low, high;
+};
+
+template <typename C>
+__device__ __forceinline__ Sight sightOf(const Args<typename C::T> &a,
+                                         const Job &job, int token) {
+  Sight s{job.start + token, 0, 0, job.end};
+  if constexpr (!C::S::kPaged) {
+    s.at = token += job.firstToken;
+    s.origin = s.low = job.start;
+    s.high = job.stop;
+    if (token >= job.stop) {
+      int owner = sequenceOf(a.cuTokens, job.sequence, job.lastSequence, token);
+      s.origin = s.low = a.cuTokens[owner];
+      s.high = a.cuTokens[owner + 1];
+    }
+  }
+  if (C::S::kCausal)
+    s.high = min(s.high, s.at + 1);
+  if (a.window > 0) {
+    s.low = max(s.low, s.at - a.window + 1);
+    if (!C::S::kCausal)
+      s.high = min(s.high, s.at + a.window);
+  }
+  return s;
+}
+
+//===----------------------------------------------------------------------===//
+// What a consumer holds of a tile
+//===----------------------------------------------------------------------===//
+
+__device__ __forceinline__ float minusInfinity() {
+  return __int_as_float(0xff800000);
+}
+
+/// A row's sums are rescaled only where its maximum grew by more than this, in
+/// base-2 logarithms; until then exponentials stay below 2^8.
+constexpr float kGrowth = 8;
+
+/// A thread's part of 64 rows: rows lane / 4 and lane / 4 + 8 of its warp's 16;
+/// of every 8 columns the two from lane % 4 * 2 on.
+template <typename C> struct Tile {
+  float s[C::BN / 2];      // scores, then exponentials
+  u32 p[C::BN / 16][4];    // exponentials as operands
+  float o[C::DV / 2] = {}; // sums of values
+  float top[2] = {minusInfinity(), minusInfinity()}, sum[2] = {};
+  Sight sight[2];
+  float head[2];
+  int allLow = -0x7fffffff, allHigh = 0x7fffffff; // what the whole warp sees
+};
+
+//===----------------------------------------------------------------------===//
+// Which tile comes next
+//===----------------------------------------------------------------------===//
+
+/// All tiles of the batch, numbered; a whole warp calls.
+template <typename C> class Schedule {
+public:
+  using A = Args<typename C::T>;
+  __device__ explicit Schedule(const A &a)
+      : a_(a), sequences_(a.counts[a.sequencesAxis]) {
+    int group = a.heads / a.kvHeads;
+    packs_ = (group + C::kPack - 1) / C::kPack;
+    tiles_ = 0;
+    if constexpr (C::S::kPaged) {
+#pragma unroll 1
+      for (int s = threadIdx.x % 32; s < sequences_; s += 32)
+        tiles_ +=
+            (a.cuTokens[s + 1] - a.cuTokens[s] + C::kTokens - 1) / C::kTokens;
+      tiles_ = __reduce_add_sync(~0u, tiles_);
+    } else {
+      tiles_ = (a.cuTokens[sequences_] + C::kTokens - 1) / C::kTokens;
+    }
+  }
+  __device__ int count() const { return tiles_ * a_.kvHeads * packs_; }
+
+  /// Heads vary first; the long tiles of causal sequences, the last ones, come
+  /// first.
+  __device__ Job job(int number) const {
+    Job j;
+    int group = a_.heads / a_.kvHeads, inTile = a_.kvHeads * packs_;
+    int tile = number / inTile, block = number % inTile;
+    if (C::S::kCausal)
+      tile = tiles_ - 1 - tile;
+    int member = block % packs_ * C::kPack;
+    j.kvHead = block / packs_;
+    j.firstHead = j.kvHead * group + member;
+    j.heads = min(C::kPack, group - member);
+    if constexpr (C::S::kPaged)
+      paged(j, tile);
+    else
+      packed(j, tile);
+    j.blocks = max(0, (j.end - j.begin + C::BN - 1) / C::BN);
+    return j;
+  }
+
+private:
+  __device__ void paged(Job &j, int tile) const {
+    Work w;
+    findTile(a_.cuTokens, sequences_, C::kTokens, tile, w);
+    j.firstToken = w.firstToken;
+    j.tokens = w.tokens;
+    j.sequence = j.lastSequence = w.sequence;
+    j.begin = 0;
+    j.stop = j.end = a_.kvLengths[w.sequence];
+    j.start = a_.positions[w.firstToken];
+    narrow(j, j.start, j.start + w.tokens - 1);
+    j.begin = j.begin / C::BN * C::BN; // whole boxes
+  }
+  __device__ void packed(Job &j, int tile) const {
+    j.firstToken = tile * C::kTokens;
+    j.tokens = min(C::kTokens, a_.cuTokens[sequences_] - j.firstToken);
+    int lastToken = j.firstToken + j.tokens - 1;
+    j.sequence = sequenceOf(a_.cuTokens, sequences_, j.firstToken);
+    j.lastSequence = sequenceOf(a_.cuTokens, sequences_, lastToken);
+    j.begin = j.start = a_.cuTokens[j.sequence];
+    j.stop = a_.cuTokens[j.sequence + 1];
+    j.end = a_.cuTokens[j.lastSequence + 1];
+    narrow(j, j.firstToken, lastToken);
+  }
+  /// To what queries at first .. last see.
+  __device__ void narrow(Job &j, int first, int last) const {
+    if (C::S::kCausal)
+      j.end = min(j.end, last + 1);
+    if (a_.window > 0) {
+      j.begin = max(j.begin, first - a_.window + 1);
+      if (!C::S::kCausal)
+        j.end = min(j.end, last + a_.window);
+    }
+  }
+
+  const A &a_;
+  int sequences_, tiles_, packs_;
+};
+
+//===----------------------------------------------------------------------===//
+// Producer: one warp, whose first thread copies
+//===----------------------------------------------------------------------===//
+
+template <typename C> struct Producer {
+  const TensorMap &q, &k, &v;
+  const Args<typename C::T> &a;
+  Stages<C> at;
+  Cursor<C::kStages> kAt, vAt;
+  Cursor<C::kQStages> qAt;
+
+  __device__ static bool leader() { return threadIdx.x % 32 == 0; }
+
+  /// Keys or values of one block, to `target`.
+  __device__ void rows(const Job &job, int block, const TensorMap &map,
+                       int columns, u32 target, u32 full) const {
+    int first = job.begin + block * C::BN, boxes = C::BN / C::kBoxRows;
+    const int *pages = nullptr;
+    if constexpr (C::S::kPaged) { // pages past the last key do not exist
+      boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
+      pages = a.pageTable + i64(job.sequence) * a.pageColumns;
+    }
+    barrierExpect(full, boxes * columns * (C::kBoxRows * C::kRowBytes));
+#pragma unroll 1
+    for (int b = 0; b < boxes; ++b) {
+      int row = first + b * C::kBoxRows;
+      if constexpr (C::S::kPaged)
+        row = pages[row / a.pageSize] * a.pageSize + row % a.pageSize;
+      for (int c = 0; c < columns; ++c)
+        copyBox(target + (c * C::BN + b * C::kBoxRows) * C::kRowBytes, map,
+                64 * c, job.kvHead, row, full);
+    }
+  }
+  __device__ void keys(const Job &job, int block) {
+    barrierWait(at.kEmpty(kAt.stage), kAt.phase ^ 1);
+    if (leader())
+      rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
+    kAt.next();
+  }
+  __device__ void values(const Job &job, int block) {
+    barrierWait(at.vEmpty(vAt.stage), vAt.phase ^ 1);
+    if (leader())
+      rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
+    vAt.next();
+  }
+  /// The job's queries, and the job itself: row r is token r / pack, head r %
+  /// pack. Heads and tokens beyond the job's are there or zero; nobody stores
+  /// them.
+  __device__ void queries(const Job &job) {
+    barrierWait(at.qEmpty(qAt.stage), qAt.phase ^ 1);
+    if (leader()) {
+      constexpr int bytes = C::kPack * C::kTokens * C::kRowBytes;
+      u32 full = at.qFull(qAt.stage), target = at.q(qAt.stage);
+      barrierExpect(full, job.tokens > 0 ? bytes * C::kColumnsQK : 0);
+      for (int c = 0; job.tokens > 0 && c < C::kColumnsQK; ++c)
+        copyBox(target + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
+                job.firstToken, full);
+    }
+    qAt.next();
+  }
+
+  /// CTAs draw tiles from counters[0]; the last to come back empty-handed
+  /// resets it, counted in counters[1]. A tile's copies are made in the order
+  /// in which consumers need them, keys a block ahead of values; what comes
+  /// after it is prepared as soon as its first are under way.
+  __device__ void run() {
+    Schedule<C> schedule(a);
+    Cursor<4> jobs;
+    auto prepare = [&](int number, u32 slot) {
+      Job job{};
+      if (number < schedule.count())
+        job = schedule.job(number);
+      if (leader())
+        at.job(slot) = job;
+      __syncwarp();
+    };
+    int drawn = blockIdx.x;
+    prepare(drawn, 0);
+    while (true) {
+      const Job &job = at.job(jobs.stage);
+      jobs.next();
+      if (job.tokens == 0) {
+        queries(job);
+        break;
+      }
+      if (leader())
+        drawn = int(gridDim.x + atomicAdd(a.counters, 1u));
+      int n = job.blocks - 1;
+      if (n >= 0)
+        keys(job, n);
+      queries(job);
+      prepare(__shfl_sync(~0u, drawn, 0), jobs.stage);
+#pragma unroll 1
+      for (; n >= 0; --n) {
+        if (n > 0)
+          keys(job, n - 1);
+        values(job, n);
+      }
+    }
+    if (leader() && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
+      a.counters[0] = a.counters[1] = 0;
+  }
+};
+
+} // namespace attention
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_ATTENTION_WORK_CUH

@@ -1,0 +1,217 @@
+//===- Emit.cpp - formulas as row-wise operations -------------------------===//
+#include "passes/raise/Emit.h"
+#include "ir/ShapeInference.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes::raise {
+
+Value RowEmitter::create(StringRef op, ValueRange operands,
+                         ArrayRef<NamedAttribute> attrs) {
+  OpOperands types;
+  types.op = op;
+  for (Value operand : operands)
+    types.values.push_back(cast<PackedType>(operand.getType()));
+  FailureOr<PackedType> type = inferResultType(
+      types, [&] { return emitError(loc_) << "'" << op << "': "; });
+  OperationState state(nodeLoc_, ("ft." + op).str(), operands, {}, attrs);
+  if (failed(type) || !state.name.isRegistered())
+    return ctx_.because("there is no row-wise '" + op + "' for it");
+  state.addTypes(*type);
+  return ctx_.builder.create(state)->getResult(0);
+}
+
+Value RowEmitter::broadcast(FlatSymbolRefAttr weight, ArrayRef<int64_t> shape) {
+  auto type = PackedType::get(axis_, shape,
+                              Float32Type::get(ctx_.builder.getContext()));
+  return BroadcastOp::create(ctx_.builder, nodeLoc_, type, weight);
+}
+
+/// What is the same for every row: a weight, or known numbers.
+Value RowEmitter::emitStatic(const Node *node) {
+  SmallVector<const Dim *> dims = present(node);
+  SmallVector<int64_t> shape = shapeOf(node);
+  ArrayRef<int64_t> own = shape;
+  while (own.size() > 1 && own.front() == 1)
+    own = own.drop_front();
+  SmallVector<int64_t> weightShape(own.empty() ? ArrayRef<int64_t>(1) : own);
+  if (FlatSymbolRefAttr weight = ctx_.weights.find(node, dims, weightShape))
+    return broadcast(weight, shape);
+  bool known = true;
+  forEachNode(node, [&](const Node *n) {
+    known &= n->kind != Node::Read || n->array->kind == Array::Numbers;
+  });
+  int64_t count = 1;
+  for (int64_t extent : shape)
+    count *= extent;
+  if (!known || count > kMaxLiteral)
+    return nullptr;
+  SmallVector<float> data;
+  for (int64_t i = 0; i < count; ++i) {
+    DimMap map;
+    int64_t rest = i;
+    for (const Dim *dim : llvm::reverse(dims)) {
+      map[dim] = exprs_.constant(double(rest % dim->size));
+      rest /= dim->size;
+    }
+    const Node *element = exprs_.substitute(node, map);
+    if (!element->isConst())
+      return nullptr;
+    data.push_back(float(element->value));
+  }
+  return broadcast(ctx_.weights.literal(data, weightShape), shape);
+}
+
+Value RowEmitter::emitSum(const Node *node) {
+  SmallVector<std::pair<const Node *, double>> terms;
+  for (auto [arg, coef] : llvm::zip(node->args, node->coefs))
+    terms.push_back({arg, coef});
+  // Start with something that is added.
+  for (auto &term : terms)
+    if (term.second > 0) {
+      std::swap(term, terms.front());
+      break;
+    }
+  Value sum;
+  Location own = nodeLoc_;
+  for (auto [arg, coef] : terms) {
+    Value value = emit(arg);
+    nodeLoc_ = own;
+    if (!value)
+      return nullptr;
+    double size = sum ? std::fabs(coef) : coef;
+    if (size == -1)
+      value = create("neg", value);
+    else if (size != 1)
+      value = create("scale", value, number("by", size));
+    if (sum)
+      value = create(coef < 0 ? "sub" : "add", {sum, value});
+    if (!value)
+      return nullptr;
+    sum = value;
+  }
+  return node->value == 0 ? sum
+                          : create("offset", sum, number("by", node->value));
+}
+
+Value RowEmitter::emitFn(const Node *node) {
+  if (node->fn == "select")
+    if (Value pieces = emitPieces(node))
+      return pieces;
+  StringRef op = llvm::StringSwitch<StringRef>(node->fn)
+                     .Case("max", "maximum")
+                     .Case("min", "minimum")
+                     .Default(node->fn);
+  Location own = nodeLoc_;
+  SmallVector<Value> operands;
+  for (const Node *arg : node->args) {
+    if (op == "div" && arg->isConst(1) && operands.empty()) {
+      op = "reciprocal";
+      continue;
+    }
+    Value operand = emit(arg);
+    if (!operand)
+      return nullptr;
+    operands.push_back(operand);
+  }
+  nodeLoc_ = own;
+  if (op == "mul" && operands[0] == operands[1])
+    return create("square", operands[0]);
+  return create(op, operands);
+}
+
+Value RowEmitter::emitNode(const Node *node) {
+  if (isStatic(node))
+    if (Value value = emitStatic(node))
+      return value;
+  switch (node->kind) {
+  case Node::Affine:
+    return emitSum(node);
+  case Node::Fn:
+    return emitFn(node);
+  case Node::Read:
+    return node->array->symbol ? emitLookup(node) : emitRead(node);
+  case Node::Index:
+    if (Value ids = emitIds(node))
+      return rearrange(toFloat(ids), {}, shapeOf(node));
+    return nullptr;
+  default:
+    return ctx_.because("attention scores are used beside an attention");
+  }
+}
+
+Value RowEmitter::emit(const Node *node) {
+  if (Value value = done_.lookup(node))
+    return value;
+  auto name = ctx_.names.find(node);
+  bool root = done_.empty() && unnamed_ == 0;
+  Location loc = loc_;
+  if (name != ctx_.names.end())
+    loc = name->second;
+  else if (!root)
+    if (auto named = dyn_cast<NameLoc>(loc_))
+      loc = NameLoc::get(
+          StringAttr::get(loc_.getContext(),
+                          named.getName().getValue() + "#" + Twine(unnamed_)),
+          named.getChildLoc());
+  ++unnamed_;
+  nodeLoc_ = root ? loc_ : loc;
+  Value value = emitNode(node);
+  if (value)
+    done_[node] = value;
+  return value;
+}
+
+Value emitIdRows(Context &ctx, const Node *expr, const Dim *batch,
+                 const Dim *sequence, Location loc) {
+  RowEmitter emitter(ctx, batch, sequence, {}, loc);
+  return emitter.emitIds(forRealToken(ctx, expr, sequence));
+}
+
+Value fullRows(Context &ctx, const Emitted &emitted, ArrayRef<const Dim *> rows,
+               ArrayRef<int64_t> shape, Location loc) {
+  Value value = emitted.value;
+  SmallVector<int64_t> sizes = sizesOf(rows), strides;
+  if (cast<PackedType>(value.getType()).getShape() != ArrayRef(sizes)) {
+    AffineIndex index = *affineIndex(emitted.read->args.back());
+    for (const Dim *dim : rows)
+      strides.push_back(int64_t(index.coefficient(dim)));
+    value = rearranged(ctx.builder, loc, value, 0, sizes, strides);
+  }
+  return ArrayRef(sizes) == shape ? value
+                                  : reshaped(ctx.builder, loc, value, shape);
+}
+
+Emitted emitRows(Context &ctx, const Node *expr, const Dim *batch,
+                 const Dim *sequence, ArrayRef<const Dim *> rows,
+                 Location loc) {
+  ctx.why.clear();
+  Exprs &exprs = ctx.exprs;
+  bool padded = sequence && isZeroWherePadded(ctx, expr, sequence);
+  expr = forRealToken(ctx, expr, sequence);
+  if (sequence)
+    if (const Node *rotated = emitRope(ctx, expr, batch, sequence, rows, loc))
+      expr = rotated;
+  RowEmitter emitter(ctx, batch, sequence, rows, loc);
+  Value value = emitter.emit(expr);
+  if (!value)
+    return {};
+  Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
+  array->value = value;
+  array->zeroWherePadded = padded;
+  SmallVector<const Node *> at{exprs.index(batch)};
+  if (sequence)
+    at.push_back(exprs.index(sequence));
+  const Node *flat = exprs.constant(0);
+  for (auto [dim, extent] :
+       llvm::zip(rows, cast<PackedType>(value.getType()).getShape()))
+    if (extent != 1)
+      flat = exprs.affine(0, {{flat, double(extent)}, {exprs.index(dim), 1}});
+  at.push_back(flat);
+  return {value, exprs.read(array, at)};
+}
+
+} // namespace ft::passes::raise

@@ -1,0 +1,218 @@
+//===- EmitReads.cpp - reads of rows, tables and parts of them ------------===//
+#include "passes/raise/Emit.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes::raise {
+
+Value RowEmitter::emitIds(const Node *node) {
+  Builder &builder = ctx_.builder;
+  Type i32 = builder.getI32Type();
+  if (node->kind == Node::Read && node->array->kind == Array::Tokens)
+    return node->array->value;
+  std::optional<AffineIndex> index = affineIndex(node);
+  if (index && sequence_ && index->terms.size() == 1 &&
+      index->coefficient(sequence_) == 1)
+    return PositionsOp::create(
+        ctx_.builder, nodeLoc_, PackedType::get(axis_, {}, i32), ctx_.sequences,
+        builder.getI64IntegerAttr(int64_t(index->constant)));
+  return ctx_.because("the ids of a table look-up are neither an input nor "
+                      "positions");
+}
+
+/// A row of a table for each token.
+Value RowEmitter::emitLookup(const Node *node) {
+  SmallVector<const Node *> args(node->args);
+  const Node *ids = nullptr;
+  const Dim *entry = nullptr;
+  for (auto [i, arg] : llvm::enumerate(node->args)) {
+    if (isStatic(arg))
+      continue;
+    if (ids)
+      return ctx_.because("a weight is looked up along two axes");
+    ids = arg;
+    entry = exprs_.dim(Dim::Literal, node->array->shape[i]);
+    args[i] = exprs_.index(entry);
+  }
+  const Node *table = exprs_.read(node->array, args);
+  SmallVector<const Dim *> dims = present(table);
+  int64_t width = 1;
+  for (const Dim *dim : dims)
+    width *= dim->size;
+  dims.insert(dims.begin(), entry);
+  FlatSymbolRefAttr weight =
+      ctx_.weights.find(table, dims, {entry->size, width});
+  if (!weight)
+    return ctx_.because("a table is read in an order that is no view of it");
+  Value rows = emitIds(ids);
+  if (!rows)
+    return nullptr;
+  auto type = PackedType::get(axis_, {width},
+                              Float32Type::get(ctx_.builder.getContext()));
+  Value found = EmbeddingOp::create(ctx_.builder, nodeLoc_, type, rows, weight,
+                                    /*first=*/FlatSymbolRefAttr());
+  return reshaped(ctx_.builder, nodeLoc_, found, shapeOf(table));
+}
+
+//===----------------------------------------------------------------------===//
+// Reads of rows
+//===----------------------------------------------------------------------===//
+
+Value rearranged(OpBuilder &builder, Location loc, Value value, int64_t offset,
+                 ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  auto type = cast<PackedType>(value.getType()).withShape(shape);
+  return builder.createOrFold<RearrangeOp>(
+      loc, type, value, builder.getI64IntegerAttr(offset),
+      builder.getDenseI64ArrayAttr(strides));
+}
+
+Value reshaped(OpBuilder &builder, Location loc, Value value,
+               ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size());
+  int64_t stride = 1;
+  for (size_t i = shape.size(); i-- > 0; stride *= shape[i])
+    strides[i] = stride;
+  return rearranged(builder, loc, value, 0, shape, strides);
+}
+
+Value RowEmitter::rearrange(Value value, const AffineIndex &index,
+                            ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides;
+  for (const Dim *dim : rows_)
+    strides.push_back(int64_t(index.coefficient(dim)));
+  return rearranged(ctx_.builder, nodeLoc_, value, int64_t(index.constant),
+                    shape, strides);
+}
+
+Value RowEmitter::toFloat(Value ids) {
+  auto type = cast<PackedType>(ids.getType())
+                  .withElementType(ctx_.builder.getF32Type());
+  return ToFloatOp::create(ctx_.builder, nodeLoc_, type, ids);
+}
+
+/// The rows of a linear's weight that are wanted, in the wanted shape.
+Value RowEmitter::linearRows(LinearOp linear, const Node *flat,
+                             ArrayRef<const Dim *> present,
+                             ArrayRef<int64_t> shape) {
+  AffineIndex index = *affineIndex(flat);
+  llvm::stable_sort(index.terms,
+                    [](auto &a, auto &b) { return a.second > b.second; });
+  std::vector<int64_t> key{int64_t(index.constant)};
+  for (const Dim *dim : present)
+    key.push_back(int64_t(index.coefficient(dim)));
+  Value &made = ctx_.views[{linear, key, shape.vec()}];
+  if (made)
+    return made;
+  int64_t n = linear.getType().getRowElements(), kept = 1;
+  for (const Dim *dim : present)
+    kept *= dim->size;
+  FlatSymbolRefAttr weight = linear.getWeightAttr(),
+                    bias = linear.getBiasAttr();
+  if (!cutsOf(n, index.constant, index.terms))
+    return nullptr;
+  if (kept != n) {
+    auto rowsOf = [&](FlatSymbolRefAttr symbol, int64_t columns) {
+      Array *array = exprs_.array(Array::Param);
+      array->symbol = symbol.getAttr();
+      array->shape = {n};
+      SmallVector<const Node *> at{flat};
+      SmallVector<const Dim *> dims(present);
+      SmallVector<int64_t> extents{kept};
+      if (columns) {
+        const Dim *column = exprs_.dim(Dim::Literal, columns);
+        array->shape.push_back(columns);
+        at.push_back(exprs_.index(column));
+        dims.push_back(column);
+        extents.push_back(columns);
+      }
+      return ctx_.weights.find(exprs_.read(array, at), dims, extents);
+    };
+    weight = rowsOf(weight, linear.getInput().getType().getRowElements());
+    bias = bias ? rowsOf(bias, 0) : bias;
+    if (!weight || (linear.getBiasAttr() && !bias))
+      return nullptr;
+  }
+  OpBuilder::InsertionGuard guard(ctx_.builder);
+  ctx_.builder.setInsertionPoint(linear);
+  Location loc = kept == n ? linear.getLoc() : nodeLoc_;
+  auto fresh =
+      LinearOp::create(ctx_.builder, loc, linear.getType().withShape(shape),
+                       linear.getInput(), weight, bias);
+  return made = fresh;
+}
+
+Value RowEmitter::emitRead(const Node *node) {
+  const Array &array = *node->array;
+  if (array.kind != Array::Tokens && array.kind != Array::Sequences)
+    return ctx_.because("the padding mask is used as a number of a sequence");
+  if (array.kind == Array::Tokens &&
+      (!sequence_ || node->args[1] != exprs_.index(sequence_)))
+    return ctx_.because("one token reads the values of another outside of "
+                        "attention and pooling");
+  const Node *flat = node->args.back();
+  std::optional<AffineIndex> index = affineIndex(flat);
+  bool forward =
+      index && index->terms.size() == present(flat).size() &&
+      llvm::all_of(index->terms, [](auto &term) { return term.second > 0; });
+  if (!forward)
+    return ctx_.because("the place of an element in its row is computed by "
+                        "more than offsets and strides");
+  SmallVector<int64_t> shape = shapeOf(flat);
+  Value value = array.value;
+  if (cast<PackedType>(value.getType()).getElementType().isInteger(32))
+    value = toFloat(value);
+  llvm::stable_sort(index->terms,
+                    [](auto &a, auto &b) { return a.second > b.second; });
+  SmallVector<const Dim *> order;
+  for (auto [dim, step] : index->terms)
+    order.push_back(dim);
+  if (auto linear = value.getDefiningOp<LinearOp>())
+    if (order == present(flat))
+      if (Value rows = linearRows(linear, flat, order, shape))
+        return rows;
+  return rearrange(value, *index, shape);
+}
+
+//===----------------------------------------------------------------------===//
+// Concatenations
+//===----------------------------------------------------------------------===//
+
+/// A select by the index along the last dimension: pieces side by side.
+Value RowEmitter::emitPieces(const Node *node) {
+  const Node *condition = node->args[0];
+  if (rows_.empty() || condition->free.size() != 1 ||
+      condition->free[0] != rows_.back())
+    return nullptr;
+  const Dim *last = rows_.back();
+  SmallVector<Value> pieces;
+  for (int64_t begin = 0; begin < last->size;) {
+    auto truth = [&](int64_t i) {
+      return exprs_.substitute(condition, last, exprs_.constant(double(i)));
+    };
+    int64_t end = begin + 1;
+    while (end < last->size && truth(end) == truth(begin))
+      ++end;
+    const Node *branch = node->args[truth(begin)->isConst(0) ? 2 : 1];
+    const Dim *part = exprs_.dim(Dim::Literal, end - begin);
+    SmallVector<const Dim *> rows(rows_);
+    rows.back() = part;
+    const Node *at = exprs_.plus(exprs_.index(part), double(begin));
+    Emitted piece = emitRows(ctx_, exprs_.substitute(branch, last, at), batch_,
+                             sequence_, rows, nodeLoc_);
+    auto type = piece.value ? cast<PackedType>(piece.value.getType()) : nullptr;
+    if (!type || type.getLastDim() != end - begin)
+      return nullptr;
+    pieces.push_back(piece.value);
+    begin = end;
+  }
+  SmallVector<int64_t> shape(cast<PackedType>(pieces[0].getType()).getShape());
+  shape.back() = last->size;
+  OperationState state(
+      nodeLoc_, "ft.concat", pieces,
+      TypeRange(cast<PackedType>(pieces[0].getType()).withShape(shape)));
+  return state.name.isRegistered() ? ctx_.builder.create(state)->getResult(0)
+                                   : Value();
+}
+
+} // namespace ft::passes::raise

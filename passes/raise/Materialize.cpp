@@ -1,0 +1,134 @@
+//===- Materialize.cpp - when formulas become rows ------------------------===//
+#include "passes/raise/Raiser.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes::raise {
+
+bool readsData(const Node *node) {
+  bool found = false;
+  forEachNode(node, [&](const Node *n) {
+    found |= n->kind == Node::Read && (n->array->kind == Array::Tokens ||
+                                       n->array->kind == Array::Sequences);
+  });
+  return found;
+}
+
+bool hasScores(const Node *node) {
+  bool found = false;
+  forEachNode(node, [&](const Node *n) {
+    found |= n->kind == Node::Dot || n->kind == Node::Softmax ||
+             n->kind == Node::Reduce;
+  });
+  return found;
+}
+
+const Node *forRealToken(Context &ctx, const Node *node, const Dim *sequence) {
+  if (!sequence || !ctx.hasMask)
+    return node;
+  Exprs &exprs = ctx.exprs;
+  const Node *at = exprs.index(sequence);
+  return exprs.rewrite(node, [&](const Node *n) -> const Node * {
+    if (n->kind != Node::Read || n->args.size() < 2 || n->args[1] != at)
+      return nullptr;
+    if (n->array->kind == Array::Mask)
+      return exprs.constant(1);
+    // Padding follows the real tokens.
+    return n->array->kind == Array::MaskCount ? exprs.plus(at, 1) : nullptr;
+  });
+}
+
+bool isZeroWherePadded(Context &ctx, const Node *node, const Dim *sequence) {
+  if (!ctx.hasMask)
+    return false;
+  Exprs &exprs = ctx.exprs;
+  const Node *at = exprs.index(sequence);
+  const Node *padded = exprs.rewrite(node, [&](const Node *n) -> const Node * {
+    if (n->kind != Node::Read || n->args.size() < 2 || n->args[1] != at)
+      return nullptr;
+    bool zero = n->array->kind == Array::Mask || n->array->zeroWherePadded;
+    return zero ? exprs.constant(0) : nullptr;
+  });
+  return padded->isConst(0);
+}
+
+Value Raiser::materialize(Form &form, Location loc) {
+  SmallVector<const Dim *> sequences = form.sequenceDims();
+  if (sequences.size() > 1)
+    return ctx_.because("it has two sequence axes outside of an attention");
+  if (!form.batchDim() || hasScores(form.expr))
+    return ctx_.because(form.batchDim()
+                            ? "attention scores are used beside an attention"
+                            : "it is no value of tokens or sequences");
+  Emitted emitted =
+      emitRows(ctx_, form.expr, form.batchDim(),
+               sequences.empty() ? nullptr : sequences[0], form.rowDims(), loc);
+  if (emitted.value)
+    form.expr = emitted.read;
+  return emitted.value;
+}
+
+/// Whether `node` reads whole rows, each element in its place.
+static bool isPlain(const Node *node) {
+  bool plain = true;
+  forEachNode(node, [&](const Node *read) {
+    if (read->kind != Node::Read || (read->array->kind != Array::Tokens &&
+                                     read->array->kind != Array::Sequences))
+      return;
+    auto type = cast<ir::PackedType>(read->array->value.getType());
+    std::optional<AffineIndex> index = affineIndex(read->args.back());
+    if (!index)
+      return void(plain = false);
+    llvm::stable_sort(index->terms,
+                      [](auto &a, auto &b) { return a.second > b.second; });
+    int64_t elements = 1;
+    for (auto [dim, step] : index->terms)
+      elements *= dim->size;
+    plain &= elements == type.getRowElements() &&
+             cutsOf(elements, index->constant, index->terms).has_value();
+  });
+  return plain;
+}
+
+/// What several read is made once. A part of a row is not: it may be a half of
+/// a rotary embedding.
+void Raiser::materializeIfShared(Operation *op, Form &form) {
+  Value value = op->getResult(0);
+  if (value.use_empty() || value.hasOneUse() || !readsData(form.expr) ||
+      hasScores(form.expr) || form.expr->kind == Node::Read ||
+      !isPlain(form.expr))
+    return;
+  materialize(form, op->getLoc());
+}
+
+Value Raiser::result(OpOperand &operand) {
+  ctx_.why.clear();
+  Form form = forms_[operand.get()];
+  Location loc = operand.get().getLoc();
+  auto holds = [&](size_t axis, Dim::Kind kind) {
+    return form.axes.size() > axis && form.axes[axis].size() == 1 &&
+           form.axes[axis][0]->kind == kind;
+  };
+  bool tokens = holds(1, Dim::Sequence);
+  if (!holds(0, Dim::Batch) || form.sequenceDims().size() > size_t(tokens))
+    return ctx_.because("a result has the axes [batch, sequence, ...] or "
+                        "[batch, ...]");
+  SmallVector<const Dim *> rows = form.rowDims();
+  SmallVector<int64_t> shape;
+  for (const Axis &axis : ArrayRef(form.axes).drop_front(tokens ? 2 : 1)) {
+    shape.push_back(1);
+    for (const Dim *dim : axis)
+      shape.back() *= dim->size;
+  }
+  if (form.expr->kind == Node::Read &&
+      cast<PaddedType>(operand.get().getType()).getElementType().isInteger())
+    return form.expr->array->value;
+  Emitted emitted = emitRows(ctx_, form.expr, form.axes[0][0],
+                             tokens ? form.axes[1][0] : nullptr, rows, loc);
+  if (!emitted.value)
+    return nullptr;
+  return fullRows(ctx_, emitted, rows, shape, loc);
+}
+
+} // namespace ft::passes::raise

@@ -1,0 +1,166 @@
+//===- RaiseAxis.cpp - along one axis: cumsum, softmax, argmax, gather ----===//
+#include "passes/raise/Raiser.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes::raise {
+
+static StringRef nameOf(const Dim *dim) {
+  return dim->kind == Dim::Batch      ? "the batch axis"
+         : dim->kind == Dim::Sequence ? "the sequence axis"
+                                      : "an axis of the row";
+}
+
+/// The only dimension of an axis, merged if need be; null with the reason.
+static const Dim *soleDim(Context &ctx, Form &form, size_t axis) {
+  for (const Dim *dim : form.axes[axis])
+    if (dim->kind != Dim::Literal)
+      return form.axes[axis].size() == 1
+                 ? dim
+                 : ctx.because("axis " + Twine(axis) + " is " + nameOf(dim) +
+                               " and another one together");
+  return ctx.layout.mergeAxis(form, axis);
+}
+
+Raiser::MaybeForm Raiser::cumsum(PrimCumsumOp op) {
+  Form result = form(op.getInput());
+  const Dim *dim = soleDim(ctx_, result, op.getAxis());
+  if (!dim && !result.axes[op.getAxis()].empty())
+    return std::nullopt;
+  if (!dim)
+    return result;
+  const Node *count = exprs_.plus(exprs_.index(dim), 1);
+  bool fine = true;
+  auto sumOf = [&](const Node *node) {
+    if (!node->dependsOn(dim))
+      return exprs_.mul(node, count);
+    if (node->kind == Node::Read && node->array->kind == Array::Mask &&
+        node->args[1] == exprs_.index(dim))
+      return exprs_.read(ctx_.maskCount, node->args);
+    fine = false;
+    return node;
+  };
+  const Node *sum = nullptr;
+  if (result.expr->kind == Node::Affine) {
+    sum = exprs_.scaled(count, result.expr->value);
+    for (auto [arg, coef] : llvm::zip(result.expr->args, result.expr->coefs))
+      sum = exprs_.affine(0, {{sum, 1}, {sumOf(arg), coef}});
+  } else {
+    sum = sumOf(result.expr);
+  }
+  if (!fine)
+    return because("it is a running sum of something else than the mask or a "
+                   "constant");
+  result.expr = sum;
+  return result;
+}
+
+Raiser::MaybeForm Raiser::softmax(PrimSoftmaxOp op) {
+  Form result = form(op.getInput());
+  size_t axis = op.getAxis();
+  const Dim *dim = soleDim(ctx_, result, axis);
+  if (!dim)
+    return because("it is over an axis of extent 1 or of several dimensions");
+  std::string place =
+      ("its softmax is over axis " + Twine(axis) + ", which is ").str();
+  if (dim->kind == Dim::Batch)
+    return because(place + nameOf(dim));
+  if (hasScores(result.expr)) {
+    if (dim->kind == Dim::Literal)
+      return because(place + "no axis of keys");
+    const Dim *bound = exprs_.like(dim);
+    result.expr =
+        exprs_.softmax(exprs_.substitute(result.expr, dim, exprs_.index(bound)),
+                       bound, exprs_.index(dim));
+    return result;
+  }
+  if (dim->kind == Dim::Sequence)
+    return because(place + "the sequence axis, of values that are no "
+                           "attention scores");
+  if (result.rowDims().back() != dim)
+    return because(place + "not the last one of the row");
+  if (!materialize(result, op.getLoc()))
+    return std::nullopt;
+  auto value = result.expr->array->value;
+  Array *array = exprs_.array(result.expr->array->kind);
+  array->value = SoftmaxOp::create(ctx_.builder, op.getLoc(), value);
+  result.expr = exprs_.read(array, result.expr->args);
+  return result;
+}
+
+Raiser::MaybeForm Raiser::argmax(PrimArgmaxOp op) {
+  Form result = form(op.getInput());
+  int64_t axis = op.getAxis();
+  const Dim *dim = soleDim(ctx_, result, axis);
+  if (!dim || dim->kind != Dim::Literal || result.rowDims().size() != 1)
+    return because("its axis " + Twine(axis) +
+                   " is not the row of a value of "
+                   "tokens or sequences");
+  if (!materialize(result, op.getLoc()))
+    return std::nullopt;
+  const Array *source = result.expr->array;
+  auto type = cast<PackedType>(source->value.getType());
+  Array *array = exprs_.array(source->kind);
+  array->value = ArgmaxOp::create(
+      ctx_.builder, op.getLoc(),
+      PackedType::get(type.getAxis(), {}, ctx_.builder.getI32Type()),
+      source->value);
+  SmallVector<const Node *> at(result.expr->args);
+  at.back() = exprs_.constant(0);
+  result.expr = exprs_.read(array, at);
+  result.axes[axis].clear();
+  if (!op.getKeepdims())
+    result.axes.erase(result.axes.begin() + axis);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Look-ups
+//===----------------------------------------------------------------------===//
+
+/// Which token of a sequence a formula picks.
+static StringRef pickedToken(const Node *node) {
+  if (node->isConst(0))
+    return "first";
+  bool last = node->kind == Node::Affine && node->value == -1 &&
+              node->args.size() == 1 && node->coefs[0] == 1 &&
+              node->args[0]->kind == Node::Read &&
+              node->args[0]->array->kind == Array::Length;
+  return last ? "last" : "";
+}
+
+Raiser::MaybeForm Raiser::gather(PrimGatherOp op) {
+  Form input = form(op.getInput());
+  Form ids = ctx_.layout.freshen(form(op.getIds()));
+  size_t axis = op.getAxis(), batch = op.getBatch();
+  for (size_t i = 0; i < batch; ++i)
+    if (!ctx_.layout.unify(input, i, ids, i))
+      return because("its ids divide axis " + Twine(i) +
+                     " into different parts");
+  const Dim *dim = soleDim(ctx_, input, axis);
+  if (!dim && !input.axes[axis].empty())
+    return std::nullopt;
+  if (dim && dim->kind == Dim::Batch)
+    return because("it picks sequences of the batch");
+  SmallVector<Axis> inserted(ids.axes.begin() + batch, ids.axes.end());
+  if (dim && dim->kind == Dim::Sequence && readsData(input.expr)) {
+    StringRef kind = pickedToken(ids.expr);
+    bool one = llvm::all_of(inserted, [](const Axis &a) { return a.empty(); });
+    if (kind.empty() || !one)
+      return because("it picks tokens of a sequence by something else than 0 "
+                     "or the sum of the mask - 1");
+    MaybeForm pooled = pool(op.getLoc(), input, axis, kind);
+    if (!pooled)
+      return std::nullopt;
+    input = *pooled;
+  } else if (dim) {
+    input.expr = exprs_.substitute(input.expr, dim, ids.expr);
+  }
+  input.axes.erase(input.axes.begin() + axis);
+  input.axes.insert(input.axes.begin() + axis, inserted.begin(),
+                    inserted.end());
+  return input;
+}
+
+} // namespace ft::passes::raise

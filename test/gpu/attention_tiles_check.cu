@@ -1,0 +1,85 @@
+//===- attention_tiles_check.cu - sm90/attention_tiles against fp64 -------===//
+//
+//   attention_tiles_check             right or wrong
+//   attention_tiles_check --only N    case N, for a look with a sanitizer
+//
+//===----------------------------------------------------------------------===//
+#include "AttentionTiles.h"
+
+using namespace check;
+
+static int only = -1, number = 0;
+
+template <typename C, typename Score>
+static void checkCase(const char *what, const Case &c, const Score &score) {
+  using T = typename C::T;
+  if (int me = number++; only >= 0 && me != only)
+    return;
+  Batch<typename C::S> batch(c);
+  Call<C, Score> call(batch, score);
+  call(nullptr, 132);
+  std::string name =
+      std::string("tiles ") + what + " D " + std::to_string(C::S::D) + " DV " +
+      std::to_string(C::S::DV) + " window " + std::to_string(c.window);
+  compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
+          batch.reference(score), 2 * kTolerance<T>);
+  // The counters are left at zero, and the grid changes nothing.
+  std::vector<T> first = batch.out.host;
+  poison(batch.out);
+  call(nullptr, 7);
+  cuda(cudaDeviceSynchronize(), name.c_str());
+  batch.out.down();
+  report(std::memcmp(first.data(), batch.out.host.data(),
+                     first.size() * sizeof(T)) == 0,
+         name + ": another grid, other bits", 1, 0);
+}
+
+static void checkPaged() {
+  using Wide =
+      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
+  Case prefill{{65, 1, 130, 7}, {0, 300, 65, 15}, 8, 2, 4, 0, 64, 1};
+  checkCase<Wide>("chunks", prefill, NoScore{});
+  checkCase<Wide>("long", Case{{700, 333}, {0, 111}, 8, 2, 4, 0, 128, 1},
+                  NoScore{});
+  prefill.window = 100;
+  checkCase<Wide>("chunks, score", prefill, CapAndSlope{});
+  using Small =
+      attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
+  Case odd{{65, 1, 30, 7}, {0, 300, 65, 16}, 20, 1, 16, 40, 48, 1};
+  checkCase<Small>("20 = 16 + 4 heads", odd, NoScore{});
+  using Large =
+      attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
+  Case large{{65, 2, 90}, {10, 129, 0}, 6, 2, 3, 0, 64, 1};
+  checkCase<Large>("groups of 3", large, NoScore{});
+}
+
+static void checkPacked() {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
+  Case encoder{{1, 64, 33, 129, 300}, {}, 3, 3, 1, 0, 1, 1};
+  checkCase<Bert>("ragged", encoder, NoScore{});
+  encoder.window = 17;
+  checkCase<Bert>("ragged, score", encoder, CapAndSlope{});
+  checkCase<Bert>("short", Case{ragged(60, 1, 40), {}, 2, 2, 1, 0, 1, 1},
+                  NoScore{});
+  using Odd =
+      attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;
+  checkCase<Odd>("ragged", Case{{200, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1},
+                 NoScore{});
+  using Tiny =
+      attention::Config<Shape<bf16, 32, 72, true, false>, 7, 2, 128, 128>;
+  checkCase<Tiny>("causal", Case{{200, 3, 77, 129}, {}, 14, 2, 7, 0, 1, 1},
+                  NoScore{});
+  using One =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
+  checkCase<One>("one warpgroup", Case{ragged(20, 1, 90), {}, 2, 2, 1, 0, 1, 1},
+                 NoScore{});
+}
+
+int main(int argc, char **argv) {
+  if (argc > 2 && std::string(argv[1]) == "--only")
+    only = std::atoi(argv[2]);
+  checkPaged();
+  checkPacked();
+  return finish();
+}

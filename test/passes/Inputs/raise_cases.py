@@ -1,0 +1,501 @@
+"""Small padded graphs, one a rule of raising.
+
+    raise_cases.py NAME            prints one as IR
+    raise_cases.py --run FT_OPT    raises all; prints what each became, or the
+                                   error
+"""
+
+import math
+import re
+import subprocess
+import sys
+
+from padded import Graph
+
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+class Block:
+    """Queries, keys and values of 4 heads of 8, and a mask."""
+
+    def __init__(self, mask=True, causal=False, heads=4, kv=4, **options):
+        self.g = g = Graph(causal, **options)
+        self.x = g.input("x", "data", ("batch", "sequence", 32), "f32")
+        self.mask = g.input("mask", "mask") if mask else None
+        self.q = self.project("q", heads)
+        self.k, self.v = self.project("k", kv), self.project("v", kv)
+
+    def project(self, name, heads):
+        y = self.x @ self.g.param(name, heads * 8, 32).transpose(1, 0)
+        return y.reshape("batch", "sequence", heads, 8).transpose(0, 2, 1, 3)
+
+    def scores(self):
+        return (self.q @ self.k.transpose(0, 1, 3, 2)) * 0.5
+
+    def padding(self):
+        real = self.mask.reshape("batch", 1, 1, "sequence").cast("f32")
+        return (1.0 - real) * -10000.0
+
+    def positions(self):
+        i = self.g.iota(0, "sequence", 1)
+        return i, self.g.iota(1, 1, "sequence")
+
+    def finish(self, scores, axis=-1):
+        return self.g.ir(y=self.join(scores.along("softmax", axis) @ self.v))
+
+    def join(self, y):
+        y = y.transpose(0, 2, 1, 3).reshape("batch", "sequence", 32)
+        return y @ self.g.param("o", 32, 32).transpose(1, 0)
+
+
+def rows(mask=True, **options):
+    g = Graph(**options)
+    x = g.input("x", "data", ("batch", "sequence", 32), "f32")
+    return g, x, g.input("mask", "mask") if mask else None
+
+
+# Attention.
+
+@case
+def window():
+    b = Block(causal=True)
+    i, j = b.positions()
+    near = (j <= i) & (i - j < b.g.constant(7, "i32"))
+    return b.finish(b.g.select(near, b.scores() + b.padding(), -math.inf))
+
+
+@case
+def window_both_ways():
+    b = Block()
+    i, j = b.positions()
+    near = (i - j).unary("abs") <= b.g.constant(3, "i32")
+    return b.finish(b.g.select(near, b.scores() + b.padding(), -math.inf))
+
+
+@case
+def alibi():
+    b = Block()
+    i, j = b.positions()
+    slopes = b.g.param("slopes", 4).reshape(4, 1, 1)
+    return b.finish(b.scores() + slopes * (j - i).cast("f32") + b.padding())
+
+
+@case
+def softcap():
+    b = Block()
+    s = (b.scores() / 30.0).unary("tanh") * 30.0
+    return b.finish(s + b.padding())
+
+
+@case
+def relative_table():
+    b = Block()
+    i, j = b.positions()
+    d = j - i + b.g.constant(8, "i32")
+    zero, top = b.g.constant(0, "i32"), b.g.constant(16, "i32")
+    d = b.g.binary("minimum", b.g.binary("maximum", d, zero), top)
+    bias = b.g.param("table", 17, 4).gather(d).transpose(2, 0, 1)
+    return b.finish(b.scores() + bias + b.padding())
+
+
+@case
+def no_mask():
+    b = Block(mask=False)
+    return b.finish(b.scores())
+
+
+@case
+def single_kv_head():
+    b = Block(kv=1)
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def shared_layers():
+    b = Block(causal=True)
+    i, j = b.positions()
+    s = b.g.select(j <= i, b.scores(), -math.inf)
+    y = s.along("softmax", -1) @ b.v
+    t = b.g.select(j <= i, b.project("q2", 4) @ b.k.transpose(0, 1, 3, 2),
+                   -math.inf)
+    return b.g.ir(y=b.join(y), z=b.join(t.along("softmax", -1) @ b.v))
+
+
+@case
+def literal_mask():
+    b = Block(causal=True)
+    n = 16
+    tril = b.g.constant([float(j <= i) for i in range(n) for j in range(n)],
+                        shape=(n, n))
+    keep = tril.slice(0, 0, "sequence").slice(1, 0, "sequence")
+    return b.finish(b.g.select(keep.eq(b.g.constant(0.0)), -math.inf,
+                               b.scores()))
+
+
+# Rotary embeddings.
+
+@case
+def rope_tables():
+    b = Block()
+    g = b.g
+    s = g.iota(0, "sequence")
+    cos, sin = (g.param(n, 128, 4).gather(s) for n in ("cos", "sin"))
+    cos, sin = g.concat([cos, cos], 1), g.concat([sin, sin], 1)
+
+    def rope(x):
+        a, c = x.slice(3, 0, 4), x.slice(3, 4, 4)
+        return x * cos + g.concat([-c, a], 3) * sin
+    b.q, b.k = rope(b.q), rope(b.k)
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def rope_partial():
+    b = Block()
+    g = b.g
+    f = g.constant([1.0, 0.01], shape=(2,))
+    a = g.iota(0, "sequence", 1).cast("f32") * f
+    cos, sin = a.unary("cos"), a.unary("sin")
+
+    def rope(x):
+        l, r = x.slice(3, 0, 2), x.slice(3, 2, 2)
+        return g.concat([l * cos - r * sin, r * cos + l * sin,
+                         x.slice(3, 4, 4)], 3)
+    b.q, b.k = rope(b.q), rope(b.k)
+    return b.finish(b.scores() + b.padding())
+
+
+# Rows.
+
+@case
+def gemma_norm():
+    g, x, _ = rows()
+    r = ((x * x).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    return g.ir(y=x * r * (1.0 + g.param("w", 32)))
+
+
+@case
+def norm_of_heads():
+    g, x, _ = rows()
+    y = (x @ g.param("w", 32, 32)).reshape("batch", "sequence", 4, 8)
+    r = ((y * y).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    return g.ir(y=y * r * g.param("norm", 8))
+
+
+@case
+def gated_chunks():
+    g, x, _ = rows()
+    y = x @ g.param("gate_up", 128, 32).transpose(1, 0)
+    a, b = y.slice(2, 0, 64), y.slice(2, 64, 64)
+    return g.ir(y=a * a.unary("sigmoid") * b)
+
+
+@case
+def strided_heads():
+    g, x, _ = rows()
+    y = (x @ g.param("qkv", 96, 32).transpose(1, 0)) + g.param("b", 96)
+    y = y.reshape("batch", "sequence", 4, 3, 8).slice(3, 1, 1)
+    return g.ir(y=y.reshape("batch", "sequence", 4, 8).unary("tanh"))
+
+
+@case
+def unclaimed():
+    g, x, _ = rows()
+    return g.ir(y=(x.unary("abs") + 1.0).unary("log") / x.unary("exp"))
+
+
+@case
+def embedding_scaled():
+    g = Graph()
+    ids = g.input("ids", "tokens")
+    table = g.param("table", 100, 32)
+    return g.ir(y=table.gather(ids) * math.sqrt(32))
+
+
+@case
+def zero_segments():
+    g = Graph()
+    ids = g.input("ids", "tokens")
+    segments = g.constant(0, "i32", ("batch", "sequence"))
+    y = g.param("table", 100, 32).gather(ids)
+    return g.ir(y=y + g.param("segment", 2, 32).gather(segments))
+
+
+# Pooling.
+
+@case
+def mean_pooling():
+    g, x, mask = rows()
+    m = mask.reshape("batch", "sequence", 1).expand("batch", "sequence", 32)
+    m = m.cast("f32")
+    count = g.binary("maximum", m.reduce("sum", 1, keep=False),
+                     g.constant(1e-9))
+    return g.ir(y=(x * m).reduce("sum", 1, keep=False) / count)
+
+
+@case
+def mean_by_product():
+    g, x, mask = rows()
+    m = mask.cast("f32")
+    w = m / m.reduce("sum", 1)
+    return g.ir(y=(w.reshape("batch", 1, "sequence") @ x).reshape("batch", 32))
+
+
+@case
+def max_pooling():
+    g, x, mask = rows()
+    m = mask.reshape("batch", "sequence", 1).eq(g.constant(0, "i32"))
+    return g.ir(y=g.select(m, -1e9, x).reduce("max", 1, keep=False))
+
+
+@case
+def last_token():
+    g, x, mask = rows()
+    last = mask.reduce("sum", 1, keep=False) - g.constant(1, "i32")
+    return g.ir(y=x.gather(last, 1, 1))
+
+
+@case
+def last_of_full():
+    g, x, _ = rows(mask=False)
+    return g.ir(y=x.slice(1, -1, 1).reshape("batch", 32))
+
+
+@case
+def turned_rows():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8).transpose(0, 1, 3, 2)
+    return g.ir(y=y.reshape("batch", "sequence", 32).unary("tanh"))
+
+
+@case
+def attention_as_result():
+    b = Block()
+    p = (b.scores() + b.padding()).along("softmax", -1)
+    y = (p @ b.v).transpose(0, 2, 1, 3)
+    return b.g.ir(y=y.reshape("batch", "sequence", 32))
+
+
+@case
+def positions_as_numbers():
+    g, x, _ = rows()
+    s = g.iota(0, "sequence", 1).cast("f32")
+    return g.ir(y=x + (s * 0.5).unary("sin"))
+
+
+@case
+def one_product_two_shapes():
+    g, x, _ = rows()
+    y = x @ g.param("w", 32, 32).transpose(1, 0)
+    r = ((y * y).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    h = y.reshape("batch", "sequence", 4, 8)
+    m = (h * h).reduce("mean", -1)
+    return g.ir(y=y * r * g.param("n", 32), m=m)
+
+
+@case
+def literal_frequencies():
+    b = Block()
+    g = b.g
+    f = g.constant([1.0, 0.1, 0.01, 0.001], shape=(4,))
+    a = g.iota(0, "sequence", 1).cast("f32") * f
+    cos, sin = a.unary("cos"), a.unary("sin")
+
+    def rope(x):
+        l, r = x.slice(3, 0, 8 // 2, 2), x.slice(3, 1, 4, 2)
+        pair = [t.reshape("batch", 4, "sequence", 4, 1)
+                for t in (l * cos - r * sin, r * cos + l * sin)]
+        return g.concat(pair, 4).reshape("batch", 4, "sequence", 8)
+    b.q, b.k = rope(b.q), rope(b.k)
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def unequal_rotation():
+    """Cosines and sines of different angles are no rotation: row by row."""
+    b = Block()
+    g = b.g
+    s = g.iota(0, "sequence", 1).cast("f32")
+    cos, sin = s.unary("cos"), (s * 2.0).unary("sin")
+    x = b.q
+    l, r = x.slice(3, 0, 4), x.slice(3, 4, 4)
+    b.q = x * cos + g.concat([-r, l], 3) * sin
+    return b.finish(b.scores() + b.padding())
+
+
+# What cannot be proven.
+
+@case
+def softmax_over_batch():
+    b = Block(mask=False)
+    return b.finish(b.scores(), 0)
+
+
+@case
+def softmax_over_queries():
+    b = Block(mask=False)
+    return b.finish(b.scores(), 2)
+
+
+@case
+def padding_not_masked():
+    b = Block()
+    return b.finish(b.scores())
+
+
+@case
+def mask_of_queries():
+    b = Block()
+    real = b.mask.reshape("batch", 1, "sequence", 1).cast("f32")
+    return b.finish(b.scores() + (1.0 - real) * -10000.0)
+
+
+@case
+def next_token_seen():
+    b = Block(mask=False)
+    i, j = b.positions()
+    one = b.g.constant(1, "i32")
+    return b.finish(b.g.select(j <= i + one, b.scores(), -math.inf))
+
+
+@case
+def strided_mask():
+    b = Block(mask=False)
+    i, j = b.positions()
+    two = b.g.constant(2, "i32")
+    even = b.g.binary("mod", i - j, two).eq(b.g.constant(0, "i32"))
+    return b.finish(b.g.select(even & (j <= i), b.scores(), -math.inf))
+
+
+@case
+def mask_of_ids():
+    b = Block()
+    ids = b.g.input("ids", "tokens").reshape("batch", 1, 1, "sequence")
+    pad = ids.eq(b.g.constant(0, "i32"))
+    return b.finish(b.g.select(pad, -math.inf, b.scores() + b.padding()))
+
+
+@case
+def interleaved_sharing():
+    b = Block(kv=2)
+    b.k, b.v = (b.g.concat([t, t], 1) for t in (b.k, b.v))
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def causal_entry_sees_all():
+    b = Block(causal=True)
+    return b.finish(b.scores() + b.padding())
+
+
+@case
+def mixes_sequences():
+    g, x, _ = rows()
+    y = x.transpose(1, 0, 2)
+    s = y @ y.transpose(0, 2, 1)
+    return g.ir(y=(s.along("softmax", -1) @ y).transpose(1, 0, 2))
+
+
+@case
+def sums_padding():
+    g, x, _ = rows()
+    return g.ir(y=x.reduce("sum", 1, keep=False))
+
+
+@case
+def mean_of_padding():
+    g, x, mask = rows()
+    m = mask.reshape("batch", "sequence", 1).cast("f32")
+    return g.ir(y=(x * m).reduce("mean", 1, keep=False))
+
+
+@case
+def last_of_padded():
+    g, x, _ = rows()
+    return g.ir(y=x.slice(1, -1, 1).reshape("batch", 32))
+
+
+@case
+def second_token():
+    g, x, _ = rows()
+    return g.ir(y=x.slice(1, 1, 1).reshape("batch", 32))
+
+
+@case
+def sum_over_batch():
+    g, x, _ = rows()
+    return g.ir(y=x + x.reduce("sum", 0))
+
+
+@case
+def running_sum():
+    g, x, _ = rows()
+    return g.ir(y=x.along("cumsum", 1))
+
+
+@case
+def partial_weight():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8) @ g.param("w", 8, 8)
+    return g.ir(y=y)
+
+
+@case
+def scores_as_result():
+    b = Block()
+    return b.g.ir(y=b.scores().along("softmax", -1))
+
+
+@case
+def sequence_joined():
+    g, x, _ = rows()
+    return g.ir(y=g.op("concat", [x, x], " axis 1",
+                       ["batch", "2*sequence", 32], "f32"))
+
+
+@case
+def learned_scores():
+    b = Block(mask=False)
+    _, j = b.positions()
+    return b.finish(b.scores() + j.cast("f32").unary("sin"))
+
+
+@case
+def product_of_tokens():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8)
+    return g.ir(y=y @ y.transpose(0, 1, 3, 2))
+
+
+@case
+def odd_inputs():
+    g = Graph()
+    x = g.input("x", "data", ("sequence", "batch", 32), "f32")
+    ids = g.input("ids", "tokens")
+    return g.ir(y=x.unary("tanh"))
+
+
+def run(ft_opt):
+    for name, build in CASES.items():
+        print("==", name)
+        done = subprocess.run(
+            [ft_opt, "--ft-to-raise", "--ft-drop-unused-symbols"],
+            input=build(), text=True, capture_output=True)
+        for line in (done.stdout + done.stderr).splitlines():
+            line = re.sub(r"^.*?(error: )", r"\1", line)
+            line = re.sub(r" : (!ft|<|\().*|, #ft.plane.*", "", line)
+            if re.match(r"error: |\s+(%|ft\.|\^bb)", line):
+                if '= <"tensor"' not in line and "ft.entry" not in line:
+                    print(line)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--run":
+        run(sys.argv[2])
+    else:
+        print(CASES[sys.argv[1]]())
