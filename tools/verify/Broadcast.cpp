@@ -52,3 +52,15 @@ Tensor verify::mapPairs(const Tensor &a, const Tensor &b,
     out.data[i] = function(out.data[i], other.data[i]);
   return out;
 }
+
+Tensor verify::selectElements(const Tensor &condition, const Tensor &yes,
+                              const Tensor &no) {
+  Shape shape =
+      broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
+  Tensor chosen = repeatTo(condition, shape), a = repeatTo(yes, shape),
+         b = repeatTo(no, shape);
+  for (size_t i = 0; i < a.data.size(); ++i)
+    if (chosen.data[i] == 0)
+      a.data[i] = b.data[i];
+  return a;
+}

@@ -20,6 +20,9 @@ Tensor mapElements(Tensor input, const std::function<double(double)> &function);
 /// Shapes are aligned at the end; an extent of 1, or none, repeats.
 Shape broadcastShapes(const Shape &a, const Shape &b);
 Tensor repeatTo(const Tensor &input, const Shape &shape);
+/// `yes` where the condition is not 0, else `no`.
+Tensor selectElements(const Tensor &condition, const Tensor &yes,
+                      const Tensor &no);
 Tensor mapPairs(const Tensor &a, const Tensor &b, BinaryFunction function);
 
 /// Over the last extent; argmax drops it, and takes the lowest of equals.

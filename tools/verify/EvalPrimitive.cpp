@@ -55,24 +55,11 @@ Tensor castTo(Type type, Tensor input) {
   return input;
 }
 
-Tensor select(const Tensor &condition, const Tensor &yes, const Tensor &no) {
-  Shape shape =
-      broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
-  Tensor chosen = repeatTo(condition, shape), a = repeatTo(yes, shape),
-         b = repeatTo(no, shape);
-  for (size_t i = 0; i < a.data.size(); ++i)
-    if (chosen.data[i] == 0)
-      a.data[i] = b.data[i];
-  return a;
-}
-
 /// Those that the semantic level has not, or not for integers.
 BinaryFunction primitiveFunction(StringRef name, bool integers) {
   if (name == "div" && integers)
     return [](double x, double y) { return std::floor(x / y); };
   return llvm::StringSwitch<BinaryFunction>(name)
-      .Case("pow", [](double x, double y) { return std::pow(x, y); })
-      .Case("mod", [](double x, double y) { return x - std::floor(x / y) * y; })
       .Case("and", [](double x, double y) { return double(x != 0 && y != 0); })
       .Case("or", [](double x, double y) { return double(x != 0 || y != 0); })
       .Default(binaryFunction(name));
@@ -96,7 +83,7 @@ Evaluated verify::evaluatePrimitive(Operation *op, const EvalContext &context) {
   if (isa<ir::PrimCastOp>(op))
     return castTo(elementOf(op->getResult(0)), in(0));
   if (isa<ir::PrimSelectOp>(op))
-    return select(in(0), in(1), in(2));
+    return selectElements(in(0), in(1), in(2));
   if (isa<ir::PrimNotOp>(op))
     return mapElements(in(0), [](double x) { return x == 0; });
   if (op->getNumOperands() == 1)

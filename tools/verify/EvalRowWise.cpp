@@ -200,6 +200,7 @@ UnaryFunction verify::unaryFunction(llvm::StringRef name) {
       .Case("sin", [](double x) { return std::sin(x); })
       .Case("cos", [](double x) { return std::cos(x); })
       .Case("floor", [](double x) { return std::floor(x); })
+      .Case("trunc", [](double x) { return std::trunc(x); })
       .Default(nullptr);
 }
 
@@ -213,6 +214,8 @@ BinaryFunction verify::binaryFunction(llvm::StringRef name) {
              [](double x, double y) { return x > y ? x : y; })
       .Cases({"minimum", "min"},
              [](double x, double y) { return x < y ? x : y; })
+      .Case("pow", [](double x, double y) { return std::pow(x, y); })
+      .Case("mod", [](double x, double y) { return x - std::floor(x / y) * y; })
       .Case("lt", [](double x, double y) { return double(x < y); })
       .Case("le", [](double x, double y) { return double(x <= y); })
       .Case("gt", [](double x, double y) { return double(x > y); })

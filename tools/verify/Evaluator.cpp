@@ -70,8 +70,8 @@ Status Evaluator::evaluate(Operation *op) {
     return {}; // cache_append: attention finds its operands
   if (auto site = dyn_cast<ir::PrimApplyOp>(op))
     return apply(site);
-  for (auto group :
-       {evaluateRowWise, evaluateAcrossRows, evaluatePrimitive, evaluateShapes})
+  for (auto group : {evaluateRowWise, evaluateRowMoves, evaluateAcrossRows,
+                     evaluatePrimitive, evaluateShapes})
     if (Evaluated result = group(op, context_)) {
       if (!result->ok())
         return result->status().withContext(nameOf(op->getLoc()) + " (" +

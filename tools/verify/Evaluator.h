@@ -63,6 +63,7 @@ public:
 /// the group.
 using Evaluated = std::optional<StatusOr<Tensor>>;
 Evaluated evaluateRowWise(mlir::Operation *op, const EvalContext &context);
+Evaluated evaluateRowMoves(mlir::Operation *op, const EvalContext &context);
 Evaluated evaluateAcrossRows(mlir::Operation *op, const EvalContext &context);
 Evaluated evaluatePrimitive(mlir::Operation *op, const EvalContext &context);
 Evaluated evaluateShapes(mlir::Operation *op, const EvalContext &context);

@@ -318,6 +318,19 @@ std::vector<Case> semantics() {
        pooled,
        {1 / rms - 1 / other, 2 / rms, 3 / rms + 5 / other, 4 / rms + 2 / other,
         3 / third, 3 / third, 3 / third, 9 / third}},
+      {"RearrangeConcatSelect",
+       "%r = ft.rearrange %x from 1 by [2] : (" + packed +
+           ") -> !ft.packed<tokens, 2xf32>\n"
+           "%q = ft.rearrange %x from 0 by [0] : (" +
+           packed +
+           ") -> !ft.packed<tokens, 2xf32>\n"
+           "%c = ft.concat %r, %q : (!ft.packed<tokens, 2xf32>, "
+           "!ft.packed<tokens, 2xf32>) -> " +
+           packed + "\n%l = ft.lt %x, %c : (" + packed + ", " + packed +
+           ") -> " + packed + "\n%y = ft.select %l, %x, %c : (" + packed +
+           ", " + packed + ", " + packed + ") -> " + packed,
+       packed,
+       {1, 2, 1, 1, -1, 0, -1, -1, 3, 3, 3, 3, 0, 0, 0, 0}},
       {"SegmentMean",
        onPacked("segment_reduce \"mean\" %x at %s") + pooled,
        pooled,
