@@ -99,8 +99,8 @@ private:
                                                 "sm_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
-      llvm::cl::desc("sm_90a's own kernels, where whole models were not "
-                     "measured with them yet")};
+      llvm::cl::desc("sm_90a's own kernels, which whole models have not run "
+                     "with yet")};
   Archs archList_;
   bool withPreview_ = false;
   Archs targets_; // of the implementation being made

@@ -17,7 +17,7 @@ inline constexpr llvm::StringLiteral kArchsAttr = "ft.archs";
 /// architectures `archs` and the module the texts that the launches name, each
 /// text once. Without architectures it changes nothing: such a plan runs on
 /// the CPU only. With `preview`, sm_90a takes its own kernels where there are
-/// some, which whole models have not been measured with yet.
+/// some, which whole models have not run with on a GPU yet.
 std::unique_ptr<mlir::Pass>
 createSelectKernelsPass(std::vector<std::string> archs = {},
                         bool preview = false);

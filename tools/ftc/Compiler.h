@@ -25,7 +25,7 @@ struct CompileRequest {
   std::vector<std::string> ignoredConfigKeys;
   std::string dumpDirectory;
   bool optimize = true;
-  bool preview = false; // kernels that were not measured in whole models yet
+  bool preview = false; // kernels that whole models have not run with yet
   bool cache = true;
   bool progress = false; // on stderr
 };

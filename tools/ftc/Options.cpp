@@ -32,7 +32,7 @@ void ModelOptions::addTo(CLI::App &command) {
       ->check(CLI::Range(0, 1));
   command.add_flag("--preview-kernels", request.preview,
                    "sm_90a: attention by tensor maps and GEMVs by bulk copies, "
-                   "not measured in whole models yet");
+                   "not run in whole models yet, the GEMVs never");
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "

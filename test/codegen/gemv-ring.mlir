@@ -1,0 +1,56 @@
+// RUN: ft-opt %s --ft-select-kernels="archs=sm_90a,ptx preview=true" --split-input-file | FileCheck %s
+// RUN: ft-opt %s --ft-select-kernels=archs=sm_90a,ptx --split-input-file | FileCheck %s --check-prefix=PLAIN
+
+// Where asked for, sm_90a's GEMV keeps its weights in a ring: one CTA a
+// multiprocessor, 9216 bytes a stage, and for each of up to 8 rows of 104
+// values 4 * (128 + 4) bytes. 227 KB / 2 less 11 KB and a row are 11 stages.
+// The row kernel in front is one of ours: the ring may fill while it runs.
+// Others keep the GEMV that starts when the device is empty.
+// CHECK-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} {ft.archs = ["sm_90a"]}
+// CHECK-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
+// CHECK:     ft.fused gemm
+// CHECK:     archs = ["sm_90a"]
+// CHECK: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 101376 : i64, shared_per_row = 528 : i64, shared_rows = 8 : i64
+// CHECK: archs = ["ptx"]
+// CHECK: kernel = @gemv_layer_norm, resident, shared = 0 : i64
+// PLAIN-NOT: gemv_ring
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @norm : tensor<104xf32> = #ft.recipe<"literal" {shape = array<i64: 104>}>
+  ft.param @w : tensor<48x104xbf16> = #ft.recipe<"literal" {shape = array<i64: 48, 104>}>
+  ft.entry @step(%x: !ft.packed<tokens, 104xbf16>) -> (!ft.packed<tokens, 48xbf16>) attributes {arena = array<i64: 4096, 0, 0>, entry = "step", kind = #ft.step_kind<1, 8>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 104>]} {
+    ^bb0(%0: !ft.packed<tokens, 104xbf16>):
+      %1 = ft.relu %0 : !ft.packed<tokens, 104xbf16>
+      ft.yield %1 : !ft.packed<tokens, 104xbf16>
+    } : (!ft.packed<tokens, 104xbf16>) -> !ft.packed<tokens, 104xbf16>
+    %b = ft.fused gemm (%a) "b" attributes {slots = [#ft.slot<0 + [256, 0, 0] stride 48>]} {
+    ^bb0(%0: !ft.packed<tokens, 104xbf16>):
+      %1 = ft.layer_norm %0, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 104xbf16>
+      %2 = ft.linear %1, @w : (!ft.packed<tokens, 104xbf16>) -> !ft.packed<tokens, 48xbf16>
+      ft.yield %2 : !ft.packed<tokens, 48xbf16>
+    } : (!ft.packed<tokens, 104xbf16>) -> !ft.packed<tokens, 48xbf16>
+    ft.return %b : !ft.packed<tokens, 48xbf16>
+  }
+}
+
+// -----
+
+// Rows that do not start on 16 bytes cannot be copied so.
+// CHECK-LABEL: ft.kernel @gemv "gemv"
+// CHECK-NOT: gemv_ring
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @w : tensor<48x100xbf16> = #ft.recipe<"literal" {shape = array<i64: 48, 100>}>
+  ft.entry @step(%x: !ft.packed<tokens, 100xbf16>) -> (!ft.packed<tokens, 48xbf16>) attributes {arena = array<i64: 4096, 0, 0>, entry = "step", kind = #ft.step_kind<1, 8>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 100>]} {
+    ^bb0(%0: !ft.packed<tokens, 100xbf16>):
+      %1 = ft.relu %0 : !ft.packed<tokens, 100xbf16>
+      ft.yield %1 : !ft.packed<tokens, 100xbf16>
+    } : (!ft.packed<tokens, 100xbf16>) -> !ft.packed<tokens, 100xbf16>
+    %b = ft.fused gemm (%a) "b" attributes {slots = [#ft.slot<0 + [256, 0, 0] stride 48>]} {
+    ^bb0(%0: !ft.packed<tokens, 100xbf16>):
+      %1 = ft.linear %0, @w : (!ft.packed<tokens, 100xbf16>) -> !ft.packed<tokens, 48xbf16>
+      ft.yield %1 : !ft.packed<tokens, 48xbf16>
+    } : (!ft.packed<tokens, 100xbf16>) -> !ft.packed<tokens, 48xbf16>
+    ft.return %b : !ft.packed<tokens, 48xbf16>
+  }
+}
