@@ -11,6 +11,7 @@
 
 #include "runtime/base/Status.h"
 #include "runtime/comm/Communicator.h"
+#include "runtime/device/TokenFeed.h"
 #include "runtime/plan/Plan.h"
 
 #include <cstddef>
@@ -70,6 +71,7 @@ struct Binding {
   int64_t cachePages = 0;               // pages per layer and plane
   Communicator *communicator = nullptr; // of a plan for several ranks
   std::byte *exchange = nullptr;        // exchangeBytes, for collectives
+  TokenFeed *feed = nullptr;            // null: tokens are only read as outputs
 };
 
 /// One step's share of a profiled run.
@@ -88,7 +90,8 @@ class Executable {
 public:
   virtual ~Executable() = default;
 
-  /// Enqueue the program over the batch block. `counts` are the true counts
+  /// Enqueue the program over the batch block, and the end of its step where
+  /// it feeds the next (feedOutput). `counts` are the true counts
   /// per axis, as also written in the block; the device may run at a larger
   /// bucket, whose surplus rows hold undefined values and change nothing.
   virtual Status run(const std::vector<int64_t> &counts) = 0;
@@ -132,6 +135,13 @@ public:
   /// every device.
   virtual Status fillRandom(std::byte *to, DType dtype, uint64_t key,
                             int64_t first, int64_t count, float scale) = 0;
+
+  /// A feed of steps of at most `rows` rows over `memory`, which is the
+  /// caller's, feedBytes(rows) long and outlives it.
+  virtual StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *memory,
+                                                        int64_t rows) = 0;
+  /// Steps worth having enqueued while one runs, that one included.
+  virtual int64_t stepsAhead() const = 0;
 
   /// `file` owns the plan and its blobs and outlives the Executable.
   virtual StatusOr<std::unique_ptr<Executable>>

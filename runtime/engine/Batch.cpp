@@ -57,7 +57,7 @@ Status HostBatch::packTokens(std::span<const SequenceSlice> slices) {
     if (input.role != plan::InputRole::Tokens)
       continue;
     int32_t *to = ints(layout_.inputs[i]);
-    for (const SequenceSlice &slice : slices)
+    for (const SequenceSlice &slice : slices) {
       for (int32_t token : slice.tokens) {
         if (token < 0 || (input.limit && token >= input.limit))
           return outOfRange("token " + std::to_string(token) +
@@ -65,6 +65,11 @@ Status HostBatch::packTokens(std::span<const SequenceSlice> slices) {
                             std::to_string(input.limit));
         *to++ = token;
       }
+      if (slice.place >= 0) {
+        to[-1] = int32_t(-1 - slice.place);
+        namesPlaces_ = true;
+      }
+    }
     use(layout_.inputs[i], counts_[size_t(tokensAxis_)] * kInt);
   }
   return Status::success();
@@ -99,8 +104,7 @@ void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
   use(at.kvLengths, sequence * kInt);
   if (rowsAxis_ >= 0)
     use(layout_.rows, counts_[size_t(rowsAxis_)] * kInt);
-  tables_.range = {at.pageTable,
-                   at.pageTable + sequence * bounds_.pageColumns * kInt};
+  use(at.pageTable, sequence * bounds_.pageColumns * kInt);
 }
 
 /// A row that is one of all rows of its sequence is no generated token: it
@@ -120,7 +124,7 @@ void HostBatch::packSampling(std::span<const SequenceSlice> slices) {
       at += int64_t(rows);
     }
   }
-  records_.range = {layout_.sampling, at};
+  use(layout_.sampling, at - layout_.sampling);
 }
 
 void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
@@ -145,6 +149,7 @@ void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
 
 Status HostBatch::build(std::span<const SequenceSlice> slices) {
   used_.clear();
+  namesPlaces_ = false;
   FT_RETURN_IF_ERROR(checkCounts(slices));
   FT_RETURN_IF_ERROR(packTokens(slices));
   packSequences(slices);
@@ -154,49 +159,84 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   for (size_t axis = 0; axis < counts_.size(); ++axis)
     counts[axis] = int32_t(counts_[axis]);
   use(layout_.counts, int64_t(counts_.size()) * kInt);
-  mergeRanges();
+  findChanges();
   return Status::success();
 }
 
-/// Whether the first bytes that were sent are those at `now`.
-static bool isSent(const std::vector<std::byte> &sent, const std::byte *now,
-                   size_t bytes) {
-  return sent.size() >= bytes && std::equal(now, now + bytes, sent.begin());
+bool HostBatch::isHeld(Range range) const {
+  auto held = held_.find(range.begin);
+  return held != held_.end() &&
+         int64_t(held->second.size()) >= range.end - range.begin &&
+         std::equal(block_.begin() + range.begin, block_.begin() + range.end,
+                    held->second.begin());
 }
 
-void HostBatch::useChanged(const Kept &kept) {
-  int64_t bytes = kept.range.end - kept.range.begin;
-  if (!isSent(kept.sent, block_.data() + kept.range.begin, size_t(bytes)))
-    use(kept.range.begin, bytes);
-}
-
-void HostBatch::mergeRanges() {
+void HostBatch::findChanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
-  useChanged(tables_);
-  useChanged(records_);
-  std::sort(used_.begin(), used_.end(),
+  changed_.clear();
+  sendsPlaces_ = false;
+  for (Range range : used_)
+    if (!isHeld(range))
+      changed_.push_back(range);
+  std::sort(changed_.begin(), changed_.end(),
             [](Range a, Range b) { return a.begin < b.begin; });
   std::vector<Range> merged;
-  for (Range range : used_)
+  for (Range range : changed_)
     if (!merged.empty() && range.begin - merged.back().end <= kMergeGap)
       merged.back().end = std::max(merged.back().end, range.end);
     else
       merged.push_back(range);
-  used_ = std::move(merged);
+  changed_ = std::move(merged);
+  if (!namesPlaces_)
+    return;
+  int64_t ids = layout_.inputs[size_t(feedInput(entry_))];
+  sendsPlaces_ =
+      std::any_of(changed_.begin(), changed_.end(), [&](Range range) {
+        return range.begin <= ids && ids < range.end;
+      });
 }
 
-void HostBatch::markSent() {
-  for (Kept *kept : {&tables_, &records_}) {
-    size_t bytes = size_t(kept->range.end - kept->range.begin);
-    const std::byte *now = block_.data() + kept->range.begin;
-    if (!isSent(kept->sent, now, bytes))
-      kept->sent.assign(now, now + bytes);
+/// What a gap brought along is forgotten: only the used part of a field counts
+/// as held.
+void HostBatch::markRun(std::optional<int64_t> step) {
+  for (Range range : used_) {
+    std::vector<std::byte> &held = held_[range.begin];
+    if (int64_t(held.size()) != range.end - range.begin || !isHeld(range))
+      held.assign(block_.begin() + range.begin, block_.begin() + range.end);
+  }
+  // Devices hold tokens where the host wrote places.
+  if (namesPlaces_)
+    held_.erase(layout_.inputs[size_t(feedInput(entry_))]);
+  if (step)
+    moveOn(*step);
+}
+
+/// As finishOnHost() moves on the block of a batch with one token and one row
+/// for each sequence.
+void HostBatch::moveOn(int64_t step) {
+  int64_t count = counts_[size_t(tokensAxis_)];
+  if (count != counts_[size_t(sequencesAxis_)] ||
+      count != counts_[size_t(rowsAxis_)])
+    return;
+  auto field = [&](int64_t offset) {
+    std::vector<std::byte> &held = held_[offset];
+    held.resize(size_t(count * kInt));
+    return reinterpret_cast<int32_t *>(held.data());
+  };
+  int32_t *ids = field(layout_.inputs[size_t(feedInput(entry_))]);
+  int32_t *positions = field(layout_.sequences[0].positions);
+  int32_t *lengths = field(layout_.sequences[0].kvLengths);
+  int64_t rows = bounds_.axes[size_t(rowsAxis_)];
+  for (int64_t row = 0; row < count; ++row) {
+    ids[row] = int32_t(-1 - feedPlace(step, row, rows));
+    ++positions[row];
+    ++lengths[row];
   }
 }
 
 Status HostBatch::upload(Device &device, std::byte *block) const {
-  for (Range range : used_)
+  for (Range range : changed_)
     FT_RETURN_IF_ERROR(device.copyIn(block + range.begin,
                                      block_.data() + range.begin,
                                      range.end - range.begin));

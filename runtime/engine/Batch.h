@@ -8,6 +8,8 @@
 #include "runtime/plan/Sampling.h"
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +22,9 @@ enum class WantedRows { None, Last, All };
 /// and pages belong to the caller and outlive the build() call only.
 struct SequenceSlice {
   std::span<const int32_t> tokens;
+  /// Where the device keeps the last token (feedPlace), which the host need
+  /// not know then; -1: it is in `tokens`.
+  int64_t place = -1;
   int64_t position = 0; // of tokens[0]; also the number of cached tokens
   std::span<const int32_t> pages; // cache pages, enough for all tokens so far
   WantedRows wanted = WantedRows::None;
@@ -42,34 +47,29 @@ public:
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
 
-  /// Enqueues the used parts of the block's fields to `block`, but for page
-  /// tables and sampling records that are as those marked as sent.
+  /// Enqueues to `block` the used parts of the fields that it does not hold.
   Status upload(Device &device, std::byte *block) const;
+  /// Whether upload() leaves ids that name a place.
+  bool sendsPlaces() const { return sendsPlaces_; }
 
-  /// Every device has what was built last.
-  void markSent();
-  /// Blocks were used by another entry: nothing in them counts as sent.
-  void forget() {
-    tables_.sent.clear();
-    records_.sent.clear();
-  }
+  /// Every device has run what was built last; with `step`, as that step of its
+  /// feed: then blocks have been moved on to the next.
+  void markRun(std::optional<int64_t> step);
+  /// Blocks were used otherwise: nothing of what they hold is known.
+  void forget() { held_.clear(); }
 
 private:
   struct Range {
     int64_t begin, end;
-  };
-  /// A field that seldom changes from one batch to the next.
-  struct Kept {
-    Range range{0, 0};
-    std::vector<std::byte> sent; // as last uploaded
   };
   Status checkCounts(std::span<const SequenceSlice> slices);
   Status packTokens(std::span<const SequenceSlice> slices);
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
   void packSampling(std::span<const SequenceSlice> slices);
-  void useChanged(const Kept &kept);
-  void mergeRanges();
+  void moveOn(int64_t step);
+  bool isHeld(Range range) const;
+  void findChanges();
   int32_t *ints(int64_t offset) {
     return reinterpret_cast<int32_t *>(block_.data() + offset);
   }
@@ -85,8 +85,11 @@ private:
   int64_t tokensAxis_, sequencesAxis_, rowsAxis_;
   std::vector<std::byte> block_;
   std::vector<int64_t> counts_;
-  std::vector<Range> used_; // sorted, of what is to be sent
-  Kept tables_, records_;
+  std::vector<Range> used_;    // by field, in the order of packing
+  std::vector<Range> changed_; // sorted, of what is to be sent
+  bool namesPlaces_ = false, sendsPlaces_ = false;
+  /// What devices hold of a field from its offset on.
+  std::map<int64_t, std::vector<std::byte>> held_;
 };
 
 } // namespace ft

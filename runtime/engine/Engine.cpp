@@ -2,40 +2,39 @@
 #include "runtime/engine/Engine.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace ft {
 
-static int findOutput(const plan::Entry &entry, const std::string &name) {
-  for (size_t i = 0; i < entry.outputs.size(); ++i)
-    if (entry.outputs[i].name == name)
-      return int(i);
-  return -1;
-}
-
-Engine::Door Engine::findDoor(const Model &model, const char *name) {
+int Engine::findEntry(const Model &model, const char *name) {
   int entry = model.entryIndex(name);
-  if (entry < 0 || !model.entry(entry).causal || model.plan().caches.empty())
-    return {};
-  int output = findOutput(model.entry(entry), "next_token");
-  return output < 0 ? Door{} : Door{entry, output};
+  return entry >= 0 && !model.plan().caches.empty() &&
+                 feedOutput(model.plan(), model.entry(entry)) >= 0
+             ? entry
+             : -1;
 }
 
-StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model) {
-  Door step = findDoor(model, "step");
+StatusOr<std::unique_ptr<Engine>> Engine::create(Model &model,
+                                                 const EngineOptions &options) {
+  int step = findEntry(model, "step");
   // On several ranks: the same without gathering the logits.
-  Door greedy = findDoor(model, "step_greedy");
-  if (greedy.entry < 0)
+  int greedy = findEntry(model, "step_greedy");
+  if (greedy < 0)
     greedy = step;
-  if (step.entry < 0)
+  if (step < 0)
     return unsupported("the plan '" + model.plan().name +
                        "' generates no text: it has no "
                        "causal entry 'step' with an output 'next_token'");
-  return std::unique_ptr<Engine>(new Engine(model, step, greedy));
+  int64_t ahead =
+      options.stepsAhead ? options.stepsAhead : model.device().stepsAhead();
+  return std::unique_ptr<Engine>(
+      new Engine(model, step, greedy,
+                 std::clamp<int64_t>(ahead, 1, EngineOptions::kMostAhead)));
 }
 
-Engine::Engine(Model &model, Door step, Door greedy)
-    : model_(model), step_(step), greedy_(greedy), current_(greedy),
-      sampledColumns_(model.sampledColumns(step.entry)),
+Engine::Engine(Model &model, int step, int greedy, int64_t stepsAhead)
+    : model_(model), step_(step), greedy_(greedy), stepsAhead_(stepsAhead),
+      sampledColumns_(model.sampledColumns(step)),
       pool_(model.cachePages(), model.pageSize()) {
   for (int64_t slot = model.axisBound("sequences"); slot > 0; --slot)
     freeSlots_.push_back(int32_t(slot - 1));
@@ -138,7 +137,7 @@ Status Engine::startSampling(Sequence &sequence) {
     slot = freeSlots_.back();
     freeSlots_.pop_back();
     FT_RETURN_IF_ERROR(model_.writeSamplingState(
-        step_.entry, slot,
+        step_, slot,
         makeSamplingState(params, sequence.stops, sequence.tokens,
                           sampledColumns_)));
   }
@@ -174,32 +173,65 @@ void Engine::packBatch() {
   slices_.clear();
   inBatch_.clear();
   int64_t budget =
-      model_.bounds()
-          .axes[size_t(model_.entry(step_.entry).sequences[0].tokensAxis)];
+      model_.bounds().axes[size_t(model_.entry(step_).sequences[0].tokensAxis)];
   for (auto &sequence : active_) {
-    int64_t pending = int64_t(sequence->tokens.size()) - sequence->computed;
+    int64_t pending = sequence->prompt + sequence->chosen - sequence->computed;
     int64_t count = std::min(pending, budget);
+    if (sequence->chosen == sequence->maxNewTokens)
+      continue;
     if (count == 0)
       break;
     budget -= count;
-    SequenceSlice slice;
-    slice.tokens = std::span(sequence->tokens)
-                       .subspan(size_t(sequence->computed), size_t(count));
-    slice.position = sequence->computed;
-    slice.pages = std::span(sequence->pages.pages());
-    slice.wanted = count == pending ? WantedRows::Last : WantedRows::None;
-    slice.sampling = sequence->record;
-    slices_.push_back(slice);
-    inBatch_.push_back(sequence.get());
+    addSlice(*sequence, count, count == pending);
   }
+}
+
+/// The next `count` tokens of the sequence: a part of its prompt, or the token
+/// that was chosen last, which the device knows for some steps.
+void Engine::addSlice(Sequence &sequence, int64_t count, bool last) {
+  bool answer = sequence.computed >= sequence.prompt;
+  SequenceSlice slice;
+  slice.position = sequence.computed;
+  if (answer && sequence.step + kFeedSteps > model_.steps())
+    slice.place =
+        feedPlace(sequence.step, sequence.row, model_.axisBound("rows"));
+  // Any token of the sequence stands for one that the host has not seen.
+  slice.tokens = answer
+                     ? std::span(sequence.tokens).last(1)
+                     : std::span(sequence.tokens)
+                           .subspan(size_t(sequence.computed), size_t(count));
+  slice.pages = std::span(sequence.pages.pages());
+  slice.wanted = last ? WantedRows::Last : WantedRows::None;
+  slice.sampling = sequence.record;
+  slices_.push_back(slice);
+  inBatch_.push_back(&sequence);
+}
+
+Status Engine::enqueue() {
   bool greedy = std::all_of(
       inBatch_.begin(), inBatch_.end(),
       [](const Sequence *sequence) { return sequence->sampling.isGreedy(); });
-  current_ = greedy ? greedy_ : step_;
+  Ahead ahead{.step = model_.steps(), .batch = {}, .rows = {}};
+  FT_RETURN_IF_ERROR(model_.run(greedy ? greedy_ : step_, slices_));
+  for (size_t i = 0; i < slices_.size(); ++i) {
+    Sequence &sequence = *inBatch_[i];
+    sequence.computed += int64_t(slices_[i].tokens.size());
+    ahead.batch.push_back(sequence.id);
+    if (slices_[i].wanted != WantedRows::Last)
+      continue;
+    ++sequence.chosen;
+    sequence.step = ahead.step;
+    sequence.row = int64_t(ahead.rows.size());
+    ahead.rows.push_back(sequence.id);
+  }
+  ahead_.push_back(std::move(ahead));
+  ++times_.steps;
+  return Status::success();
 }
 
-/// Adds a token that the sequence's last step made, and says what came of it.
-StatusOr<Event> Engine::addToken(Sequence &sequence, int32_t token) {
+/// Adds a token that a step of the sequence chose, and says what came of it.
+Event Engine::addToken(Sequence &sequence, const ChosenToken &chosen) const {
+  int32_t token = chosen.token;
   sequence.tokens.push_back(token);
   bool ended = std::find(sequence.stops.begin(), sequence.stops.end(), token) !=
                sequence.stops.end();
@@ -210,50 +242,66 @@ StatusOr<Event> Engine::addToken(Sequence &sequence, int32_t token) {
   event.token = token;
   event.finished = ended || full;
   event.reason = ended ? FinishReason::EndToken : FinishReason::Length;
-  if (sequence.sampling.logprobs >= 0) {
-    FT_ASSIGN_OR_RETURN(
-        plan::SamplingResult result,
-        model_.readSamplingResult(step_.entry, sequence.record.slot));
-    event.logprobs = readLogprobs(
-        result, token, std::min(sequence.sampling.logprobs, sampledColumns_));
-  }
+  if (sequence.sampling.logprobs >= 0)
+    event.logprobs =
+        readLogprobs(chosen.result, token,
+                     std::min(sequence.sampling.logprobs, sampledColumns_));
   return event;
 }
 
-Status Engine::collect(std::vector<Event> &events) {
-  std::vector<Sequence *> finishedRows;
-  for (size_t i = 0; i < slices_.size(); ++i) {
-    inBatch_[i]->computed += int64_t(slices_[i].tokens.size());
-    if (slices_[i].wanted == WantedRows::Last)
-      finishedRows.push_back(inBatch_[i]);
-  }
-  std::vector<int32_t> next(finishedRows.size());
-  if (!next.empty())
-    FT_RETURN_IF_ERROR(model_.readOutput(current_.entry, current_.output, 0,
-                                         int64_t(next.size()), next.data()));
-  for (size_t i = 0; i < next.size(); ++i) {
-    Sequence &sequence = *finishedRows[i];
-    FT_ASSIGN_OR_RETURN(Event event, addToken(sequence, next[i]));
-    events.push_back(event);
-    if (event.finished) {
-      retire(sequence);
+Engine::Sequence *Engine::findActive(RequestId id) const {
+  auto found =
+      std::find_if(active_.begin(), active_.end(),
+                   [&](const auto &sequence) { return sequence->id == id; });
+  return found == active_.end() ? nullptr : found->get();
+}
+
+/// Waits for the oldest batch; whether a sequence of it still wanted it.
+StatusOr<bool> Engine::collect(std::vector<Event> &events) {
+  Ahead oldest = std::move(ahead_.front());
+  ahead_.pop_front();
+  auto begin = std::chrono::steady_clock::now();
+  FT_ASSIGN_OR_RETURN(std::span<const ChosenToken> chosen,
+                      model_.chosen(oldest.step));
+  times_.waited +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
+  bool wanted =
+      std::any_of(oldest.batch.begin(), oldest.batch.end(),
+                  [&](RequestId id) { return findActive(id) != nullptr; });
+  for (size_t row = 0; row < oldest.rows.size(); ++row) {
+    Sequence *sequence = findActive(oldest.rows[row]);
+    if (!sequence) {
+      ++times_.dropped;
+      continue;
+    }
+    events.push_back(addToken(*sequence, chosen[row]));
+    if (events.back().finished) {
+      retire(*sequence);
       std::erase_if(active_,
-                    [&](auto &held) { return held.get() == &sequence; });
+                    [&](auto &held) { return held.get() == sequence; });
     }
   }
-  return Status::success();
+  return wanted;
 }
 
 StatusOr<std::vector<Event>> Engine::step() {
   std::vector<Event> events;
   dropCancelled(events);
   FT_RETURN_IF_ERROR(admit());
-  packBatch();
-  if (slices_.empty())
-    return events;
-  FT_RETURN_IF_ERROR(model_.run(current_.entry, slices_));
-  FT_RETURN_IF_ERROR(collect(events));
-  return events;
+  while (true) {
+    while (int64_t(ahead_.size()) < stepsAhead_) {
+      packBatch();
+      if (slices_.empty())
+        break;
+      FT_RETURN_IF_ERROR(enqueue());
+    }
+    if (ahead_.empty())
+      return events;
+    FT_ASSIGN_OR_RETURN(bool wanted, collect(events));
+    if (wanted || !events.empty())
+      return events;
+  }
 }
 
 } // namespace ft

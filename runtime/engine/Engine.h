@@ -3,7 +3,10 @@
 // The engine owns the queue, admission, cache pages and stop rules of one
 // loaded model; it packs the active sequences into batches and calls the
 // model's entry points. A causal model's sequences are fed in chunks, prompts
-// and decode steps mixed in one batch. One thread at a time.
+// and decode steps mixed in one batch. A step's tokens stay on the device for
+// the next, so steps are enqueued ahead of what the host has seen: a stop token
+// shows some steps late, and what they chose beyond it is dropped. One thread
+// at a time.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_RUNTIME_ENGINE_ENGINE_H
@@ -43,11 +46,26 @@ struct Event {
   std::vector<TokenLogprob> logprobs;
 };
 
+struct EngineOptions {
+  /// Steps enqueued and not yet seen, 1 to kMostAhead; 0: the device's choice.
+  int64_t stepsAhead = 0;
+  static constexpr int64_t kMostAhead = kFeedSteps / 2;
+};
+
+/// What the loop did so far.
+struct LoopTimes {
+  int64_t steps = 0; // batches
+  /// Steps of sequences whose end the host had not seen yet, for nothing.
+  int64_t dropped = 0;
+  double waited = 0; // seconds for the device
+};
+
 class Engine {
 public:
   /// REQUIRES: the model has the causal entry "step" with output "next_token";
   /// create() says so in a sentence where it has not.
-  static StatusOr<std::unique_ptr<Engine>> create(Model &model);
+  static StatusOr<std::unique_ptr<Engine>>
+  create(Model &model, const EngineOptions &options = {});
 
   /// Queues a request. OutOfRange with the numbers if it can never fit the
   /// context or the cache, or if a sampling parameter is out of range;
@@ -59,18 +77,23 @@ public:
   /// ids are ignored.
   void cancel(RequestId id);
 
-  /// Runs one batch and returns what it produced, in order of admission.
+  /// Enqueues batches ahead, waits for the oldest and returns what it produced,
+  /// in order of admission.
   StatusOr<std::vector<Event>> step();
 
   /// Nothing queued, nothing active.
   bool idle() const { return waiting_.empty() && active_.empty(); }
 
+  const LoopTimes &times() const { return times_; }
+
 private:
   struct Sequence {
     RequestId id = 0;
-    std::vector<int32_t> tokens; // prompt and generated
-    int64_t computed = 0;        // tokens whose keys are in the cache
+    std::vector<int32_t> tokens; // prompt and generated, as far as seen
     int64_t prompt = 0;
+    // With what is enqueued: tokens in the cache, tokens chosen.
+    int64_t computed = 0, chosen = 0;
+    int64_t step = -1, row = 0; // that chose the last of them
     int64_t maxNewTokens = 0;
     SamplingParams sampling;
     std::vector<int32_t> stops; // tokens that end the sequence
@@ -80,24 +103,29 @@ private:
     explicit Sequence(kv::PagePool &pool) : pages(pool) {}
   };
 
-  /// An entry and its output of tokens; none where `entry` is negative.
-  struct Door {
-    int entry = -1, output = -1;
+  /// A batch that is enqueued and not yet seen.
+  struct Ahead {
+    int64_t step = 0;
+    std::vector<RequestId> batch; // its sequences
+    std::vector<RequestId> rows;  // those whose tokens it chooses
   };
-  Engine(Model &model, Door step, Door greedy);
-  static Door findDoor(const Model &model, const char *name);
+  Engine(Model &model, int step, int greedy, int64_t stepsAhead);
+  static int findEntry(const Model &model, const char *name);
   Status checkLength(const Request &request) const;
   Status startSampling(Sequence &sequence);
   void retire(const Sequence &sequence);
   void dropCancelled(std::vector<Event> &events);
   Status admit();
   void packBatch();
-  Status collect(std::vector<Event> &events);
-  StatusOr<Event> addToken(Sequence &sequence, int32_t token);
+  void addSlice(Sequence &sequence, int64_t count, bool last);
+  Status enqueue();
+  StatusOr<bool> collect(std::vector<Event> &events);
+  Event addToken(Sequence &sequence, const ChosenToken &chosen) const;
+  Sequence *findActive(RequestId id) const;
 
   Model &model_;
-  Door step_, greedy_; // of any batch, of one that takes likeliest tokens only
-  Door current_;       // of the current batch
+  int step_, greedy_; // entries: of any batch, of likeliest tokens only
+  int64_t stepsAhead_;
   int64_t sampledColumns_; // 0 where the plan cannot sample
   kv::PagePool pool_;
   RequestId nextId_ = 1;
@@ -106,6 +134,8 @@ private:
   std::vector<int32_t> freeSlots_;    // of the sampling state
   std::vector<SequenceSlice> slices_; // of the current batch
   std::vector<Sequence *> inBatch_;   // same order as slices_
+  std::deque<Ahead> ahead_;           // oldest first
+  LoopTimes times_;
 };
 
 } // namespace ft

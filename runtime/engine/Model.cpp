@@ -159,9 +159,14 @@ Status Model::prepare(int index, std::span<const SequenceSlice> slices) {
 
 Status Model::run(int index, std::span<const SequenceSlice> slices) {
   FT_RETURN_IF_ERROR(prepare(index, slices));
-  FT_RETURN_IF_ERROR(
-      onRanks([call = last_](Rank &rank, int) { return rank.run(call); }));
-  batches_[size_t(index)]->markSent();
+  HostBatch &batch = *batches_[size_t(index)];
+  Status ran =
+      onRanks([call = last_](Rank &rank, int) { return rank.run(call); });
+  if (!ran.ok())
+    batch.forget();
+  FT_RETURN_IF_ERROR(ran);
+  bool feeds = feedOutput(plan(), entry(index)) >= 0;
+  batch.markRun(feeds ? std::optional(steps() - 1) : std::nullopt);
   return Status::success();
 }
 
@@ -169,6 +174,8 @@ StatusOr<std::vector<std::vector<StepTime>>>
 Model::profile(int index, std::span<const SequenceSlice> slices,
                const StepObserver &after) {
   FT_RETURN_IF_ERROR(prepare(index, slices));
+  // What is enqueued without the end of a step leaves the block as it is.
+  batches_[size_t(index)]->forget();
   auto times =
       std::make_shared<std::vector<std::vector<StepTime>>>(ranks_->size());
   FT_RETURN_IF_ERROR(
@@ -184,6 +191,7 @@ Model::profile(int index, std::span<const SequenceSlice> slices,
 StatusOr<int64_t> Model::kernelCount(int index,
                                      std::span<const SequenceSlice> slices) {
   FT_RETURN_IF_ERROR(prepare(index, slices));
+  batches_[size_t(index)]->forget();
   auto counts = std::make_shared<std::vector<int64_t>>(ranks_->size());
   FT_RETURN_IF_ERROR(
       onRanks([call = last_, counts](Rank &rank, int number) -> Status {
@@ -213,11 +221,9 @@ Status Model::writeSamplingState(int index, int32_t slot,
   });
 }
 
-StatusOr<plan::SamplingResult> Model::readSamplingResult(int index,
-                                                         int32_t slot) {
+StatusOr<std::span<const ChosenToken>> Model::chosen(int64_t step) {
   FT_RETURN_IF_ERROR(board_->failure());
-  StatusOr<plan::SamplingResult> result =
-      ranks_->front()->readSamplingResult(index, slot);
+  auto result = ranks_->front()->chosen(step);
   FT_RETURN_IF_ERROR(waited(result.status()));
   return result;
 }

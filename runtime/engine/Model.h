@@ -78,8 +78,12 @@ public:
   /// sequences, on every rank. REQUIRES: the entry samples.
   Status writeSamplingState(int entry, int32_t slot,
                             std::vector<std::byte> bytes);
-  /// Waits, then reads what the last token of the slot cost.
-  StatusOr<plan::SamplingResult> readSamplingResult(int entry, int32_t slot);
+
+  /// Runs of entries that feed their next step (feedOutput), so far; the next
+  /// has this number.
+  int64_t steps() const { return ranks_->front()->steps(); }
+  /// Waits for such a run, one of the last kFeedSteps: by row, what it chose.
+  StatusOr<std::span<const ChosenToken>> chosen(int64_t step);
 
   /// The program that a batch of `tokens` tokens runs.
   StatusOr<int> programIndex(int entry, int64_t tokens) const;

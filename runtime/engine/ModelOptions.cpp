@@ -105,6 +105,8 @@ StatusOr<MemoryUse> measureMemory(const plan::Plan &plan, const Sizes &sizes) {
       slots = sizes.bounds.axes[size_t(entry.sequences[0].sequencesAxis)];
     fits &= !__builtin_mul_overflow(layout.samplingSlot, slots, &slots);
     use.sampling = std::max(use.sampling, slots);
+    if (feedOutput(plan, entry) >= 0)
+      use.feed = feedBytes(rowsBound(plan, sizes.bounds));
     for (const plan::Program &program : entry.programs) {
       FT_ASSIGN_OR_RETURN(int64_t bytes,
                           arenaBytes(plan, program, sizes.bounds));
@@ -116,7 +118,7 @@ StatusOr<MemoryUse> measureMemory(const plan::Plan &plan, const Sizes &sizes) {
   }
   int64_t total = 0;
   for (int64_t bytes : {use.weights, use.cache, use.arena, use.batch,
-                        use.workspace, use.exchange, use.sampling})
+                        use.workspace, use.exchange, use.sampling, use.feed})
     fits &= addBytes(total, bytes);
   if (!fits)
     return resourceExhausted("the memory of the plan overflows at these "

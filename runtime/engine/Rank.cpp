@@ -43,6 +43,7 @@ Rank::load(std::shared_ptr<const plan::PlanFile> file,
 
 Rank::~Rank() {
   programs_.clear();
+  feed_.reset();
   weights_.reset();
   for (std::byte *address : allocations_)
     device_->release(address);
@@ -71,6 +72,14 @@ Status Rank::allocate(const MemoryUse &memory, bool poison) {
                         reserve(memory.sampling, "the sampling state"));
     FT_RETURN_IF_ERROR(device_->fill(binding_.samplingState, poison ? 0xff : 0,
                                      memory.sampling));
+  }
+  if (memory.feed) {
+    FT_ASSIGN_OR_RETURN(std::byte * tokens,
+                        reserve(memory.feed, "the chosen tokens"));
+    FT_ASSIGN_OR_RETURN(
+        feed_,
+        device_->makeFeed(tokens, rowsBound(file_->plan(), binding_.bounds)));
+    binding_.feed = feed_.get();
   }
   // 0xff bytes are NaN in every float type.
   if (poison)
@@ -105,12 +114,24 @@ Status Rank::loadExecutables() {
 
 StatusOr<Executable *> Rank::prepare(const ProgramCall &call) {
   FT_RETURN_IF_ERROR(call.batch->upload(*device_, binding_.batch));
+  if (call.batch->sendsPlaces()) {
+    const plan::Plan &plan = file_->plan();
+    const plan::Entry &entry = plan.entries[size_t(call.entry)];
+    int64_t ids = makeBatchLayout(plan, entry, binding_.bounds)
+                      .inputs[size_t(feedInput(entry))];
+    FT_RETURN_IF_ERROR(feed_->resolve(
+        reinterpret_cast<int32_t *>(binding_.batch + ids),
+        call.batch->counts()[size_t(entry.sequences[0].tokensAxis)]));
+  }
   return programs_[size_t(call.entry)][size_t(call.program)].get();
 }
 
 Status Rank::run(const ProgramCall &call) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
-  return program->run(call.batch->counts());
+  FT_RETURN_IF_ERROR(program->run(call.batch->counts()));
+  const plan::Plan &plan = file_->plan();
+  bool feeds = feedOutput(plan, plan.entries[size_t(call.entry)]) >= 0;
+  return feeds ? feed_->mark() : Status::success();
 }
 
 StatusOr<std::vector<StepTime>> Rank::profile(const ProgramCall &call,
@@ -135,15 +156,6 @@ Status Rank::writeSamplingState(int entry, int32_t slot,
                                 std::span<const std::byte> bytes) {
   return device_->copyIn(samplingSlot(entry, slot), bytes.data(),
                          int64_t(bytes.size()));
-}
-
-StatusOr<plan::SamplingResult> Rank::readSamplingResult(int entry,
-                                                        int32_t slot) {
-  plan::SamplingResult result;
-  FT_RETURN_IF_ERROR(device_->copyOut(
-      &result, samplingSlot(entry, slot) + plan::sampling::kResult,
-      sizeof(result)));
-  return result;
 }
 
 Status Rank::readOutput(const ProgramCall &last, int output, int64_t first,

@@ -29,7 +29,8 @@ public:
 
   Device &device() { return *device_; }
 
-  /// Uploads the batch and enqueues the program.
+  /// Uploads the batch and enqueues the program, as a step of the feed where it
+  /// feeds the next.
   Status run(const ProgramCall &call);
   /// As run(), step by step, with each step's time.
   StatusOr<std::vector<StepTime>> profile(const ProgramCall &call,
@@ -46,8 +47,13 @@ public:
   /// Enqueues the first bytes of a state slot of sampling `entry`.
   Status writeSamplingState(int entry, int32_t slot,
                             std::span<const std::byte> bytes);
-  /// Waits, then reads what the last token of the slot cost.
-  StatusOr<plan::SamplingResult> readSamplingResult(int entry, int32_t slot);
+
+  /// Waits for a step of the feed. REQUIRES: an entry feeds the next step.
+  StatusOr<std::span<const ChosenToken>> chosen(int64_t step) {
+    return feed_->wait(step);
+  }
+  /// Steps of the feed so far.
+  int64_t steps() const { return feed_ ? feed_->steps() : 0; }
 
 private:
   Rank() = default;
@@ -63,6 +69,7 @@ private:
   std::unique_ptr<Communicator> communicator_;
   std::unique_ptr<ResidentWeights> weights_;
   std::vector<std::byte *> allocations_;
+  std::unique_ptr<TokenFeed> feed_; // null: no entry feeds a next step
   Binding binding_;
   std::vector<std::vector<std::unique_ptr<Executable>>> programs_; // by entry
 };

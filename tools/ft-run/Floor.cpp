@@ -29,15 +29,24 @@ double Work::floorMs(const Ceilings &ceilings) const {
                         flops / ceilings.flopsPerSecond);
 }
 
+Work countStep(const plan::Step &step, const BatchShape &shape) {
+  double rows = double(shape.counts[size_t(step.axis)]);
+  Work work;
+  work.bytes = double(step.cost.weightBytes) +
+               double(step.cost.cacheBytesPerKey) * double(shape.keys);
+  work.flops = double(step.cost.flopsPerRow) * rows +
+               double(step.cost.flopsPerQueryKey) * double(shape.queryKeys);
+  work.linkBytes = double(step.cost.linkBytesPerRow) * rows;
+  return work;
+}
+
 Work countWork(const plan::Program &program, const BatchShape &shape) {
   Work work;
   for (const plan::Step &step : program.steps) {
-    double rows = double(shape.counts[size_t(step.axis)]);
-    work.bytes += double(step.cost.weightBytes) +
-                  double(step.cost.cacheBytesPerKey) * double(shape.keys);
-    work.flops += double(step.cost.flopsPerRow) * rows +
-                  double(step.cost.flopsPerQueryKey) * double(shape.queryKeys);
-    work.linkBytes += double(step.cost.linkBytesPerRow) * rows;
+    Work part = countStep(step, shape);
+    work.bytes += part.bytes;
+    work.flops += part.flops;
+    work.linkBytes += part.linkBytes;
   }
   return work;
 }

@@ -35,6 +35,7 @@ struct Work {
   /// max(bytes / bandwidth, flops / rate), in milliseconds.
   double floorMs(const Ceilings &ceilings) const;
 };
+Work countStep(const plan::Step &step, const BatchShape &shape);
 Work countWork(const plan::Program &program, const BatchShape &shape);
 
 } // namespace ft::run

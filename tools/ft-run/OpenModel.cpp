@@ -4,12 +4,31 @@
 
 namespace ft::run {
 
-StatusOr<std::unique_ptr<Model>>
-openModel(RunOptions &options, std::unique_ptr<plan::PlanFile> file) {
+using Clock = std::chrono::steady_clock;
+
+static double milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options,
+                                           std::unique_ptr<plan::PlanFile> file,
+                                           StartTimes *times) {
+  Clock::time_point start = Clock::now();
   FT_ASSIGN_OR_RETURN(auto devices,
                       openDevices(options.device, int(file->plan().ranks())));
-  options.model.progress = terminalProgress("weights");
-  return Model::load(std::move(file), std::move(devices), options.model);
+  Clock::time_point opened = Clock::now(), sent = opened;
+  auto shown = terminalProgress("weights");
+  options.model.progress = [&sent, shown](int64_t done, int64_t total) {
+    sent = Clock::now();
+    if (shown)
+      shown(done, total);
+  };
+  auto model = Model::load(std::move(file), std::move(devices), options.model);
+  options.model.progress = nullptr;
+  if (times)
+    *times = {milliseconds(start, opened), milliseconds(opened, sent),
+              milliseconds(sent, Clock::now())};
+  return model;
 }
 
 StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options) {

@@ -110,8 +110,11 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
       ->capture_default_str()
       ->check(kCount);
   app.add_option("--profile", o.profile,
-                 "Time as --bench does and write a Chrome trace of one step "
-                 "to this file");
+                 "With --bench: time each kernel of a step beside its floor, "
+                 "and write a Chrome trace to this file");
+  app.add_option("--chart", o.chart,
+                 "With --bench: chart a layer's kernels beside their floors, "
+                 "an SVG file");
 }
 
 int parseOptions(int argc, char **argv, RunOptions &options) {

@@ -1,15 +1,12 @@
-//===- RunBench.cpp - --bench: time prefill, decode and encode ------------===//
-#include "runtime/base/AtomicFile.h"
-#include "runtime/kv/PagePool.h"
-#include "tools/ft-run/Floor.h"
+//===- RunBench.cpp - --bench: time generation or an encoder --------------===//
+#include "runtime/engine/Engine.h"
+#include "tools/ft-run/KernelTimes.h"
 #include "tools/ft-run/RunOptions.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <random>
+#include <set>
 
 namespace ft::run {
 
@@ -30,235 +27,158 @@ double quantile(std::vector<double> values, double q) {
   return values[size_t(q * double(values.size() - 1) + 0.5)];
 }
 
-/// Sequences of random tokens fed to one entry of a model.
+/// A model timed as it is used: a causal one by the engine's loop, from
+/// submitting prompts of random tokens to the last answer; an encoder batch by
+/// batch.
 class Bench {
 public:
   Bench(Model &model, int entry, const RunOptions &options)
       : model_(model), entryIndex_(entry), entry_(model.entry(entry)),
-        options_(options),
-        pool_(model.cachePages(), std::max<int64_t>(1, model.pageSize())) {}
+        options_(options) {}
 
   Status run();
-  Status writeTrace(const std::string &path);
-  Json report() const;
-  void print() const;
+  Status profile();
+  Json report(const Json &startUp) const;
+  void printProfile() const {
+    if (!profile_.empty())
+      printKernels(profile_);
+  }
+  double firstTokenMs() const { return warmUp_.first; }
+  double captureMs() const {
+    return std::max(0.0, warmUp_.slowest - quantile(decodeTimes_, 0.5));
+  }
 
 private:
-  struct Sequence {
-    std::vector<int32_t> tokens;
-    int64_t computed = 0;
-    std::optional<kv::PageList> pages;
-    plan::SamplingRecord sampling;
+  /// The first round, which is not counted.
+  struct WarmUp {
+    double first = 0, slowest = 0; // first tokens, longest step after them
   };
-  Status start();
-  Status startSampling(Sequence &sequence, int64_t number);
-  Status prefill(double &milliseconds);
-  Status decode(std::vector<double> *times);
-  Status readTokens(bool append);
-  StatusOr<double> timeCollectives(int64_t budget);
-  std::vector<SequenceSlice> slices(int64_t budget) const;
-  BatchShape shape(int64_t tokensEach, int64_t keysEach) const;
+  Status generate(bool counted);
+  Status submit(Engine &engine);
+  Status encode(bool counted);
+  StatusOr<std::unique_ptr<FixedBatch>> batch(bool decode) const;
   Json section(const std::vector<double> &times, const BatchShape &shape) const;
 
   Model &model_;
   int entryIndex_;
   const plan::Entry &entry_;
   const RunOptions &options_;
-  kv::PagePool pool_;
   std::mt19937 random_{1};
-  std::vector<Sequence> sequences_;
-  std::vector<double> prefillTimes_, decodeTimes_;
-  int64_t decodeKernels_ = 0, prefillKernels_ = 0;
-  double decodeCollectives_ = 0, prefillCollectives_ = 0; // ms of a batch
+  WarmUp warmUp_;
+  std::vector<double> prefillTimes_, decodeTimes_, hostTimes_;
+  int64_t kernels_ = 0;                       // of the last section's batch
+  double prefillExchange_ = 0, exchange_ = 0; // ms in collectives
+  std::vector<KernelTimes> profile_;
 };
 
-Status Bench::start() {
-  sequences_.clear();
-  int64_t vocabulary = std::max<int64_t>(1, model_.plan().vocabulary);
-  std::uniform_int_distribution<int32_t> token(0, int32_t(vocabulary - 1));
+Status Bench::submit(Engine &engine) {
   for (int64_t i = 0; i < options_.batch; ++i) {
-    Sequence sequence;
-    for (int64_t j = 0; j < options_.in; ++j)
-      sequence.tokens.push_back(token(random_));
-    if (entry_.causal) {
-      sequence.pages.emplace(pool_);
-      FT_RETURN_IF_ERROR(
-          sequence.pages->reserve(options_.in + options_.out + 1));
-    }
-    FT_RETURN_IF_ERROR(startSampling(sequence, i));
-    sequences_.push_back(std::move(sequence));
+    Request request;
+    request.tokens = randomTokens(model_.plan(), options_.in, random_);
+    request.maxNewTokens = options_.out + 1;
+    request.stopAtEndTokens = false;
+    request.sampling = options_.sampling;
+    request.sampling.seed = options_.sampling.seed.value_or(1) + uint64_t(i);
+    FT_RETURN_IF_ERROR(engine.submit(std::move(request)).status());
   }
   return Status::success();
 }
 
-/// What the command line asks of sampling; sequence `number` has its own slot.
-Status Bench::startSampling(Sequence &sequence, int64_t number) {
-  const SamplingParams &params = options_.sampling;
-  int64_t columns = model_.sampledColumns(entryIndex_);
-  if (!columns)
-    return params.isGreedy()
-               ? Status::success()
-               : unsupported("--bench: the entry '" + entry_.name +
-                             "' does not sample; leave out the sampling "
-                             "options");
-  FT_RETURN_IF_ERROR(checkSampling(params, columns));
-  sequence.sampling =
-      makeSamplingRecord(params, params.seed.value_or(1) + uint64_t(number),
-                         options_.in, int32_t(number));
-  if (!params.usesState())
-    return Status::success();
-  return model_.writeSamplingState(
-      entryIndex_, int32_t(number),
-      makeSamplingState(params, params.stopTokens, sequence.tokens, columns));
-}
-
-std::vector<SequenceSlice> Bench::slices(int64_t budget) const {
-  std::vector<SequenceSlice> result;
-  for (const Sequence &sequence : sequences_) {
-    int64_t pending = int64_t(sequence.tokens.size()) - sequence.computed;
-    int64_t count = std::min(pending, budget);
-    if (count == 0)
-      continue;
-    budget -= count;
-    SequenceSlice slice;
-    slice.tokens = std::span(sequence.tokens)
-                       .subspan(size_t(sequence.computed), size_t(count));
-    slice.position = sequence.computed;
-    if (sequence.pages)
-      slice.pages = std::span(sequence.pages->pages());
-    slice.wanted = count == pending ? WantedRows::Last : WantedRows::None;
-    slice.sampling = sequence.sampling;
-    result.push_back(std::move(slice));
-  }
-  return result;
-}
-
-Status Bench::readTokens(bool append) {
-  // Reading an output waits for the batch; encoders have no token to read.
-  int output = -1;
-  for (size_t i = 0; i < entry_.outputs.size(); ++i)
-    if (entry_.outputs[i].name == "next_token")
-      output = int(i);
-  if (output < 0)
-    return model_.synchronize();
-  std::vector<int32_t> next(sequences_.size());
-  int64_t finished = 0;
-  for (const Sequence &sequence : sequences_)
-    finished += sequence.computed == int64_t(sequence.tokens.size());
-  if (finished < int64_t(sequences_.size()))
-    return model_.synchronize();
-  FT_RETURN_IF_ERROR(model_.readOutput(entryIndex_, output, 0,
-                                       int64_t(next.size()), next.data()));
-  if (append)
-    for (size_t i = 0; i < next.size(); ++i)
-      sequences_[i].tokens.push_back(next[i]);
-  return Status::success();
-}
-
-Status Bench::prefill(double &milliseconds) {
+/// A decode step is one that gives every sequence a token; its time is from
+/// the step before to when its tokens are seen.
+Status Bench::generate(bool counted) {
+  FT_ASSIGN_OR_RETURN(auto engine, Engine::create(model_));
+  FT_RETURN_IF_ERROR(submit(*engine));
+  std::set<RequestId> started;
+  double host = 0;
+  int64_t steps = 0;
   auto begin = Clock::now();
-  int64_t budget = model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
-  while (true) {
-    std::vector<SequenceSlice> batch = slices(budget);
-    if (batch.empty())
-      break;
-    FT_RETURN_IF_ERROR(model_.run(entryIndex_, batch));
-    int64_t left = budget;
-    for (Sequence &sequence : sequences_) {
-      int64_t count =
-          std::min(int64_t(sequence.tokens.size()) - sequence.computed, left);
-      sequence.computed += count;
-      left -= count;
+  auto last = begin;
+  while (!engine->idle()) {
+    double waited = engine->times().waited;
+    FT_ASSIGN_OR_RETURN(std::vector<Event> events, engine->step());
+    double time = millisecondsSince(last);
+    bool first = int64_t(started.size()) < options_.batch;
+    for (const Event &event : events)
+      started.insert(event.request);
+    if (first && int64_t(started.size()) == options_.batch) {
+      double all = millisecondsSince(begin);
+      counted ? prefillTimes_.push_back(all) : void(warmUp_.first = all);
+    } else if (!first && int64_t(events.size()) == options_.batch) {
+      if (counted)
+        decodeTimes_.push_back(time);
+      else
+        warmUp_.slowest = std::max(warmUp_.slowest, time);
+      host += time - 1e3 * (engine->times().waited - waited);
+      ++steps;
     }
+    last = Clock::now();
   }
-  FT_RETURN_IF_ERROR(readTokens(entry_.causal));
-  milliseconds = millisecondsSince(begin);
+  if (counted && steps)
+    hostTimes_.push_back(host / double(steps));
   return Status::success();
 }
 
-Status Bench::decode(std::vector<double> *times) {
-  for (int64_t i = 0; i < options_.out; ++i) {
-    auto begin = Clock::now();
-    FT_RETURN_IF_ERROR(
-        model_.run(entryIndex_, slices(int64_t(sequences_.size()))));
-    for (Sequence &sequence : sequences_)
-      ++sequence.computed;
-    FT_RETURN_IF_ERROR(readTokens(true));
-    if (times)
-      times->push_back(millisecondsSince(begin));
-  }
+Status Bench::encode(bool counted) {
+  FT_ASSIGN_OR_RETURN(auto fixed, batch(/*decode=*/false));
+  auto begin = Clock::now();
+  FT_RETURN_IF_ERROR(model_.run(entryIndex_, fixed->slices()));
+  FT_RETURN_IF_ERROR(model_.synchronize());
+  double time = millisecondsSince(begin);
+  counted ? prefillTimes_.push_back(time) : void(warmUp_.first = time);
   return Status::success();
 }
 
-/// Milliseconds that rank 0 spends in the collectives of the next batch, waits
-/// for the other ranks included: the median of some profiled runs.
-StatusOr<double> Bench::timeCollectives(int64_t budget) {
-  constexpr int kRuns = 9;
-  std::vector<SequenceSlice> batch = slices(budget);
-  int64_t tokens = 0;
-  for (const SequenceSlice &slice : batch)
-    tokens += int64_t(slice.tokens.size());
-  FT_ASSIGN_OR_RETURN(int program, model_.programIndex(entryIndex_, tokens));
-  std::vector<double> sums;
-  for (int run = 0; run < kRuns; ++run) {
-    FT_ASSIGN_OR_RETURN(auto times, model_.profile(entryIndex_, batch));
-    double sum = 0;
-    for (const StepTime &time : times[0])
-      if (entry_.programs[size_t(program)].steps[size_t(time.step)].pattern ==
-          "collective")
-        sum += time.duration / 1e3;
-    sums.push_back(sum);
-  }
-  return quantile(sums, 0.5);
+StatusOr<std::unique_ptr<FixedBatch>> Bench::batch(bool decode) const {
+  return decode ? FixedBatch::make(model_, entryIndex_, options_.batch, 1,
+                                   options_.in + options_.out / 2)
+                : FixedBatch::make(model_, entryIndex_, options_.batch,
+                                   options_.in, 0);
 }
 
 Status Bench::run() {
-  bool group = model_.plan().ranks() > 1;
-  int64_t budget = model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
-  // The first round captures graphs and warms up; it is not counted.
-  for (int64_t round = 0; round <= options_.repeat; ++round) {
-    FT_RETURN_IF_ERROR(start());
-    if (group && round == 0) {
-      FT_ASSIGN_OR_RETURN(prefillCollectives_, timeCollectives(budget));
-    }
-    double milliseconds = 0;
-    FT_RETURN_IF_ERROR(prefill(milliseconds));
-    if (round)
-      prefillTimes_.push_back(milliseconds);
-    if (entry_.causal)
-      FT_RETURN_IF_ERROR(decode(round ? &decodeTimes_ : nullptr));
+  // The first round captures graphs and warms up.
+  for (int64_t round = 0; round <= options_.repeat; ++round)
+    FT_RETURN_IF_ERROR(entry_.causal ? generate(round > 0) : encode(round > 0));
+  bool fits = options_.batch * options_.in <=
+              model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
+  if (model_.plan().ranks() > 1 && fits) {
+    FT_ASSIGN_OR_RETURN(auto fixed, batch(/*decode=*/false));
+    FT_ASSIGN_OR_RETURN(auto times, timeKernels(model_, entryIndex_, *fixed));
+    prefillExchange_ = collectiveMs(times);
   }
-  if (entry_.causal) {
-    if (group) {
-      FT_ASSIGN_OR_RETURN(decodeCollectives_, timeCollectives(1 << 30));
-    }
-    FT_ASSIGN_OR_RETURN(decodeKernels_,
-                        model_.kernelCount(entryIndex_, slices(1 << 30)));
-  } else {
-    FT_RETURN_IF_ERROR(start());
-    FT_ASSIGN_OR_RETURN(prefillKernels_,
-                        model_.kernelCount(entryIndex_, slices(1 << 30)));
+  FT_ASSIGN_OR_RETURN(auto fixed, batch(entry_.causal));
+  if (model_.plan().ranks() > 1) {
+    FT_ASSIGN_OR_RETURN(auto times, timeKernels(model_, entryIndex_, *fixed));
+    exchange_ = collectiveMs(times);
   }
+  FT_ASSIGN_OR_RETURN(kernels_,
+                      model_.kernelCount(entryIndex_, fixed->slices()));
   return Status::success();
 }
 
-BatchShape Bench::shape(int64_t tokensEach, int64_t keysEach) const {
-  BatchShape shape;
-  int64_t n = options_.batch;
-  for (const plan::Axis &axis : model_.plan().axes)
-    shape.counts.push_back(axis.name == "tokens" ? n * tokensEach : n);
-  shape.keys = n * keysEach;
-  shape.queryKeys = n * tokensEach * keysEach;
-  if (entry_.causal)
-    shape.queryKeys -= n * tokensEach * (tokensEach - 1) / 2;
-  return shape;
+Status Bench::profile() {
+  FT_ASSIGN_OR_RETURN(auto fixed, batch(entry_.causal));
+  FT_ASSIGN_OR_RETURN(profile_, timeKernels(model_, entryIndex_, *fixed));
+  if (!options_.profile.empty())
+    FT_RETURN_IF_ERROR(
+        writeTrace(model_, entryIndex_, *fixed, options_.profile));
+  if (options_.chart.empty())
+    return Status::success();
+  return writeChart(profile_,
+                    model_.plan().name + ", " + std::to_string(options_.batch) +
+                        (entry_.causal ? " sequences, decode" : " sequences") +
+                        ", a layer's kernels and their floors, " +
+                        model_.device().describe(),
+                    options_.chart);
 }
 
 Json Bench::section(const std::vector<double> &times,
                     const BatchShape &shape) const {
   Json json = {{"median_ms", quantile(times, 0.5)},
                {"p10_ms", quantile(times, 0.1)},
-               {"p90_ms", quantile(times, 0.9)}};
+               {"p90_ms", quantile(times, 0.9)},
+               {"p99_ms", quantile(times, 0.99)}};
   auto program = model_.programIndex(
       entryIndex_, shape.counts[size_t(entry_.sequences[0].tokensAxis)]);
   if (!program.ok())
@@ -276,115 +196,133 @@ Json Bench::section(const std::vector<double> &times,
   return json;
 }
 
-Json Bench::report() const {
-  Json json = {{"model", model_.plan().name},
-               {"dtype", dtypeName(model_.plan().dtype)},
+Json Bench::report(const Json &startUp) const {
+  const plan::Plan &plan = model_.plan();
+  Json json = {{"model", plan.name},
+               {"dtype", dtypeName(plan.dtype)},
                {"device", model_.device().describe()},
                {"batch", options_.batch},
                {"in", options_.in},
-               {"ranks", model_.plan().ranks()},
-               {"memory_bytes", model_.memory().total()}};
+               {"ranks", plan.ranks()},
+               {"memory_bytes", model_.memory().total()},
+               {"start_up", startUp}};
   Json &first = json[entry_.causal ? "prefill" : "encode"];
-  first = section(prefillTimes_, shape(options_.in, options_.in));
-  if (model_.plan().ranks() > 1)
-    first["collectives_ms"] = prefillCollectives_;
-  if (prefillKernels_)
-    json["encode"]["kernels"] = prefillKernels_;
-  if (!entry_.causal || !options_.out)
-    return json;
-  json["out"] = options_.out;
-  json["decode"] =
-      section(decodeTimes_, shape(1, options_.in + options_.out / 2));
-  json["decode"]["kernels"] = decodeKernels_;
-  if (model_.plan().ranks() > 1)
-    json["decode"]["collectives_ms"] = decodeCollectives_;
-  json["decode"]["tokens_per_second"] =
-      1e3 * double(options_.batch) / quantile(decodeTimes_, 0.5);
+  first = section(prefillTimes_,
+                  batchShape(plan, entry_, options_.batch, options_.in, 0));
+  if (plan.ranks() > 1)
+    first["collectives_ms"] = prefillExchange_;
+  if (!entry_.causal)
+    first["kernels"] = kernels_;
+  if (entry_.causal && options_.out) {
+    json["out"] = options_.out;
+    Json &decode = json["decode"];
+    decode = section(decodeTimes_, batchShape(plan, entry_, options_.batch, 1,
+                                              options_.in + options_.out / 2));
+    decode["kernels"] = kernels_;
+    if (plan.ranks() > 1)
+      decode["collectives_ms"] = exchange_;
+    decode["tokens_per_second"] =
+        1e3 * double(options_.batch) / quantile(decodeTimes_, 0.5);
+    decode["host_ms"] = quantile(hostTimes_, 0.5);
+  }
+  if (!profile_.empty())
+    json["kernel_times"] = kernelsJson(profile_);
   return json;
 }
 
-void Bench::print() const {
-  Json json = report();
-  std::printf("%s, %s, on %s", model_.plan().name.c_str(),
-              json["dtype"].get<std::string>().c_str(),
-              json["device"].get<std::string>().c_str());
-  if (model_.plan().ranks() > 1)
-    std::printf(", the first of %lld ranks", (long long)model_.plan().ranks());
+void printSection(const char *name, const Json &part) {
+  std::printf("%-8s %9.4f ms (p10 %.4f, p90 %.4f, p99 %.4f), %.3g GB, "
+              "%.3g GFLOP",
+              name, part["median_ms"].get<double>(),
+              part["p10_ms"].get<double>(), part["p90_ms"].get<double>(),
+              part["p99_ms"].get<double>(), part.value("bytes", 0.0) / 1e9,
+              part.value("flops", 0.0) / 1e9);
+  if (part.contains("floor_ms"))
+    std::printf(", floor %.4f ms: %.1f %% of it",
+                part["floor_ms"].get<double>(),
+                100 * part["share_of_floor"].get<double>());
+  if (part.contains("kernels"))
+    std::printf(", %lld kernels", part["kernels"].get<long long>());
+  if (part.contains("host_ms"))
+    std::printf(", host work %.4f ms", part["host_ms"].get<double>());
+  if (part.contains("collectives_ms"))
+    std::printf(", collectives %.4f ms when run step by step",
+                part["collectives_ms"].get<double>());
   std::printf("\n");
-  for (const char *name : {"prefill", "encode", "decode"}) {
-    if (!json.contains(name))
-      continue;
-    const Json &part = json[name];
-    std::printf("%-8s %9.4f ms (p10 %.4f, p90 %.4f), %.3g GB, %.3g GFLOP", name,
-                part["median_ms"].get<double>(), part["p10_ms"].get<double>(),
-                part["p90_ms"].get<double>(), part.value("bytes", 0.0) / 1e9,
-                part.value("flops", 0.0) / 1e9);
-    if (part.contains("floor_ms"))
-      std::printf(", floor %.4f ms: %.1f %% of it",
-                  part["floor_ms"].get<double>(),
-                  100 * part["share_of_floor"].get<double>());
-    if (part.contains("kernels"))
-      std::printf(", %lld kernels", part["kernels"].get<long long>());
-    if (part.contains("collectives_ms"))
-      std::printf(", collectives %.4f ms when run step by step",
-                  part["collectives_ms"].get<double>());
-    std::printf("\n");
-  }
 }
 
-Status Bench::writeTrace(const std::string &path) {
-  std::vector<SequenceSlice> batch = slices(1 << 30);
-  FT_ASSIGN_OR_RETURN(auto times, model_.profile(entryIndex_, batch));
-  int64_t tokens = 0;
-  for (const SequenceSlice &slice : batch)
-    tokens += int64_t(slice.tokens.size());
-  FT_ASSIGN_OR_RETURN(int program, model_.programIndex(entryIndex_, tokens));
-  Json events = Json::array();
-  for (size_t rank = 0; rank < times.size(); ++rank)
-    for (const StepTime &time : times[rank]) {
-      const plan::Step &step =
-          entry_.programs[size_t(program)].steps[size_t(time.step)];
-      events.push_back({{"name", step.name},
-                        {"cat", step.pattern},
-                        {"ph", "X"},
-                        {"pid", 0},
-                        {"tid", rank},
-                        {"ts", time.microseconds},
-                        {"dur", time.duration}});
-    }
-  Json trace = {{"traceEvents", events}, {"displayTimeUnit", "ns"}};
-  return writeFileAtomically(path, trace.dump());
+void print(const Json &json) {
+  std::printf("%s, %s, on %s", json["model"].get<std::string>().c_str(),
+              json["dtype"].get<std::string>().c_str(),
+              json["device"].get<std::string>().c_str());
+  if (json["ranks"].get<long long>() > 1)
+    std::printf(", the first of %lld ranks", json["ranks"].get<long long>());
+  std::printf("\nstart-up");
+  for (const auto &[name, time] : json["start_up"].items())
+    std::printf("%s %s %.1f", name == "plan_ms" ? "" : ",",
+                name.substr(0, name.size() - 3).c_str(), time.get<double>());
+  std::printf(" ms\n");
+  for (const char *name : {"prefill", "encode", "decode"})
+    if (json.contains(name))
+      printSection(name, json[name]);
+}
+
+/// The entry the options name; else that of the engine's loop.
+StatusOr<int> benchEntry(const Model &model, const RunOptions &options) {
+  if (!options.entry.empty()) {
+    int entry = model.entryIndex(options.entry);
+    if (entry < 0)
+      return notFound("no entry '" + options.entry + "' in the plan");
+    if (!model.entry(entry).causal)
+      return entry;
+  }
+  // Where ranks decode without gathering the logits, that is what is timed.
+  int greedy = model.entryIndex("step_greedy");
+  if (greedy >= 0 && options.sampling.isGreedy())
+    return greedy;
+  return std::max(0, model.entryIndex("step"));
+}
+
+/// Bounds that just hold the batch, where the user chose none.
+void fitOptions(const plan::Plan &plan, RunOptions &options) {
+  if (!options.model.context)
+    options.model.context = options.in + options.out + 1;
+  if (!options.model.maxSequences)
+    options.model.maxSequences = options.batch;
+  if (!options.model.maxTokens)
+    options.model.maxTokens = std::min<int64_t>(
+        options.batch * options.in, plan.caches.empty() ? 1 << 20 : 8192);
 }
 
 } // namespace
 
 StatusOr<int> runBench(RunOptions &options) {
+  auto begin = Clock::now();
   FT_RETURN_IF_ERROR(applySampling(options));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
-  int64_t longest = options.in + options.out + 1;
-  if (!options.model.context)
-    options.model.context = longest;
-  if (!options.model.maxSequences)
-    options.model.maxSequences = options.batch;
-  if (!options.model.maxTokens)
-    options.model.maxTokens =
-        std::min<int64_t>(options.batch * options.in,
-                          file->plan().caches.empty() ? 1 << 20 : 8192);
-  FT_ASSIGN_OR_RETURN(auto model, openModel(options, std::move(file)));
-  // Where ranks decode without gathering the logits, that is what is timed.
-  int entry = options.entry.empty()
-                  ? std::max(0, model->entryIndex("step_greedy"))
-                  : model->entryIndex(options.entry);
-  if (entry < 0)
-    return notFound("no entry '" + options.entry + "' in the plan");
+  Json startUp = {{"plan_ms", millisecondsSince(begin)}};
+  fitOptions(file->plan(), options);
+  StartTimes times;
+  FT_ASSIGN_OR_RETURN(auto model, openModel(options, std::move(file), &times));
+  double loaded = millisecondsSince(begin);
+  FT_ASSIGN_OR_RETURN(int entry, benchEntry(*model, options));
   Bench bench(*model, entry, options);
   FT_RETURN_IF_ERROR(bench.run());
-  if (!options.profile.empty())
-    FT_RETURN_IF_ERROR(bench.writeTrace(options.profile));
-  if (options.json)
-    std::printf("%s\n", bench.report().dump().c_str());
-  else
-    bench.print();
+  if (!options.profile.empty() || !options.chart.empty())
+    FT_RETURN_IF_ERROR(bench.profile());
+  startUp["devices_ms"] = times.devices;
+  startUp["weights_ms"] = times.weights;
+  startUp["kernels_ms"] = times.kernels;
+  startUp["first_answer_ms"] = bench.firstTokenMs();
+  startUp["total_ms"] = loaded + bench.firstTokenMs();
+  startUp["capture_ms"] = bench.captureMs();
+  Json report = bench.report(startUp);
+  if (options.json) {
+    std::printf("%s\n", report.dump().c_str());
+    return 0;
+  }
+  print(report);
+  bench.printProfile();
   return 0;
 }
 

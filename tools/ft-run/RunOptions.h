@@ -44,6 +44,14 @@ struct RunOptions {
   bool bench = false;
   int64_t batch = 1, in = 128, out = 32, repeat = 3;
   std::string profile; // file of a Chrome trace
+  std::string chart;   // file of an SVG
+};
+
+/// Milliseconds of the parts of a start, in their order.
+struct StartTimes {
+  double devices = 0; // opening them
+  double weights = 0; // memory, and weights read and sent
+  double kernels = 0; // code loaded
 };
 
 /// Fills `options` from the command line. Returns an exit code to end with
@@ -59,8 +67,9 @@ Status applyWeights(RunOptions &options);
 /// Opens the plan and the device and loads the weights, with a progress bar
 /// where stderr is a terminal.
 StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options);
-StatusOr<std::unique_ptr<Model>>
-openModel(RunOptions &options, std::unique_ptr<plan::PlanFile> file);
+StatusOr<std::unique_ptr<Model>> openModel(RunOptions &options,
+                                           std::unique_ptr<plan::PlanFile> file,
+                                           StartTimes *times = nullptr);
 
 /// Splits NAME=@FILE; the error shows the form.
 StatusOr<std::pair<std::string, std::string>>

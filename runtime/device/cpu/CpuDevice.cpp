@@ -20,6 +20,32 @@ constexpr int64_t kAlignment = 256;
 // Elements of a random weight that one task makes.
 constexpr int64_t kRandomChunk = 1 << 16;
 
+/// Work is done when it is enqueued.
+class CpuFeed final : public TokenFeed {
+public:
+  CpuFeed(std::byte *memory, int64_t rows) : ring_(size_t(kFeedSteps * rows)) {
+    memory_ = feedMemory(memory, ring_.data(), rows);
+  }
+  Status resolve(int32_t *ids, int64_t count) override {
+    resolveOnHost(ids, count, memory_);
+    return Status::success();
+  }
+  Status finish(const FeedSite &site) override {
+    finishOnHost(site);
+    return Status::success();
+  }
+  Status mark() override {
+    ++steps_;
+    return Status::success();
+  }
+  StatusOr<std::span<const ChosenToken>> wait(int64_t step) override {
+    return at(step);
+  }
+
+private:
+  std::vector<ChosenToken> ring_;
+};
+
 class CpuDevice : public Device {
 public:
   explicit CpuDevice(CpuOptions options)
@@ -62,6 +88,13 @@ public:
 
   Status fillRandom(std::byte *to, DType dtype, uint64_t key, int64_t first,
                     int64_t count, float scale) override;
+
+  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *memory,
+                                                int64_t rows) override {
+    std::memset(memory, 0, size_t(feedBytes(rows)));
+    return std::unique_ptr<TokenFeed>(new CpuFeed(memory, rows));
+  }
+  int64_t stepsAhead() const override { return 1; }
 
   StatusOr<std::unique_ptr<Executable>> load(const plan::PlanFile &file,
                                              const plan::Entry &entry,

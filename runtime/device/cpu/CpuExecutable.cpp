@@ -40,6 +40,7 @@ private:
   const Blas *blas_;
   Binding binding_;
   ProgramSite site_;
+  std::optional<FeedSite> feed_;
   std::vector<std::vector<OpSite>> steps_;
   Scratch temps_, scratch_;
 };
@@ -164,6 +165,7 @@ Status CpuExecutable::load(const plan::Plan &plan, const plan::Entry &entry,
   site_.program = &program;
   site_.binding = &binding_;
   site_.bounds = programBounds(plan, program, binding.bounds);
+  feed_ = feedSite(plan, entry, program, binding);
   resolveSequences();
   for (const plan::Step &step : program.steps)
     FT_RETURN_IF_ERROR(loadStep(step));
@@ -217,7 +219,7 @@ Status CpuExecutable::run(const std::vector<int64_t> &counts) {
   FT_RETURN_IF_ERROR(checkCounts(counts));
   for (std::vector<OpSite> &sites : steps_)
     FT_RETURN_IF_ERROR(runStep(sites, counts));
-  return Status::success();
+  return feed_ ? binding_.feed->finish(*feed_) : Status::success();
 }
 
 StatusOr<std::vector<StepTime>>

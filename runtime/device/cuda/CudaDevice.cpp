@@ -3,6 +3,7 @@
 
 #include "runtime/device/cuda/CudaContext.h"
 #include "runtime/device/cuda/CudaExecutable.h"
+#include "runtime/device/cuda/CudaFeed.h"
 #include "runtime/device/cuda/NcclCommunicator.h"
 #include "runtime/device/cuda/RandomWeightsPtx.h"
 #include "runtime/device/cuda/StagingRing.h"
@@ -28,6 +29,13 @@ public:
   Status fill(std::byte *to, uint8_t value, int64_t bytes) override;
   Status fillRandom(std::byte *to, DType dtype, uint64_t key, int64_t first,
                     int64_t count, float scale) override;
+  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *memory,
+                                                int64_t rows) override {
+    FT_RETURN_IF_ERROR(fill(memory, 0, feedBytes(rows)));
+    return CudaFeed::create(*context_, memory, rows);
+  }
+  // One runs, one waits on the device, one is being enqueued.
+  int64_t stepsAhead() const override { return 3; }
   StatusOr<std::unique_ptr<Executable>> load(const plan::PlanFile &file,
                                              const plan::Entry &entry,
                                              const plan::Program &program,

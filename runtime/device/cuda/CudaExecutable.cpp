@@ -19,7 +19,8 @@ using Bucket = std::vector<int64_t>;
 class CudaExecutable final : public Executable {
 public:
   CudaExecutable(CudaContext &context, ReadyProgram program,
-                 std::vector<int64_t> bounds, Communicator *communicator);
+                 std::vector<int64_t> bounds, const Binding &binding,
+                 std::optional<FeedSite> feedSite);
   ~CudaExecutable() override {
     if (context_.synchronize().ok())
       dropGraphs();
@@ -56,16 +57,20 @@ private:
   std::map<Bucket, Graph> graphs_;
   std::set<Bucket> seen_;
   Communicator *communicator_; // null: one rank
-  std::string firstPlace_;     // the first collective of the program
+  TokenFeed *feed_;
+  std::optional<FeedSite> feedSite_; // where a step ends
+  std::string firstPlace_;           // the first collective of the program
 };
 
 } // namespace
 
 CudaExecutable::CudaExecutable(CudaContext &context, ReadyProgram program,
                                std::vector<int64_t> bounds,
-                               Communicator *communicator)
+                               const Binding &binding,
+                               std::optional<FeedSite> feedSite)
     : context_(context), program_(std::move(program)),
-      bounds_(std::move(bounds)), communicator_(communicator) {
+      bounds_(std::move(bounds)), communicator_(binding.communicator),
+      feed_(binding.feed), feedSite_(feedSite) {
   for (const ReadyStep &step : program_.steps)
     for (const auto &launch : step.launches)
       if (auto *ready = std::get_if<ReadyCollective>(&launch);
@@ -181,7 +186,7 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
 Status CudaExecutable::enqueueAll(const Bucket &bucket) {
   for (const ReadyStep &step : program_.steps)
     FT_RETURN_IF_ERROR(enqueue(step, bucket));
-  return Status::success();
+  return feedSite_ ? feed_->finish(*feedSite_) : Status::success();
 }
 
 StatusOr<int64_t> CudaExecutable::countKernels(CUgraph graph) const {
@@ -332,8 +337,9 @@ loadCudaExecutable(CudaContext &context, const plan::PlanFile &file,
   std::vector<int64_t> bounds = programBounds(plan, program, binding.bounds);
   FT_ASSIGN_OR_RETURN(ReadyProgram ready,
                       loadSteps(context, file, program, binding, bounds));
-  return std::unique_ptr<Executable>(new CudaExecutable(
-      context, std::move(ready), std::move(bounds), binding.communicator));
+  return std::unique_ptr<Executable>(
+      new CudaExecutable(context, std::move(ready), std::move(bounds), binding,
+                         feedSite(plan, entry, program, binding)));
 }
 
 } // namespace ft

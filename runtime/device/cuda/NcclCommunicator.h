@@ -6,6 +6,7 @@
 #include "runtime/device/cuda/CudaContext.h"
 #include "runtime/device/cuda/Nccl.h"
 
+#include <algorithm>
 #include <functional>
 #include <future>
 
@@ -33,6 +34,8 @@ public:
 
   /// Waits for all that was enqueued.
   Status synchronize();
+  /// No more than the last `programs` still run.
+  void passed(int64_t programs) { programs_ = std::min(programs_, programs); }
 
   /// Polls `query` until the device has come there, or the group has failed:
   /// then its kernels are told to end.
@@ -56,7 +59,7 @@ private:
   int rank_;
   NcclComm *comm_ = nullptr;
   std::future<void> ended_; // comm_ is, after endKernels()
-  int64_t programs_ = 0;    // enqueued since the stream was last empty
+  int64_t programs_ = 0;    // enqueued and not known to have ended
   std::string place_;       // of the last of them
 };
 

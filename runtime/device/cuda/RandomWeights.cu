@@ -1,5 +1,5 @@
 // Elements of a random weight, as runtime/base/Random.h defines them. The PTX
-// of this file is RandomWeightsPtx.h; make-random-ptx makes it again.
+// of this file is RandomWeightsPtx.h; make-ptx makes it again.
 extern "C" __global__ void ft_random_weights(void *to, unsigned long long key,
                                              unsigned long long first,
                                              unsigned long long count,

@@ -1,4 +1,4 @@
-// Made by make-random-ptx from RandomWeights.cu; do not edit.
+// Made by make-ptx from RandomWeights.cu; do not edit.
 inline constexpr char kRandomWeightsPtx[] = R"PTX(
 .version 7.1
 .target sm_80

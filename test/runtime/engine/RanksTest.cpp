@@ -23,7 +23,7 @@ constexpr int64_t kRankCounts[] = {2, 3, 4, 8};
 
 /// The tokens that two prompts are continued with, or the first error.
 StatusOr<std::vector<Tokens>> generate(Model &model, int64_t count) {
-  FT_ASSIGN_OR_RETURN(auto engine, Engine::create(model));
+  FT_ASSIGN_OR_RETURN(auto engine, Engine::create(model, {.stepsAhead = 3}));
   std::vector<RequestId> ids;
   for (Tokens prompt : {Tokens{1, 2, 3, 4, 5, 6, 7}, Tokens{9}}) {
     FT_ASSIGN_OR_RETURN(RequestId id,

@@ -50,6 +50,11 @@ public:
     }
     return Status::success();
   }
+  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *,
+                                                int64_t) override {
+    return unsupported("the fake device runs nothing");
+  }
+  int64_t stepsAhead() const override { return 1; }
   StatusOr<std::unique_ptr<Executable>> load(const plan::PlanFile &,
                                              const plan::Entry &,
                                              const plan::Program &,

@@ -1,0 +1,59 @@
+//===- FixedBatch.cpp - a batch of random tokens to time ------------------===//
+#include "tools/ft-run/FixedBatch.h"
+
+#include <algorithm>
+
+namespace ft::run {
+
+std::vector<int32_t> randomTokens(const plan::Plan &plan, int64_t count,
+                                  std::mt19937 &random) {
+  int64_t vocabulary = std::max<int64_t>(1, plan.vocabulary);
+  std::uniform_int_distribution<int32_t> token(0, int32_t(vocabulary - 1));
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < count; ++i)
+    tokens.push_back(token(random));
+  return tokens;
+}
+
+BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
+                      int64_t count, int64_t each, int64_t cached) {
+  BatchShape shape;
+  int64_t keys = cached + each;
+  for (const plan::Axis &axis : plan.axes)
+    shape.counts.push_back(axis.name == "tokens" ? count * each : count);
+  shape.keys = count * keys;
+  shape.queryKeys = count * each * keys;
+  if (entry.causal)
+    shape.queryKeys -= count * each * (each - 1) / 2;
+  return shape;
+}
+
+StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
+                                                       int64_t count,
+                                                       int64_t each,
+                                                       int64_t cached) {
+  const plan::Entry &entry = model.entry(index);
+  std::unique_ptr<FixedBatch> batch(new FixedBatch(model));
+  std::mt19937 random(1);
+  for (int64_t i = 0; i < count; ++i) {
+    batch->tokens_.push_back(randomTokens(model.plan(), each, random));
+    batch->pages_.emplace_back(batch->pool_);
+    if (entry.causal)
+      FT_RETURN_IF_ERROR(batch->pages_.back().reserve(cached + each));
+  }
+  bool rows = model.axisBound("rows") > 0;
+  for (size_t i = 0; i < size_t(count); ++i) {
+    SequenceSlice slice;
+    slice.tokens = batch->tokens_[i];
+    slice.position = cached;
+    slice.pages = batch->pages_[i].pages();
+    slice.wanted = rows ? WantedRows::Last : WantedRows::None;
+    batch->slices_.push_back(slice);
+  }
+  batch->shape_ = batchShape(model.plan(), entry, count, each, cached);
+  FT_ASSIGN_OR_RETURN(int program, model.programIndex(index, count * each));
+  batch->program_ = &entry.programs[size_t(program)];
+  return batch;
+}
+
+} // namespace ft::run
