@@ -133,8 +133,8 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
       return ringKernel<T, Out, Norm, gated>;
     else
       return static_cast<void (*)(const T *, i64, const T *, int, int,
-                                  const int *, int, Norm,
-                                  Epilogue<T, Out, gated>)>(nullptr);
+                                  const int *, Norm, Epilogue<T, Out, gated>)>(
+          nullptr);
   }();
   int shared = sharedBytes(Norm::kPresent, k, bound, ring);
   if (ring.stages)
