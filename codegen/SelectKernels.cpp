@@ -223,7 +223,7 @@ FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
   if (fused.getPattern() == ir::Pattern::Attention &&
       attentionTilesTake(fused, context))
     return take(emitAttentionTiles(fused, context));
-  if (!withPreview_ || fused.getPattern() != ir::Pattern::Gemm)
+  if (fused.getPattern() != ir::Pattern::Gemm)
     return DictionaryAttr();
   FailureOr<GemmMatch> match = matchGemm(fused);
   if (failed(match))
