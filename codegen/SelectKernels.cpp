@@ -99,8 +99,8 @@ private:
                                                 "sm_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
-      llvm::cl::desc("sm_90a's own kernels, which whole models have not run "
-                     "with yet")};
+      llvm::cl::desc("sm_90a's GEMV by bulk copies, slower than the other in "
+                     "models with much memory to read")};
   Archs archList_;
   bool withPreview_ = false;
   Archs targets_; // of the implementation being made
@@ -223,7 +223,7 @@ FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
   if (fused.getPattern() == ir::Pattern::Attention &&
       attentionTilesTake(fused, context))
     return take(emitAttentionTiles(fused, context));
-  if (fused.getPattern() != ir::Pattern::Gemm)
+  if (!withPreview_ || fused.getPattern() != ir::Pattern::Gemm)
     return DictionaryAttr();
   FailureOr<GemmMatch> match = matchGemm(fused);
   if (failed(match))
@@ -237,7 +237,7 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
   DictionaryAttr own; // of sm_90a
   targets_ = {"sm_90a"};
-  if (withPreview_ && llvm::is_contained(archList_, targets_.front())) {
+  if (llvm::is_contained(archList_, targets_.front())) {
     FailureOr<DictionaryAttr> found = hopper(fused, context);
     if (failed(found))
       return failure();

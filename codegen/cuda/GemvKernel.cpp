@@ -36,8 +36,7 @@ namespace {
 struct GemvTemplate {
   StringRef header, function, run;
   int64_t threads = 0;
-  int64_t ctas = 1;   // of a multiprocessor, for __launch_bounds__
-  int64_t stages = 0; // of a ring
+  int64_t ctas = 1; // of a multiprocessor, for __launch_bounds__
 };
 
 /// Prints the epilogue functor: an expression tree from the linears' sums to
@@ -255,10 +254,6 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
   std::string norm = normText(match, params);
 
-  std::string stages;
-  if (call.stages > 0)
-    stages = params.add("int", "stages", params.i32(call.stages)) + ", ";
-
   TemplateKernel kernel;
   KernelText &text = kernel.text;
   text.function = call.function.str() + (match.gated ? "_gated" : "");
@@ -273,7 +268,7 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   out.line("gemv::" + call.run +
            "(x, xStride, w, columns, inner, counts, "
            "axis, " +
-           stages + norm + ",");
+           norm + ",");
   out.line("          Epilogue{" + epilogue.initialisers() + "});");
   out.close();
   text.source = out.take();
@@ -315,37 +310,9 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
 namespace {
 
 /// gemv_ring.cuh's shared memory, in bytes.
-constexpr int64_t kStageBytes = 16 * (256 * 2 + 64), kMaxStages = 16;
-constexpr int64_t kRingStatic = 11 * 1024; // and the system's 1 KB
-constexpr int64_t kMultiprocessor = 227 * 1024;
-
-struct RingMemory {
-  int64_t stages = 0; // 0: it does not fit
-  int64_t rowBytes = 0, rows = 0;
-};
-
-/// As many stages as let two CTAs with one row each share a multiprocessor:
-/// the next kernel's ring fills while this one's empties. The most rows come on
-/// top, with fewer stages where they must.
-RingMemory ringMemory(const GemmMatch &match, const LaunchContext &context) {
-  RingMemory memory;
-  int64_t k = match.k, rows = std::min(context.maxTokens, kMaxRows);
-  memory.rowBytes = match.norm
-                        ? sharedBytesPerRow(match)
-                        : (int64_t(llvm::alignTo(uint64_t(k), 64)) + 32) * 2;
-  int64_t free = kMultiprocessor - kRingStatic;
-  memory.stages = std::clamp<int64_t>(
-      (kMultiprocessor / 2 - kRingStatic - memory.rowBytes) / kStageBytes, 4,
-      kMaxStages);
-  if (match.norm)
-    memory.stages =
-        std::min(memory.stages, (free - rows * memory.rowBytes) / kStageBytes);
-  if (memory.stages < 3)
-    return {};
-  memory.rows =
-      std::min(rows, (free - memory.stages * kStageBytes) / memory.rowBytes);
-  return memory;
-}
+constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
+/// All that a multiprocessor has beside the template's own.
+constexpr int64_t kRingShared = (227 - 11) * 1024;
 
 } // namespace
 
@@ -355,26 +322,24 @@ bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
   return gemvTakes(match, context) && !inputElement(match).isF32() &&
          match.k % 8 == 0 && x.rowStride % 8 == 0 && x.alignment >= 16 &&
          alignmentOf(ir::lookupParam(fused, match.weight)) >= 16 &&
-         ringMemory(match, context).stages > 0;
+         std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) +
+                 kFewStages * kStageBytes <=
+             kRingShared;
 }
 
 FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
                                                 const GemmMatch &match,
                                                 const LaunchContext &context) {
-  RingMemory memory = ringMemory(match, context);
   FailureOr<TemplateKernel> kernel = printGemv(fused, match,
                                                {.header = "sm90/gemv_ring.cuh",
                                                 .function = "gemv_ring",
                                                 .run = "runRing",
-                                                .threads = kThreads + 32,
-                                                .ctas = 1,
-                                                .stages = memory.stages});
+                                                .threads = kThreads + 4 * 32,
+                                                .ctas = 1});
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  text.sharedBytes = memory.stages * kStageBytes;
-  text.sharedBytesPerRow = memory.rowBytes;
-  text.sharedRows = memory.rows;
+  text.sharedBytes = kRingShared;
   text.grid = {
       Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;

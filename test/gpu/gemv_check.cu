@@ -34,15 +34,14 @@ __global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
 template <typename T, typename Out, typename Norm, bool gated>
 __global__ void __launch_bounds__(gemv::kRingThreads, 1)
     ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
-               const int *counts, int stages, Norm norm,
-               Epilogue<T, Out, gated> epilogue) {
+               const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
 #if __CUDA_ARCH__ >= 900
-  gemv::runRing(x, xStride, w, n, k, counts, 0, stages, norm, epilogue);
+  gemv::runRing(x, xStride, w, n, k, counts, 0, norm, epilogue);
 #endif
 }
 
-/// Which kernel a check runs: gemv.cuh, or the ring with so many stages and
-/// room for so many rows of x.
+/// Which kernel a check runs: gemv.cuh, or the ring with room for so many
+/// stages beside so many rows of x.
 struct Ring {
   int stages = 0, rows = 0;
 };
@@ -153,8 +152,7 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
     Epilogue<T, Out, gated> epilogue{residual.device, out.device, i64(stride)};
     if (ring.stages)
       launch(ringed, grid, gemv::kRingThreads, shared, nullptr, x.device,
-             i64(xStride), w.device, n, k, counts.device, ring.stages, norm,
-             epilogue);
+             i64(xStride), w.device, n, k, counts.device, norm, epilogue);
     else
       launch(kernel, grid, gemv::kThreads, shared, nullptr, x.device,
              i64(xStride), w.device, n, k, counts.device, norm, epilogue);
@@ -197,7 +195,7 @@ template <typename T, typename Norm, bool gated> static void checkRing() {
       checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8, ring);
   for (int grid : {1, 2, 5, 40})
     checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0, {3, 4});
-  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {16, 8});
+  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {12, 8});
   checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0, {4, 8});
   checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0, {8, 1});
   checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0, {5, 3});
@@ -219,7 +217,8 @@ template <typename T> static void checkGemvs() {
 template <typename T>
 __global__ void argmaxKernel(const T *x, i64 stride, int columns, int *out,
                              const int *counts, u32 *counters, float *scratch) {
-  argmax::run(x, stride, columns, out, counts, 0, counters, scratch);
+  argmax::run(x, stride, columns, argmax::Index{out}, counts, 0, counters,
+              scratch);
 }
 
 template <typename T>
@@ -337,6 +336,8 @@ template <typename T> static void checkSmall() {
 /// [4096, 14336]. Plain or by dependent launches.
 static void timeChain(int m, int processors, int stages, bool dependent) {
   constexpr int layers = 12, h = 4096, qkv = 6144, mlp = 14336;
+  if (stages && sharedBytes(true, h, m, {stages, m}) > 216 * 1024)
+    return; // does not fit
   Array<bf16> x(size_t(m) * mlp), y(size_t(m) * mlp);
   Array<float> weight(h);
   Array<int> counts(1);
@@ -351,10 +352,9 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
   auto run = [&](auto kernel, auto ring, cudaStream_t stream, int n, int k,
                  const bf16 *from, auto norm, auto epilogue, bool first) {
     bool normed = decltype(norm)::kPresent;
-    int rows = stages ? std::min(m, std::max(0, (200 * 1024 -
-                                                 stages * gemv::kStageBytes) /
-                                                    (k * 2 + 64)))
-                      : m;
+    int rows =
+        std::min(m, std::max(0, (216 * 1024 - stages * gemv::kStageBytes) /
+                                    (k * 2 + 192)));
     int shared = sharedBytes(normed, k, m, {stages, rows});
     cudaLaunchAttribute attribute{};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
@@ -374,7 +374,7 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
                ring, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
            "shared memory");
       cuda(cudaLaunchKernelEx(&config, ring, in, i64(mlp), from, n, k, count,
-                              stages, norm, epilogue),
+                              norm, epilogue),
            "launch");
       return;
     }
@@ -439,23 +439,32 @@ static void timeGemv(int m, int n, int k, int processors) {
   cudaFree(w);
 }
 
+static void timeChains(int processors) {
+  for (int m : {1, 8})
+    for (int stages : {0, 4, 5, 8, 10, 11})
+      for (bool dependent : {false, true})
+        timeChain(m, processors, stages, dependent);
+}
+
 int main(int argc, char **argv) {
+  std::string mode = argc > 1 ? argv[1] : "";
+  cudaDeviceProp properties;
+  cuda(cudaGetDeviceProperties(&properties, 0), "properties");
+  if (mode == "--chain") {
+    timeChains(properties.multiProcessorCount);
+    return 0;
+  }
   checkGemvs<float>();
   checkGemvs<f16>();
   checkGemvs<bf16>();
   checkSmall<float>();
   checkSmall<bf16>();
-  cudaDeviceProp properties;
-  cuda(cudaGetDeviceProperties(&properties, 0), "properties");
   if (properties.major >= 9) {
     checkRings<f16>();
     checkRings<bf16>();
   }
-  if (argc > 1 && std::string(argv[1]) == "--time") {
-    for (int m : {1, 4, 8})
-      for (int stages : {0, 4, 6, 8, 10})
-        for (bool dependent : {false, true})
-          timeChain(m, properties.multiProcessorCount, stages, dependent);
+  if (mode == "--time") {
+    timeChains(properties.multiProcessorCount);
     for (int m : {1, 4, 8})
       for (auto [n, k] : {std::pair{4096, 4096},
                           {6144, 4096},

@@ -76,19 +76,33 @@ struct CtaSync {
   __device__ __forceinline__ void operator()() const { __syncthreads(); }
 };
 
-/// Rows m0 .. of x, at most kMaxM and to the true count, normalised, to `xs`.
-/// The warps share the rows; a thread has the same pairs of values throughout.
-/// Threads 0 .. kThreads - 1 call, and `sync` lets just them meet.
-template <typename T, typename Norm, typename Sync = CtaSync>
-__device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
-                                          const Norm &norm, float *xs,
-                                          const Sync &sync = {}) {
+/// V values of x as fp32; 2 may be one before an odd row's end, 8 are a vector.
+template <int V, typename T>
+__device__ __forceinline__ void loadValues(const T *x, int k, int end,
+                                           float (&v)[V]) {
+  if constexpr (V == 8) {
+    Vec16 vector = load16(x + k);
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      unpackPair(vector.word[i], *reinterpret_cast<float(*)[2]>(v + 2 * i),
+                 T{});
+  } else {
+    v[0] = toFloat(x[k]);
+    v[1] = k + 1 < end ? toFloat(x[k + 1]) : 0.0f;
+  }
+}
+
+/// Rows m0 .. of x normalised, by V values at a time; see normalise.
+template <int V, typename T, typename Norm, typename Sync>
+__device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
+                                            const Norm &norm, float *xs,
+                                            const Sync &sync) {
   __shared__ float scratch[2][kWarps];
   int rows = min(p.rows - m0, kMaxM), warps = kWarps; // warps of a row
   while (warps * rows > kWarps)
     warps /= 2;
   int warp = threadIdx.x / 32, m = warp / warps;
-  int start = threadIdx.x % (32 * warps) * 2, step = 64 * warps;
+  int start = threadIdx.x % (32 * warps) * V, step = 32 * V * warps;
   int end = m < rows ? p.k : 0;
   const T *x = p.x + (m0 + m) * p.xStride;
   xs += m * pitch(p.k);
@@ -105,37 +119,57 @@ __device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
   float sum = 0, mean = 0;
 #pragma unroll 4
   for (int k = start; k < end; k += step) {
-    bool both = k + 1 < end;
-    float v = toFloat(x[k]), v2 = both ? toFloat(x[k + 1]) : 0.0f;
-    xs[k] = v;
-    xs[k + 1] = v2;
-    sum += Norm::kCentred ? v + v2 : v * v + v2 * v2;
+    float v[V];
+    loadValues(x, k, end, v);
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      xs[k + i] = v[i];
+      sum += Norm::kCentred ? v[i] : v[i] * v[i];
+    }
   }
   float square = total(sum, scratch[0]);
   if constexpr (Norm::kCentred) {
     mean = square;
     sum = 0;
 #pragma unroll 2
-    for (int k = start; k < end; k += step) {
-      float d = xs[k] - mean, d2 = k + 1 < end ? xs[k + 1] - mean : 0.0f;
-      sum += d * d + d2 * d2;
-    }
+    for (int k = start; k < end; k += step)
+#pragma unroll
+      for (int i = 0; i < V; ++i) {
+        float d = k + i < end ? xs[k + i] - mean : 0.0f;
+        sum += d * d;
+      }
     square = total(sum, scratch[1]);
   }
   float factor = 1.0f / sqrtf(square + norm.eps);
 #pragma unroll 2
-  for (int k = start; k < end; k += step) {
+  for (int k = start; k < end; k += step)
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      int at = min(k + i, end - 1); // an odd row's last pair has a spare value
-      float v = (xs[k + i] - mean) * factor * norm.weight[at];
-      if constexpr (Norm::kCentred)
-        v += norm.bias ? norm.bias[at] : 0.0f;
-      xs[k + i] = v;
+    for (int i = 0; i < V; i += 2) {
+      float pair[2];
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        int at = min(k + i + j, end - 1); // an odd row's last pair has a spare
+        pair[j] = (xs[k + i + j] - mean) * factor * norm.weight[at];
+        if constexpr (Norm::kCentred)
+          pair[j] += norm.bias ? norm.bias[at] : 0.0f;
+      }
+      storePair<T>(pair);
+      xs[k + i] = pair[0];
+      xs[k + i + 1] = pair[1];
     }
-    storePair<T>(xs + k);
-  }
   sync();
+}
+
+/// Rows m0 .. of x, at most kMaxM and to the true count, normalised, to `xs`.
+/// The warps share the rows; a thread has the same values throughout.
+/// Threads 0 .. kThreads - 1 call, and `sync` lets just them meet. `vectors`:
+/// rows of x are on 16 bytes and k is a multiple of 8.
+template <bool vectors = false, typename T, typename Norm,
+          typename Sync = CtaSync>
+__device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
+                                          const Norm &norm, float *xs,
+                                          const Sync &sync = {}) {
+  normaliseBy<vectors ? 8 : 2>(p, m0, norm, xs, sync);
 }
 
 } // namespace gemv

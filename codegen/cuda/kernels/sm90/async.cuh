@@ -20,6 +20,18 @@ __device__ __forceinline__ u32 sharedAddress(const void *p) {
   return u32(__cvta_generic_to_shared(p));
 }
 
+/// True in one thread of a whole warp: what it issues needs no loop over lanes.
+__device__ __forceinline__ bool electOne() {
+  u32 one;
+  asm volatile("{\n\t"
+               ".reg .pred p;\n\t"
+               "elect.sync _|p, 0xffffffff;\n\t"
+               "selp.u32 %0, 1, 0, p;\n\t"
+               "}"
+               : "=r"(one));
+  return one != 0;
+}
+
 //===----------------------------------------------------------------------===//
 // mbarrier
 //===----------------------------------------------------------------------===//

@@ -2,7 +2,7 @@
 //
 // The same function, prologues and epilogues as gemv.cuh, for f16 and bf16 with
 // k a multiple of 8, x and w on 16 bytes and x's stride a multiple of 8. One
-// CTA a multiprocessor: a warp that only copies keeps a ring of weights full in
+// CTA a multiprocessor: warps that only copy keep a ring of weights full in
 // shared memory, eight warps multiply. What is under way does not pass through
 // registers or L1, and the first weights come in before the kernel in front has
 // ended.
@@ -10,15 +10,16 @@
 // A stage holds kChunk values of k of 16 weight rows (gated: two times 8), one
 // bulk copy a row; a warp multiplies kChunk / 8 values of k of all 16. At the
 // end of a group of 16 rows the warps' sums are added in the order of the
-// warps: sums depend on k only.
+// warps; a CTA takes the chunks of k in an order of its own: sums depend on n,
+// k and the grid only.
 //
-// Launch: block kRingThreads = 288, __launch_bounds__(288, 1); grid = at most
-// the multiprocessors (any size is right). Dynamic shared memory:
-//   stages * kStageBytes + rows * rowBytes(k), stages in 2 .. kMaxStages,
-// where `rows` is min(bound of rows, 8) with a norm. Without one fewer rows (or
-// none) are right too: x is then read from global memory where the batch has
-// more rows than fit. Two CTAs of up to 113 KB fit a multiprocessor: the next
-// kernel's ring fills while this one ends.
+// Launch: block kRingThreads = 384, __launch_bounds__(384, 1); grid = at most
+// the multiprocessors (any size is right). Dynamic shared memory: the more the
+// faster (H200, one token: 8 stages take 5 % less time than 6), at least
+// kFewStages * kStageBytes, and with a norm min(bound of rows, 8) * rowBytes(k)
+// on top. It should be so much that no second CTA fits a multiprocessor: two of
+// these beside each other read slower (4 stages: 128 us a layer of 8B started
+// early, 119 not; 8 stages: 113 and 120).
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMV_RING_CUH
@@ -29,12 +30,15 @@
 
 namespace ft::gemv {
 
-constexpr int kRingThreads = kThreads + 32;
-constexpr int kRingChunk = 256;                        // values of k in a stage
+// One thread issues a copy in about 60 cycles: copies of a kilobyte from four
+// warps keep ahead of 20 bytes a cycle, what a multiprocessor can have.
+constexpr int kRingCopiers = 4; // warps
+constexpr int kRingThreads = kThreads + 32 * kRingCopiers;
+constexpr int kRingChunk = 512;                        // values of k in a stage
 constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
 constexpr int kRingRowPitch = kRingChunk * 2 + 64;     // bytes; 64 mod 128
 constexpr int kStageBytes = 16 * kRingRowPitch;
-constexpr int kMaxStages = 16;
+constexpr int kFewStages = 3, kMaxStages = 16;
 /// Sums of 16 weight rows by kMaxM tokens, [token][row].
 constexpr int kRingSumPitch = 20;
 
@@ -94,31 +98,44 @@ struct RingMemory {
   }
 };
 
-/// The copying warp: every group's chunks, once for every 8 rows of x.
+/// The chunk that comes `i`-th. Every CTA begins elsewhere: rows lie a power of
+/// two apart in many models, and one chunk of all of them in few of the
+/// memory's channels.
+struct ChunkOrder {
+  int count, first;
+  __device__ __forceinline__ explicit ChunkOrder(int k)
+      : count((k + kRingChunk - 1) / kRingChunk), first(blockIdx.x % count) {}
+  __device__ __forceinline__ int operator()(int i) const {
+    return first + i < count ? first + i : first + i - count;
+  }
+};
+
+/// A copying warp's rows of every group's chunks, once for every 8 rows of x.
 template <bool gated, typename T>
 __device__ __forceinline__ void copyWeights(const Problem<T> &p, const Share &s,
                                             const RingMemory &memory,
                                             RingPlace place) {
-  constexpr int per = perGroup<gated>;
-  int lane = threadIdx.x % 32, chunks = (p.k + kRingChunk - 1) / kRingChunk;
+  constexpr int per = perGroup<gated>, slots = 16 / kRingCopiers;
+  int slot = (threadIdx.x - kThreads) / 32 * slots;
+  ChunkOrder order(p.k);
   u64 policy = evictFirst();
+  const T *w = p.w + i64(slot >= per ? p.n / 2 : 0) * p.k;
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM)
     for (int g = 0; g < s.groups; ++g) {
-      int first = s.begin + g * per, real = min(per, s.end - first);
-      bool mine = lane < 16 && lane % per < real;
-      i64 row = first + lane % per + (lane >= per ? p.n / 2 : 0);
-      const T *from = p.w + row * p.k;
-      for (int c = 0; c < chunks; ++c, place.next()) {
-        u32 bytes = u32(min(kRingChunk, p.k - c * kRingChunk)) * 2;
+      int first = s.begin + g * per + slot % per;
+      int rows = min(slots, s.end - first); // of this warp
+      for (int i = 0; i < order.count; ++i, place.next()) {
+        int k = order(i) * kRingChunk;
+        u32 bytes = u32(min(kRingChunk, p.k - k)) * 2;
+        const T *from = w + i64(first) * p.k + k;
         barrierWait(memory.empty(place.stage), place.turn ^ 1);
-        if (lane == 0)
-          barrierExpect(memory.full(place.stage),
-                        bytes * real * (gated ? 2 : 1));
-        __syncwarp();
-        if (mine)
-          copyBulk(
-              memory.ring + place.stage * kStageBytes + lane * kRingRowPitch,
-              from + c * kRingChunk, bytes, memory.full(place.stage), policy);
+        barrierExpect(memory.full(place.stage), bytes * max(rows, 0));
+        u32 to = memory.ring + place.stage * kStageBytes + slot * kRingRowPitch;
+#pragma unroll
+        for (int r = 0; r < slots; ++r)
+          if (r < rows)
+            copyBulk(to + r * kRingRowPitch, from + i64(r) * p.k, bytes,
+                     memory.full(place.stage), policy);
       }
     }
 }
@@ -257,15 +274,16 @@ __device__ __forceinline__ void
 ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
          const char *rows, i64 rowBytes, const Epilogue &epilogue,
          RingPlace &place) {
-  int chunks = (p.k + kRingChunk - 1) / kRingChunk, warp = threadIdx.x / 32;
+  int warp = threadIdx.x / 32;
+  ChunkOrder order(p.k);
   RingWarp<T, normed> mine(p, memory, m0, rows, rowBytes);
-  mine.load(0);
+  mine.load(order(0));
 #pragma unroll 1
   for (int g = 0; g < s.groups; ++g) {
 #pragma unroll 1
-    for (int c = 0; c < chunks; ++c, place.next()) {
-      mine.multiply(c, place);
-      mine.load(c + 1 == chunks ? 0 : c + 1);
+    for (int i = 0; i < order.count; ++i, place.next()) {
+      mine.multiply(order(i), place);
+      mine.load(order(i + 1 == order.count ? 0 : i + 1));
     }
     mine.flush(memory.state->sums[g % 2][warp]);
     WarpsSync()(); // a group later nobody reads the same sums any more
@@ -273,47 +291,62 @@ ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
   }
 }
 
-/// As gemv::run, with `stages` of the ring.
+/// How dynamic shared memory is divided: rows of x where they fit beside
+/// kFewStages, all else is ring.
+template <bool normed> struct RingLayout {
+  int rowBytes, stages;
+  bool near; // rows of x are in shared memory
+
+  __device__ __forceinline__ RingLayout(int rows, int k)
+      : rowBytes(ringRowBytes<normed>(k)) {
+    u32 shared;
+    asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
+    int needed = min(rows, kMaxM) * rowBytes;
+    near = normed || needed + kFewStages * kStageBytes <= int(shared);
+    stages = min((int(shared) - near * needed) / kStageBytes, kMaxStages);
+  }
+};
+
+/// As gemv::run.
 template <typename T, typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
-        int axis, int stages, const Norm &norm, const Epilogue &epilogue) {
+        int axis, const Norm &norm, const Epilogue &epilogue) {
   constexpr bool normed = Norm::kPresent;
   __shared__ RingState state;
   launchDependents();
   Problem<T> p{x, xStride, w, n, k, counts[axis]};
   Share s = makeShare<Epilogue::kGated>(n);
+  RingLayout<normed> layout(p.rows, k);
   RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
-  if (threadIdx.x < stages) {
-    barrierInit(memory.full(threadIdx.x), 1);
+  if (threadIdx.x < layout.stages) {
+    barrierInit(memory.full(threadIdx.x), kRingCopiers);
     barrierInit(memory.empty(threadIdx.x), kWarps);
     barrierInitFence();
   }
   __syncthreads();
-  RingPlace place{stages};
+  RingPlace place{layout.stages};
   if (threadIdx.x >= kThreads) {
-    copyWeights<Epilogue::kGated>(p, s, memory, place);
+    if (electOne())
+      copyWeights<Epilogue::kGated>(p, s, memory, place);
     return;
   }
   dependencyWait();
-  u32 shared;
-  asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
-  char *rows = dynamicShared<char>() + stages * kStageBytes;
-  int rowBytes = ringRowBytes<normed>(k);
-  int room = (int(shared) - stages * kStageBytes) / rowBytes;
+  char *rows = dynamicShared<char>() + layout.stages * kStageBytes;
 #pragma unroll 1
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {
     WarpsSync()(); // shared memory is free
     if constexpr (normed)
-      normalise(p, m0, norm, reinterpret_cast<float *>(rows), WarpsSync());
-    else if (min(p.rows - m0, kMaxM) <= room)
+      normalise<true>(p, m0, norm, reinterpret_cast<float *>(rows),
+                      WarpsSync());
+    else if (layout.near)
       stageTokens(p, m0, reinterpret_cast<u16 *>(rows));
     WarpsSync()();
-    bool near = normed || min(p.rows - m0, kMaxM) <= room;
+    bool near = layout.near;
     ringRows<normed>(p, s, memory, m0,
                      near ? rows
                           : reinterpret_cast<const char *>(x + m0 * xStride),
-                     near ? rowBytes : xStride * 2, epilogue, place);
+                     near ? layout.rowBytes : xStride * 2, epilogue, place);
   }
 }
 
