@@ -50,8 +50,7 @@ public:
     }
     return Status::success();
   }
-  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *,
-                                                int64_t) override {
+  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *, int64_t) override {
     return unsupported("the fake device runs nothing");
   }
   int64_t stepsAhead() const override { return 1; }
