@@ -42,9 +42,7 @@ template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1>
 struct Config {
   using T = T_;
-  // On an H200 every ping-pong instance ended in a launch failure, for a reason
-  // not found yet; the other forms are right.
-  static_assert(!pingPong, "ping-pong tiles do not run yet");
+  static_assert(!pingPong || warpgroups == 2, "two take turns");
   static constexpr bool kGated = gated, kPingPong = pingPong;
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
   static constexpr int kStages = stages, kWarpgroups = warpgroups;
@@ -55,7 +53,7 @@ struct Config {
   static constexpr int kBoxA = BM / CN;
   static constexpr int kBoxW = kOutputs / CM;
   static constexpr int kStageBytes = (BM + BN) * kRowBytes;
-  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16);
+  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16) + 16;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
   static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
@@ -89,6 +87,11 @@ template <typename C> struct Stages {
   __device__ u32 full(u32 stage) const { return a(C::kStages) + 8 * stage; }
   __device__ u32 empty(u32 stage) const {
     return a(C::kStages) + 8 * (C::kStages + stage);
+  }
+  /// Ping-pong: complete once for each tile before warpgroup `w`'s next one
+  /// whose sums are made.
+  __device__ u32 turn(u32 w) const {
+    return a(C::kStages) + 8 * (2 * C::kStages + w);
   }
 };
 
@@ -194,6 +197,20 @@ template <typename C> struct Consumer {
     }
   }
 
+  /// Ping-pong: a barrier tells only a phase from the one before it, so a
+  /// warpgroup may look at a stage only when the other one is done with all
+  /// stages in front: sums are made in turns, and stored side by side.
+  __device__ void awaitTurn(int warpgroup, u32 turn) const {
+    if constexpr (C::kPingPong)
+      barrierWait(stages.turn(warpgroup),
+                  warpgroup == 0 ? ~turn & 1 : turn & 1);
+  }
+  __device__ void passTurn(int warpgroup) const {
+    if constexpr (C::kPingPong)
+      if (threadIdx.x % 32 == 0)
+        barrierArrive(stages.turn(warpgroup ^ 1));
+  }
+
   /// d = one tile's product, rows from `row` on.
   __device__ __forceinline__ void multiply(Sums &d, Cursor<C::kStages> &at,
                                            int steps, int row) const {
@@ -233,9 +250,10 @@ template <typename C> struct Consumer {
                                       const E &e) const {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
-    int thread = threadIdx.x % 128, turn = 0;
-    for (int t = first; t < tiles.count(); t += stride) {
-      if (C::kPingPong && turn++ % C::kWarpgroups != warpgroup) {
+    int thread = threadIdx.x % 128;
+    u32 taken = 0; // tiles seen
+    for (int t = first; t < tiles.count(); t += stride, ++taken) {
+      if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
         continue;
       }
@@ -245,7 +263,9 @@ template <typename C> struct Consumer {
                   p.rows, n + cn * C::kOutputs, p.outputs};
       Finisher<E, C::BN / 2, kAhead> finish(place, e);
       Sums d;
+      awaitTurn(warpgroup, taken / 2);
       multiply(d, at, p.steps, row);
+      passTurn(warpgroup);
       finish.run(d[0]);
       if constexpr (kBlocks == 2) {
         place.m += 64;
@@ -279,6 +299,9 @@ __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
       barrierInit(stages.full(s), 1);
       barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
     }
+    if constexpr (C::kPingPong)
+      for (int w = 0; w < 2; ++w)
+        barrierInit(stages.turn(w), 4);
     barrierInitFence();
   }
   if constexpr (C::kCluster == 1)
