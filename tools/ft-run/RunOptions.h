@@ -38,6 +38,11 @@ struct RunOptions {
   bool bench = false;
   int64_t batch = 1, in = 128, out = 32, repeat = 3;
   std::string profile; // file of a Chrome trace
+
+  // Tuning.
+  bool tune = false;
+  std::string tuneOutput; // empty: beside the plan
+  std::string tuning;     // a file that overrides the plan's
 };
 
 /// Fills `options` from the command line. Returns an exit code to end with
@@ -65,6 +70,7 @@ StatusOr<int> runGenerate(RunOptions &options);
 StatusOr<int> runTokenize(RunOptions &options);
 StatusOr<int> runEmbed(RunOptions &options);
 StatusOr<int> runBench(RunOptions &options);
+StatusOr<int> runTune(RunOptions &options);
 
 } // namespace ft::run
 
