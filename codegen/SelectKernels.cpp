@@ -300,8 +300,10 @@ SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
     FailureOr<DictionaryAttr> chosen = isSpecial ? own : choose(fused, context);
     if (failed(chosen))
       return failure();
-    implementations.push_back(
-        implementation(chosen->contains("gemm") ? "library" : "", *chosen));
+    StringRef name = chosen->contains("gemm")                  ? "library"
+                     : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
+                                                               : "";
+    implementations.push_back(implementation(name, *chosen));
     nextAfterKernel_ = chosen->contains("kernel");
   }
   return success();

@@ -87,7 +87,8 @@ std::vector<int64_t> Tuner::rowsFor(const plan::Program &program,
                                     const plan::Step &step) const {
   int64_t low = step.axis == 0 ? program.minTokens : 1;
   int64_t high = model_.bounds().axes[size_t(step.axis)];
-  if (step.axis == 0 && program.maxTokens > 0)
+  // Wanted rows and sequences are no more than tokens, either.
+  if (program.maxTokens > 0)
     high = std::min(high, program.maxTokens);
   std::vector<int64_t> rows;
   for (int64_t count : options_.rows)
@@ -249,6 +250,11 @@ StatusOr<plan::TunedGemm> Tuner::tune(const Problem &problem, int64_t rows) {
   FT_ASSIGN_OR_RETURN(
       auto asked, device_.load(tuned.file, tuned.entry, alone, tuned.binding));
   FT_ASSIGN_OR_RETURN(auto candidates, asked->candidates(0, counts));
+  for (const Candidate &candidate : candidates)
+    if (candidate.name.empty())
+      return unsupported("the plan '" + plan_.name +
+                         "' was made by an older ftc, whose implementations "
+                         "have no names to choose by; compile it again");
 
   std::vector<plan::TunedGemm> right;
   for (const Candidate &candidate : candidates) {
