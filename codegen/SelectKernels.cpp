@@ -219,6 +219,8 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
     return take(emitSegmentReduce(fused));
   case ir::Pattern::Argmax:
     return take(emitArgmax(fused, context));
+  case ir::Pattern::Sample:
+    return take(emitSample(fused, context));
   case ir::Pattern::Collective:
     return collective(fused);
   }

@@ -200,7 +200,8 @@ def Ft_Pattern : I32Enum<"Pattern", "what kind of kernel runs a fused op", [
     I32EnumCase<"Attention", 2, "attention">,
     I32EnumCase<"SegmentReduce", 3, "segment_reduce">,
     I32EnumCase<"Argmax", 4, "argmax">,
-    I32EnumCase<"Collective", 5, "collective">]> {
+    I32EnumCase<"Collective", 5, "collective">,
+    I32EnumCase<"Sample", 6, "sample">]> {
   let cppNamespace = "::ft::ir";
 }
 def Ft_PatternAttr : EnumAttr<Ft_Dialect, Ft_Pattern, "pattern">;

@@ -538,6 +538,24 @@ def Ft_ArgmaxOp : Ft_Op<"argmax", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Ft_SampleOp : Ft_Op<"sample", [MemoryEffects<[MemWrite]>]> {
+  let summary = "the next token of each wanted row, by its sequence's settings";
+  let description = [{
+    Settings and seeds are no values: they travel with the batch, one record a
+    row (docs/sampling.md). Where a sequence has none, the largest element's
+    index, the lowest on a tie, as `argmax` gives it. The token is added to the
+    sequence's state, which penalties and bad words read.
+  }];
+  let arguments = (ins Ft_PackedType:$input, Ft_SequencesType:$sequences,
+                       Ft_RowsType:$rows);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $input `at` $sequences `,` $rows attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Between ranks
 //===----------------------------------------------------------------------===//

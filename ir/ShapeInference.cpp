@@ -239,6 +239,14 @@ static Inferred inferArgmax(const OpOperands &in, EmitError emitError) {
   return PackedType::get(x.getAxis(), {}, IntegerType::get(x.getContext(), 32));
 }
 
+static Inferred inferSample(const OpOperands &in, EmitError emitError) {
+  PackedType x = in.values[0];
+  if (x.getAxis() != in.rows.getRows())
+    return emitError() << "expected rows along " << in.rows.getRows()
+                       << ", found " << x;
+  return inferArgmax(in, emitError);
+}
+
 static Inferred inferPositions(const OpOperands &in, EmitError) {
   MLIRContext *context = in.sequences.getContext();
   return PackedType::get(in.sequences.getTokens(), {},
@@ -270,6 +278,7 @@ Inferred ft::ir::inferResultType(const OpOperands &in, EmitError emitError) {
           .Case("rows", inferRows)
           .Case("segment_reduce", inferSegmentReduce)
           .Case("argmax", inferArgmax)
+          .Case("sample", inferSample)
           .Case("positions", inferPositions)
           .Case("broadcast", inferBroadcast)
           .Default(inferSame);

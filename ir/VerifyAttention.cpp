@@ -221,6 +221,26 @@ LogicalResult SegmentReduceOp::verify() {
   return success();
 }
 
+LogicalResult SampleOp::verify() {
+  PackedType in = getInput().getType(), out = getType();
+  RowsType rows = getRows().getType();
+  // sample_c1
+  if (in.getShape().size() != 1 || !isFloat(in) ||
+      in.getAxis() != rows.getRows())
+    return emitOpError() << "sample_c1: expected a row of floats along '"
+                         << rows.getRows().getValue() << "', found " << in;
+  // sample_c2
+  if (rows.getTokens() != getSequences().getType().getTokens())
+    return emitOpError() << "sample_c2: expected rows of the sequences' '"
+                         << getSequences().getType().getTokens().getValue()
+                         << "', found " << rows;
+  // sample_c3
+  if (out.getAxis() != in.getAxis() || !out.getShape().empty() ||
+      !out.getElementType().isInteger(32))
+    return emitOpError() << "sample_c3: expected one i32 a row, found " << out;
+  return success();
+}
+
 LogicalResult ArgmaxOp::verify() {
   PackedType in = getInput().getType(), out = getType();
   // argmax_c1

@@ -41,6 +41,7 @@ ir::Pattern patternOf(Operation *op) {
       .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
       .Case<ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp>(
           [](auto) { return ir::Pattern::Argmax; })
+      .Case<SampleOp>([](auto) { return ir::Pattern::Sample; })
       .Case<AllReduceOp, AllGatherOp, ReduceScatterOp>(
           [](auto) { return ir::Pattern::Collective; })
       .Default([](Operation *) { return ir::Pattern::Row; });
@@ -98,8 +99,8 @@ static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
   FusedOp producer;
   std::string cacheLayer;
   for (Operation *op : ops) {
-    if (isa<SegmentReduceOp, ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp, RowsOp>(
-            op))
+    if (isa<SegmentReduceOp, ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp, SampleOp,
+            RowsOp>(op))
       return label;
     for (Value operand : op->getOperands())
       if (auto step = operand.getDefiningOp<FusedOp>())

@@ -36,7 +36,7 @@ Type parseDType(MLIRContext *context, StringRef name) {
 /// writes fp32 itself, without a rounding in between.
 bool onlyMakesResults(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
-    return isa<ReturnOp, ArgmaxOp>(user);
+    return isa<ReturnOp, ArgmaxOp, SampleOp>(user);
   });
 }
 

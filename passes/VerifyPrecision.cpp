@@ -22,7 +22,7 @@ bool makesResult(OpResult result) {
   if (!isa<CastOp, LinearOp>(owner) && !isBetween(owner))
     return false;
   return llvm::all_of(result.getUsers(), [owner](Operation *user) {
-    return isa<ReturnOp, ArgmaxOp, MergeArgmaxOp>(user) ||
+    return isa<ReturnOp, ArgmaxOp, MergeArgmaxOp, SampleOp>(user) ||
            (isa<CastOp>(user) && isa<AllReduceOp>(owner)) ||
            (isBetween(user) && makesResult(user->getResult(0)));
   });

@@ -1,8 +1,9 @@
-//===- SmallKernels.cpp - instances of argmax.cuh and segment_reduce.cuh --===//
+//===- SmallKernels.cpp - argmax.cuh, sample.cuh, segment_reduce.cuh ------===//
 #include "codegen/cuda/CudaPrinter.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
 #include "codegen/cuda/Templates.h"
+#include "runtime/plan/Sampling.h"
 
 #include "llvm/ADT/StringSwitch.h"
 
@@ -33,10 +34,11 @@ void codegen::openKernel(CudaPrinter &out, StringRef comment,
 
 /// The kernel function around one call, and what all templates share.
 static TemplateKernel finish(CudaPrinter &out, KernelParams &params,
-                             std::string function, int64_t threads,
-                             const std::string &call) {
-  out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(threads) + ")");
+                             std::string function, StringRef bounds,
+                             const std::string &call,
+                             const std::string &attributes = "") {
+  out.line("extern \"C\" __global__ void " + attributes + "__launch_bounds__(" +
+           bounds + ")");
   out.open(function + "(" + params.declaration() + ")");
   out.line(call);
   out.close();
@@ -45,6 +47,15 @@ static TemplateKernel finish(CudaPrinter &out, KernelParams &params,
   kernel.text.source = out.take();
   kernel.text.args.assign(params.args().begin(), params.args().end());
   return kernel;
+}
+
+/// CTAs for one row of `columns`. Unbounded ranges have rows enough to fill the
+/// device, or few of many.
+static int64_t rowChunks(int64_t columns, const LaunchContext &context) {
+  if (context.maxTokens <= 0)
+    return 1;
+  return std::clamp<int64_t>(context.multiprocessors / context.maxTokens, 1,
+                             std::max<int64_t>(1, columns / 1024));
 }
 
 /// The best of every rank's best.
@@ -61,7 +72,7 @@ static TemplateKernel emitMergeArgmax(ir::FusedOp fused, ir::MergeArgmaxOp op) {
   openKernel(out, "The best of the ranks' (value, index) pairs of each row.",
              {"argmax.cuh"});
   TemplateKernel kernel =
-      finish(out, params, "merge_argmax", 128,
+      finish(out, params, "merge_argmax", "128",
              "argmax::merge(pairs, stride, count, out, counts, " +
                  std::to_string(axisNumber(fused, type.getAxis())) + ");");
   kernel.text.grid = {gridOver(params.builder(), type.getAxis(), 128)};
@@ -96,11 +107,7 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
     params.add("int *", "out", params.out(0));
   }
   params.add("const int *", "counts", params.batch("counts"));
-  // Unbounded ranges have rows enough to fill the device, or few of many.
-  int64_t chunks = 1;
-  if (context.maxTokens > 0)
-    chunks = std::clamp<int64_t>(context.multiprocessors / context.maxTokens, 1,
-                                 std::max<int64_t>(1, columns / 1024));
+  int64_t chunks = rowChunks(columns, context);
   std::string scratch = "nullptr, nullptr";
   if (chunks > 1) {
     params.add("u32 *", "counters", params.workspace(0));
@@ -113,7 +120,7 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
                    : "Index of the largest element of each row.",
              {"argmax.cuh"});
   TemplateKernel kernel =
-      finish(out, params, local ? "local_argmax" : "argmax", 256,
+      finish(out, params, local ? "local_argmax" : "argmax", "256",
              "argmax::run(x, stride, columns, " + store + ", counts, " +
                  std::to_string(axisNumber(fused, type.getAxis())) + ", " +
                  scratch + ");");
@@ -123,6 +130,77 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
   kernel.text.block = {256, 1, 1};
   if (chunks > 1)
     kernel.workspaceBytes = kCounterBytes + 8 * context.maxTokens * chunks;
+  return kernel;
+}
+
+namespace {
+/// Where a sampled row's keys lie, and how many CTAs share a plain row.
+struct SampleGeometry {
+  int64_t chunks = 8, room = 0;
+};
+} // namespace
+
+static SampleGeometry sampleGeometry(int64_t columns,
+                                     const LaunchContext &context) {
+  constexpr int64_t cluster = 8;               // cluster.cuh
+  constexpr int64_t mostRoom = 160 * 1024 / 4; // what sm_80 has, too
+  SampleGeometry geometry;
+  int64_t wanted = rowChunks(columns, context);
+  geometry.chunks = (wanted + cluster - 1) / cluster * cluster;
+  int64_t size = ((columns + cluster - 1) / cluster + 7) / 8 * 8;
+  geometry.room = size <= mostRoom ? size : 0;
+  return geometry;
+}
+
+FailureOr<TemplateKernel> codegen::emitSample(ir::FusedOp fused,
+                                              const LaunchContext &context) {
+  auto op = *fused.getBody().front().getOps<ir::SampleOp>().begin();
+  auto type = op.getInput().getType();
+  int64_t columns = type.getRowElements();
+  auto number = [](Value value) {
+    return cast<BlockArgument>(value).getArgNumber();
+  };
+  SampleGeometry geometry = sampleGeometry(columns, context);
+  // More chunks than a cluster has meet through the workspace.
+  bool meets = geometry.chunks > 8;
+  KernelParams params(fused.getContext());
+  params.add(("const " + typeText(type.getElementType()) + " *").str(), "x",
+             params.in(number(op.getInput())));
+  params.add(
+      "i64", "stride",
+      params.i64(
+          placementOf(fused.getInputs()[number(op.getInput())]).rowStride));
+  params.add("int", "columns", params.i32(columns));
+  params.add("int *", "out", params.out(0));
+  params.add("const int *", "counts", params.batch("counts"));
+  params.add("const int *", "rows", params.batch("rows"));
+  params.add("const int *", "positions",
+             params.batch("positions", int(number(op.getSequences()))));
+  params.add("const unsigned char *", "records", params.batch("sampling"));
+  params.add("unsigned char *", "slots", params.batch("sampling_state"));
+  params.add("i64", "slotBytes",
+             params.i64(plan::sampling::stateBytes(columns)));
+  params.add("int", "room", params.i32(geometry.room));
+  params.add("u32 *", "counters", meets ? params.workspace(0) : params.i64(0));
+  params.add("float *", "partials",
+             meets ? params.workspace(kCounterBytes) : params.i64(0));
+  CudaPrinter out;
+  openKernel(out, "The next token of each row, by its record.", {"sample.cuh"});
+  TemplateKernel kernel = finish(
+      out, params, "sample", "512, 2",
+      "sample::run(x, stride, columns, out, counts, " +
+          std::to_string(axisNumber(fused, type.getAxis())) +
+          ", rows, positions, records, slots, slotBytes, room, counters, "
+          "partials);",
+      "FT_CLUSTER_OF_ROWS ");
+  Builder &builder = params.builder();
+  kernel.text.grid = {gridOver(builder, type.getAxis(), 1),
+                      builder.getI64IntegerAttr(geometry.chunks)};
+  kernel.text.block = {512, 1, 1};
+  kernel.text.sharedBytes = 4 * geometry.room;
+  if (meets)
+    kernel.workspaceBytes =
+        kCounterBytes + 8 * context.maxTokens * geometry.chunks;
   return kernel;
 }
 
@@ -158,7 +236,7 @@ FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
   CudaPrinter out;
   openKernel(out, "One row a sequence.", {"segment_reduce.cuh"});
   TemplateKernel kernel =
-      finish(out, params, ("segment_reduce_" + op.getKind()).str(), 256,
+      finish(out, params, ("segment_reduce_" + op.getKind()).str(), "256",
              ("segment_reduce::run<segment_reduce::Kind::" + kind +
               ">(x, xStride, out, outStride, width, cuTokens, counts, " +
               llvm::Twine(axisNumber(fused, result.getAxis())) + ");")

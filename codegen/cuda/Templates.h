@@ -62,6 +62,8 @@ mlir::FailureOr<TemplateKernel>
 emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
                                            const LaunchContext &context);
+mlir::FailureOr<TemplateKernel> emitSample(ir::FusedOp fused,
+                                           const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitSegmentReduce(ir::FusedOp fused);
 
 /// The number of `axis` in the module's ft.axes.

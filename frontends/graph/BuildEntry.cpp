@@ -14,6 +14,16 @@ using namespace ft::ir;
 
 namespace {
 
+bool wantsSequences(const OpSchema &schema) {
+  return schema.implicit == Implicit::Sequences ||
+         schema.implicit == Implicit::SequencesAndRows;
+}
+
+bool wantsRows(const OpSchema &schema) {
+  return schema.implicit == Implicit::Rows ||
+         schema.implicit == Implicit::SequencesAndRows;
+}
+
 /// Builds one entry, node by node, in the order given.
 class EntryBuilder {
 public:
@@ -66,10 +76,10 @@ void EntryBuilder::addArguments() {
   MLIRContext *context = builder_.getContext();
   sequences_ = frame_.addArgument(SequencesType::get(context, axis(0), axis(1)),
                                   "", "sequences");
-  bool wantsRows = llvm::any_of(entry_.nodes, [](const Node &node) {
-    return findOpSchema(node.op, /*padded=*/false)->implicit == Implicit::Rows;
+  bool hasRows = llvm::any_of(entry_.nodes, [](const Node &node) {
+    return wantsRows(*findOpSchema(node.op, /*padded=*/false));
   });
-  if (wantsRows)
+  if (hasRows)
     rows_ = frame_.addArgument(RowsType::get(context, axis(2), axis(0)), "",
                                "rows");
 }
@@ -92,10 +102,11 @@ void EntryBuilder::gather(const Node &node, const OpSchema &schema,
     state.addOperands(value);
     types.values.push_back(cast<PackedType>(value.getType()));
   }
-  if (schema.implicit == Implicit::Sequences) {
+  if (wantsSequences(schema)) {
     state.addOperands(sequences_);
     types.sequences = cast<SequencesType>(sequences_.getType());
-  } else if (schema.implicit == Implicit::Rows) {
+  }
+  if (wantsRows(schema)) {
     state.addOperands(rows_);
     types.rows = cast<RowsType>(rows_.getType());
   }

@@ -65,6 +65,12 @@ static void addSources(std::vector<OpSchema> &ops) {
                  "The index of the largest element of each row, the lowest on "
                  "a tie.",
                  {value("input")}});
+  ops.push_back({"sample",
+                 "The next token of each wanted row: by what its sequence "
+                 "asks, else as argmax.",
+                 {value("input")},
+                 {},
+                 Implicit::SequencesAndRows});
 }
 
 static void addDense(std::vector<OpSchema> &ops) {

@@ -53,7 +53,7 @@ struct AttrSchema {
 };
 
 /// What the op is given beside "in", from the entry it stands in.
-enum class Implicit { None, Sequences, Rows };
+enum class Implicit { None, Sequences, Rows, SequencesAndRows };
 
 struct OpSchema {
   std::string name;

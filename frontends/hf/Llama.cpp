@@ -231,7 +231,7 @@ private:
                                          {c_.vocabulary, c_.hidden});
     std::string logits = b_.linear("logits", h, weight);
     b_.output("logits", logits);
-    b_.output("next_token", b_.node("argmax", "next_token", {logits}));
+    b_.output("next_token", b_.node("sample", "next_token", {logits}));
   }
 
   const LlamaConfig &c_;

@@ -196,9 +196,38 @@ int64_t EntryPartition::run() {
   return reductions_.insert();
 }
 
+static std::string greedyName(EntryOp entry) {
+  return (entry.getSymName() + "_greedy").str();
+}
+
+/// Drawing a token takes whole rows of logits, the likeliest one does not: an
+/// entry that samples gets a twin with argmax that does not return the logits.
+static void addArgmaxTwin(EntryOp entry) {
+  if (entry.getBody().getOps<SampleOp>().empty())
+    return;
+  OpBuilder builder(entry->getBlock(), std::next(entry->getIterator()));
+  auto twin = cast<EntryOp>(builder.clone(*entry));
+  twin.setSymName(greedyName(entry));
+  Operation *terminator = twin.getBody().front().getTerminator();
+  BitVector logits(terminator->getNumOperands());
+  for (SampleOp sample : llvm::to_vector(twin.getBody().getOps<SampleOp>())) {
+    for (auto [number, value] : llvm::enumerate(terminator->getOperands()))
+      if (value == sample.getInput())
+        logits.set(unsigned(number));
+    OpBuilder at(sample);
+    sample.replaceAllUsesWith(Value(ArgmaxOp::create(
+        at, sample.getLoc(), sample.getType(), sample.getInput())));
+    sample.erase();
+  }
+  terminator->eraseOperands(logits);
+  (void)twin.eraseResults(logits);
+}
+
 /// An entry whose results need gathered rows gets a twin without those results:
 /// greedy decoding reads the token alone.
 static void addGreedyTwin(EntryOp entry) {
+  if (!entry.getBody().getOps<SampleOp>().empty())
+    return;
   Operation *terminator = entry.getBody().front().getTerminator();
   BitVector gathered(terminator->getNumOperands());
   for (auto [number, value] : llvm::enumerate(terminator->getOperands()))
@@ -208,7 +237,7 @@ static void addGreedyTwin(EntryOp entry) {
   OpBuilder builder(entry);
   builder.setInsertionPointAfter(entry);
   auto twin = cast<EntryOp>(builder.clone(*entry));
-  twin.setSymName((entry.getSymName() + "_greedy").str());
+  twin.setSymName(greedyName(entry));
   SmallVector<Value> dropped;
   terminator = twin.getBody().front().getTerminator();
   for (unsigned number : gathered.set_bits())
@@ -244,6 +273,8 @@ struct Partition : impl::PartitionBase<Partition> {
     }
     if (ranks == 1)
       return;
+    for (EntryOp entry : llvm::make_early_inc_range(module.getOps<EntryOp>()))
+      addArgmaxTwin(entry);
     SplitGroups groups(module, ranks);
     if (failed(groups.decide()))
       return signalPassFailure();

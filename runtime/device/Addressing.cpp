@@ -2,6 +2,7 @@
 #include "runtime/device/Addressing.h"
 
 #include "runtime/plan/Batch.h"
+#include "runtime/plan/Sampling.h"
 
 #include <algorithm>
 
@@ -16,6 +17,18 @@ static int64_t roundUp(int64_t value, int64_t multiple) {
 
 static bool multiply(int64_t a, int64_t b, int64_t &product) {
   return !__builtin_mul_overflow(a, b, &product);
+}
+
+int64_t sampledColumns(const plan::Entry &entry) {
+  int64_t columns = 0;
+  for (const plan::Program &program : entry.programs)
+    for (const plan::Step &step : program.steps)
+      for (const plan::MeaningOp &op : step.meaning)
+        if (op.op == "sample" && !op.in.empty() &&
+            op.in[0].kind == plan::RefKind::Buffer)
+          columns = std::max(
+              columns, elementCount(program.buffers[op.in[0].index].shape));
+  return columns;
 }
 
 BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
@@ -46,6 +59,12 @@ BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
     if (plan.axes[axis].name == "rows")
       rows = bounds.axes[axis];
   layout.rows = ints(rows);
+  if (int64_t columns = sampledColumns(entry)) {
+    // A grid covers the rounded bound, and reads a row's record with the count.
+    layout.sampling = place(roundUp(rows, plan::kAxisQuantum) *
+                            int64_t(sizeof(plan::SamplingRecord)));
+    layout.samplingSlot = plan::sampling::stateBytes(columns);
+  }
   for (const plan::Input &input : entry.inputs) {
     if (input.role == plan::InputRole::Mask) {
       layout.inputs.push_back(-1);
@@ -114,6 +133,12 @@ std::byte *batchField(const Binding &binding, const std::string &name,
     return binding.batch + binding.layout.counts;
   if (name == batch::kRows)
     return binding.batch + binding.layout.rows;
+  if (name == batch::kSampling)
+    return binding.layout.sampling < 0
+               ? nullptr
+               : binding.batch + binding.layout.sampling;
+  if (name == batch::kSamplingState)
+    return binding.samplingState;
   if (size_t(sequences) >= binding.layout.sequences.size())
     return nullptr;
   const BatchLayout::Sequences &fields = binding.layout.sequences[sequences];
@@ -191,12 +216,14 @@ Status checkBinding(const plan::Plan &plan, const plan::Entry &entry,
   bool complete = binding.weights.size() == plan.weights.size() &&
                   binding.caches.size() == plan.caches.size() &&
                   binding.layout.sequences.size() == entry.sequences.size() &&
-                  binding.layout.inputs.size() == entry.inputs.size();
+                  binding.layout.inputs.size() == entry.inputs.size() &&
+                  (!binding.layout.samplingSlot || binding.samplingState);
   for (size_t cache = 0; complete && cache < plan.caches.size(); ++cache)
     complete = binding.caches[cache].size() == plan.caches[cache].planes.size();
   if (!complete)
     return invalidArgument("the binding has not one address for every weight, "
-                           "cache plane, sequences and input of the plan");
+                           "cache plane, sequences, input and sampling state "
+                           "of the plan");
   return Status::success();
 }
 

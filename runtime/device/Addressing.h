@@ -27,6 +27,9 @@ StatusOr<int64_t> arenaBytes(const plan::Plan &plan,
                              const plan::Program &program,
                              const Bounds &bounds);
 
+/// Logits of a row that `entry` samples from; 0 where it does not sample.
+int64_t sampledColumns(const plan::Entry &entry);
+
 /// Number of elements of one row; 1 for an empty shape.
 int64_t elementCount(const std::vector<int64_t> &shape);
 
@@ -36,7 +39,8 @@ std::byte *bufferAddress(const plan::Program &program, int32_t buffer,
                          std::byte *arena);
 
 /// A batch field by its name in runtime/plan/Batch.h, for Entry::sequences
-/// number `sequences` (ignored by "counts" and "rows"); null for another name.
+/// number `sequences` (only fields of sequences heed it); null for another
+/// name.
 std::byte *batchField(const Binding &binding, const std::string &name,
                       int32_t sequences);
 

@@ -45,6 +45,8 @@ struct BatchLayout {
   };
   std::vector<Sequences> sequences;
   int64_t rows = 0;
+  int64_t sampling = -1;       // records; -1 where the entry does not sample
+  int64_t samplingSlot = 0;    // bytes of a state slot; 0 likewise
   std::vector<int64_t> inputs; // per Entry::inputs (roles Mask: -1)
   int64_t bytes = 0;           // of the whole block
 };
@@ -58,7 +60,10 @@ struct Binding {
   BatchLayout layout;
   std::byte *arena = nullptr;
   std::byte *batch = nullptr;
-  std::byte *workspace = nullptr;   // zeroed before the first run
+  std::byte *workspace = nullptr; // zeroed before the first run
+  /// State slots (runtime/plan/Sampling.h), as many as the bound of sequences;
+  /// null if no entry samples.
+  std::byte *samplingState = nullptr;
   std::vector<std::byte *> weights; // by Plan::weights, views resolved
   std::vector<std::vector<std::byte *>>
       caches;                           // [cache][plane], layer 0 page 0

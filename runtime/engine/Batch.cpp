@@ -99,8 +99,28 @@ void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
   use(at.kvLengths, sequence * kInt);
   if (rowsAxis_ >= 0)
     use(layout_.rows, counts_[size_t(rowsAxis_)] * kInt);
-  tableRange_ = {at.pageTable,
-                 at.pageTable + sequence * bounds_.pageColumns * kInt};
+  tables_.range = {at.pageTable,
+                   at.pageTable + sequence * bounds_.pageColumns * kInt};
+}
+
+/// A row that is one of all rows of its sequence is no generated token: it
+/// takes the largest logit.
+void HostBatch::packSampling(std::span<const SequenceSlice> slices) {
+  if (layout_.sampling < 0)
+    return;
+  constexpr int64_t bytes = sizeof(plan::SamplingRecord);
+  int64_t at = layout_.sampling;
+  for (const SequenceSlice &slice : slices) {
+    if (slice.wanted == WantedRows::Last) {
+      std::memcpy(block_.data() + at, &slice.sampling, bytes);
+      at += bytes;
+    } else if (slice.wanted == WantedRows::All) {
+      size_t rows = slice.tokens.size() * size_t(bytes);
+      std::memset(block_.data() + at, 0, rows);
+      at += int64_t(rows);
+    }
+  }
+  records_.range = {layout_.sampling, at};
 }
 
 void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
@@ -128,6 +148,7 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   FT_RETURN_IF_ERROR(checkCounts(slices));
   FT_RETURN_IF_ERROR(packTokens(slices));
   packSequences(slices);
+  packSampling(slices);
   packInputs(slices);
   int32_t *counts = ints(layout_.counts);
   for (size_t axis = 0; axis < counts_.size(); ++axis)
@@ -137,14 +158,23 @@ Status HostBatch::build(std::span<const SequenceSlice> slices) {
   return Status::success();
 }
 
+/// Whether the first bytes that were sent are those at `now`.
+static bool isSent(const std::vector<std::byte> &sent, const std::byte *now,
+                   size_t bytes) {
+  return sent.size() >= bytes && std::equal(now, now + bytes, sent.begin());
+}
+
+void HostBatch::useChanged(const Kept &kept) {
+  int64_t bytes = kept.range.end - kept.range.begin;
+  if (!isSent(kept.sent, block_.data() + kept.range.begin, size_t(bytes)))
+    use(kept.range.begin, bytes);
+}
+
 void HostBatch::mergeRanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
-  size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
-  const std::byte *table = block_.data() + tableRange_.begin;
-  if (sentTables_.size() < tableBytes ||
-      !std::equal(table, table + tableBytes, sentTables_.begin()))
-    use(tableRange_.begin, int64_t(tableBytes));
+  useChanged(tables_);
+  useChanged(records_);
   std::sort(used_.begin(), used_.end(),
             [](Range a, Range b) { return a.begin < b.begin; });
   std::vector<Range> merged;
@@ -157,11 +187,12 @@ void HostBatch::mergeRanges() {
 }
 
 void HostBatch::markSent() {
-  size_t tableBytes = size_t(tableRange_.end - tableRange_.begin);
-  const std::byte *table = block_.data() + tableRange_.begin;
-  if (sentTables_.size() < tableBytes ||
-      !std::equal(table, table + tableBytes, sentTables_.begin()))
-    sentTables_.assign(table, table + tableBytes);
+  for (Kept *kept : {&tables_, &records_}) {
+    size_t bytes = size_t(kept->range.end - kept->range.begin);
+    const std::byte *now = block_.data() + kept->range.begin;
+    if (!isSent(kept->sent, now, bytes))
+      kept->sent.assign(now, now + bytes);
+  }
 }
 
 Status HostBatch::upload(Device &device, std::byte *block) const {

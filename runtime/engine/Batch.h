@@ -5,6 +5,7 @@
 #include "runtime/base/Status.h"
 #include "runtime/device/Device.h"
 #include "runtime/plan/Plan.h"
+#include "runtime/plan/Sampling.h"
 
 #include <cstdint>
 #include <span>
@@ -22,6 +23,7 @@ struct SequenceSlice {
   int64_t position = 0; // of tokens[0]; also the number of cached tokens
   std::span<const int32_t> pages; // cache pages, enough for all tokens so far
   WantedRows wanted = WantedRows::None;
+  plan::SamplingRecord sampling; // of the row, where wanted is Last
   /// Per Entry::inputs of role segments, positions or data: this slice's rows
   /// (token axis) in the input's own dtype; empty means zeros.
   std::vector<std::span<const std::byte>> inputs;
@@ -40,23 +42,33 @@ public:
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
 
-  /// Enqueues the used parts of the block's fields to `block`, but for a page
-  /// table that is as the one marked as sent.
+  /// Enqueues the used parts of the block's fields to `block`, but for page
+  /// tables and sampling records that are as those marked as sent.
   Status upload(Device &device, std::byte *block) const;
 
   /// Every device has what was built last.
   void markSent();
   /// Blocks were used by another entry: nothing in them counts as sent.
-  void forget() { sentTables_.clear(); }
+  void forget() {
+    tables_.sent.clear();
+    records_.sent.clear();
+  }
 
 private:
   struct Range {
     int64_t begin, end;
   };
+  /// A field that seldom changes from one batch to the next.
+  struct Kept {
+    Range range{0, 0};
+    std::vector<std::byte> sent; // as last uploaded
+  };
   Status checkCounts(std::span<const SequenceSlice> slices);
   Status packTokens(std::span<const SequenceSlice> slices);
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
+  void packSampling(std::span<const SequenceSlice> slices);
+  void useChanged(const Kept &kept);
   void mergeRanges();
   int32_t *ints(int64_t offset) {
     return reinterpret_cast<int32_t *>(block_.data() + offset);
@@ -72,10 +84,9 @@ private:
   BatchLayout layout_;
   int64_t tokensAxis_, sequencesAxis_, rowsAxis_;
   std::vector<std::byte> block_;
-  std::vector<std::byte> sentTables_; // page table rows as last uploaded
   std::vector<int64_t> counts_;
   std::vector<Range> used_; // sorted, of what is to be sent
-  Range tableRange_{0, 0};
+  Kept tables_, records_;
 };
 
 } // namespace ft

@@ -200,6 +200,28 @@ Status Model::readOutput(int index, int output, int64_t first, int64_t count,
   return waited(ranks_->front()->readOutput(last_, output, first, count, to));
 }
 
+int64_t Model::sampledColumns(int index) const {
+  return ft::sampledColumns(entry(index));
+}
+
+Status Model::writeSamplingState(int index, int32_t slot,
+                                 std::vector<std::byte> bytes) {
+  FT_RETURN_IF_ERROR(board_->failure());
+  auto shared = std::make_shared<std::vector<std::byte>>(std::move(bytes));
+  return onRanks([index, slot, shared](Rank &rank, int) {
+    return rank.writeSamplingState(index, slot, *shared);
+  });
+}
+
+StatusOr<plan::SamplingResult> Model::readSamplingResult(int index,
+                                                         int32_t slot) {
+  FT_RETURN_IF_ERROR(board_->failure());
+  StatusOr<plan::SamplingResult> result =
+      ranks_->front()->readSamplingResult(index, slot);
+  FT_RETURN_IF_ERROR(waited(result.status()));
+  return result;
+}
+
 Status Model::synchronize() {
   FT_RETURN_IF_ERROR(board_->failure());
   return waited(device().synchronize());

@@ -76,6 +76,15 @@ public:
   /// Waits for all that run() enqueued.
   Status synchronize();
 
+  /// Logits of a row that `entry` samples from; 0 where it cannot sample.
+  int64_t sampledColumns(int entry) const;
+  /// Enqueues the first bytes of state slot `slot`, below the bound of
+  /// sequences, on every rank. REQUIRES: the entry samples.
+  Status writeSamplingState(int entry, int32_t slot,
+                            std::vector<std::byte> bytes);
+  /// Waits, then reads what the last token of the slot cost.
+  StatusOr<plan::SamplingResult> readSamplingResult(int entry, int32_t slot);
+
   /// The program that a batch of `tokens` tokens runs.
   StatusOr<int> programIndex(int entry, int64_t tokens) const;
   StatusOr<int64_t> kernelCount(int entry,

@@ -98,8 +98,13 @@ StatusOr<MemoryUse> measureMemory(const plan::Plan &plan, const Sizes &sizes) {
       fits &= addBytes(use.cache, bytes);
     }
   for (const plan::Entry &entry : plan.entries) {
-    use.batch =
-        std::max(use.batch, makeBatchLayout(plan, entry, sizes.bounds).bytes);
+    BatchLayout layout = makeBatchLayout(plan, entry, sizes.bounds);
+    use.batch = std::max(use.batch, layout.bytes);
+    int64_t slots = 0;
+    if (layout.samplingSlot)
+      slots = sizes.bounds.axes[size_t(entry.sequences[0].sequencesAxis)];
+    fits &= !__builtin_mul_overflow(layout.samplingSlot, slots, &slots);
+    use.sampling = std::max(use.sampling, slots);
     for (const plan::Program &program : entry.programs) {
       FT_ASSIGN_OR_RETURN(int64_t bytes,
                           arenaBytes(plan, program, sizes.bounds));
@@ -111,7 +116,7 @@ StatusOr<MemoryUse> measureMemory(const plan::Plan &plan, const Sizes &sizes) {
   }
   int64_t total = 0;
   for (int64_t bytes : {use.weights, use.cache, use.arena, use.batch,
-                        use.workspace, use.exchange})
+                        use.workspace, use.exchange, use.sampling})
     fits &= addBytes(total, bytes);
   if (!fits)
     return resourceExhausted("the memory of the plan overflows at these "

@@ -38,8 +38,9 @@ struct ModelOptions {
 struct MemoryUse {
   int64_t weights = 0, cache = 0, arena = 0, batch = 0, workspace = 0,
           exchange = 0;
+  int64_t sampling = 0; // state slots, one for each sequence of a batch
   int64_t total() const {
-    return weights + cache + arena + batch + workspace + exchange;
+    return weights + cache + arena + batch + workspace + exchange + sampling;
   }
 };
 

@@ -81,6 +81,12 @@ Status Rank::allocate(const MemoryUse &memory, bool poison) {
         binding_.exchange,
         reserve(memory.exchange, "the rows that ranks exchange"));
   }
+  if (memory.sampling) {
+    FT_ASSIGN_OR_RETURN(binding_.samplingState,
+                        reserve(memory.sampling, "the sampling state"));
+    FT_RETURN_IF_ERROR(device_->fill(binding_.samplingState, poison ? 0xff : 0,
+                                     memory.sampling));
+  }
   // 0xff bytes are NaN in every float type.
   if (poison)
     FT_RETURN_IF_ERROR(device_->fill(binding_.arena, 0xff, memory.arena));
@@ -131,6 +137,28 @@ StatusOr<std::vector<StepTime>> Rank::profile(const ProgramCall &call,
 StatusOr<int64_t> Rank::kernelCount(const ProgramCall &call) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
   return program->kernelCount(call.batch->counts());
+}
+
+std::byte *Rank::samplingSlot(int entry, int32_t slot) const {
+  const plan::Plan &plan = file_->plan();
+  BatchLayout layout =
+      makeBatchLayout(plan, plan.entries[size_t(entry)], binding_.bounds);
+  return binding_.samplingState + slot * layout.samplingSlot;
+}
+
+Status Rank::writeSamplingState(int entry, int32_t slot,
+                                std::span<const std::byte> bytes) {
+  return device_->copyIn(samplingSlot(entry, slot), bytes.data(),
+                         int64_t(bytes.size()));
+}
+
+StatusOr<plan::SamplingResult> Rank::readSamplingResult(int entry,
+                                                        int32_t slot) {
+  plan::SamplingResult result;
+  FT_RETURN_IF_ERROR(device_->copyOut(
+      &result, samplingSlot(entry, slot) + plan::sampling::kResult,
+      sizeof(result)));
+  return result;
 }
 
 Status Rank::readOutput(const ProgramCall &last, int output, int64_t first,

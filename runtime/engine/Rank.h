@@ -47,8 +47,15 @@ public:
   Status readBuffer(const ProgramCall &last, int32_t buffer, int64_t first,
                     int64_t count, void *to);
 
+  /// Enqueues the first bytes of a state slot of sampling `entry`.
+  Status writeSamplingState(int entry, int32_t slot,
+                            std::span<const std::byte> bytes);
+  /// Waits, then reads what the last token of the slot cost.
+  StatusOr<plan::SamplingResult> readSamplingResult(int entry, int32_t slot);
+
 private:
   Rank() = default;
+  std::byte *samplingSlot(int entry, int32_t slot) const;
   Status allocate(const MemoryUse &memory, bool poison);
   void takeTuning(const ModelOptions &options);
   Status loadExecutables();

@@ -15,7 +15,8 @@ struct ft_engine {
   std::optional<ft::text::Tokenizer> tokenizer;
   std::map<ft::RequestId, std::unique_ptr<ft::text::StreamDecoder>> decoders;
   std::deque<ft::Event> events;
-  std::string text; // of the event given last
+  std::string text;                 // of the event given last
+  std::vector<ft_logprob> logprobs; // likewise
 };
 
 namespace {
@@ -99,6 +100,47 @@ ft_finish finishOf(const ft::Event &event) {
   return FT_LENGTH;
 }
 
+ft::StatusOr<ft::SamplingParams> paramsOf(const ft_sampling &sampling) {
+  if (sampling.size != sizeof(sampling))
+    return ft::invalidArgument("ft_submit_sampled: sampling.size is " +
+                               std::to_string(sampling.size) + ", expected " +
+                               std::to_string(sizeof(sampling)) +
+                               "; start from FT_SAMPLING_INIT");
+  if ((sampling.stop_count && !sampling.stop_tokens) ||
+      (sampling.bias_count &&
+       !(sampling.bias_tokens && sampling.bias_values)) ||
+      (sampling.bad_word_count &&
+       !(sampling.bad_words && sampling.bad_word_ends)))
+    return ft::invalidArgument("ft_submit_sampled: a NULL list with a count");
+  ft::SamplingParams params;
+  params.temperature = sampling.temperature;
+  params.topK = sampling.top_k;
+  params.topP = sampling.top_p;
+  params.minP = sampling.min_p;
+  params.repetitionPenalty = sampling.repetition_penalty;
+  params.presencePenalty = sampling.presence_penalty;
+  params.frequencyPenalty = sampling.frequency_penalty;
+  params.seed = sampling.seed;
+  params.minNewTokens = sampling.min_new_tokens;
+  params.logprobs = sampling.logprobs;
+  params.stopTokens.assign(sampling.stop_tokens,
+                           sampling.stop_tokens + sampling.stop_count);
+  for (size_t i = 0; i < sampling.bias_count; ++i)
+    params.logitBias.emplace_back(sampling.bias_tokens[i],
+                                  sampling.bias_values[i]);
+  size_t begin = 0;
+  for (size_t i = 0; i < sampling.bad_word_count; ++i) {
+    size_t end = sampling.bad_word_ends[i];
+    if (end < begin)
+      return ft::invalidArgument("ft_submit_sampled: the ends of bad words "
+                                 "are not ascending");
+    params.badWords.emplace_back(sampling.bad_words + begin,
+                                 sampling.bad_words + end);
+    begin = end;
+  }
+  return params;
+}
+
 void give(ft_engine &handle, ft_event &to) {
   ft::Event event = handle.events.front();
   handle.events.pop_front();
@@ -112,6 +154,9 @@ void give(ft_engine &handle, ft_event &to) {
       handle.decoders.erase(decoder);
     }
   }
+  handle.logprobs.clear();
+  for (const ft::TokenLogprob &entry : event.logprobs)
+    handle.logprobs.push_back({entry.token, entry.logprob});
   to = {event.request, event.token, finishOf(event), handle.text.c_str()};
 }
 
@@ -160,12 +205,22 @@ ft_status ft_tokenize(ft_engine *engine, const char *text, int32_t *tokens,
 
 ft_status ft_submit(ft_engine *engine, const int32_t *tokens, size_t count,
                     int64_t max_new_tokens, uint64_t *request) {
+  return ft_submit_sampled(engine, tokens, count, max_new_tokens, nullptr,
+                           request);
+}
+
+ft_status ft_submit_sampled(ft_engine *engine, const int32_t *tokens,
+                            size_t count, int64_t max_new_tokens,
+                            const ft_sampling *sampling, uint64_t *request) {
   return guarded([&]() -> ft::Status {
     if (!engine || (!tokens && count) || !request)
       return ft::invalidArgument("ft_submit: a NULL argument");
     ft::Request wanted;
     wanted.tokens.assign(tokens, tokens + count);
     wanted.maxNewTokens = max_new_tokens;
+    if (sampling) {
+      FT_ASSIGN_OR_RETURN(wanted.sampling, paramsOf(*sampling));
+    }
     FT_ASSIGN_OR_RETURN(*request, engine->engine->submit(std::move(wanted)));
     if (engine->tokenizer)
       engine->decoders[*request] =
@@ -195,6 +250,17 @@ ft_status ft_poll(ft_engine *engine, ft_event *event, int *have_event) {
     *have_event = !engine->events.empty();
     if (*have_event)
       give(*engine, *event);
+    return ft::Status::success();
+  });
+}
+
+ft_status ft_logprobs(ft_engine *engine, const ft_logprob **list,
+                      size_t *count) {
+  return guarded([&]() -> ft::Status {
+    if (!engine || !list || !count)
+      return ft::invalidArgument("ft_logprobs: a NULL argument");
+    *list = engine->logprobs.data();
+    *count = engine->logprobs.size();
     return ft::Status::success();
   });
 }

@@ -72,6 +72,37 @@ FT_API ft_status ft_submit(ft_engine *engine, const int32_t *tokens,
                            size_t count, int64_t max_new_tokens,
                            uint64_t *request);
 
+/* How tokens of a request are chosen; docs/sampling.md has the order of
+ * operations. Start from FT_SAMPLING_INIT, which takes the likeliest token. */
+typedef struct ft_sampling {
+  size_t size;               /* sizeof(ft_sampling) */
+  double temperature;        /* 0: the likeliest token */
+  int64_t top_k;             /* 0: all */
+  double top_p;              /* 1: all */
+  double min_p;              /* 0: all */
+  double repetition_penalty; /* 1: none */
+  double presence_penalty, frequency_penalty;
+  uint64_t seed;
+  int64_t min_new_tokens;      /* no end before so many */
+  int64_t logprobs;            /* of the token and so many others; -1: none */
+  const int32_t *stop_tokens;  /* beside the plan's end tokens */
+  size_t stop_count;           /*   how many */
+  const int32_t *bias_tokens;  /* each once */
+  const double *bias_values;   /*   added to their logits; -INFINITY bans */
+  size_t bias_count;           /*   how many */
+  const int32_t *bad_words;    /* tokens of all words, one after the other */
+  const size_t *bad_word_ends; /*   where each word ends in them */
+  size_t bad_word_count;       /*   how many words */
+} ft_sampling;
+#define FT_SAMPLING_INIT                                                       \
+  { sizeof(ft_sampling), 0, 0, 1, 0, 1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* As ft_submit; `sampling` may be NULL. */
+FT_API ft_status ft_submit_sampled(ft_engine *engine, const int32_t *tokens,
+                                   size_t count, int64_t max_new_tokens,
+                                   const ft_sampling *sampling,
+                                   uint64_t *request);
+
 /* Ends a request; its last event follows. Unknown ids are ignored. */
 FT_API ft_status ft_cancel(ft_engine *engine, uint64_t request);
 
@@ -93,6 +124,16 @@ typedef struct ft_event {
 /* Runs the engine until there is an event. `have_event` is 0 when no request
  * is left. */
 FT_API ft_status ft_poll(ft_engine *engine, ft_event *event, int *have_event);
+
+typedef struct ft_logprob {
+  int32_t token;
+  double logprob; /* natural, of the model before any edit */
+} ft_logprob;
+
+/* Of the event that ft_poll gave last: its token, then the likeliest. `count`
+ * is 0 where the request asked for none. Valid until the next ft_poll. */
+FT_API ft_status ft_logprobs(ft_engine *engine, const ft_logprob **list,
+                             size_t *count);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,12 @@ inline constexpr const char *kKvLengths = "kv_lengths";
 inline constexpr const char *kPageTable = "page_table";
 /// i32[R]: packed token index of each wanted row.
 inline constexpr const char *kRows = "rows";
+/// SamplingRecord[R]: how the token of each wanted row is chosen
+/// (runtime/plan/Sampling.h). Only in entries that sample.
+inline constexpr const char *kSampling = "sampling";
+/// State slots of sampled sequences, one for each of the bound of sequences.
+/// Not part of the block: a slot lives as long as its sequence.
+inline constexpr const char *kSamplingState = "sampling_state";
 } // namespace batch
 
 } // namespace ft::plan

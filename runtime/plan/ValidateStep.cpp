@@ -260,7 +260,8 @@ Status StepValidator::validateArg(const Arg &arg, const Place &place) {
     FT_RETURN_IF_ERROR(validateRef(arg.ref, place / "ref"));
     return validatePage(arg.ref.index, arg.layer, arg.plane, place);
   case Arg::Kind::Batch: {
-    if (arg.field == batch::kCounts || arg.field == batch::kRows)
+    if (arg.field == batch::kCounts || arg.field == batch::kRows ||
+        arg.field == batch::kSampling || arg.field == batch::kSamplingState)
       return Status::success();
     FT_RETURN_IF_ERROR(
         (place / "field")

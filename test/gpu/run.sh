@@ -5,7 +5,8 @@
 #   test/gpu/run.sh --sanitize  under compute-sanitizer, where it is installed
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-kernels=$here/../../codegen/cuda/kernels
+root=$here/../..
+kernels=$root/codegen/cuda/kernels
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
@@ -13,13 +14,16 @@ architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
 [ "$architecture" = 90 ] && architecture=90a
 status=0
 build() {
-  nvcc -std=c++20 -O1 -I"$kernels" -I"$here" \
+  program=$1
+  shift
+  nvcc -std=c++20 -O1 -I"$kernels" -I"$here" -I"$root" \
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
-    -o "$work/$1" "$here/$1.cu" -ldl
+    -o "$work/$program" "$here/$program.cu" "$@" -ldl
 }
 build gemv_check & first=$!
 build attention_check & second=$!
-names="gemv_check attention_check"
+build sampling_check "$root"/runtime/sampling/*.cpp & third=$!
+names="gemv_check sampling_check attention_check"
 if [ "$architecture" = 90a ]; then
   build attention_tiles_check
   names="$names attention_tiles_check"
@@ -28,7 +32,7 @@ if [ "$architecture" = 90a ]; then
     names="$names attention_tiles_time"
   fi
 fi
-wait "$first" && wait "$second"
+wait "$first" && wait "$second" && wait "$third"
 for name in $names; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then

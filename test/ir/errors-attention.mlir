@@ -259,3 +259,47 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
     ft.return
   }
 }
+
+// -----
+
+// sample_c1: rows of heads
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%h: !ft.packed<rows, 4x16xf32>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, tokens>) {
+    // expected-error @below {{sample_c1: expected a row of floats along 'rows'}}
+    %0 = ft.sample %h at %s, %r : (!ft.packed<rows, 4x16xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
+    ft.return
+  }
+}
+
+// -----
+
+// sample_c1: logits of every token
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, tokens>) {
+    // expected-error @below {{sample_c1: expected a row of floats along 'rows'}}
+    %0 = ft.sample %x at %s, %r : (!ft.packed<tokens, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
+    ft.return
+  }
+}
+
+// -----
+
+// sample_c2: rows of other tokens
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%x: !ft.packed<rows, 8xf32>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, sequences>) {
+    // expected-error @below {{sample_c2: expected rows of the sequences' 'tokens'}}
+    %0 = ft.sample %x at %s, %r : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, sequences>) -> !ft.packed<rows, i32>
+    ft.return
+  }
+}
+
+// -----
+
+// sample_c3: a float result
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%x: !ft.packed<rows, 8xf32>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, tokens>) {
+    // expected-error @below {{sample_c3: expected one i32 a row}}
+    %0 = ft.sample %x at %s, %r : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, f32>
+    ft.return
+  }
+}

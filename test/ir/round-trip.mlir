@@ -62,6 +62,13 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
       %i = ft.argmax %in : (!ft.packed<rows, 8xf32>) -> !ft.packed<rows, i32>
       ft.yield %i : !ft.packed<rows, i32>
     } : (!ft.packed<rows, 8xf32>) -> !ft.packed<rows, i32>
+    // CHECK: ft.fused sample (%{{.*}}, %{{.*}}, %{{.*}}) "token" {
+    %token = ft.fused sample (%w, %s, %r) "token" {
+    ^bb0(%in: !ft.packed<rows, 8xf32>, %at: !ft.sequences<tokens, sequences>, %of: !ft.rows<rows, tokens>):
+      // CHECK: ft.sample %{{.*}} at %{{.*}}, %{{.*}} : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
+      %i = ft.sample %in at %at, %of : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
+      ft.yield %i : !ft.packed<rows, i32>
+    } : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
     ft.return %next : !ft.packed<rows, i32>
   }
 }

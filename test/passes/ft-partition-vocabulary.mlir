@@ -71,3 +71,32 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
     ft.return %t : !ft.packed<sequences, 4xf32>
   }
 }
+
+// -----
+
+// Every rank draws from the whole row; the twin takes the largest of it.
+// CHECK-LABEL: ft.entry @drawn
+// CHECK:         %[[L:.*]] = ft.linear %{{.*}}, @embed
+// CHECK:         %[[G:.*]] = ft.all_gather %[[L]] over "tp" : (!ft.packed<rows, 8xf32>) -> !ft.packed<rows, 11xf32>
+// CHECK:         %[[N:.*]] = ft.sample %[[G]] at
+// CHECK:         ft.return %[[G]], %[[N]]
+// CHECK-LABEL: ft.entry @drawn_greedy
+// CHECK-SAME:    -> (!ft.packed<rows, i32> {ft.name = "next_token"})
+// CHECK:         ft.local_argmax
+// CHECK-NEXT:    ft.all_gather
+// CHECK-NEXT:    %[[N:.*]] = ft.merge_argmax
+// CHECK-NEXT:    ft.return %[[N]] : !ft.packed<rows, i32>
+// CHECK-NOT:   ft.entry
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @embed : tensor<11x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 11, 4>}>
+  ft.entry @drawn(%ids: !ft.packed<tokens, i32> {ft.role = "tokens", ft.limit = 11 : i64},
+                  %seq: !ft.sequences<tokens, sequences> {ft.role = "sequences"},
+                  %rows: !ft.rows<rows, tokens> {ft.role = "rows"})
+      -> (!ft.packed<rows, 11xf32> {ft.name = "logits"}, !ft.packed<rows, i32> {ft.name = "next_token"}) {
+    %e = ft.embedding %ids, @embed : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 4xf32>
+    %r = ft.rows %e, %rows : (!ft.packed<tokens, 4xf32>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 4xf32>
+    %l = ft.linear %r, @embed : (!ft.packed<rows, 4xf32>) -> !ft.packed<rows, 11xf32>
+    %n = ft.sample %l at %seq, %rows : (!ft.packed<rows, 11xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
+    ft.return %l, %n : !ft.packed<rows, 11xf32>, !ft.packed<rows, i32>
+  }
+}

@@ -112,7 +112,7 @@ StatusOr<int> explainMemory(RunOptions &options) {
       {"weights", use.weights},     {"cache", use.cache},
       {"activations", use.arena},   {"batch", use.batch},
       {"workspace", use.workspace}, {"exchange", use.exchange},
-      {"total", use.total()}};
+      {"sampling", use.sampling},   {"total", use.total()}};
   int64_t ranks = file->plan().ranks();
   if (options.json) {
     nlohmann::ordered_json line;

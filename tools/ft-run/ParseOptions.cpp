@@ -1,7 +1,5 @@
 //===- ParseOptions.cpp - the command line of ft-run ----------------------===//
-#include "tools/ft-run/RunOptions.h"
-
-#include <CLI/CLI.hpp>
+#include "tools/ft-run/SamplingOptions.h"
 
 #include <charconv>
 
@@ -11,6 +9,7 @@ static const char *const kExamples = R"(
 Examples:
   ft-run stories.plan --prompt "Once upon a time" --max-new-tokens 64
   ft-run llama.plan --device cuda --tokens 1,2,3 --tokens 4,5 --json
+  ft-run llama.plan --prompt "Hello" --temperature 0.8 --top-p 0.95 --seed 1
   ft-run bert.plan --input input_ids=@ids.npy --expect last_hidden_state=@y.npy
   ft-run minilm.plan --embed --prompt "a sentence" --prompt "another"
   ft-run llama.plan --weights random --bench --batch 8 --in 512 --out 64
@@ -144,6 +143,7 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
   addModelOptions(app, options);
   addTensorOptions(app, options);
   addTextOptions(app, options);
+  addSamplingOptions(app, options);
   addReportOptions(app, options);
   addTuneOptions(app, options);
   try {

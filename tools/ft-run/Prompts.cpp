@@ -44,14 +44,15 @@ StatusOr<std::string> readTextFile(const std::string &path) {
   return readStream(file.get(), "'" + path + "'");
 }
 
-StatusOr<std::vector<int32_t>> parseTokens(const std::string &text) {
+StatusOr<std::vector<int32_t>> parseTokens(const std::string &text,
+                                           const std::string &flag) {
   std::vector<int32_t> tokens;
   const char *at = text.data(), *end = at + text.size();
   while (true) {
     int32_t token = 0;
     auto [next, error] = std::from_chars(at, end, token);
     if (error != std::errc() || (next != end && *next != ','))
-      return invalidArgument("--tokens: expected ids such as 1,2,3, found '" +
+      return invalidArgument(flag + ": expected ids such as 1,2,3, found '" +
                              text + "'");
     tokens.push_back(token);
     if (next == end)
@@ -78,7 +79,8 @@ readPrompts(const RunOptions &options,
     FT_RETURN_IF_ERROR(addText(text));
   }
   for (const std::string &text : options.tokens) {
-    FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, parseTokens(text));
+    FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                        parseTokens(text, "--tokens"));
     prompts.push_back(std::move(ids));
   }
   return prompts;

@@ -21,8 +21,9 @@ StatusOr<text::Tokenizer> planTokenizer(const plan::PlanFile &file);
 StatusOr<std::string> readText(const std::string &argument);
 StatusOr<std::string> readTextFile(const std::string &path);
 
-/// "1,2,3" as ids.
-StatusOr<std::vector<int32_t>> parseTokens(const std::string &text);
+/// "1,2,3" as ids; `flag` is for the error.
+StatusOr<std::vector<int32_t>> parseTokens(const std::string &text,
+                                           const std::string &flag);
 
 /// Every --prompt, --prompt-file and --tokens of the command line, in that
 /// order. `tokenizer` is only needed for text.

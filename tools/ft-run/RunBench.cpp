@@ -48,8 +48,10 @@ private:
     std::vector<int32_t> tokens;
     int64_t computed = 0;
     std::optional<kv::PageList> pages;
+    plan::SamplingRecord sampling;
   };
   Status start();
+  Status startSampling(Sequence &sequence, int64_t number);
   Status prefill(double &milliseconds);
   Status decode(std::vector<double> *times);
   Status readTokens(bool append);
@@ -83,9 +85,31 @@ Status Bench::start() {
       FT_RETURN_IF_ERROR(
           sequence.pages->reserve(options_.in + options_.out + 1));
     }
+    FT_RETURN_IF_ERROR(startSampling(sequence, i));
     sequences_.push_back(std::move(sequence));
   }
   return Status::success();
+}
+
+/// What the command line asks of sampling; sequence `number` has its own slot.
+Status Bench::startSampling(Sequence &sequence, int64_t number) {
+  const SamplingParams &params = options_.sampling;
+  int64_t columns = model_.sampledColumns(entryIndex_);
+  if (!columns)
+    return params.isGreedy()
+               ? Status::success()
+               : unsupported("--bench: the entry '" + entry_.name +
+                             "' does not sample; leave out the sampling "
+                             "options");
+  FT_RETURN_IF_ERROR(checkSampling(params, columns));
+  sequence.sampling =
+      makeSamplingRecord(params, params.seed.value_or(1) + uint64_t(number),
+                         options_.in, int32_t(number));
+  if (!params.usesState())
+    return Status::success();
+  return model_.writeSamplingState(
+      entryIndex_, int32_t(number),
+      makeSamplingState(params, params.stopTokens, sequence.tokens, columns));
 }
 
 std::vector<SequenceSlice> Bench::slices(int64_t budget) const {
@@ -103,6 +127,7 @@ std::vector<SequenceSlice> Bench::slices(int64_t budget) const {
     if (sequence.pages)
       slice.pages = std::span(sequence.pages->pages());
     slice.wanted = count == pending ? WantedRows::Last : WantedRows::None;
+    slice.sampling = sequence.sampling;
     result.push_back(std::move(slice));
   }
   return result;
@@ -334,6 +359,7 @@ Status Bench::writeTrace(const std::string &path) {
 } // namespace
 
 StatusOr<int> runBench(RunOptions &options) {
+  FT_RETURN_IF_ERROR(applySampling(options));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
   int64_t longest = options.in + options.out + 1;
   if (!options.model.context)

@@ -20,7 +20,8 @@ volatile std::sig_atomic_t interrupted = 0;
 struct Answer {
   RequestId id = 0;
   std::vector<int32_t> tokens;
-  std::string pending; // text not yet printed
+  std::vector<std::vector<TokenLogprob>> logprobs; // where asked for
+  std::string pending;                             // text not yet printed
   std::unique_ptr<text::StreamDecoder> decoder;
   bool finished = false;
 };
@@ -62,6 +63,12 @@ private:
     nlohmann::ordered_json line = {{"tokens", answer.tokens}};
     if (answer.decoder)
       line["text"] = answer.pending;
+    for (const auto &list : answer.logprobs) {
+      auto entries = nlohmann::ordered_json::array();
+      for (const TokenLogprob &entry : list)
+        entries.push_back({{"token", entry.token}, {"logprob", entry.logprob}});
+      line["logprobs"].push_back(std::move(entries));
+    }
     std::printf("%s\n", line.dump(-1, ' ', false,
                                   nlohmann::json::error_handler_t::replace)
                             .c_str());
@@ -80,6 +87,8 @@ void apply(const Event &event, std::vector<Answer> &answers) {
       });
   if (event.token >= 0) {
     found->tokens.push_back(event.token);
+    if (!event.logprobs.empty())
+      found->logprobs.push_back(event.logprobs);
     if (found->decoder)
       found->pending += found->decoder->add(event.token);
   }
@@ -125,6 +134,7 @@ void fitOptions(const std::vector<std::vector<int32_t>> &prompts,
 } // namespace
 
 StatusOr<int> runGenerate(RunOptions &options) {
+  FT_RETURN_IF_ERROR(applySampling(options));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
   std::optional<text::Tokenizer> tokenizer;
   bool text = !options.prompts.empty() || !options.promptFiles.empty();
@@ -140,6 +150,8 @@ StatusOr<int> runGenerate(RunOptions &options) {
     Request request;
     request.tokens = std::move(prompts[i]);
     request.maxNewTokens = options.maxNewTokens;
+    request.sampling = options.sampling;
+    request.sampling.seed = options.sampling.seed.value_or(1) + i;
     FT_ASSIGN_OR_RETURN(answers[i].id, engine->submit(std::move(request)));
     if (tokenizer)
       answers[i].decoder = std::make_unique<text::StreamDecoder>(*tokenizer);

@@ -4,6 +4,7 @@
 
 #include "runtime/base/Status.h"
 #include "runtime/engine/Model.h"
+#include "runtime/sampling/SamplingParams.h"
 
 #include <cstdint>
 #include <string>
@@ -31,6 +32,11 @@ struct RunOptions {
   int64_t maxNewTokens = 128;
   bool embed = false;
 
+  // How tokens are chosen; lists as the command line spells them.
+  SamplingParams sampling;
+  std::vector<std::string> logitBias, badWords;
+  std::string stopTokens;
+
   // Reports.
   bool json = false;
   bool describe = false;
@@ -48,6 +54,9 @@ struct RunOptions {
 /// Fills `options` from the command line. Returns an exit code to end with
 /// (help, version, a usage error already printed), or -1 to go on.
 int parseOptions(int argc, char **argv, RunOptions &options);
+
+/// Reads the lists of the sampling options into `options.sampling`.
+Status applySampling(RunOptions &options);
 
 /// Reads "random", "random:SEED" or a directory into the model's options.
 Status applyWeights(RunOptions &options);

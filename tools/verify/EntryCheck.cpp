@@ -43,7 +43,7 @@ Status EntryCheck::mapPrograms(ModuleOp lowered) {
 static bool isChoice(Operation *op) {
   auto argmax = dyn_cast<ir::PrimArgmaxOp>(op);
   if (!argmax)
-    return isa<ir::ArgmaxOp>(op);
+    return isa<ir::ArgmaxOp, ir::SampleOp>(op);
   return argmax.getAxis() + 1 == argmax.getInput().getType().getRank();
 }
 

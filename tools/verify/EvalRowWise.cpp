@@ -263,7 +263,7 @@ Evaluated verify::evaluateRowWise(Operation *op, const EvalContext &context) {
       .Case<ir::ReduceSumOp, ir::ReduceMaxOp, ir::ReduceMeanOp>(
           [&](auto) { return reduce(op, in(0)); })
       .Case<ir::SoftmaxOp>([&](auto) { return softmaxRows(in(0)); })
-      .Case<ir::ArgmaxOp>([&](auto) { return argmaxRows(in(0)); })
+      .Case<ir::ArgmaxOp, ir::SampleOp>([&](auto) { return argmaxRows(in(0)); })
       // Every row is wanted, and every float is exact.
       .Case<ir::CastOp, ir::RowsOp>([&](auto) { return in(0); })
       .Case<ir::GeluOp>([&](auto unit) {

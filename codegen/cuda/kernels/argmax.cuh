@@ -41,8 +41,9 @@ __device__ __forceinline__ Best nothing() {
 }
 
 /// Best of the CTA, valid in thread 0.
+template <int Threads = kThreads>
 __device__ __forceinline__ Best reduce(Best best) {
-  __shared__ Best ofWarp[kThreads / 32];
+  __shared__ Best ofWarp[Threads / 32];
 #pragma unroll
   for (int offset = 16; offset > 0; offset >>= 1)
     best = better(best, {__shfl_xor_sync(~0u, best.value, offset),
@@ -51,19 +52,19 @@ __device__ __forceinline__ Best reduce(Best best) {
     ofWarp[threadIdx.x / 32] = best;
   __syncthreads();
   if (threadIdx.x == 0)
-    for (int w = 1; w < kThreads / 32; ++w)
+    for (int w = 1; w < Threads / 32; ++w)
       best = better(best, ofWarp[w]);
   return best;
 }
 
 /// Elements [begin, end) of a row; a NaN compares false and is passed over.
-template <typename T>
+template <typename T, int Threads = kThreads>
 __device__ __forceinline__ Best scan(const T *row, int begin, int end) {
   constexpr int V = kLanes<T>;
   Best best = nothing();
   int vectors = aligned16(row + begin) ? (end - begin) / V : 0;
 #pragma unroll 4
-  for (int v = threadIdx.x; v < vectors; v += kThreads) {
+  for (int v = threadIdx.x; v < vectors; v += Threads) {
 #pragma unroll
     for (int h = 0; h < V; h += 4) {
       float x[4];
@@ -74,7 +75,7 @@ __device__ __forceinline__ Best scan(const T *row, int begin, int end) {
     }
   }
 #pragma unroll 4
-  for (int i = begin + vectors * V + threadIdx.x; i < end; i += kThreads)
+  for (int i = begin + vectors * V + threadIdx.x; i < end; i += Threads)
     best = better(best, {toFloat(row[i]), i});
   return best;
 }
@@ -107,20 +108,17 @@ struct Pair {
   }
 };
 
-template <typename T, typename Store>
-__device__ void run(const T *x, i64 stride, int columns, Store out,
-                    const int *counts, int axis, u32 *counters,
-                    float *partials) {
-  launchDependents();
-  columns = out.limit(columns);
-  dependencyWait();
-  int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
-  if (row >= counts[axis])
-    return;
-  // Chunks start on multiples of 8 elements, so that alignment carries over.
-  int size = ((columns + chunks - 1) / chunks + 7) / 8 * 8;
-  int begin = min(chunk * size, columns), end = min(begin + size, columns);
-  Best best = reduce(scan(x + row * stride, begin, end));
+/// Elements of a chunk: chunks start on multiples of 8 elements, so that
+/// alignment carries over.
+__device__ __forceinline__ int chunkSize(int columns, int chunks) {
+  return ((columns + chunks - 1) / chunks + 7) / 8 * 8;
+}
+
+/// The last of a row's chunks to come stores the best of all; `best` is its
+/// chunk's, in thread 0. Every thread must call it.
+template <typename Store>
+__device__ void finish(Best best, int row, int chunk, int chunks, int columns,
+                       Store out, u32 *counters, float *partials) {
   if (chunks > 1) {
     Best *mine = reinterpret_cast<Best *>(partials) + row * chunks;
     if (threadIdx.x == 0)
@@ -135,6 +133,22 @@ __device__ void run(const T *x, i64 stride, int columns, Store out,
   }
   if (threadIdx.x == 0)
     out.store(row, best, columns);
+}
+
+template <typename T, typename Store>
+__device__ void run(const T *x, i64 stride, int columns, Store out,
+                    const int *counts, int axis, u32 *counters,
+                    float *partials) {
+  launchDependents();
+  columns = out.limit(columns);
+  dependencyWait();
+  int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
+  if (row >= counts[axis])
+    return;
+  int size = chunkSize(columns, chunks);
+  int begin = min(chunk * size, columns), end = min(begin + size, columns);
+  finish(reduce(scan(x + row * stride, begin, end)), row, chunk, chunks,
+         columns, out, counters, partials);
 }
 
 /// One thread a row.

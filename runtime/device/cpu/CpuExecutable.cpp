@@ -68,6 +68,8 @@ void CpuExecutable::resolveSequences() {
   }
   site_.rows =
       reinterpret_cast<const int32_t *>(batchField(binding_, batch::kRows, 0));
+  site_.sampling = reinterpret_cast<const plan::SamplingRecord *>(
+      batchField(binding_, batch::kSampling, 0));
 }
 
 void CpuExecutable::locate(Operand &operand, const plan::Step &step) const {

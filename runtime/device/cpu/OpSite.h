@@ -12,6 +12,7 @@
 #include "runtime/device/cpu/Blas.h"
 #include "runtime/device/cpu/Scratch.h"
 #include "runtime/device/cpu/ThreadPool.h"
+#include "runtime/plan/Sampling.h"
 
 namespace ft {
 
@@ -51,6 +52,7 @@ struct ProgramSite {
   std::vector<int64_t> bounds;
   std::vector<SequenceFields> sequences;
   const int32_t *rows = nullptr;
+  const plan::SamplingRecord *sampling = nullptr; // of each wanted row
 };
 
 struct OpSpec;

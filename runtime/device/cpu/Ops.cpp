@@ -8,7 +8,7 @@ namespace ft {
 const OpSpec *findOp(std::string_view name) {
   for (std::span<const OpSpec> group :
        {elementwiseOps(), reductionOps(), moveOps(), indexOps(), positionOps(),
-        linearOps(), attentionOps(), collectiveOps()})
+        linearOps(), attentionOps(), collectiveOps(), samplingOps()})
     for (const OpSpec &spec : group)
       if (spec.name == name)
         return &spec;

@@ -31,6 +31,7 @@ std::span<const OpSpec> positionOps();
 std::span<const OpSpec> linearOps();
 std::span<const OpSpec> attentionOps();
 std::span<const OpSpec> collectiveOps();
+std::span<const OpSpec> samplingOps();
 
 /// Null for an op that docs/spec.md does not have.
 const OpSpec *findOp(std::string_view name);

@@ -160,6 +160,13 @@ void BoundProgram::bindBatch() {
     put(at.pageTable, i, pageTable_[i]);
   for (size_t i = 0; i < batch_.wanted.size(); ++i)
     put(binding_.layout.rows, i, batch_.wanted[i]);
+  if (binding_.layout.samplingSlot) {
+    std::memset(block.data() + binding_.layout.sampling, 0,
+                size_t(binding_.bounds.axes[kRows]) *
+                    sizeof(plan::SamplingRecord));
+    binding_.samplingState = allocate(binding_.layout.samplingSlot *
+                                      binding_.bounds.axes[kSequences]);
+  }
   binding_.batch = allocate(int64_t(block.size()));
   EXPECT_TRUE(
       device_.copyIn(binding_.batch, block.data(), int64_t(block.size())).ok());
@@ -203,6 +210,34 @@ Values BoundProgram::read(plan::Ref ref) {
                              base + row * buffer.rowStride * size, width * size)
                     .ok());
   return decode(bytes.data(), buffer.dtype, counts_[buffer.axis] * width);
+}
+
+void BoundProgram::writeRecord(int64_t row,
+                               const plan::SamplingRecord &record) {
+  ASSERT_TRUE(device_
+                  .copyIn(binding_.batch + binding_.layout.sampling +
+                              row * int64_t(sizeof(record)),
+                          &record, sizeof(record))
+                  .ok());
+}
+
+void BoundProgram::writeSlot(int32_t slot, std::span<const std::byte> bytes) {
+  ASSERT_TRUE(
+      device_
+          .copyIn(binding_.samplingState + slot * binding_.layout.samplingSlot,
+                  bytes.data(), int64_t(bytes.size()))
+          .ok());
+}
+
+std::vector<std::byte> BoundProgram::readSlot(int32_t slot) {
+  std::vector<std::byte> bytes(size_t(binding_.layout.samplingSlot));
+  EXPECT_TRUE(
+      device_
+          .copyOut(bytes.data(),
+                   binding_.samplingState + slot * binding_.layout.samplingSlot,
+                   int64_t(bytes.size()))
+          .ok());
+  return bytes;
 }
 
 std::byte *BoundProgram::slot(int32_t plane, int64_t layer, int64_t sequence,

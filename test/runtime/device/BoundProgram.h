@@ -10,7 +10,10 @@
 
 #include "runtime/device/Addressing.h"
 #include "runtime/plan/PlanFile.h"
+#include "runtime/plan/Sampling.h"
 #include "test/runtime/device/Values.h"
+
+#include <span>
 
 namespace ft::test {
 
@@ -46,6 +49,11 @@ public:
   /// Rows of a buffer or input, row-major without gaps.
   void write(plan::Ref ref, const Values &values);
   Values read(plan::Ref ref);
+  /// How the token of wanted row `row` is chosen; zeros before.
+  void writeRecord(int64_t row, const plan::SamplingRecord &record);
+  /// The first bytes of a state slot.
+  void writeSlot(int32_t slot, std::span<const std::byte> bytes);
+  std::vector<std::byte> readSlot(int32_t slot);
   /// Tokens of `sequence` in a cache plane, position by position.
   void writeCache(int32_t plane, int64_t layer, int64_t sequence,
                   const Values &values);

@@ -39,7 +39,7 @@ plan::Plan smallPlan() {
        {{"scale", 1.0}, {"causal", true}, {"layer", int64_t(0)}});
   p.op("rows", {hidden, p.rows()}, {last});
   p.op("linear", {last, head}, {logits});
-  p.op("argmax", {logits}, {next});
+  p.op("sample", {logits, s, p.rows()}, {next});
 
   p.plan.name = "small";
   p.plan.vocabulary = kVocabulary;

@@ -8,7 +8,7 @@ namespace ft::test {
 
 inline constexpr int64_t kVocabulary = 32, kPageSize = 4, kPositions = 64;
 
-/// Embedding, attention through a cache, logits and their argmax. Entry "step"
+/// Embedding, attention through a cache, logits, sampled tokens. Entry "step"
 /// has the outputs "hidden" (tokens), "logits" and "next_token" (rows); token
 /// 31 ends a sequence.
 plan::Plan smallPlan();

@@ -1,0 +1,56 @@
+//===- cluster.cuh - CTAs of one row that share what they know --*- C++ -*-===//
+//
+// kCluster CTAs, neighbours along the grid's y, run as a thread block cluster
+// from sm_90 on and read each other's shared memory. Elsewhere a cluster is one
+// CTA, and every function is what that leaves of it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_CLUSTER_CUH
+#define FT_KERNELS_CLUSTER_CUH
+
+#include "common.cuh"
+
+namespace ft::cluster {
+
+#if __CUDA_ARCH__ >= 900
+constexpr int kCluster = 8;
+/// Stands between __global__ and the kernel's name.
+#define FT_CLUSTER_OF_ROWS __cluster_dims__(1, 8, 1)
+#else
+constexpr int kCluster = 1;
+#define FT_CLUSTER_OF_ROWS
+#endif
+
+/// Every thread of the cluster has arrived; its shared and global writes are
+/// seen by all. Every thread must call it.
+__device__ __forceinline__ void sync() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;\n"
+               "barrier.cluster.wait.acquire.aligned;" ::
+                   : "memory");
+#else
+  __syncthreads();
+#endif
+}
+
+/// `*p` in the shared memory of CTA `rank`.
+__device__ __forceinline__ u64 load(const u64 *p, int rank) {
+#if __CUDA_ARCH__ >= 900
+  u64 value;
+  asm volatile("{\n"
+               ".reg .u32 remote;\n"
+               "mapa.shared::cluster.u32 remote, %1, %2;\n"
+               "ld.shared::cluster.u64 %0, [remote];\n"
+               "}"
+               : "=l"(value)
+               : "r"(u32(__cvta_generic_to_shared(p))), "r"(rank)
+               : "memory");
+  return value;
+#else
+  return *p;
+#endif
+}
+
+} // namespace ft::cluster
+
+#endif // FT_KERNELS_CLUSTER_CUH
