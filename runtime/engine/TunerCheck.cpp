@@ -95,6 +95,7 @@ static StatusOr<Binding> hostBinding(const TunedStep &tuned,
   FT_ASSIGN_OR_RETURN(int64_t arena, arenaBytes(plan, alone, host.bounds));
   FT_ASSIGN_OR_RETURN(host.arena, memory.take(arena, "sampled rows"));
   FT_ASSIGN_OR_RETURN(host.batch, memory.take(host.layout.bytes, "the batch"));
+  host.samplingState = host.batch; // a product has no use for it
   host.weights.resize(plan.weights.size());
   for (const plan::Cache &cache : plan.caches)
     host.caches.emplace_back(cache.planes.size());
