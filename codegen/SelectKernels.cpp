@@ -90,6 +90,15 @@ private:
                                  const LaunchContext &context);
   FailureOr<DictionaryAttr> hopper(ir::FusedOp fused,
                                    const LaunchContext &context);
+  bool tilesAlone(ir::FusedOp fused, const GemmMatch &match,
+                  const LaunchContext &context);
+  LogicalResult addTiles(ir::FusedOp fused, const GemmMatch &match,
+                         const LaunchContext &context,
+                         SmallVectorImpl<Attribute> &implementations);
+  LogicalResult addDefaults(ir::FusedOp fused, const LaunchContext &context,
+                            DictionaryAttr own,
+                            SmallVectorImpl<Attribute> &implementations);
+  DictionaryAttr implementation(StringRef name, DictionaryAttr launch);
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
@@ -99,14 +108,14 @@ private:
                                                 "sm_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
-      llvm::cl::desc("sm_90a's GEMV by bulk copies, slower than the other in "
-                     "models with much memory to read")};
+      llvm::cl::desc("sm_90a's own GEMM as candidates of a tuning")};
   Archs archList_;
   bool withPreview_ = false;
   Archs targets_; // of the implementation being made
   std::unique_ptr<KernelTable> table_;
   int64_t workspace_ = 0;
-  bool afterKernel_ = false; // the launch in front is a kernel of ours
+  bool afterKernel_ = false;     // the launch in front is a kernel of ours
+  bool nextAfterKernel_ = false; // the same, of the step that follows
 };
 
 } // namespace
@@ -233,22 +242,58 @@ FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
   return take(emitGemvRing(fused, *match, context));
 }
 
-LogicalResult SelectKernels::select(ir::FusedOp fused,
-                                    const LaunchContext &context) {
-  DictionaryAttr own; // of sm_90a
+/// For `targets_`.
+DictionaryAttr SelectKernels::implementation(StringRef name,
+                                             DictionaryAttr launch) {
+  Builder builder(&getContext());
+  SmallVector<StringRef> names(targets_.begin(), targets_.end());
+  SmallVector<NamedAttribute, 3> attrs{
+      builder.getNamedAttr("archs", builder.getStrArrayAttr(names)),
+      builder.getNamedAttr("launches",
+                           builder.getArrayAttr({Attribute(launch)}))};
+  if (!name.empty())
+    attrs.push_back(builder.getNamedAttr("name", builder.getStringAttr(name)));
+  return builder.getDictionaryAttr(attrs);
+}
+
+/// Fused for the tiles (passes/Capability.cpp): nothing else can run it.
+bool SelectKernels::tilesAlone(ir::FusedOp fused, const GemmMatch &match,
+                               const LaunchContext &context) {
+  return !gemvTakes(match, context) &&
+         failed(matchLibraryEpilogue(fused, match, /*report=*/false));
+}
+
+/// Candidates for a tuning to decide between, beside what is chosen without.
+LogicalResult
+SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
   targets_ = {"sm_90a"};
-  if (llvm::is_contained(archList_, targets_.front())) {
-    FailureOr<DictionaryAttr> found = hopper(fused, context);
-    if (failed(found))
-      return failure();
-    own = *found;
-  }
+  Builder builder(&getContext());
+  if (gemmTilesTake(fused, match, context))
+    for (const GemmCandidate &made : emitGemmTiles(fused, match, context)) {
+      NamedAttrList dict(launch(made.kernel.text));
+      if (made.cluster > 1)
+        dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
+      implementations.push_back(
+          implementation(made.name, dict.getDictionary(&getContext())));
+    }
+  if (implementations.empty())
+    return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
+                           "which sm_90a's kernel needs; compile without "
+                           "--preview-kernels");
+  return success();
+}
+
+/// What runs without a tuning: `own`, of sm_90a alone, and for the other
+/// architectures what all have.
+LogicalResult
+SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
+                           DictionaryAttr own,
+                           SmallVectorImpl<Attribute> &implementations) {
   Archs special, others;
   for (const std::string &arch : archList_)
     (own && arch == "sm_90a" ? special : others).push_back(arch);
-  Builder builder(&getContext());
-  SmallVector<Attribute, 2> implementations;
-  bool kernel = false;
   for (bool isSpecial : {true, false}) {
     targets_ = isSpecial ? special : others;
     if (targets_.empty())
@@ -256,15 +301,38 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     FailureOr<DictionaryAttr> chosen = isSpecial ? own : choose(fused, context);
     if (failed(chosen))
       return failure();
-    kernel = chosen->contains("kernel");
-    SmallVector<StringRef> names(targets_.begin(), targets_.end());
-    implementations.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("archs", builder.getStrArrayAttr(names)),
-         builder.getNamedAttr("launches",
-                              builder.getArrayAttr({Attribute(*chosen)}))}));
+    StringRef name = chosen->contains("gemm")                  ? "library"
+                     : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
+                                                               : "";
+    implementations.push_back(implementation(name, *chosen));
+    nextAfterKernel_ = chosen->contains("kernel");
   }
-  afterKernel_ = kernel;
-  fused.setLaunchAttr(builder.getArrayAttr(implementations));
+  return success();
+}
+
+LogicalResult SelectKernels::select(ir::FusedOp fused,
+                                    const LaunchContext &context) {
+  SmallVector<Attribute, 2> implementations;
+  DictionaryAttr own;
+  std::optional<GemmMatch> match;
+  if (llvm::is_contained(archList_, "sm_90a")) {
+    targets_ = {"sm_90a"};
+    FailureOr<DictionaryAttr> found = hopper(fused, context);
+    if (failed(found))
+      return failure();
+    own = *found;
+    if (withPreview_ && fused.getPattern() == ir::Pattern::Gemm && !own)
+      match = *matchGemm(fused);
+  }
+  nextAfterKernel_ = true;
+  if ((!match || !tilesAlone(fused, *match, context)) &&
+      failed(addDefaults(fused, context, own, implementations)))
+    return failure();
+  if (match && failed(addTiles(fused, *match, context, implementations)))
+    return failure();
+  afterKernel_ = nextAfterKernel_;
+  fused.setLaunchAttr(
+      ArrayAttr::get(&getContext(), ArrayRef<Attribute>(implementations)));
   return success();
 }
 

@@ -13,8 +13,7 @@ namespace ft::passes {
 static constexpr int64_t kGemvMaxTokens = 8;
 static constexpr int64_t kGemvMaxNormInner = 200 * 1024 / (kGemvMaxTokens * 4);
 
-/// Best first. All architectures and types so far: a row that is narrower gets
-/// a field for it when the first such kernel lands.
+/// Best first.
 static constexpr GemmCapability kGemms[] = {
     {.name = "gemv",
      .maxTokens = kGemvMaxTokens,
@@ -36,6 +35,16 @@ static constexpr GemmCapability kGemms[] = {
      .maxUnary = 1,
      .residual = true,
      .residualWithUnary = false},
+    {.name = "tiles",
+     .maxTokens = 0,
+     .norm = false,
+     .maxNormInner = 0,
+     .gated = true,
+     .anyUnary = true,
+     .maxUnary = 0,
+     .residual = true,
+     .residualWithUnary = true,
+     .tiles = true},
 };
 
 SmallVector<std::string> resolveArchs(ArrayRef<std::string> archs) {
@@ -50,11 +59,26 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
+/// Programs of fewer tokens have the GEMV or the library.
+static constexpr int64_t kTilesMinTokens = 65;
+
+static bool tilesFit(const GemmForm &form, const KernelContext &ctx) {
+  bool hopper =
+      ctx.preview && llvm::all_of(ctx.archs, [](const std::string &arch) {
+        return arch == "sm_90a";
+      });
+  bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
+  return hopper && half && form.inner % 8 == 0 &&
+         (ctx.maxTokens == 0 || ctx.maxTokens >= kTilesMinTokens);
+}
+
 static bool covers(const GemmCapability &gemm, const GemmForm &form,
                    const KernelContext &ctx) {
   int64_t count = form.unary.size();
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
+  if (gemm.tiles && !tilesFit(form, ctx))
+    return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;
   if (form.norm && (!gemm.norm || form.inner > gemm.maxNormInner))

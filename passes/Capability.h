@@ -21,6 +21,7 @@ struct KernelContext {
   int64_t maxTokens = 0; // of the step kind; 0 = unbounded
   mlir::Type dtype;
   llvm::ArrayRef<std::string> archs;
+  bool preview = false; // kernels that whole models have not run with yet
 };
 
 /// The architectures of a pass option; the default targets where it is empty.
@@ -55,6 +56,9 @@ struct GemmCapability {
   int64_t maxUnary;       // length of the chain; 0 = any
   bool residual;          // epilogue
   bool residualWithUnary; // both at once
+  /// sm_90a's own kernel behind --preview-kernels: for programs of many rows,
+  /// 16-bit types, rows of 16 bytes, where no other architecture is asked for.
+  bool tiles = false;
 };
 
 /// The first implementation, best first, that covers `form`; null if none.

@@ -222,7 +222,8 @@ struct GroupOps : impl::GroupOpsBase<GroupOps> {
       Grouping grouping(entry, symbols,
                         {.maxTokens = kind ? kind.getMaxTokens() : 0,
                          .dtype = dtype ? dtype.getValue() : Type(),
-                         .archs = targets});
+                         .archs = targets,
+                         .preview = preview});
       grouping.run();
       numFused += grouping.size();
     }

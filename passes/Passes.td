@@ -227,7 +227,9 @@ def GroupOps : FtPass<"ft-group-ops"> {
   }];
   let options = [
     ListOption<"archs", "archs", "std::string",
-               "architectures the kernels are for (default sm_90a,ptx)">
+               "architectures the kernels are for (default sm_90a,ptx)">,
+    Option<"preview", "preview", "bool", "false",
+           "sm_90a's own kernels, which whole models have not run with yet">
   ];
   let statistics = [
     Statistic<"numOps", "ops", "Operations before">,
@@ -272,7 +274,9 @@ def VerifyFuse : FtPass<"ft-verify-fuse"> {
   }];
   let options = [
     ListOption<"archs", "archs", "std::string",
-               "architectures the kernels are for (default sm_90a,ptx)">
+               "architectures the kernels are for (default sm_90a,ptx)">,
+    Option<"preview", "preview", "bool", "false",
+           "sm_90a's own kernels, which whole models have not run with yet">
   ];
 }
 

@@ -65,10 +65,12 @@ static void addFuse(OpPassManager &manager, const PipelineOptions &options) {
     // Merging comes before cloning: the clones share the merged weights.
     manager.addPass(createMergeLinears());
     manager.addPass(createCloneStepKinds());
-    manager.addPass(createGroupOps({.archs = archs}));
+    manager.addPass(
+        createGroupOps({.archs = archs, .preview = options.preview}));
   }
   manager.addPass(createDropUnusedSymbols());
-  manager.addPass(createVerifyFuse({.archs = archs}));
+  manager.addPass(
+      createVerifyFuse({.archs = archs, .preview = options.preview}));
 }
 
 static void addPhase(OpPassManager &manager, const PipelineOptions &options,

@@ -36,6 +36,8 @@ struct PipelineOptions {
   int64_t tp = 1;
   /// Architectures that every kernel must have an implementation for.
   std::vector<std::string> archs = {"sm_90a", "ptx"};
+  /// sm_90a's own kernels, which whole models have not run with yet.
+  bool preview = false;
   /// False: one step an operation, one clone an entry.
   bool optimize = true;
   /// Where the module is written after every phase; empty = nowhere.

@@ -77,7 +77,8 @@ struct VerifyFuse : impl::VerifyFuseBase<VerifyFuse> {
     SmallVector<std::string> targets = resolveArchs(archs);
     KernelContext context{.maxTokens = 0,
                           .dtype = dtype ? dtype.getValue() : Type(),
-                          .archs = targets};
+                          .archs = targets,
+                          .preview = preview};
     for (EntryOp entry : module.getOps<EntryOp>())
       if (failed(verifyEntry(entry, context)))
         return signalPassFailure();

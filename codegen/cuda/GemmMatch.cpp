@@ -117,10 +117,13 @@ FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
   return match;
 }
 
-FailureOr<LibraryEpilogue>
-codegen::matchLibraryEpilogue(ir::FusedOp fused, const GemmMatch &match) {
+FailureOr<LibraryEpilogue> codegen::matchLibraryEpilogue(ir::FusedOp fused,
+                                                         const GemmMatch &match,
+                                                         bool report) {
   LibraryEpilogue epilogue;
-  auto refuse = [&](Operation *op) {
+  auto refuse = [&](Operation *op) -> LogicalResult {
+    if (!report)
+      return failure();
     return fused.emitError("gemm: the library has no epilogue for ")
            << op->getName();
   };

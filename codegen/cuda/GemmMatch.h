@@ -31,8 +31,10 @@ struct LibraryEpilogue {
   llvm::StringRef activation = "none";
   int residual = -1;
 };
+/// With an error at `fused` where there is no such end and `report` is set.
 mlir::FailureOr<LibraryEpilogue> matchLibraryEpilogue(ir::FusedOp fused,
-                                                      const GemmMatch &match);
+                                                      const GemmMatch &match,
+                                                      bool report = true);
 
 } // namespace ft::codegen
 

@@ -10,6 +10,8 @@
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/KernelText.h"
 
+#include <vector>
+
 namespace ft::codegen {
 
 /// What a launch may count on: the token range of the program.
@@ -37,6 +39,20 @@ bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
 mlir::FailureOr<TemplateKernel> emitGemvRing(ir::FusedOp fused,
                                              const GemmMatch &match,
                                              const LaunchContext &context);
+/// One of several ways to run a GEMM on sm_90a.
+struct GemmCandidate {
+  std::string name; // plan::Implementation::name
+  TemplateKernel kernel;
+  int64_t cluster = 1; // CTAs that start together
+};
+/// Whether sm_90a's GEMM of many rows takes this one in this token range.
+bool gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
+                   const LaunchContext &context);
+/// Its tile shapes that are worth a try, for few rows first. REQUIRES:
+/// gemmTilesTake.
+std::vector<GemmCandidate> emitGemmTiles(ir::FusedOp fused,
+                                         const GemmMatch &match,
+                                         const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 /// Whether the Hopper template takes this attention in this token range.

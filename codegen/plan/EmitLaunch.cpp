@@ -130,6 +130,7 @@ plan::KernelLaunch LaunchEmitter::kernel(DictionaryAttr dict) {
   out.sharedBytesPerRow = int32_t(integer(dict, "shared_per_row"));
   out.sharedRows = int32_t(integer(dict, "shared_rows"));
   out.residentGrid = dict.contains("resident");
+  out.cluster = int32_t(integer(dict, "cluster", 1));
   out.dependentLaunch = dict.contains("dependent");
   if (auto args = dict.getAs<ArrayAttr>("args"))
     for (auto arg : args.getAsRange<DictionaryAttr>())
@@ -187,6 +188,8 @@ LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
     return success();
   for (auto dict : fused.getLaunch()->getAsRange<DictionaryAttr>()) {
     plan::Implementation implementation;
+    if (auto name = dict.getAs<StringAttr>("name"))
+      implementation.name = name.getValue();
     for (auto arch : dict.getAs<ArrayAttr>("archs").getAsRange<StringAttr>())
       implementation.archs.push_back(arch.getValue().str());
     LaunchEmitter emitter(index, refs);

@@ -69,6 +69,7 @@ struct Binding {
   std::vector<std::vector<std::byte *>>
       caches;                           // [cache][plane], layer 0 page 0
   int64_t cachePages = 0;               // pages per layer and plane
+  const plan::Tuning *tuning = nullptr; // of this device; null or longer-lived
   Communicator *communicator = nullptr; // of a plan for several ranks
   std::byte *exchange = nullptr;        // exchangeBytes, for collectives
   TokenFeed *feed = nullptr;            // null: tokens are only read as outputs
@@ -84,6 +85,12 @@ struct StepTime {
 /// Called on the host when a step's work is complete, before the next begins;
 /// its error ends the run.
 using StepObserver = std::function<Status(int32_t step)>;
+
+/// One way in which a step can run: an implementation and, of a library call,
+/// an algorithm (plan::TunedGemm).
+struct Candidate {
+  std::string name, algorithm;
+};
 
 /// A program made ready on a device.
 class Executable {
@@ -104,6 +111,14 @@ public:
   /// Kernel nodes of the captured graph for these counts, library-internal
   /// ones included; on the CPU, the number of steps.
   virtual StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) = 0;
+
+  /// All ways in which `step` can run at these counts, the one that is taken
+  /// without a tuning first.
+  virtual StatusOr<std::vector<Candidate>>
+  candidates(int32_t step, const std::vector<int64_t> &counts) {
+    (void)step, (void)counts;
+    return std::vector<Candidate>{{"meaning", ""}};
+  }
 };
 
 struct MemoryInfo {
@@ -119,6 +134,8 @@ public:
   /// For reports: "NVIDIA H200 (sm_90), driver 580.159, cuBLASLt 13.0".
   virtual std::string describe() const = 0;
   virtual StatusOr<MemoryInfo> memory() = 0;
+  /// What a tuning of this device depends on.
+  virtual plan::Machine machine() const { return {kind(), "", ""}; }
 
   /// At least 256-byte aligned, contents undefined. `what` is for the error.
   virtual StatusOr<std::byte *> allocate(int64_t bytes, const char *what) = 0;

@@ -37,6 +37,10 @@ public:
   /// That of rank 0.
   Device &device() { return ranks_->front()->device(); }
   const Bounds &bounds() const { return bounds_; }
+  /// Where rank 0 keeps weights and activations; for the tuner.
+  const Binding &binding() const { return ranks_->front()->binding(); }
+  /// A sentence where a tuning was ignored.
+  const std::string &note() const { return ranks_->front()->note(); }
   /// The bound of the axis of this name, or 0 if the plan has none.
   int64_t axisBound(const std::string &name) const;
   /// Of each rank.

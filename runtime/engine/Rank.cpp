@@ -2,6 +2,7 @@
 #include "runtime/engine/Rank.h"
 
 #include "runtime/device/Addressing.h"
+#include "runtime/plan/Tuning.h"
 
 #include <algorithm>
 
@@ -37,8 +38,22 @@ Rank::load(std::shared_ptr<const plan::PlanFile> file,
   FT_ASSIGN_OR_RETURN(loaded->weights_,
                       loadWeights(*loaded->file_, weights, *loaded->device_));
   loaded->binding_.weights = loaded->weights_->addresses();
+  loaded->takeTuning(options);
   FT_RETURN_IF_ERROR(loaded->loadExecutables());
   return loaded;
+}
+
+void Rank::takeTuning(const ModelOptions &options) {
+  tuning_ = options.tuning ? *options.tuning : file_->plan().tuning;
+  if (tuning_.gemms.empty())
+    return;
+  // The CPU runs meanings: it has nothing to choose.
+  if (!options.tuning && device_->kind() == "cpu")
+    tuning_.gemms.clear();
+  else if (note_ = plan::tuningMismatch(tuning_, device_->machine());
+           !note_.empty())
+    tuning_.gemms.clear();
+  binding_.tuning = tuning_.gemms.empty() ? nullptr : &tuning_;
 }
 
 Rank::~Rank() {

@@ -28,6 +28,10 @@ public:
   ~Rank();
 
   Device &device() { return *device_; }
+  /// Addresses of everything; the layout is the last entry's.
+  const Binding &binding() const { return binding_; }
+  /// Why a tuning was ignored; empty where none was.
+  const std::string &note() const { return note_; }
 
   /// Uploads the batch and enqueues the program, as a step of the feed where it
   /// feeds the next.
@@ -59,6 +63,7 @@ private:
   Rank() = default;
   std::byte *samplingSlot(int entry, int32_t slot) const;
   Status allocate(const MemoryUse &memory, bool poison);
+  void takeTuning(const ModelOptions &options);
   Status loadExecutables();
   StatusOr<std::byte *> reserve(int64_t bytes, const char *what);
   StatusOr<Executable *> prepare(const ProgramCall &call);
@@ -70,6 +75,8 @@ private:
   std::unique_ptr<ResidentWeights> weights_;
   std::vector<std::byte *> allocations_;
   std::unique_ptr<TokenFeed> feed_; // null: no entry feeds a next step
+  plan::Tuning tuning_; // of this machine, or empty
+  std::string note_;
   Binding binding_;
   std::vector<std::vector<std::unique_ptr<Executable>>> programs_; // by entry
 };

@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 2;
+inline constexpr uint32_t kPlanVersion = 3;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -237,8 +237,10 @@ struct KernelLaunch {
   int32_t sharedBytes = 0;
   int32_t sharedBytesPerRow = 0;
   int32_t sharedRows = 0;
-  /// grid[0] is the most: no more CTAs than the device holds at once.
+  /// grid[0] is the most: no more CTAs than the device holds at once, in whole
+  /// clusters.
   bool residentGrid = false;
+  int32_t cluster = 1; // CTAs that the kernel's code says start together
   /// May start before the launch in front of it ends; the kernel waits itself.
   bool dependentLaunch = false;
   std::vector<Arg> args;
@@ -280,8 +282,32 @@ using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 /// How a step runs on the architectures named ("sm_90a", "sm_80", "sm_100f",
 /// "ptx"). A device takes the first implementation that has an image for it.
 struct Implementation {
+  std::string name; // "library", "tiles_128x192_2x1": what a tuning chooses by
   std::vector<std::string> archs;
   std::vector<Launch> launches;
+};
+
+/// The machine that times were measured on: choices made there hold on its
+/// like only.
+struct Machine {
+  std::string device, driver, library;
+  bool operator==(const Machine &) const = default;
+};
+
+/// The fastest right way to run a GEMM of `rows` rows (runtime/plan/Tuning.h).
+struct TunedGemm {
+  std::string problem;   // gemmProblem() of the steps it is for
+  int64_t rows = 0;      // as measured
+  std::string choice;    // Implementation::name
+  std::string algorithm; // of the GEMM library, hexadecimal; empty: its first
+  double microseconds = 0;
+  std::string runnerUp; // the next one, where there was one
+  double runnerUpMicroseconds = 0;
+};
+
+struct Tuning {
+  Machine machine;
+  std::vector<TunedGemm> gemms;
 };
 
 /// Bytes moved and operations done, as functions of the batch.
@@ -409,6 +435,7 @@ struct Plan {
   std::vector<Kernel> kernels;
   std::vector<Entry> entries;
   Text text;
+  Tuning tuning; // empty: devices take first implementations
   std::vector<Blob> blobs;
   /// The bytes of each blob while a plan is being made; a loaded plan's blobs
   /// stay in the mapped file (PlanFile::blob).

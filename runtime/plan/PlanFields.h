@@ -194,6 +194,7 @@ template <typename Io> void fields(Io &io, Member<Io, KernelLaunch> launch) {
   io.optional("shared_bytes_per_row", launch.sharedBytesPerRow, 0);
   io.optional("shared_rows", launch.sharedRows, 0);
   io.optional("resident_grid", launch.residentGrid, false);
+  io.optional("cluster", launch.cluster, 1);
   io.optional("dependent_launch", launch.dependentLaunch, false);
   io.list("args", launch.args);
 }
@@ -219,6 +220,7 @@ template <typename Io> void fields(Io &io, Member<Io, CollectiveCall> call) {
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
+  io.optional("name", impl.name, std::string());
   io.field("archs", impl.archs);
   io.field("launches", impl.launches);
 }
@@ -310,6 +312,27 @@ template <typename Io> void fields(Io &io, Member<Io, Text> text) {
   io.optional("start_token", text.startToken, int64_t(-1));
 }
 
+template <typename Io> void fields(Io &io, Member<Io, Machine> machine) {
+  io.optional("device", machine.device, std::string());
+  io.optional("driver", machine.driver, std::string());
+  io.optional("library", machine.library, std::string());
+}
+
+template <typename Io> void fields(Io &io, Member<Io, TunedGemm> gemm) {
+  io.field("problem", gemm.problem);
+  io.field("rows", gemm.rows);
+  io.field("choice", gemm.choice);
+  io.optional("algorithm", gemm.algorithm, std::string());
+  io.optional("microseconds", gemm.microseconds, 0.0);
+  io.optional("runner_up", gemm.runnerUp, std::string());
+  io.optional("runner_up_microseconds", gemm.runnerUpMicroseconds, 0.0);
+}
+
+template <typename Io> void fields(Io &io, Member<Io, Tuning> tuning) {
+  io.part("machine", tuning.machine);
+  io.list("gemms", tuning.gemms);
+}
+
 /// A blob's offset is not written: blobs follow each other in the file.
 template <typename Io> void fields(Io &io, Member<Io, Blob> blob) {
   io.field("size", blob.size);
@@ -332,6 +355,7 @@ template <typename Io> void fields(Io &io, Member<Io, Plan> plan) {
   io.list("kernels", plan.kernels);
   io.field("entries", plan.entries);
   io.part("text", plan.text);
+  io.part("tuning", plan.tuning);
   io.list("blobs", plan.blobs);
 }
 

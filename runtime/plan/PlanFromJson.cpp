@@ -286,12 +286,17 @@ void JsonReader::read(const Json &json, Launch &value) {
 
 } // namespace
 
-StatusOr<Plan> planFromJson(const Json &json) {
+template <typename T> static StatusOr<T> fromJson(const Json &json) {
   JsonReader reader;
-  Plan plan;
-  reader.read(json, plan);
+  T value;
+  reader.read(json, value);
   FT_RETURN_IF_ERROR(reader.status());
-  return plan;
+  return value;
+}
+
+StatusOr<Plan> planFromJson(const Json &json) { return fromJson<Plan>(json); }
+StatusOr<Tuning> tuningFromJson(const Json &json) {
+  return fromJson<Tuning>(json);
 }
 
 } // namespace ft::plan

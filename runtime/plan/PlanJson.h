@@ -19,6 +19,10 @@ nlohmann::ordered_json planToJsonValue(const Plan &plan);
 /// the place as a JSON pointer; indices and sizes are validatePlan's.
 StatusOr<Plan> planFromJson(const nlohmann::json &json);
 
+/// The same of a tuning alone.
+nlohmann::ordered_json tuningToJsonValue(const Tuning &tuning);
+StatusOr<Tuning> tuningFromJson(const nlohmann::json &json);
+
 } // namespace ft::plan
 
 #endif // FT_RUNTIME_PLAN_PLANJSON_H

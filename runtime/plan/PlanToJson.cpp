@@ -118,6 +118,9 @@ private:
 } // namespace
 
 Json planToJsonValue(const Plan &plan) { return JsonWriter::toJson(plan); }
+Json tuningToJsonValue(const Tuning &tuning) {
+  return JsonWriter::toJson(tuning);
+}
 
 std::string planToJson(const Plan &plan, int indent) {
   // Names come from checkpoints: bytes that are no UTF-8 must not throw.

@@ -1,5 +1,6 @@
 //===- ValidatePlan.cpp - checking a plan once ----------------------------===//
 #include "runtime/plan/PlanFile.h"
+#include "runtime/plan/Tuning.h"
 #include "runtime/plan/Validate.h"
 
 #include <set>
@@ -236,6 +237,7 @@ Status validatePlan(const Plan &plan) {
   FT_RETURN_IF_ERROR(validateCaches(plan));
   FT_RETURN_IF_ERROR(validateKernels(plan));
   FT_RETURN_IF_ERROR(validateText(plan));
+  FT_RETURN_IF_ERROR(validateTuning(plan.tuning));
   return validateEntries(plan);
 }
 

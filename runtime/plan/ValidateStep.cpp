@@ -234,6 +234,8 @@ Status StepValidator::validateLaunch(const KernelLaunch &launch,
   FT_RETURN_IF_ERROR((place / "args")
                          .require(launch.args.size() <= kMaxArgs,
                                   "a kernel takes at most 512 arguments"));
+  // The least that every device with clusters runs.
+  FT_RETURN_IF_ERROR((place / "cluster").range(launch.cluster, 1, 8));
   for (size_t i = 0; i < launch.args.size(); ++i)
     FT_RETURN_IF_ERROR(validateArg(launch.args[i], place / "args" / i));
   return Status::success();

@@ -13,6 +13,8 @@ Examples:
   ft-run bert.plan --input input_ids=@ids.npy --expect last_hidden_state=@y.npy
   ft-run minilm.plan --embed --prompt "a sentence" --prompt "another"
   ft-run llama.plan --weights random --bench --batch 8 --in 512 --out 64
+  ft-run llama.plan --tune --device cuda -o h200.json
+  ft-run llama.plan --tuning h200.json --prompt "Once upon a time"
   ft-run llama.plan --describe
 
 Exit code: 0 success, 1 an --expect differs beyond --tolerance, 2 an error.)";
@@ -117,6 +119,22 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
                  "an SVG file");
 }
 
+static void addTuneOptions(CLI::App &app, RunOptions &o) {
+  auto *tune = app.add_flag(
+      "--tune", o.tune,
+      "Time every way of running each matrix product on this device, check "
+      "each against the CPU, and write the fastest to a file; random weights "
+      "where --weights is not given");
+  app.add_option("-o,--tune-output", o.tuneOutput,
+                 "The file of --tune (default: the plan's name with "
+                 ".tuning.json)")
+      ->needs(tune);
+  app.add_option("--tuning", o.tuning,
+                 "A file of --tune, in place of what ftc compile --tuning put "
+                 "into the plan")
+      ->excludes(tune);
+}
+
 int parseOptions(int argc, char **argv, RunOptions &options) {
   CLI::App app("Execute a plan made by ftc compile.", "ft-run");
   app.footer(kExamples);
@@ -130,6 +148,7 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
   addTextOptions(app, options);
   addSamplingOptions(app, options);
   addReportOptions(app, options);
+  addTuneOptions(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -45,6 +45,11 @@ struct RunOptions {
   int64_t batch = 1, in = 128, out = 32, repeat = 3;
   std::string profile; // file of a Chrome trace
   std::string chart;   // file of an SVG
+
+  // Tuning.
+  bool tune = false;
+  std::string tuneOutput; // empty: beside the plan
+  std::string tuning;     // a file that overrides the plan's
 };
 
 /// Milliseconds of the parts of a start, in their order.
@@ -83,6 +88,7 @@ StatusOr<int> runGenerate(RunOptions &options);
 StatusOr<int> runTokenize(RunOptions &options);
 StatusOr<int> runEmbed(RunOptions &options);
 StatusOr<int> runBench(RunOptions &options);
+StatusOr<int> runTune(RunOptions &options);
 
 } // namespace ft::run
 

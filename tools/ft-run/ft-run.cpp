@@ -14,6 +14,8 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return explainMemory(options);
   if (options.hasTokenize)
     return runTokenize(options);
+  if (options.tune)
+    return runTune(options);
   if (options.bench || !options.profile.empty())
     return runBench(options);
   if (options.embed)
@@ -24,7 +26,7 @@ static StatusOr<int> dispatch(RunOptions &options) {
       !options.tokens.empty())
     return runGenerate(options);
   return invalidArgument("nothing to do: give --prompt, --tokens, --input, "
-                         "--embed, --bench or --describe (see --help)");
+                         "--embed, --bench, --tune or --describe (see --help)");
 }
 
 int main(int argc, char **argv) {

@@ -3,6 +3,7 @@
 
 #include "runtime/base/AtomicFile.h"
 #include "runtime/plan/PlanFile.h"
+#include "runtime/plan/Tuning.h"
 #include "tools/ftc/Options.h"
 
 #include <cstdio>
@@ -18,6 +19,7 @@ struct CompileArguments {
   ModelOptions model;
   std::string output;
   std::string emit;
+  std::string tuning;
   bool noCache = false;
 };
 } // namespace
@@ -70,6 +72,9 @@ static Status run(CompileArguments &arguments) {
       return invalidArgument("--dump-phases: cannot create " +
                              request.dumpDirectory + ": " + error.message());
   }
+  if (!arguments.tuning.empty()) {
+    FT_ASSIGN_OR_RETURN(request.tuning, plan::readTuning(arguments.tuning));
+  }
   if (!arguments.emit.empty())
     return emitPhase(arguments);
   std::vector<codegen::KernelWarning> warnings;
@@ -97,6 +102,9 @@ std::function<int()> ft::addCompileCommand(CLI::App &app) {
                       "plan prints the plan's JSON header");
   command->add_option("--dump-phases", arguments->model.request.dumpDirectory,
                       "A folder for one numbered file a phase");
+  command->add_option("--tuning", arguments->tuning,
+                      "A file of ft-run --tune: its choices go into the plan, "
+                      "for the machine they were measured on");
   command->add_flag("--no-cache", arguments->noCache,
                     "Compile every kernel anew and keep none");
   command->footer("Examples:\n"

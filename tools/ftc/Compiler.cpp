@@ -72,6 +72,7 @@ static Status lower(const CompileRequest &request, Phase phase,
   options.dtype = request.dtype;
   options.tp = request.tp;
   options.archs = request.targets;
+  options.preview = request.preview;
   options.optimize = request.optimize;
   options.dumpDirectory = request.dumpDirectory;
   options.addKernels = [&](mlir::OpPassManager &manager) {
@@ -102,6 +103,7 @@ StatusOr<plan::Plan> ft::makePlan(const CompileRequest &request,
     return error.status("the plan phase failed without saying why");
   if (auto dtype = dtypeFromName(request.dtype))
     plan->dtype = *dtype;
+  plan->tuning = request.tuning;
   plan->provenance["ftc"] = FT_VERSION;
   plan->provenance["source"] = request.model;
   return std::move(*plan);

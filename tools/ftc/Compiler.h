@@ -26,6 +26,7 @@ struct CompileRequest {
   std::string dumpDirectory;
   bool optimize = true;
   bool preview = false; // kernels that whole models have not run with yet
+  plan::Tuning tuning;  // put into the plan
   bool cache = true;
   bool progress = false; // on stderr
 };

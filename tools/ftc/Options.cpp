@@ -31,7 +31,7 @@ void ModelOptions::addTo(CLI::App &command) {
                   "1, the default: fused")
       ->check(CLI::Range(0, 1));
   command.add_flag("--preview-kernels", request.preview,
-                   "sm_90a: attention by tensor maps and GEMVs by bulk copies, "
+                   "sm_90a: attention and GEMMs by tensor maps, GEMVs by bulk copies, "
                    "not run in whole models yet, the GEMVs never");
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,

@@ -22,6 +22,7 @@ public:
   std::string kind() const override { return "cuda"; }
   std::string describe() const override;
   StatusOr<MemoryInfo> memory() override;
+  plan::Machine machine() const override;
   StatusOr<std::byte *> allocate(int64_t bytes, const char *what) override;
   void release(std::byte *address) override;
   Status copyIn(std::byte *to, const void *source, int64_t bytes) override;
@@ -63,6 +64,16 @@ std::string CudaDevice::describe() const {
          std::to_string(context_->minor) + "), driver for CUDA " +
          std::to_string(version / 1000) + "." +
          std::to_string(version % 1000 / 10);
+}
+
+plan::Machine CudaDevice::machine() const {
+  plan::Machine machine{context_->name, "", ""};
+  int version = 0;
+  context_->cu.cuDriverGetVersion(&version);
+  machine.driver = "CUDA " + std::to_string(version);
+  if (auto lt = openCublasLt(); lt.ok())
+    machine.library = "cuBLASLt " + std::to_string((*lt)->cublasLtGetVersion());
+  return machine;
 }
 
 StatusOr<MemoryInfo> CudaDevice::memory() {

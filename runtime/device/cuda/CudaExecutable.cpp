@@ -18,7 +18,8 @@ using Bucket = std::vector<int64_t>;
 
 class CudaExecutable final : public Executable {
 public:
-  CudaExecutable(CudaContext &context, ReadyProgram program,
+  CudaExecutable(CudaContext &context, const plan::Plan &plan,
+                 const plan::Program &source, ReadyProgram program,
                  std::vector<int64_t> bounds, const Binding &binding,
                  std::optional<FeedSite> feedSite);
   ~CudaExecutable() override {
@@ -30,6 +31,8 @@ public:
   StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
                                           const StepObserver &after) override;
   StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override;
+  StatusOr<std::vector<Candidate>>
+  candidates(int32_t step, const std::vector<int64_t> &counts) override;
 
 private:
   struct Graph {
@@ -44,7 +47,8 @@ private:
   Status enqueue(const ReadyStep &step, const Bucket &bucket);
   Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                  const plan::Step &step);
-  StatusOr<int64_t> residentCtas(const ReadyKernel &kernel, int64_t shared);
+  StatusOr<int64_t> residentCtas(const ReadyKernel &kernel,
+                                 const CUlaunchConfig &config);
   Status enqueueAll(const Bucket &bucket);
   StatusOr<Graph *> graphFor(const Bucket &bucket);
   StatusOr<Graph> capture(const Bucket &bucket);
@@ -52,8 +56,11 @@ private:
   void dropGraphs();
 
   CudaContext &context_;
+  const plan::Plan &plan_;
+  const plan::Program &source_; // of program_
   ReadyProgram program_;
   std::vector<int64_t> bounds_;
+  Binding binding_;
   std::map<Bucket, Graph> graphs_;
   std::set<Bucket> seen_;
   Communicator *communicator_; // null: one rank
@@ -64,15 +71,18 @@ private:
 
 } // namespace
 
-CudaExecutable::CudaExecutable(CudaContext &context, ReadyProgram program,
+CudaExecutable::CudaExecutable(CudaContext &context, const plan::Plan &plan,
+                               const plan::Program &source,
+                               ReadyProgram program,
                                std::vector<int64_t> bounds,
                                const Binding &binding,
                                std::optional<FeedSite> feedSite)
-    : context_(context), program_(std::move(program)),
-      bounds_(std::move(bounds)), communicator_(binding.communicator),
+    : context_(context), plan_(plan), source_(source),
+      program_(std::move(program)), bounds_(std::move(bounds)),
+      binding_(binding), communicator_(binding.communicator),
       feed_(binding.feed), feedSite_(feedSite) {
   for (const ReadyStep &step : program_.steps)
-    for (const auto &launch : step.launches)
+    for (const auto &launch : step.ways.front().launches)
       if (auto *ready = std::get_if<ReadyCollective>(&launch);
           ready && firstPlace_.empty())
         firstPlace_ = ready->collective.place;
@@ -104,12 +114,27 @@ CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
 
 /// CTAs of `kernel` that the whole device holds at once.
 StatusOr<int64_t> CudaExecutable::residentCtas(const ReadyKernel &kernel,
-                                               int64_t shared) {
+                                               const CUlaunchConfig &config) {
   const std::array<int32_t, 3> &block = kernel.launch->block;
+  int cluster = kernel.launch->cluster;
+  if (cluster > 1) {
+    int clusters = 0;
+    CUlaunchAttribute attribute{};
+    attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    attribute.value.clusterDim.x = unsigned(cluster);
+    attribute.value.clusterDim.y = attribute.value.clusterDim.z = 1;
+    CUlaunchConfig asked = config;
+    asked.gridDimX = unsigned(cluster);
+    asked.attrs = &attribute;
+    asked.numAttrs = 1;
+    FT_CUDA(context_.cu, cuOccupancyMaxActiveClusters, "a kernel", &clusters,
+            kernel.function, &asked);
+    return std::max<int64_t>(1, clusters) * cluster;
+  }
   int perMultiprocessor = 0;
   FT_CUDA(context_.cu, cuOccupancyMaxActiveBlocksPerMultiprocessor, "a kernel",
           &perMultiprocessor, kernel.function, block[0] * block[1] * block[2],
-          size_t(shared));
+          size_t(config.sharedMemBytes));
   FT_ASSIGN_OR_RETURN(
       int multiprocessors,
       context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
@@ -147,8 +172,10 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   config.sharedMemBytes = unsigned(shared);
   config.hStream = context_.stream;
   if (launch.residentGrid) {
-    FT_ASSIGN_OR_RETURN(int64_t most, residentCtas(kernel, shared));
-    config.gridDimX = unsigned(std::min<int64_t>(config.gridDimX, most));
+    FT_ASSIGN_OR_RETURN(int64_t most, residentCtas(kernel, config));
+    int64_t grid = std::min<int64_t>(config.gridDimX, most);
+    config.gridDimX =
+        unsigned(std::max<int64_t>(grid / launch.cluster, 1) * launch.cluster);
   }
   if (launch.dependentLaunch && kernel.waits) {
     config.attrs = &attribute;
@@ -163,7 +190,8 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
 }
 
 Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
-  for (const auto &launch : step.launches) {
+  const ReadyChoice *choice = step.choiceFor(bucket[size_t(step.step->axis)]);
+  for (const auto &launch : step.ways[choice ? choice->way : 0].launches) {
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
       continue;
@@ -178,9 +206,39 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
     problem.m = bucket[gemm.axis];
     FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
     FT_RETURN_IF_ERROR(library->run(problem, context_.stream,
-                                    "step '" + step.step->name + "'"));
+                                    "step '" + step.step->name + "'",
+                                    choice ? choice->algorithm : ""));
   }
   return Status::success();
+}
+
+StatusOr<std::vector<Candidate>>
+CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
+  FT_RETURN_IF_ERROR(context_.use());
+  FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
+  const ReadyStep &ready = program_.steps[size_t(number)];
+  std::vector<Candidate> found;
+  for (const plan::Implementation *implementation : ready.known) {
+    const std::vector<plan::Launch> &launches = implementation->launches;
+    const plan::GemmCall *call = launches.size() == 1
+                                     ? std::get_if<plan::GemmCall>(&launches[0])
+                                     : nullptr;
+    if (!call) {
+      found.push_back({implementation->name, ""});
+      continue;
+    }
+    int32_t axis = ready.step->axis;
+    FT_ASSIGN_OR_RETURN(ReadyGemm gemm, readyGemm(plan_, source_, *call, axis,
+                                                  binding_, bounds_));
+    gemm.problem.m = bucket[size_t(axis)];
+    FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
+    FT_ASSIGN_OR_RETURN(
+        auto algorithms,
+        library->algorithms(gemm.problem, "step '" + ready.step->name + "'"));
+    for (std::string &algorithm : algorithms)
+      found.push_back({implementation->name, std::move(algorithm)});
+  }
+  return found;
 }
 
 Status CudaExecutable::enqueueAll(const Bucket &bucket) {
@@ -337,9 +395,9 @@ loadCudaExecutable(CudaContext &context, const plan::PlanFile &file,
   std::vector<int64_t> bounds = programBounds(plan, program, binding.bounds);
   FT_ASSIGN_OR_RETURN(ReadyProgram ready,
                       loadSteps(context, file, program, binding, bounds));
-  return std::unique_ptr<Executable>(
-      new CudaExecutable(context, std::move(ready), std::move(bounds), binding,
-                         feedSite(plan, entry, program, binding)));
+  return std::unique_ptr<Executable>(new CudaExecutable(
+      context, plan, program, std::move(ready), std::move(bounds), binding,
+      feedSite(plan, entry, program, binding)));
 }
 
 } // namespace ft

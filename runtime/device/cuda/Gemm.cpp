@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+#include <cstring>
 
 namespace ft {
 
@@ -73,7 +75,8 @@ GemmLibrary::~GemmLibrary() {
     lt_.cublasLtDestroy(handle_);
 }
 
-GemmLibrary::Key GemmLibrary::keyOf(const GemmProblem &p) {
+GemmLibrary::Key GemmLibrary::keyOf(const GemmProblem &p,
+                                    const std::string &algorithm) {
   return {p.type,
           p.outType,
           p.bias ? p.biasType : DType::F32,
@@ -86,7 +89,38 @@ GemmLibrary::Key GemmLibrary::keyOf(const GemmProblem &p) {
           p.epilogue,
           p.bias != nullptr,
           p.residual != nullptr,
-          commonAlignment(p)};
+          commonAlignment(p),
+          algorithm};
+}
+
+//===----------------------------------------------------------------------===//
+// Algorithms as text
+//===----------------------------------------------------------------------===//
+
+static std::string toHex(const cublasLtMatmulAlgo_t &algorithm) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  unsigned char bytes[sizeof(algorithm)];
+  std::memcpy(bytes, &algorithm, sizeof(algorithm));
+  std::string text;
+  for (unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+static bool fromHex(const std::string &text, cublasLtMatmulAlgo_t &algorithm) {
+  unsigned char bytes[sizeof(algorithm)];
+  if (text.size() != 2 * sizeof(bytes))
+    return false;
+  for (size_t i = 0; i < sizeof(bytes); ++i) {
+    const char *at = text.data() + 2 * i;
+    auto [end, error] = std::from_chars(at, at + 2, bytes[i], 16);
+    if (error != std::errc() || end != at + 2)
+      return false;
+  }
+  std::memcpy(&algorithm, bytes, sizeof(bytes));
+  return true;
 }
 
 /// The epilogue's name in cuBLASLt.
@@ -132,8 +166,9 @@ Status GemmLibrary::describe(Plan &plan, const GemmProblem &p,
   return layout(plan.out, p.outType, p.n, p.m, p.outStride);
 }
 
-Status GemmLibrary::choose(Plan &plan, unsigned alignment,
-                           const std::string &what) {
+StatusOr<std::vector<cublasLtMatmulAlgo_t>>
+GemmLibrary::heuristics(Plan &plan, unsigned alignment,
+                        const std::string &what) {
   cublasLtMatmulPreference_t preference = nullptr;
   FT_CUBLAS(lt_, cublasLtMatmulPreferenceCreate, what, &preference);
   std::unique_ptr<cublasLtMatmulPreferenceOpaque_t,
@@ -162,33 +197,62 @@ Status GemmLibrary::choose(Plan &plan, unsigned alignment,
   FT_CUBLAS(lt_, cublasLtMatmulAlgoGetHeuristic, what, handle_, plan.operation,
             plan.weight, plan.a, plan.residual, plan.out, preference, kAsked,
             results, &found);
+  std::vector<cublasLtMatmulAlgo_t> algorithms;
   for (int i = 0; i < found; ++i)
-    if (results[i].state == CUBLAS_STATUS_SUCCESS) {
-      plan.algorithm = results[i].algo;
-      return Status::success();
-    }
+    if (results[i].state == CUBLAS_STATUS_SUCCESS)
+      algorithms.push_back(results[i].algo);
+  if (!algorithms.empty())
+    return algorithms;
   return unsupported("cuBLASLt has no algorithm for " + what +
                      "; compile the plan with -O0 or in another dtype");
 }
 
+/// A text comes from a file: the library says whether it fits the problem.
+bool GemmLibrary::take(Plan &plan, const std::string &algorithm) {
+  cublasLtMatmulHeuristicResult_t result;
+  return fromHex(algorithm, plan.algorithm) &&
+         lt_.cublasLtMatmulAlgoCheck(
+             handle_, plan.operation, plan.weight, plan.a, plan.residual,
+             plan.out, &plan.algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
+         result.workspaceSize <= workspaceBytes_;
+}
+
+StatusOr<std::vector<std::string>>
+GemmLibrary::algorithms(const GemmProblem &problem, const std::string &step) {
+  std::string what = step + ", " + shapeOf(problem);
+  Plan plan(lt_);
+  FT_RETURN_IF_ERROR(prepare(plan, problem, what));
+  FT_ASSIGN_OR_RETURN(auto found,
+                      heuristics(plan, commonAlignment(problem), what));
+  std::vector<std::string> texts;
+  for (const cublasLtMatmulAlgo_t &algorithm : found)
+    texts.push_back(toHex(algorithm));
+  return texts;
+}
+
 Status GemmLibrary::prepare(Plan &plan, const GemmProblem &problem,
-                            unsigned alignment, const std::string &what) {
+                            const std::string &what) {
   FT_RETURN_IF_ERROR(describe(plan, problem, what));
   // Heuristics look at whether there is a bias pointer.
   if (problem.bias)
     FT_CUBLAS(lt_, cublasLtMatmulDescSetAttribute, what, plan.operation,
               CUBLASLT_MATMUL_DESC_BIAS_POINTER, &problem.bias,
               sizeof(problem.bias));
-  return choose(plan, alignment, what);
+  return Status::success();
 }
 
 Status GemmLibrary::run(const GemmProblem &problem, CUstream stream,
-                        const std::string &step) {
+                        const std::string &step, const std::string &algorithm) {
   std::string what = step + ", " + shapeOf(problem);
-  std::unique_ptr<Plan> &plan = plans_[keyOf(problem)];
+  std::unique_ptr<Plan> &plan = plans_[keyOf(problem, algorithm)];
   if (!plan) {
     auto made = std::make_unique<Plan>(lt_);
-    FT_RETURN_IF_ERROR(prepare(*made, problem, commonAlignment(problem), what));
+    FT_RETURN_IF_ERROR(prepare(*made, problem, what));
+    if (!take(*made, algorithm)) {
+      FT_ASSIGN_OR_RETURN(auto found,
+                          heuristics(*made, commonAlignment(problem), what));
+      made->algorithm = found.front();
+    }
     plan = std::move(made);
   }
   if (problem.bias)

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace ft {
 
@@ -39,25 +40,34 @@ public:
                                                      size_t bytes);
   ~GemmLibrary();
 
-  /// Enqueue on `stream`; `what` names the step in errors.
+  /// Enqueue on `stream`; `what` names the step in errors. `algorithm` is one
+  /// of algorithms() or empty; the library's first choice runs where it is
+  /// empty or does not fit.
   Status run(const GemmProblem &problem, CUstream stream,
-             const std::string &what);
+             const std::string &what, const std::string &algorithm = {});
+
+  /// The library's choices for a problem, best first by its own estimate, as
+  /// hexadecimal digits.
+  StatusOr<std::vector<std::string>> algorithms(const GemmProblem &problem,
+                                                const std::string &what);
 
   static constexpr size_t kWorkspaceBytes = size_t(32) << 20;
 
 private:
   struct Plan;
-  using Key =
-      std::tuple<DType, DType, DType, int64_t, int64_t, int64_t, int64_t,
-                 int64_t, int64_t, GemmEpilogue, bool, bool, unsigned>;
+  using Key = std::tuple<DType, DType, DType, int64_t, int64_t, int64_t,
+                         int64_t, int64_t, int64_t, GemmEpilogue, bool, bool,
+                         unsigned, std::string>;
   GemmLibrary(const CublasLt &lt, std::byte *workspace, size_t bytes);
 
-  static Key keyOf(const GemmProblem &problem);
-  Status prepare(Plan &plan, const GemmProblem &problem, unsigned alignment,
+  static Key keyOf(const GemmProblem &problem, const std::string &algorithm);
+  Status prepare(Plan &plan, const GemmProblem &problem,
                  const std::string &what);
   Status describe(Plan &plan, const GemmProblem &problem,
                   const std::string &what);
-  Status choose(Plan &plan, unsigned alignment, const std::string &what);
+  StatusOr<std::vector<cublasLtMatmulAlgo_t>>
+  heuristics(Plan &plan, unsigned alignment, const std::string &what);
+  bool take(Plan &plan, const std::string &algorithm);
 
   const CublasLt &lt_;
   cublasLtHandle_t handle_ = nullptr;

@@ -33,7 +33,8 @@ namespace ft {
   X(cuLaunchKernelEx) X(cuGraphInstantiate) X(cuGraphLaunch)                   \
   X(cuGraphDestroy) X(cuGraphExecDestroy) X(cuGraphGetNodes)                   \
   X(cuGraphNodeGetType) X(cuGetErrorName)                                     \
-  X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuTensorMapEncodeTiled)
+  X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuTensorMapEncodeTiled)     \
+  X(cuOccupancyMaxActiveClusters)
 
 #define FT_CUBLASLT_SYMBOLS(X)                                                 \
   X(cublasLtCreate) X(cublasLtDestroy) X(cublasLtGetVersion)                   \
@@ -41,7 +42,8 @@ namespace ft {
   X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute)               \
   X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy)                 \
   X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)         \
-  X(cublasLtMatmulPreferenceSetAttribute) X(cublasLtMatmulAlgoGetHeuristic)
+  X(cublasLtMatmulPreferenceSetAttribute) X(cublasLtMatmulAlgoGetHeuristic)    \
+  X(cublasLtMatmulAlgoCheck)
 // clang-format on
 
 // cuda.h renames functions by macros (cuMemAlloc is cuMemAlloc_v2): members

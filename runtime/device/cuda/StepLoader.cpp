@@ -4,10 +4,10 @@
 #include "runtime/device/Addressing.h"
 #include "runtime/device/Collectives.h"
 #include "runtime/plan/PlanFile.h"
+#include "runtime/plan/Tuning.h"
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace ft {
 
@@ -25,14 +25,17 @@ public:
   StatusOr<ReadyProgram> run();
 
 private:
-  const plan::Implementation *choose(const plan::Step &step,
-                                     std::string &architecture) const;
+  std::vector<const plan::Implementation *>
+  findAll(const plan::Step &step, std::string &architecture) const;
   bool hasImages(const plan::Implementation &implementation,
                  const std::string &architecture) const;
   Status addStep(const plan::Step &step);
   StatusOr<ReadyKernel> ready(const plan::KernelLaunch &launch,
                               const std::string &architecture);
-  StatusOr<ReadyGemm> ready(const plan::GemmCall &call, const plan::Step &step);
+  StatusOr<ReadyWay> ready(const plan::Implementation &implementation,
+                           const plan::Step &step,
+                           const std::string &architecture);
+  Status addChoices(ReadyStep &ready, const std::string &architecture);
   StatusOr<ReadyCollective> ready(const plan::CollectiveCall &call,
                                   const plan::Step &step);
   Status loadCode(int32_t kernel, const std::string &architecture);
@@ -62,18 +65,22 @@ bool StepLoader::hasImages(const plan::Implementation &implementation,
   return true;
 }
 
-const plan::Implementation *
-StepLoader::choose(const plan::Step &step, std::string &architecture) const {
-  for (const std::string &candidate : architectures_)
+/// Those for the best architecture that has one.
+std::vector<const plan::Implementation *>
+StepLoader::findAll(const plan::Step &step, std::string &architecture) const {
+  std::vector<const plan::Implementation *> found;
+  for (const std::string &candidate : architectures_) {
     for (const plan::Implementation &implementation : step.implementations) {
       const auto &archs = implementation.archs;
       if (std::find(archs.begin(), archs.end(), candidate) != archs.end() &&
-          hasImages(implementation, candidate)) {
-        architecture = candidate;
-        return &implementation;
-      }
+          hasImages(implementation, candidate))
+        found.push_back(&implementation);
     }
-  return nullptr;
+    architecture = candidate;
+    if (!found.empty())
+      break;
+  }
+  return found;
 }
 
 Status StepLoader::loadCode(int32_t kernel, const std::string &architecture) {
@@ -240,57 +247,6 @@ StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
   return kernel;
 }
 
-StatusOr<ReadyGemm> StepLoader::ready(const plan::GemmCall &call,
-                                      const plan::Step &step) {
-  auto bytes = [](uint64_t address) {
-    return reinterpret_cast<std::byte *>(uintptr_t(address));
-  };
-  if (call.a.kind != plan::RefKind::Buffer ||
-      call.out.kind != plan::RefKind::Buffer)
-    return corrupt("a library GEMM reads or writes something that is not a "
-                   "buffer");
-  const plan::Buffer &a = program_.buffers[call.a.index];
-  const plan::Buffer &out = program_.buffers[call.out.index];
-  const plan::Weight &weight = plan_.weights[call.weight];
-  ReadyGemm gemm;
-  gemm.axis = step.axis;
-  GemmProblem &p = gemm.problem;
-  p.type = a.dtype;
-  p.outType = out.dtype;
-  p.n = call.n;
-  p.k = call.k;
-  p.aStride = a.rowStride;
-  p.outStride = out.rowStride;
-  p.a = bufferAddress(program_, call.a.index, bounds_, binding_.arena);
-  p.out = bufferAddress(program_, call.out.index, bounds_, binding_.arena);
-  p.weight = binding_.weights[call.weight];
-  if (weight.dtype != a.dtype)
-    return corrupt("a library GEMM mixes " + std::string(dtypeName(a.dtype)) +
-                   " rows and " + std::string(dtypeName(weight.dtype)) +
-                   " weights");
-  if (call.epilogue != "none" && call.epilogue != "relu" &&
-      call.epilogue != "gelu_tanh")
-    return corrupt("GEMM epilogue '" + call.epilogue + "' is unknown");
-  p.epilogue = call.epilogue == "relu"        ? GemmEpilogue::Relu
-               : call.epilogue == "gelu_tanh" ? GemmEpilogue::GeluTanh
-                                              : GemmEpilogue::None;
-  if (call.bias >= 0) {
-    p.bias = binding_.weights[call.bias];
-    p.biasType = plan_.weights[call.bias].dtype;
-  }
-  if (call.residual >= 0) {
-    const plan::Buffer &residual = program_.buffers[call.residual];
-    if (residual.dtype != out.dtype)
-      return corrupt("a library GEMM adds a residual of another dtype");
-    p.residualStride = residual.rowStride;
-    FT_ASSIGN_OR_RETURN(uint64_t from,
-                        pointer({plan::RefKind::Buffer, call.residual}));
-    p.residual = bytes(from);
-  }
-  FT_RETURN_IF_ERROR(context_.gemms().status());
-  return gemm;
-}
-
 StatusOr<ReadyCollective> StepLoader::ready(const plan::CollectiveCall &call,
                                             const plan::Step &step) {
   if (!binding_.communicator)
@@ -312,32 +268,74 @@ StatusOr<ReadyCollective> StepLoader::ready(const plan::CollectiveCall &call,
   return ready;
 }
 
+StatusOr<ReadyWay> StepLoader::ready(const plan::Implementation &implementation,
+                                     const plan::Step &step,
+                                     const std::string &architecture) {
+  ReadyWay way;
+  way.name = implementation.name;
+  for (const plan::Launch &launch : implementation.launches) {
+    if (auto *kernel = std::get_if<plan::KernelLaunch>(&launch)) {
+      FT_ASSIGN_OR_RETURN(ReadyKernel made, ready(*kernel, architecture));
+      way.launches.push_back(std::move(made));
+    } else if (auto *gemm = std::get_if<plan::GemmCall>(&launch)) {
+      FT_ASSIGN_OR_RETURN(
+          ReadyGemm made,
+          readyGemm(plan_, program_, *gemm, step.axis, binding_, bounds_));
+      FT_RETURN_IF_ERROR(context_.gemms().status());
+      way.launches.push_back(std::move(made));
+    } else {
+      FT_ASSIGN_OR_RETURN(ReadyCollective made,
+                          ready(std::get<plan::CollectiveCall>(launch), step));
+      way.launches.push_back(std::move(made));
+    }
+  }
+  return way;
+}
+
+/// Loads what the tuning names for this step; names that the plan has no
+/// implementation of are passed over.
+Status StepLoader::addChoices(ReadyStep &ready,
+                              const std::string &architecture) {
+  if (!binding_.tuning)
+    return Status::success();
+  std::string problem = plan::gemmProblem(plan_, program_, *ready.step);
+  for (const plan::TunedGemm &gemm : binding_.tuning->gemms) {
+    if (problem.empty() || gemm.problem != problem)
+      continue;
+    size_t way = 0;
+    while (way < ready.ways.size() && ready.ways[way].name != gemm.choice)
+      ++way;
+    if (way == ready.ways.size()) {
+      auto named =
+          std::find_if(ready.known.begin(), ready.known.end(),
+                       [&](const auto *i) { return i->name == gemm.choice; });
+      if (named == ready.known.end())
+        continue;
+      FT_ASSIGN_OR_RETURN(ReadyWay made,
+                          this->ready(**named, *ready.step, architecture));
+      ready.ways.push_back(std::move(made));
+    }
+    ready.choices.push_back({gemm.rows, way, gemm.algorithm});
+  }
+  return Status::success();
+}
+
 Status StepLoader::addStep(const plan::Step &step) {
   std::string architecture;
-  const plan::Implementation *implementation = choose(step, architecture);
-  if (!implementation) {
+  ReadyStep ready;
+  ready.step = &step;
+  ready.known = findAll(step, architecture);
+  if (ready.known.empty()) {
     std::string wanted;
     for (const std::string &name : architectures_)
       wanted += (wanted.empty() ? "" : " or ") + name;
     return unsupported("the plan has no kernels for " + context_.name +
                        "; compile it with --target " + wanted);
   }
-  ReadyStep ready;
-  ready.step = &step;
-  for (const plan::Launch &launch : implementation->launches) {
-    if (auto *kernel = std::get_if<plan::KernelLaunch>(&launch)) {
-      FT_ASSIGN_OR_RETURN(ReadyKernel made, this->ready(*kernel, architecture));
-      ready.launches.push_back(std::move(made));
-    } else if (auto *gemm = std::get_if<plan::GemmCall>(&launch)) {
-      FT_ASSIGN_OR_RETURN(ReadyGemm made, this->ready(*gemm, step));
-      ready.launches.push_back(std::move(made));
-    } else {
-      FT_ASSIGN_OR_RETURN(
-          ReadyCollective made,
-          this->ready(std::get<plan::CollectiveCall>(launch), step));
-      ready.launches.push_back(std::move(made));
-    }
-  }
+  FT_ASSIGN_OR_RETURN(ReadyWay first,
+                      this->ready(*ready.known.front(), step, architecture));
+  ready.ways.push_back(std::move(first));
+  FT_RETURN_IF_ERROR(addChoices(ready, architecture));
   result_.steps.push_back(std::move(ready));
   return Status::success();
 }

@@ -35,9 +35,28 @@ struct ReadyCollective {
   int32_t axis = 0;
 };
 
+/// One implementation of a step.
+struct ReadyWay {
+  std::string name;
+  std::vector<std::variant<ReadyKernel, ReadyGemm, ReadyCollective>> launches;
+};
+
+/// What a tuning says for one number of rows.
+struct ReadyChoice {
+  int64_t rows = 0;
+  size_t way = 0;
+  std::string algorithm; // for GemmLibrary::run
+};
+
 struct ReadyStep {
   const plan::Step *step = nullptr;
-  std::vector<std::variant<ReadyKernel, ReadyGemm, ReadyCollective>> launches;
+  std::vector<ReadyWay> ways;       // the first one where there is no choice
+  std::vector<ReadyChoice> choices; // of a GEMM that was tuned
+  /// Every implementation for this device, loaded or not.
+  std::vector<const plan::Implementation *> known;
+
+  /// The nearest choice as plan::nearestTuned takes it, or null.
+  const ReadyChoice *choiceFor(int64_t rows) const;
 };
 
 /// The steps of a program, with the machine code they run.
@@ -52,6 +71,13 @@ StatusOr<ReadyProgram> loadSteps(CudaContext &context,
                                  const plan::Program &program,
                                  const Binding &binding,
                                  const std::vector<int64_t> &bounds);
+
+/// The library's problem behind a call, with the addresses of `binding`.
+StatusOr<ReadyGemm> readyGemm(const plan::Plan &plan,
+                              const plan::Program &program,
+                              const plan::GemmCall &call, int32_t axis,
+                              const Binding &binding,
+                              const std::vector<int64_t> &bounds);
 
 } // namespace ft
 

@@ -75,16 +75,16 @@ template <typename C, Epilogue kind> void add(const char *name) {
 }
 
 template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
-          int CN, int ctas>
+          int CN, int ctas, int splits = 1>
 void addConfig(const char *name) {
   using Plain = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
-                             CN, ctas>;
+                             CN, ctas, splits>;
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   add<Plain, Epilogue::Residual>(name);
   if constexpr (BN % (32 * CM) == 0 && BN >= 96) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
-                               CM, CN, ctas>;
+                               CM, CN, ctas, splits>;
     add<Gated, Epilogue::Gated>(name);
   }
   if constexpr (BM == 128 && (BN == 144 || BN == 256)) {

@@ -144,6 +144,7 @@ static Implementation sampleImplementation() {
   launch.sharedBytesPerRow = 32;
   launch.sharedRows = 4;
   launch.residentGrid = true;
+  launch.cluster = 2;
   launch.dependentLaunch = true;
   launch.args = sampleArgs();
   GemmCall call;
@@ -161,7 +162,7 @@ static Implementation sampleImplementation() {
   gather.out = {RefKind::Buffer, 1};
   gather.elements = 4;
   gather.outElements = 7;
-  return {{"sm_90a", "ptx"}, {launch, call, gather}};
+  return {"main", {"sm_90a", "ptx"}, {launch, call, gather}};
 }
 
 static Program sampleProgram() {
@@ -222,6 +223,9 @@ Plan samplePlan() {
   plan.kernels = {{"ft_attention", {{"ptx", 1}, {"sm_90a", 0}}, 64, 512}};
   plan.entries = {sampleEntry()};
   plan.text = {2, 0, {1, 2}, 3};
+  plan.tuning.machine = {"a GPU", "a driver", "a library"};
+  plan.tuning.gemms = {
+      {"bf16 [16, 4] linear", 64, "library", "0f", 1.5, "tiles", 2.5}};
   plan.blobBytes = {"cubin", std::string(100, 'p'), "{}"};
   return plan;
 }

@@ -62,7 +62,8 @@ __device__ __forceinline__ void barrierArriveAt(u32 barrier, u32 rank) {
   asm volatile("{\n\t"
                ".reg .b32 remote;\n\t"
                "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
-               "mbarrier.arrive.shared::cluster.b64 _, [remote];\n\t"
+               "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+               "[remote];\n\t"
                "}" ::"r"(barrier),
                "r"(rank)
                : "memory");
@@ -89,6 +90,13 @@ __device__ __forceinline__ void barrierWait(u32 barrier, u32 parity) {
       return;
 #endif
   } while (!done);
+}
+
+/// The same, after which what other CTAs of the cluster wrote before they
+/// arrived is visible.
+__device__ __forceinline__ void barrierWaitCluster(u32 barrier, u32 parity) {
+  barrierWait(barrier, parity);
+  asm volatile("fence.acq_rel.cluster;" ::: "memory");
 }
 
 /// A position in a ring of stages; `phase` flips at each turn.
@@ -141,14 +149,15 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
 /// The same of a map of three dimensions.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
                                         int y, int z, u32 barrier) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global"
-               ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::
-                   "r"(target),
-               "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
+          target),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
+      : "memory");
 }
-/// The box of two dimensions to the same place of every CTA of `mask`, counted on each one's
-/// own barrier.
+/// The box of two dimensions to the same place of every CTA of `mask`, counted
+/// on each one's own barrier.
 __device__ __forceinline__ void copyBoxToAll(u32 target, const TensorMap &map,
                                              int x, int y, u32 barrier,
                                              u16 mask) {
@@ -163,6 +172,28 @@ __device__ __forceinline__ void copyBoxToAll(u32 target, const TensorMap &map,
 // Clusters and registers
 //===----------------------------------------------------------------------===//
 
+/// The shared-memory address `address` of CTA `rank`, for storeRemote.
+__device__ __forceinline__ u32 remoteAddress(u32 address, u32 rank) {
+  u32 remote;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;"
+               : "=r"(remote)
+               : "r"(address), "r"(rank));
+  return remote;
+}
+__device__ __forceinline__ void storeRemote(u32 to, float x, float y, float z,
+                                            float w) {
+  asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to),
+               "f"(x), "f"(y), "f"(z), "f"(w)
+               : "memory");
+}
+__device__ __forceinline__ float4 loadShared4(u32 from) {
+  float4 v;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(from)
+               : "memory");
+  return v;
+}
 __device__ __forceinline__ u32 clusterRank() {
   u32 r;
   asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));

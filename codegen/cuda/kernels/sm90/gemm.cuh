@@ -9,7 +9,8 @@
 // BM x BN. Warp 0 copies 64 columns of both operands a stage, through tensor
 // maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
 // CN in n, each load a part of what they share and copy it to all that need
-// it. Sums are made in ascending k: results depend on neither grid nor tile.
+// it. Sums are made in ascending k: results depend on neither grid nor tile,
+// but for Config's splits.
 //
 // Tensor maps (both 2-d, 128-byte swizzle, no interleave, zero fill, element =
 // T, coordinate 0 contiguous): `a` is {k, bound of rows}, row stride of a's
@@ -27,75 +28,16 @@
 
 #include "sm90/async.cuh"
 #include "sm90/gemm_epilogue.cuh"
+#include "sm90/gemm_shape.cuh"
 #include "sm90/wgmma.cuh"
 
 namespace ft {
 namespace gemm {
 
-constexpr int kDepth = 64; // columns of a stage: 128 bytes
-constexpr int kRowBytes = 2 * kDepth;
-
-/// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
-/// them gate and half up. Consumer warpgroups share a tile's rows, or, with
-/// pingPong, take whole tiles in turn, one storing while the other multiplies.
-template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
-          bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1>
-struct Config {
-  using T = T_;
-  // On an H200 every ping-pong instance ended in a launch failure, for a reason
-  // not found yet; the other forms are right.
-  static_assert(!pingPong, "ping-pong tiles do not run yet");
-  static constexpr bool kGated = gated, kPingPong = pingPong;
-  static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
-  static constexpr int kStages = stages, kWarpgroups = warpgroups;
-  static constexpr int kCtas = ctas, kCluster = CM * CN;
-  static constexpr int kThreads = 128 * (1 + warpgroups);
-  static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
-  static constexpr int kRows = pingPong ? BM : BM / warpgroups;
-  static constexpr int kBoxA = BM / CN;
-  static constexpr int kBoxW = kOutputs / CM;
-  static constexpr int kStageBytes = (BM + BN) * kRowBytes;
-  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16);
-  /// Cluster tiles in m that are taken together, so that their weights and
-  /// activations stay in L2.
-  static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
-
-  static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
-  static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");
-  static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
-};
-
-/// The tiles of a problem, in the order in which clusters take them.
-template <typename C> struct Tiles {
-  int down, across; // in cluster tiles
-  __device__ Tiles(int rows, int outputs)
-      : down((rows + C::BM * C::CM - 1) / (C::BM * C::CM)),
-        across((outputs + C::kOutputs * C::CN - 1) / (C::kOutputs * C::CN)) {}
-  __device__ int count() const { return down * across; }
-  /// First row and output of cluster tile `t`.
-  __device__ void find(int t, int &m, int &n) const {
-    int band = t / (C::kBand * across), inBand = t % (C::kBand * across);
-    int height = min(C::kBand, down - band * C::kBand);
-    m = (band * C::kBand + inBand % height) * C::BM * C::CM;
-    n = inBand / height * C::kOutputs * C::CN;
-  }
-};
-
-/// The stages of shared memory and their barriers.
-template <typename C> struct Stages {
-  u32 base;
-  __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
-  __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
-  __device__ u32 full(u32 stage) const { return a(C::kStages) + 8 * stage; }
-  __device__ u32 empty(u32 stage) const {
-    return a(C::kStages) + 8 * (C::kStages + stage);
-  }
-};
-
 struct Problem {
   int rows; // true count
   int outputs;
-  int steps; // of kDepth columns
+  int start, steps; // of kDepth columns, this CTA's
 };
 
 //===----------------------------------------------------------------------===//
@@ -106,6 +48,7 @@ template <typename C> struct Producer {
   const TensorMap &a, &w;
   Stages<C> stages;
   int cm, cn;  // place in the cluster
+  int split;   // range of k
   int outputs; // where w's second half begins
 
   /// This CTA's part of the tile of `a` at (m, k), to its cluster row.
@@ -118,7 +61,7 @@ template <typename C> struct Producer {
     } else {
       u32 mask = 0;
       for (int j = 0; j < C::CN; ++j)
-        mask |= 1u << (cm + C::CM * j);
+        mask |= 1u << (split * C::kPart + cm + C::CM * j);
       copyBoxToAll(target, a, k, y, stages.full(stage), u16(mask));
     }
   }
@@ -133,8 +76,9 @@ template <typename C> struct Producer {
       if constexpr (C::CM == 1)
         copyBox(to, w, k, y + half * outputs, stages.full(stage));
       else
-        copyBoxToAll(to, w, k, y + half * outputs, stages.full(stage),
-                     u16(((1u << C::CM) - 1) << (C::CM * cn)));
+        copyBoxToAll(
+            to, w, k, y + half * outputs, stages.full(stage),
+            u16(((1u << C::CM) - 1) << (split * C::kPart + C::CM * cn)));
     }
   }
 
@@ -146,7 +90,7 @@ template <typename C> struct Producer {
       tiles.find(first, m, n);
       for (; ahead < min(C::kStages, p.steps); ++ahead) {
         barrierExpect(stages.full(ahead), C::kStageBytes);
-        loadW(ahead, n, ahead * kDepth);
+        loadW(ahead, n, (p.start + ahead) * kDepth);
       }
     }
     dependencyWait();
@@ -159,9 +103,9 @@ template <typename C> struct Producer {
         } else {
           barrierWait(stages.empty(at.stage), at.phase ^ 1);
           barrierExpect(stages.full(at.stage), C::kStageBytes);
-          loadW(at.stage, n, step * kDepth);
+          loadW(at.stage, n, (p.start + step) * kDepth);
         }
-        loadA(at.stage, m, step * kDepth);
+        loadA(at.stage, m, (p.start + step) * kDepth);
       }
     }
   }
@@ -179,7 +123,7 @@ template <typename C> struct Consumer {
   static constexpr int kAhead = kBlocks * C::BN <= 128 ? 4 : 2;
 
   Stages<C> stages;
-  int cm, cn;
+  int cm, cn, split;
 
   /// Tells every CTA that writes to this one's stage that this warp is done.
   __device__ void release(u32 stage) const {
@@ -190,8 +134,22 @@ template <typename C> struct Consumer {
     } else if (lane < kReleases) {
       int rank = lane < C::CM ? lane + C::CM * cn
                               : cm + C::CM * ((cn + 1 + lane - C::CM) % C::CN);
-      barrierArriveAt(stages.empty(stage), rank);
+      barrierArriveAt(stages.empty(stage), split * C::kPart + rank);
     }
+  }
+
+  /// Ping-pong: a barrier tells only a phase from the one before it, so a
+  /// warpgroup may look at a stage only when the other one is done with all
+  /// stages in front: sums are made in turns, and stored side by side.
+  __device__ void awaitTurn(int warpgroup, u32 turn) const {
+    if constexpr (C::kPingPong)
+      barrierWait(stages.turn(warpgroup),
+                  warpgroup == 0 ? ~turn & 1 : turn & 1);
+  }
+  __device__ void passTurn(int warpgroup) const {
+    if constexpr (C::kPingPong)
+      if (threadIdx.x % 32 == 0)
+        barrierArrive(stages.turn(warpgroup ^ 1));
   }
 
   /// d = one tile's product, rows from `row` on.
@@ -224,7 +182,36 @@ template <typename C> struct Consumer {
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b)
       pin(d[b]);
-    release(before);
+    if (steps > 0)
+      release(before);
+  }
+
+  /// Splits: this warpgroup's sums to the CTA that stores their rows.
+  __device__ __forceinline__ void send(const Sums &d, u32 turn) const {
+    u32 other = (1 - split) * C::kPart + cm + C::CM * cn;
+    u32 to = remoteAddress(stages.sums(), other) + threadIdx.x % 128 * 16;
+    barrierWait(stages.sumsFree(), ~turn & 1);
+#pragma unroll
+    for (int i = 0; i < C::BN / 2; i += 4)
+      storeRemote(to + i * 512, d[0][i], d[0][i + 1], d[0][i + 2], d[0][i + 3]);
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+      barrierArriveAt(stages.sumsFull(), other);
+  }
+  /// The whole of k's sums of the rows that this CTA stores.
+  __device__ __forceinline__ void receive(Sums &d, u32 turn) const {
+    u32 other = (1 - split) * C::kPart + cm + C::CM * cn;
+    u32 from = stages.sums() + threadIdx.x % 128 * 16;
+    barrierWaitCluster(stages.sumsFull(), turn & 1);
+#pragma unroll
+    for (int i = 0; i < C::BN / 2; i += 4) {
+      float4 more = loadShared4(from + i * 512);
+      d[0][i] += more.x, d[0][i + 1] += more.y;
+      d[0][i + 2] += more.z, d[0][i + 3] += more.w;
+    }
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+      barrierArriveAt(stages.sumsFree(), other);
   }
 
   template <typename E>
@@ -233,9 +220,10 @@ template <typename C> struct Consumer {
                                       const E &e) const {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
-    int thread = threadIdx.x % 128, turn = 0;
-    for (int t = first; t < tiles.count(); t += stride) {
-      if (C::kPingPong && turn++ % C::kWarpgroups != warpgroup) {
+    int thread = threadIdx.x % 128;
+    u32 taken = 0; // tiles seen
+    for (int t = first; t < tiles.count(); t += stride, ++taken) {
+      if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
         continue;
       }
@@ -245,7 +233,16 @@ template <typename C> struct Consumer {
                   p.rows, n + cn * C::kOutputs, p.outputs};
       Finisher<E, C::BN / 2, kAhead> finish(place, e);
       Sums d;
+      awaitTurn(warpgroup, taken / 2);
       multiply(d, at, p.steps, row);
+      passTurn(warpgroup);
+      if constexpr (C::kSplits > 1) {
+        if (warpgroup != split) {
+          send(d, taken);
+          continue;
+        }
+        receive(d, taken);
+      }
       finish.run(d[0]);
       if constexpr (kBlocks == 2) {
         place.m += 64;
@@ -279,6 +276,9 @@ __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
       barrierInit(stages.full(s), 1);
       barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
     }
+    if constexpr (C::kPingPong || C::kSplits > 1)
+      for (int w = 0; w < 2; ++w)
+        barrierInit(stages.turn(w), 4);
     barrierInitFence();
   }
   if constexpr (C::kCluster == 1)
@@ -301,23 +301,27 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   Stages<C> stages{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
   initBarriers(stages);
 
-  Problem p{counts[axis], C::kGated ? n / 2 : n, (k + kDepth - 1) / kDepth};
-  Tiles<C> tiles(p.rows, p.outputs);
   int rank = C::kCluster == 1 ? 0 : int(clusterRank());
-  int cm = rank % C::CM, cn = rank / C::CM;
+  int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;
+  int steps = (k + kDepth - 1) / kDepth;
+  int half = (steps + C::kSplits - 1) / C::kSplits;
+  Problem p{counts[axis], C::kGated ? n / 2 : n, split * half,
+            min(half, steps - split * half)};
+  Tiles<C> tiles(p.rows, p.outputs);
   int first = blockIdx.x / C::kCluster, stride = gridDim.x / C::kCluster;
   if (threadIdx.x < 128) {
     if constexpr (kMoveRegisters<C>)
       registersDown<kProducerRegisters<C>>();
     if (threadIdx.x == 0)
-      Producer<C>{a, w, stages, cm, cn, p.outputs}.run(p, tiles, first, stride);
+      Producer<C>{a, w, stages, cm, cn, split, p.outputs}.run(p, tiles, first,
+                                                              stride);
     __syncwarp();
   } else {
     if constexpr (kMoveRegisters<C>)
       registersUp<kConsumerRegisters<C>>();
     dependencyWait();
-    Consumer<C>{stages, cm, cn}.run(p, tiles, first, stride,
-                                    threadIdx.x / 128 - 1, e);
+    Consumer<C>{stages, cm, cn, split}.run(p, tiles, first, stride,
+                                           threadIdx.x / 128 - 1, e);
   }
   // Nobody leaves while others may still write to its shared memory.
   if constexpr (C::kCluster > 1)

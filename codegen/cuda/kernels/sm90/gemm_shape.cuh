@@ -1,0 +1,95 @@
+//===- gemm_shape.cuh - tiles, their order and their memory -----*- C++ -*-===//
+//
+// What gemm.cuh's producer and consumers agree on.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_GEMM_SHAPE_CUH
+#define FT_KERNELS_SM90_GEMM_SHAPE_CUH
+
+#include "common.cuh"
+
+namespace ft {
+namespace gemm {
+
+constexpr int kDepth = 64; // columns of a stage: 128 bytes
+constexpr int kRowBytes = 2 * kDepth;
+
+/// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
+/// them gate and half up. With splits = 2, for few tiles of a long k, two CTAs
+/// of a cluster make half of a tile's sums each, and each stores half of its
+/// rows. Consumer warpgroups share a tile's rows, or, with
+/// pingPong, take whole tiles in turn, one storing while the other multiplies.
+template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
+          bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
+          int splits = 1>
+struct Config {
+  using T = T_;
+  static_assert(!pingPong || warpgroups == 2, "two take turns");
+  static_assert(splits == 1 ||
+                (splits == 2 && !pingPong && BM_ == 128 && warpgroups == 2));
+  static constexpr bool kGated = gated, kPingPong = pingPong;
+  static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
+  static constexpr int kStages = stages, kWarpgroups = warpgroups;
+  static constexpr int kSplits = splits;
+  static constexpr int kPart = CM * CN; // CTAs that share a range of k
+  static constexpr int kCtas = ctas, kCluster = kPart * splits;
+  static constexpr int kThreads = 128 * (1 + warpgroups);
+  static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
+  static constexpr int kRows = pingPong ? BM : BM / warpgroups;
+  static constexpr int kBoxA = BM / CN;
+  static constexpr int kBoxW = kOutputs / CM;
+  static constexpr int kStageBytes = (BM + BN) * kRowBytes;
+  /// The other half of k's sums of the 64 rows that a CTA stores.
+  static constexpr int kSumBytes = splits > 1 ? 64 * BN * 4 : 0;
+  static constexpr int kSharedBytes =
+      1024 + stages * (kStageBytes + 16) + 16 + kSumBytes;
+  /// Cluster tiles in m that are taken together, so that their weights and
+  /// activations stay in L2.
+  static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
+
+  static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
+  static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");
+  static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
+};
+
+/// The tiles of a problem, in the order in which clusters take them.
+template <typename C> struct Tiles {
+  int down, across; // in cluster tiles
+  __device__ Tiles(int rows, int outputs)
+      : down((rows + C::BM * C::CM - 1) / (C::BM * C::CM)),
+        across((outputs + C::kOutputs * C::CN - 1) / (C::kOutputs * C::CN)) {}
+  __device__ int count() const { return down * across; }
+  /// First row and output of cluster tile `t`.
+  __device__ void find(int t, int &m, int &n) const {
+    int band = t / (C::kBand * across), inBand = t % (C::kBand * across);
+    int height = min(C::kBand, down - band * C::kBand);
+    m = (band * C::kBand + inBand % height) * C::BM * C::CM;
+    n = inBand / height * C::kOutputs * C::CN;
+  }
+};
+
+/// The stages of shared memory and their barriers.
+template <typename C> struct Stages {
+  u32 base;
+  __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
+  __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
+  __device__ u32 full(u32 stage) const { return a(C::kStages) + 8 * stage; }
+  __device__ u32 empty(u32 stage) const {
+    return a(C::kStages) + 8 * (C::kStages + stage);
+  }
+  /// Ping-pong: complete once for each tile before warpgroup `w`'s next one
+  /// whose sums are made.
+  __device__ u32 turn(u32 w) const {
+    return a(C::kStages) + 8 * (2 * C::kStages + w);
+  }
+  /// Splits: the other CTA's sums, complete when `sumsFull` is, and read when
+  /// `sumsFree` of the CTA that sent them is.
+  __device__ u32 sums() const { return turn(2); }
+  __device__ u32 sumsFull() const { return turn(0); }
+  __device__ u32 sumsFree() const { return turn(1); }
+};
+
+} // namespace gemm
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_GEMM_SHAPE_CUH
