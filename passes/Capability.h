@@ -21,7 +21,7 @@ struct KernelContext {
   int64_t maxTokens = 0; // of the step kind; 0 = unbounded
   mlir::Type dtype;
   llvm::ArrayRef<std::string> archs;
-  bool preview = false; // kernels that whole models have not run with yet
+  bool preview = false; // sm_90a's GEMMs, not run in whole models yet
 };
 
 /// The architectures of a pass option; the default targets where it is empty.

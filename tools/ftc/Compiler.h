@@ -25,7 +25,7 @@ struct CompileRequest {
   std::vector<std::string> ignoredConfigKeys;
   std::string dumpDirectory;
   bool optimize = true;
-  bool preview = false; // kernels that whole models have not run with yet
+  bool preview = false; // sm_90a's GEMMs, not run in whole models yet
   plan::Tuning tuning;  // put into the plan
   bool cache = true;
   bool progress = false; // on stderr

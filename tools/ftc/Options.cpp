@@ -31,8 +31,8 @@ void ModelOptions::addTo(CLI::App &command) {
                   "1, the default: fused")
       ->check(CLI::Range(0, 1));
   command.add_flag("--preview-kernels", request.preview,
-                   "sm_90a: attention and GEMMs by tensor maps, GEMVs by bulk copies, "
-                   "not run in whole models yet, the GEMVs never");
+                   "sm_90a: GEMMs by tensor maps as candidates of ft-run "
+                   "--tune, not run in whole models yet");
   command
       .add_option("--ignore-config-key", request.ignoredConfigKeys,
                   "A key of config.json to overlook, at your own risk; "

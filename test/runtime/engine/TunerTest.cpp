@@ -70,6 +70,11 @@ public:
                     int64_t count, float scale) override {
     return inner_->fillRandom(to, dtype, key, first, count, scale);
   }
+  StatusOr<std::unique_ptr<TokenFeed>> makeFeed(std::byte *memory,
+                                                int64_t rows) override {
+    return inner_->makeFeed(memory, rows);
+  }
+  int64_t stepsAhead() const override { return inner_->stepsAhead(); }
   StatusOr<std::unique_ptr<Executable>> load(const plan::PlanFile &file,
                                              const plan::Entry &entry,
                                              const plan::Program &program,
