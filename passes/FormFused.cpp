@@ -92,7 +92,8 @@ static StringRef layerPrefix(StringRef label) {
 }
 
 /// A step without weights is in the layer of the last step it reads, unless it
-/// leaves the token axis: pooling and sampling come after the layers.
+/// leaves the token axis: pooling and sampling come after the layers. An
+/// exchange is named after that step whole: a layer has several.
 static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
                                        ArrayRef<StringRef> mnemonics) {
   std::string label = llvm::join(mnemonics, "+");
@@ -112,6 +113,8 @@ static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
     if (auto append = dyn_cast<CacheAppendOp>(op))
       cacheLayer = "." + std::to_string(append.getLayer());
   }
+  if (producer && patternOf(ops.front()) == ir::Pattern::Collective)
+    return (producer.getLabel() + "." + label).str();
   StringRef layer = producer ? layerPrefix(producer.getLabel()) : "";
   return layer.empty() ? label + cacheLayer : layer.str() + "." + label;
 }

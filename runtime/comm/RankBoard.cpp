@@ -8,7 +8,7 @@
 namespace ft {
 
 RankBoard::RankBoard(int size, std::chrono::milliseconds deadline)
-    : deadline_(deadline), members_(size_t(size)) {
+    : deadline_(deadline), members_(size_t(size)), health_(size_t(size)) {
   assert(size > 0 && "a group has a rank");
 }
 
@@ -109,6 +109,19 @@ Status RankBoard::check(int rank) {
       Clock::now() - own.since > deadline_)
     failLate(rank);
   return failure_.ok() ? failure_ : told(own.place);
+}
+
+void RankBoard::watch(int rank, std::function<Status()> health) {
+  std::lock_guard lock(healthMutex_);
+  health_[size_t(rank)] = std::move(health);
+}
+
+void RankBoard::askOthers(int rank) {
+  std::lock_guard lock(healthMutex_);
+  for (size_t i = 0; i < health_.size(); ++i)
+    if (int(i) != rank && health_[i])
+      if (Status status = health_[i](); !status.ok())
+        fail(int(i), status);
 }
 
 void RankBoard::fail(int rank, const Status &error) {

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -55,6 +56,13 @@ public:
   /// another rank did not come to this one's place within the deadline.
   Status check(int rank);
 
+  /// `health` tells how `rank` fares on its device, from any thread, until null
+  /// takes its place: a device's fault shows only to who asks.
+  void watch(int rank, std::function<Status()> health);
+  /// For a rank whose enqueued work does not end: asks the others; one that is
+  /// not well ends the group.
+  void askOthers(int rank);
+
   /// Ends the group because of `error` on `rank`; the first one stays.
   void fail(int rank, const Status &error);
 
@@ -82,6 +90,8 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Member> members_;
+  std::mutex healthMutex_; // held while asking: who leaves waits
+  std::vector<std::function<Status()>> health_; // by rank; null: not watched
   std::shared_ptr<void> offered_; // by rank 0
   Status failure_;
   std::string failedPlace_; // where the ranks waited in vain, or empty

@@ -25,7 +25,7 @@ struct ModelOptions {
   int64_t cacheTokens = 0; // of all sequences; default one full context each
   /// In place of the plan's own; ignored where it is of another machine.
   std::optional<plan::Tuning> tuning;
-  bool poison = false;     // fill arena and caches with NaN first (tests)
+  bool poison = false; // fill arena and caches with NaN first (tests)
   std::function<void(int64_t done, int64_t total)> progress; // weight bytes
   /// How long ranks wait for one that is late.
   std::chrono::milliseconds rankDeadline = kDefaultRankDeadline;

@@ -75,7 +75,7 @@ private:
   std::unique_ptr<ResidentWeights> weights_;
   std::vector<std::byte *> allocations_;
   std::unique_ptr<TokenFeed> feed_; // null: no entry feeds a next step
-  plan::Tuning tuning_; // of this machine, or empty
+  plan::Tuning tuning_;             // of this machine, or empty
   std::string note_;
   Binding binding_;
   std::vector<std::vector<std::unique_ptr<Executable>>> programs_; // by entry

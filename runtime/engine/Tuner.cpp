@@ -133,6 +133,7 @@ Binding Tuner::bindingFor(const plan::Entry &entry) const {
   Binding binding = model_.binding();
   binding.layout = makeBatchLayout(plan_, entry, binding.bounds);
   binding.tuning = nullptr;
+  binding.feed = nullptr; // a step alone chooses no token
   return binding;
 }
 

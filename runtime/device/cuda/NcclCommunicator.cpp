@@ -68,11 +68,18 @@ NcclCommunicator::connect(CudaContext &context,
       communicator->comm_,
       initRank(context, *nccl, communicator->size(), *id, rank));
   context.communicator = communicator.get();
+  communicator->board_->watch(rank, [&context]() -> Status {
+    CUresult code = context.cu.cuStreamQuery(context.stream);
+    if (code == CUDA_ERROR_NOT_READY)
+      return Status::success();
+    return cudaStatus(context.cu, code, "the look at", context.name);
+  });
   return communicator;
 }
 
 NcclCommunicator::~NcclCommunicator() {
   context_.communicator = nullptr;
+  board_->watch(rank_, nullptr);
   endKernels();
   if (ended_.valid())
     ended_.wait_for(kEndDeadline);
@@ -206,11 +213,13 @@ Status NcclCommunicator::wait(const std::function<CUresult()> &query,
       continue;
     looked = now;
     if (failure.ok()) {
-      if (waitedTooLong(now - start))
+      if (waitedTooLong(now - start)) {
+        board_->askOthers(rank_); // the first failure stays
         board_->fail(rank_, deadlineExceeded(place_ +
                                              " and what follows did "
                                              "not end on " +
                                              context_.name));
+      }
       failure = board_->check(rank_);
       if (!failure.ok()) {
         endKernels();

@@ -113,6 +113,24 @@ TEST(RankBoardTest, CheckIsQuietWhileAllHavePassed) {
   EXPECT_TRUE(board.check(0).ok());
 }
 
+TEST(RankBoardTest, ARankWhoseDeviceFailedIsNamedByTheOneThatAsks) {
+  RankBoard board(3);
+  int asked = 0;
+  board.watch(0, [&] { return ++asked, internalError("not asked"); });
+  board.watch(1, [&] { return ++asked, Status::success(); });
+  board.askOthers(0);
+  EXPECT_TRUE(board.failure().ok()) << board.failure().message();
+  board.pass(2, "all_reduce 'o'");
+  board.watch(2, [] { return internalError("its device faulted"); });
+  board.askOthers(0);
+  EXPECT_EQ(board.failure().message(),
+            "rank 2, after all_reduce 'o': its device faulted");
+  EXPECT_EQ(asked, 2);
+  board.watch(1, nullptr);
+  board.askOthers(0);
+  EXPECT_EQ(asked, 2) << "who left is not asked";
+}
+
 TEST(RankBoardTest, TheFirstFailureStays) {
   RankBoard board(2);
   board.fail(1, internalError("first"));
