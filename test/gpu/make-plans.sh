@@ -1,0 +1,12 @@
+#!/bin/sh
+# make-plans.sh BUILD PLANS: the plans that check.sh needs, made where the
+# compiler is: every checkpoint with goldens and every hand-written model in
+# three types, and the widest vocabulary for the sampling tests.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$1
+plans=$2
+"$root/test/e2e/run.py" --build-dir "$build" --tp 1 --make-plans "$plans"
+"$build/bin/ftc" compile "$root/test/runtime/device/Inputs/wide-vocabulary" \
+  -o "$plans/wide-vocabulary.plan"
+du -sh "$plans"
