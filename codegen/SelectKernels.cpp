@@ -179,6 +179,8 @@ FailureOr<DictionaryAttr> SelectKernels::gemm(ir::FusedOp fused,
     attrs.push_back(builder.getNamedAttr("bias", match->bias));
   if (epilogue->residual >= 0)
     attrs.push_back(integer("residual", epilogue->residual));
+  if (getOperation()->hasAttr(passes::kTf32Attr))
+    attrs.push_back(builder.getNamedAttr("tf32", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
 
