@@ -6,6 +6,7 @@
 #include "codegen/cuda/Templates.h"
 
 #include "ir/Ft.h"
+#include "passes/Passes.h"
 
 #include "llvm/ADT/StringMap.h"
 

@@ -134,8 +134,8 @@ static double boundOf(const plan::Plan &plan, const TunedStep &tuned,
   double unit = out == DType::BF16  ? 0x1p-8
                 : out == DType::F16 ? 0x1p-11
                                     : 0x1p-24;
-  // TF32 keeps ten bits of either factor.
-  double factors = plan::usesTf32(tuned.step) ? 4 * 2 * 0x1p-10 : 0;
+  // TF32 keeps ten bits of either factor; twice what both may lose.
+  double factors = plan::usesTf32(tuned.step) ? 2 * 2 * 0x1p-10 : 0;
   return 2 * unit + factors + 4 * (double(k) / 8 + 8) * 0x1p-23;
 }
 

@@ -83,6 +83,10 @@ TEST(TokenizerError, NamesPlaceExpectedAndFound) {
           "single": [{"Sequence": {"id": "B", "type_id": 0}}],
           "special_tokens": {}}})",
        R"(can only use "A", found "B")"},
+      {R"({"post_processor": {"type": "TemplateProcessing", "single": [],
+          "pair": [{"Sequence": {"id": "C", "type_id": 0}}],
+          "special_tokens": {}}})",
+       R"(two texts can only use "A" and "B", found "C")"},
       {R"({"post_processor": {"type": "Sequence", "processors": [
           {"type": "BertProcessing", "cls": ["x", 1], "sep": ["y", 1]},
           {"type": "BertProcessing", "cls": ["x", 1], "sep": ["y", 1]}]}})",

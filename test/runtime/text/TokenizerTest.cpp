@@ -20,6 +20,33 @@ TEST_P(FixtureTest, EncodesAsTheReference) {
   }
 }
 
+TEST_P(FixtureTest, JoinsTwoTextsAsTheReference) {
+  Tokenizer tokenizer = fixture(GetParam());
+  for (const Json &entry :
+       fixtureLines(std::string(GetParam()) + ".pairs")) {
+    std::string first = entry["first"], second = entry["second"];
+    StatusOr<TokenPair> pair = tokenizer.encodePair(first, second);
+    ASSERT_TRUE(pair.ok()) << pair.status().message();
+    EXPECT_EQ(pair->ids, entry["ids"].get<Ids>()) << entry;
+    EXPECT_EQ(pair->segments, entry["segments"].get<Ids>()) << entry;
+    // Byte pairs of a first word may depend on what is before it, but not here.
+    Ids alone = encoded(tokenizer, second, false);
+    Ids found(pair->ids.begin() + int64_t(pair->secondBegin),
+              pair->ids.begin() + int64_t(pair->secondEnd));
+    EXPECT_EQ(found, alone) << entry;
+  }
+}
+
+TEST(Tokenizer, KnowsTheMaskThatItsConfigurationNames) {
+  std::string json = readFixture("bert-uncased.json");
+  EXPECT_EQ(Tokenizer::fromJson(json)->maskToken(), std::nullopt);
+  StatusOr<Tokenizer> named =
+      Tokenizer::fromJson(json, R"({"mask_token": "[MASK]"})");
+  ASSERT_TRUE(named.ok()) << named.status().message();
+  EXPECT_EQ(named->maskToken(), named->idOf("[MASK]"));
+  EXPECT_NE(named->maskToken(), std::nullopt);
+}
+
 TEST_P(FixtureTest, DecodesAsTheReference) {
   Tokenizer tokenizer = fixture(GetParam());
   for (const Json &entry : fixtureCases(GetParam())) {

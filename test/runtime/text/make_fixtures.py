@@ -228,6 +228,21 @@ def case(tokenizer, rng, number, text):
     return result
 
 
+PAIRS = [("Who came?", "Then the king came."), ("", "x"), ("a", ""),
+         ("[MASK] <mask>", "It's 12 o'clock"), ("é", "中文")]
+
+
+def write_pairs(folder, name, tokenizer):
+    """Two texts as one sequence, and of which text each token is."""
+    with open(folder / f"{name}.pairs", "w", encoding="utf-8") as out:
+        for first, second in PAIRS:
+            joined = tokenizer.encode(first, second)
+            out.write(json.dumps(
+                {"first": first, "second": second, "ids": joined.ids,
+                 "segments": joined.type_ids},
+                ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
                           pathlib.Path(__file__).parent / "fixtures")
@@ -238,6 +253,7 @@ def main():
         (folder / f"{name}.json").write_text(
             json.dumps(state, ensure_ascii=False, separators=(",", ":")) +
             "\n", encoding="utf-8")
+        write_pairs(folder, name, tokenizer)
         texts = NASTY + [random_text(rng) for _ in range(500)]
         with open(folder / f"{name}.cases", "w", encoding="utf-8") as out:
             for number, text in enumerate(texts):
