@@ -1,4 +1,5 @@
 //===- RunClassify.cpp - what a model with a head says of a text ----------===//
+#include "runtime/device/Addressing.h"
 #include "runtime/engine/Evaluate.h"
 #include "tools/ft-run/Labels.h"
 #include "tools/ft-run/Prompts.h"
