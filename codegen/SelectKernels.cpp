@@ -6,6 +6,7 @@
 #include "codegen/cuda/Templates.h"
 
 #include "ir/Ft.h"
+#include "passes/Passes.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -179,6 +180,8 @@ FailureOr<DictionaryAttr> SelectKernels::gemm(ir::FusedOp fused,
     attrs.push_back(builder.getNamedAttr("bias", match->bias));
   if (epilogue->residual >= 0)
     attrs.push_back(integer("residual", epilogue->residual));
+  if (getOperation()->hasAttr(passes::kTf32Attr))
+    attrs.push_back(builder.getNamedAttr("tf32", builder.getUnitAttr()));
   return builder.getDictionaryAttr(attrs);
 }
 

@@ -11,11 +11,24 @@
 
 using namespace ft;
 
+Status ft::refuseImportOptions(const std::string &path,
+                               const ImportOptions &options) {
+  const char *option = !options.architecture.empty() ? "--architecture"
+                       : !options.part.empty()       ? "--part"
+                                                     : nullptr;
+  if (!option)
+    return {};
+  return invalidArgument(path + ": " + option +
+                         " chooses what is built of a Hugging Face directory; "
+                         "this file says itself what it computes");
+}
+
 static StatusOr<graph::ModelGraph> readGraph(const std::string &path,
                                              const ImportOptions &options) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
-    return hf::importDirectory(path, options.ignoredConfigKeys);
+    return hf::importDirectory(path, options);
+  FT_RETURN_IF_ERROR(refuseImportOptions(path, options));
   return json::readModelJson(path);
 }
 

@@ -2,6 +2,7 @@
 #ifndef FT_FRONTENDS_FRONTEND_H
 #define FT_FRONTENDS_FRONTEND_H
 
+#include "frontends/ImportOptions.h"
 #include "frontends/graph/ModelGraph.h"
 #include "ir/Ft.h"
 #include "runtime/base/Status.h"
@@ -9,14 +10,13 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <string>
-#include <vector>
 
 namespace ft {
 
-struct ImportOptions {
-  /// Keys of an HF config.json to overlook, at the user's own risk.
-  std::vector<std::string> ignoredConfigKeys;
-};
+/// An error if `options` choose something of the file `path`, which is not a
+/// Hugging Face directory.
+Status refuseImportOptions(const std::string &path,
+                           const ImportOptions &options);
 
 /// The checked graph of a Hugging Face model directory or a model.json file.
 /// Errors are one sentence and start with the file.

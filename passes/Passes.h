@@ -10,6 +10,8 @@ namespace ft::passes {
 
 /// Module attribute: the type that the precision phase chose, e.g. bf16.
 inline constexpr llvm::StringLiteral kDTypeAttr = "ft.dtype";
+/// On a module of f32: library products may round their operands to TF32.
+inline constexpr llvm::StringLiteral kTf32Attr = "ft.tf32";
 
 #define GEN_PASS_DECL
 #include "passes/Passes.h.inc"

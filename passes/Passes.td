@@ -103,7 +103,7 @@ def SetPrecision : FtPass<"ft-set-precision"> {
   }];
   let options = [
     Option<"dtype", "dtype", "std::string", /*default=*/"\"auto\"",
-           "f32, f16, bf16, or auto: `dtype` of the module's ft.model, else f32">
+           "f32, tf32, f16, bf16, or auto: `dtype` of the module's ft.model, else f32">
   ];
   let statistics = [
     Statistic<"numCasts", "casts", "Casts put before entry results">

@@ -117,7 +117,7 @@ namespace {
 /// Options of the `ft-to-<phase>` pipelines in ft-opt.
 struct ToolOptions : PassPipelineOptions<ToolOptions> {
   Option<std::string> dtype{*this, "dtype",
-                            llvm::cl::desc("f32, f16, bf16 or auto"),
+                            llvm::cl::desc("f32, tf32, f16, bf16 or auto"),
                             llvm::cl::init("auto")};
   Option<int64_t> tp{*this, "tp",
                      llvm::cl::desc("ranks that share every tensor"),

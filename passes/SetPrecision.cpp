@@ -27,6 +27,7 @@ std::string resolveName(ModuleOp module, StringRef option) {
 Type parseDType(MLIRContext *context, StringRef name) {
   return llvm::StringSwitch<Type>(name)
       .Case("f32", Float32Type::get(context))
+      .Case("tf32", Float32Type::get(context))
       .Case("f16", Float16Type::get(context))
       .Case("bf16", BFloat16Type::get(context))
       .Default(nullptr);
@@ -48,11 +49,13 @@ struct SetPrecision : impl::SetPrecisionBase<SetPrecision> {
     std::string name = resolveName(module, dtype);
     type_ = parseDType(&getContext(), name);
     if (!type_) {
-      module.emitError("dtype must be auto, f32, f16 or bf16, found '")
+      module.emitError("dtype must be auto, f32, tf32, f16 or bf16, found '")
           << name << "'";
       return signalPassFailure();
     }
     module->setAttr(kDTypeAttr, TypeAttr::get(type_));
+    if (name == "tf32") // stored as f32; only the library's products differ
+      module->setAttr(kTf32Attr, UnitAttr::get(&getContext()));
     if (type_.isF32())
       return;
     for (EntryOp entry : module.getOps<EntryOp>())

@@ -151,6 +151,7 @@ plan::GemmCall LaunchEmitter::gemm(DictionaryAttr dict) {
     out.epilogue = epilogue.getValue();
   out.n = integer(dict, "n");
   out.k = integer(dict, "k");
+  out.tf32 = dict.contains("tf32");
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "codegen/plan/EmitProgram.h"
 #include "codegen/plan/EmitRecipe.h"
+#include "passes/Passes.h"
 #include "runtime/base/Json.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -118,6 +119,11 @@ static void emitModel(ModuleOp module, plan::Plan &plan) {
                                ends.asArrayRef().end());
   if (auto dtype = dtypeFromName(text("dtype")))
     plan.dtype = *dtype;
+  if (auto labels = model.getAs<ArrayAttr>("labels"))
+    for (auto name : labels.getAsRange<StringAttr>())
+      plan.labels.names.push_back(name.getValue().str());
+  if (model.contains("label_scores"))
+    plan.labels.scores = text("label_scores");
 }
 
 /// A text is given whole, as JSON, or as the path of its file.
@@ -186,6 +192,8 @@ FailureOr<plan::Plan> codegen::emitPlan(ModuleOp module) {
   plan.mesh.assign(index.meshAxes().begin(), index.meshAxes().end());
   llvm::StringMap<int32_t> files;
   emitModel(module, plan);
+  if (auto dtype = module->getAttrOfType<TypeAttr>(passes::kDTypeAttr))
+    plan.dtype = dtypeOf(dtype.getValue());
   emitCaches(index, plan);
   for (ir::KernelOp op : index.kernelOps()) {
     plan::Kernel kernel;

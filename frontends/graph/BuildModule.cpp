@@ -160,6 +160,12 @@ static DictionaryAttr modelAttr(const ModelGraph &graph, Builder &builder) {
   attrs.set("start_token", builder.getI64IntegerAttr(graph.startToken));
   attrs.set("weights_dir", builder.getStringAttr(graph.weightsDir));
   attrs.set("dtype", builder.getStringAttr(StringRef(dtypeName(graph.dtype))));
+  if (!graph.labels.names.empty()) {
+    SmallVector<StringRef> names(graph.labels.names.begin(),
+                                 graph.labels.names.end());
+    attrs.set("labels", builder.getStrArrayAttr(names));
+    attrs.set("label_scores", builder.getStringAttr(graph.labels.scores));
+  }
   return attrs.getDictionary(builder.getContext());
 }
 

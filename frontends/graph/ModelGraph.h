@@ -104,6 +104,7 @@ struct ModelGraph {
   std::string weightsDir;
   std::string tokenizer;       // "tokenizer.json", or empty
   std::string tokenizerConfig; // "tokenizer_config.json", or empty
+  plan::Labels labels;         // of a row of an output "logits"
   std::vector<plan::File> files;
   std::vector<Input> inputs;
   std::vector<Param> params;

@@ -11,6 +11,18 @@ using namespace ft::hf;
 using json::Json;
 using json::JsonView;
 
+/// An encoder of text: the heads that all have, and `more`.
+static Family text(const std::string &modelType, BuildFamily build,
+                   const std::string &classes, std::vector<std::string> more) {
+  Family family{modelType, build, {}, /*hasEncoderPart=*/true};
+  more.insert(more.begin(),
+              {"Model", "ForMaskedLM", "ForSequenceClassification",
+               "ForTokenClassification", "ForQuestionAnswering"});
+  for (const std::string &head : more)
+    family.architectures.push_back(classes + head);
+  return family;
+}
+
 static const std::vector<Family> &families() {
   static const std::vector<Family> table = {
       {"gpt2", buildGpt2, {"GPT2LMHeadModel", "GPT2Model"}},
@@ -18,12 +30,15 @@ static const std::vector<Family> &families() {
       {"mistral", buildMistral, {"MistralForCausalLM", "MistralModel"}},
       {"qwen2", buildQwen2, {"Qwen2ForCausalLM", "Qwen2Model"}},
       {"qwen3", buildQwen3, {"Qwen3ForCausalLM", "Qwen3Model"}},
-      {"bert",
-       buildBert,
-       {"BertModel", "BertForMaskedLM", "BertForPreTraining",
-        "BertForNextSentencePrediction", "BertForSequenceClassification",
-        "BertForTokenClassification", "BertForQuestionAnswering",
-        "BertForMultipleChoice"}}};
+      text(
+          "bert", buildBert, "Bert",
+          {"ForPreTraining", "ForNextSentencePrediction", "ForMultipleChoice"}),
+      text("roberta", buildRoberta, "Roberta", {"ForMultipleChoice"}),
+      text("xlm-roberta", buildXlmRoberta, "XLMRoberta", {"ForMultipleChoice"}),
+      text("camembert", buildCamembert, "Camembert", {"ForMultipleChoice"}),
+      text("distilbert", buildDistilBert, "DistilBert", {"ForMultipleChoice"}),
+      text("electra", buildElectra, "Electra", {"ForPreTraining"}),
+      text("mpnet", buildMPNet, "MPNet", {"ForMultipleChoice"})};
   return table;
 }
 
@@ -48,17 +63,34 @@ static StatusOr<const Family *> findFamily(const Json &config) {
                      ". Any other model can be written as model.json");
 }
 
-/// The class the checkpoint was saved from must be one the family reads.
-static Status checkArchitecture(Config &config, const Family &family) {
+/// The class the checkpoint was saved from, or that the user wants, must be one
+/// the family reads.
+static StatusOr<Wanted> readWanted(Config &config, const Family &family,
+                                   const ImportOptions &options) {
   std::vector<std::string> saved = config.texts("architectures");
-  if (saved.empty())
-    return {};
+  Wanted wanted;
+  wanted.byUser = !options.architecture.empty();
+  wanted.architecture = wanted.byUser   ? options.architecture
+                        : saved.empty() ? ""
+                                        : saved[0];
   const auto &known = family.architectures;
-  if (std::find(known.begin(), known.end(), saved[0]) != known.end())
-    return {};
-  return unsupported("/architectures/0: \"" + saved[0] +
-                     "\" is not known; of " + family.modelType +
-                     " models, known are " + join(known));
+  if (!wanted.architecture.empty() &&
+      std::find(known.begin(), known.end(), wanted.architecture) == known.end())
+    return unsupported(
+        (wanted.byUser ? "--architecture " : "/architectures/0: \"") +
+        wanted.architecture + (wanted.byUser ? "" : "\"") +
+        " is not known; of " + family.modelType + " models, known are " +
+        join(known));
+  if (options.part.empty())
+    return wanted;
+  if (options.part != "encoder")
+    return invalidArgument("--part: expected encoder, found \"" + options.part +
+                           "\"");
+  if (!family.hasEncoderPart)
+    return unsupported("--part encoder: " + family.modelType +
+                       " models have no encoder that could be had alone");
+  wanted.part = Part::Encoder;
+  return wanted;
 }
 
 /// An int or a list of ints; generation_config.json wins over config.json.
@@ -110,7 +142,7 @@ static std::vector<plan::File> weightFiles(const Checkpoint &checkpoint) {
 
 StatusOr<graph::ModelGraph>
 ft::hf::importDirectory(const std::string &directory,
-                        const std::vector<std::string> &ignoredKeys) {
+                        const ImportOptions &options) {
   FT_ASSIGN_OR_RETURN(Checkpoint checkpoint, openCheckpoint(directory));
   namespace fs = std::filesystem;
   std::string where = (fs::path(directory) / "config.json").string();
@@ -120,9 +152,10 @@ ft::hf::importDirectory(const std::string &directory,
   StatusOr<const Family *> family = findFamily(checkpoint.config);
   if (!family.ok())
     return inConfig(family.status());
-  Config config(checkpoint.config, ignoredKeys);
-  if (Status status = checkArchitecture(config, **family); !status.ok())
-    return inConfig(status);
+  Config config(checkpoint.config, options.ignoredConfigKeys);
+  StatusOr<Wanted> wanted = readWanted(config, **family, options);
+  if (!wanted.ok())
+    return inConfig(wanted.status());
   graph::ModelGraph graph;
   graph.name = fs::path(checkpoint.directory).filename().string();
   graph.architecture = (*family)->modelType;
@@ -131,7 +164,7 @@ ft::hf::importDirectory(const std::string &directory,
   graph.dtype = config.dtype();
   if (Status status = addText(checkpoint, graph); !status.ok())
     return status.withContext(directory);
-  GraphBuilder builder(graph, checkpoint, graph.dtype);
+  GraphBuilder builder(graph, checkpoint, graph.dtype, *wanted);
   if (Status status = (*family)->build(config, builder); !status.ok())
     return inConfig(status);
   if (!builder.status().ok())

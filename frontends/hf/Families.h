@@ -2,6 +2,7 @@
 #ifndef FT_FRONTENDS_HF_FAMILIES_H
 #define FT_FRONTENDS_HF_FAMILIES_H
 
+#include "frontends/ImportOptions.h"
 #include "frontends/hf/Config.h"
 #include "frontends/hf/GraphBuilder.h"
 
@@ -18,6 +19,8 @@ struct Family {
   BuildFamily build;
   /// Classes whose checkpoints hold all that the graph needs.
   std::vector<std::string> architectures;
+  /// Whether its layers can be had alone (--part encoder).
+  bool hasEncoderPart = false;
 };
 
 Status buildGpt2(Config &config, GraphBuilder &builder);
@@ -26,12 +29,16 @@ Status buildMistral(Config &config, GraphBuilder &builder);
 Status buildQwen2(Config &config, GraphBuilder &builder);
 Status buildQwen3(Config &config, GraphBuilder &builder);
 Status buildBert(Config &config, GraphBuilder &builder);
+Status buildRoberta(Config &config, GraphBuilder &builder);
+Status buildXlmRoberta(Config &config, GraphBuilder &builder);
+Status buildCamembert(Config &config, GraphBuilder &builder);
+Status buildDistilBert(Config &config, GraphBuilder &builder);
+Status buildElectra(Config &config, GraphBuilder &builder);
+Status buildMPNet(Config &config, GraphBuilder &builder);
 
-/// The graph of a Hugging Face model directory. Keys of config.json in
-/// `ignoredKeys` are overlooked.
-StatusOr<graph::ModelGraph>
-importDirectory(const std::string &directory,
-                const std::vector<std::string> &ignoredKeys);
+/// The graph of a Hugging Face model directory.
+StatusOr<graph::ModelGraph> importDirectory(const std::string &directory,
+                                            const ImportOptions &options);
 
 } // namespace ft::hf
 

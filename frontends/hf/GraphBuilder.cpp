@@ -93,6 +93,12 @@ void GraphBuilder::input(const std::string &name, plan::InputRole role,
   graph_.inputs.push_back({name, role, DType::I32, {}, {}, limit});
 }
 
+void GraphBuilder::dataInput(const std::string &name,
+                             std::vector<int64_t> shape) {
+  graph_.inputs.push_back(
+      {name, plan::InputRole::Data, DType::F32, std::move(shape), {}, 0});
+}
+
 void GraphBuilder::cache(const std::string &name, int64_t layers, int64_t heads,
                          int64_t headSize) {
   plan::Cache cache;

@@ -19,6 +19,20 @@ struct RopeTable {
   std::map<std::string, double> numbers; // of the generator (model-json.md)
 };
 
+/// How much of a model is built.
+enum class Part {
+  Model,   // all that its class computes
+  Encoder, // its layers alone: hidden states in and out
+};
+
+/// What the user asked for: the class as transformers names it, empty where
+/// neither config.json nor the user says one, and the part of it.
+struct Wanted {
+  std::string architecture;
+  bool byUser = false; // whether the user named the class
+  Part part = Part::Model;
+};
+
 /// Adds params and nodes to a graph under construction. Values and params are
 /// names; a param's has '@' in front, and an empty name stands for an absent
 /// one. Shapes are checked against the checkpoint in the end, by checkWeights.
@@ -28,11 +42,15 @@ public:
 
   /// `stored` is the dtype of tensors where there are no weights.
   GraphBuilder(graph::ModelGraph &graph, const Checkpoint &checkpoint,
-               DType stored)
-      : graph_(graph), checkpoint_(checkpoint), stored_(stored) {}
+               DType stored, const Wanted &wanted = {})
+      : graph_(graph), checkpoint_(checkpoint), stored_(stored),
+        wanted_(wanted) {}
 
   graph::ModelGraph &graph() { return graph_; }
   const Checkpoint &checkpoint() const { return checkpoint_; }
+  const Wanted &wanted() const { return wanted_; }
+  const std::string &architecture() const { return wanted_.architecture; }
+  Part part() const { return wanted_.part; }
   /// The first error with the checkpoint's files: a tensor that is missing, or
   /// what a family says here.
   const Status &status() const { return status_; }
@@ -63,6 +81,8 @@ public:
   //===--------------------------------------------------------------------===//
 
   void input(const std::string &name, plan::InputRole role, int64_t limit = 0);
+  /// Rows of f32 that the caller gives, one a token, each of `shape`.
+  void dataInput(const std::string &name, std::vector<int64_t> shape);
   void cache(const std::string &name, int64_t layers, int64_t heads,
              int64_t headSize);
   void entry(const std::string &name, bool causal,
@@ -85,6 +105,7 @@ private:
   graph::ModelGraph &graph_;
   const Checkpoint &checkpoint_;
   DType stored_;
+  Wanted wanted_;
   Status status_;
   std::set<std::string> params_;
 };

@@ -239,7 +239,9 @@ static Json metaSchema() {
                  {"dtype", ref("dtype")},
                  {"weights", typed("string")},
                  {"tokenizer", typed("string")},
-                 {"tokenizer_config", typed("string")}},
+                 {"tokenizer_config", typed("string")},
+                 {"labels", listOf(typed("string"))},
+                 {"label_scores", {{"enum", {"softmax", "sigmoid", "none"}}}}},
                 {});
 }
 

@@ -9,12 +9,37 @@ using namespace ft::json;
 using graph::ModelGraph;
 namespace fs = std::filesystem;
 
+static StatusOr<std::vector<std::string>> readTexts(const JsonView &view) {
+  FT_RETURN_IF_ERROR(view.expectArray());
+  std::vector<std::string> list;
+  for (size_t i = 0; i < view.value().size(); ++i) {
+    FT_ASSIGN_OR_RETURN(std::string text, view.element(i).string());
+    list.push_back(std::move(text));
+  }
+  return list;
+}
+
+static Status readLabels(const JsonView &meta, plan::Labels &labels) {
+  if (meta.has("labels")) {
+    FT_ASSIGN_OR_RETURN(labels.names, readTexts(meta.member("labels")));
+  }
+  if (!meta.has("label_scores"))
+    return {};
+  JsonView view = meta.member("label_scores");
+  FT_ASSIGN_OR_RETURN(labels.scores, view.string());
+  if (labels.scores != "softmax" && labels.scores != "sigmoid" &&
+      labels.scores != "none")
+    return view.mismatch("softmax, sigmoid or none");
+  return {};
+}
+
 /// Metadata; `directory` is where the file stands.
 static Status readMeta(const JsonView &view, const std::string &directory,
                        ModelGraph &graph) {
   FT_RETURN_IF_ERROR(view.expectOnly(
       {"architecture", "vocabulary", "max_positions", "end_tokens",
-       "start_token", "dtype", "weights", "tokenizer", "tokenizer_config"}));
+       "start_token", "dtype", "weights", "tokenizer", "tokenizer_config",
+       "labels", "label_scores"}));
   auto text = [&](const char *key, std::string &to) -> Status {
     if (view.has(key)) {
       FT_ASSIGN_OR_RETURN(to, view.member(key).string());
@@ -41,6 +66,7 @@ static Status readMeta(const JsonView &view, const std::string &directory,
   if (view.has("dtype")) {
     FT_ASSIGN_OR_RETURN(graph.dtype, readFloatType(view.member("dtype")));
   }
+  FT_RETURN_IF_ERROR(readLabels(view, graph.labels));
   std::error_code ignored;
   fs::path place = fs::path(directory) / weights;
   graph.weightsDir = fs::weakly_canonical(place, ignored).string();
@@ -172,12 +198,7 @@ static StatusOr<graph::Entry> readEntry(const std::string &name,
     FT_ASSIGN_OR_RETURN(entry.causal, view.member("causal").boolean());
   }
   if (view.has("inputs")) {
-    JsonView inputs = view.member("inputs");
-    FT_RETURN_IF_ERROR(inputs.expectArray());
-    for (size_t i = 0; i < inputs.value().size(); ++i) {
-      FT_ASSIGN_OR_RETURN(std::string input, inputs.element(i).string());
-      entry.inputs.push_back(std::move(input));
-    }
+    FT_ASSIGN_OR_RETURN(entry.inputs, readTexts(view.member("inputs")));
   } else {
     for (const graph::Input &input : graph.inputs)
       entry.inputs.push_back(input.name);

@@ -160,6 +160,10 @@ static Json writeMeta(const ModelGraph &graph, const std::string &directory) {
     json["tokenizer"] = graph.tokenizer;
   if (!graph.tokenizerConfig.empty())
     json["tokenizer_config"] = graph.tokenizerConfig;
+  if (!graph.labels.names.empty()) {
+    json["labels"] = graph.labels.names;
+    json["label_scores"] = graph.labels.scores;
+  }
   return json;
 }
 

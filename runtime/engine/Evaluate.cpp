@@ -69,6 +69,38 @@ private:
   NamedArrays outputs_;
 };
 
+/// Rows `first` on in the input's own dtype; any floats will do for f32.
+Status unpackData(const plan::Input &input, const Array &array, int64_t first,
+                  int64_t count, std::vector<std::byte> &to) {
+  int64_t elements = elementCount(input.shape);
+  int64_t row = elements * dtypeSize(array.dtype);
+  auto begin = array.bytes.begin() + first * row;
+  if (array.dtype == input.dtype) {
+    to.assign(begin, begin + count * row);
+    return Status::success();
+  }
+  bool floats = array.dtype == DType::F16 || array.dtype == DType::F64;
+  if (input.dtype != DType::F32 || !floats)
+    return invalidArgument("input '" + input.name + "': expected " +
+                           std::string(dtypeName(input.dtype)) + ", found " +
+                           std::string(dtypeName(array.dtype)));
+  to.resize(size_t(count * elements) * sizeof(float));
+  for (int64_t i = 0; i < count * elements; ++i) {
+    float value = 0;
+    if (array.dtype == DType::F16) {
+      uint16_t half = 0;
+      std::memcpy(&half, &begin[i * 2], sizeof(half));
+      value = f16ToF32(half);
+    } else {
+      double wide = 0;
+      std::memcpy(&wide, &begin[i * 8], sizeof(wide));
+      value = float(wide);
+    }
+    std::memcpy(&to[size_t(i) * sizeof(float)], &value, sizeof(value));
+  }
+  return Status::success();
+}
+
 Status Evaluation::unpackInput(const plan::Input &input, size_t index,
                                Sequence &to) {
   auto found = inputs_.find(input.name);
@@ -77,16 +109,8 @@ Status Evaluation::unpackInput(const plan::Input &input, size_t index,
   const Array &array = found->second;
   int64_t count = padded_.spans[size_t(to.row)].second;
   int64_t first = to.row * padded_.length + to.column;
-  if (input.role == plan::InputRole::Data) {
-    if (array.dtype != input.dtype)
-      return invalidArgument("input '" + input.name + "': expected " +
-                             std::string(dtypeName(input.dtype)) + ", found " +
-                             std::string(dtypeName(array.dtype)));
-    int64_t bytes = elementCount(input.shape) * dtypeSize(input.dtype);
-    auto begin = array.bytes.begin() + first * bytes;
-    to.inputs[index].assign(begin, begin + count * bytes);
-    return Status::success();
-  }
+  if (input.role == plan::InputRole::Data)
+    return unpackData(input, array, first, count, to.inputs[index]);
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < count; ++i) {
     int64_t id = integerAt(array, first + i);

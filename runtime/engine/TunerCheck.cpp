@@ -2,6 +2,7 @@
 #include "runtime/engine/TunerCheck.h"
 
 #include "runtime/device/Addressing.h"
+#include "runtime/plan/Tuning.h"
 
 #include <algorithm>
 #include <cmath>
@@ -133,7 +134,9 @@ static double boundOf(const plan::Plan &plan, const TunedStep &tuned,
   double unit = out == DType::BF16  ? 0x1p-8
                 : out == DType::F16 ? 0x1p-11
                                     : 0x1p-24;
-  return 2 * unit + 4 * (double(k) / 8 + 8) * 0x1p-23;
+  // TF32 keeps ten bits of either factor; twice what both may lose.
+  double factors = plan::usesTf32(tuned.step) ? 2 * 2 * 0x1p-10 : 0;
+  return 2 * unit + factors + 4 * (double(k) / 8 + 8) * 0x1p-23;
 }
 
 StatusOr<TunerCheck> TunerCheck::make(const TunedStep &tuned, int64_t rows,

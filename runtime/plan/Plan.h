@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 3;
+inline constexpr uint32_t kPlanVersion = 4;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -248,7 +248,7 @@ struct KernelLaunch {
 
 /// out = epilogue(a * weight^T + bias + residual) through the GEMM library.
 /// a: [axis, k] with its row stride, weight: [n, k] row-major, out: [axis, n].
-/// Accumulation is fp32 (no TF32); one rounding at the store.
+/// Accumulation is fp32; one rounding at the store.
 struct GemmCall {
   Ref a;
   int32_t weight = 0;
@@ -258,6 +258,8 @@ struct GemmCall {
   std::string epilogue = "none"; // none, relu, gelu_tanh
   int64_t n = 0;
   int64_t k = 0;
+  /// Of fp32 operands: the device may multiply them rounded to TF32.
+  bool tf32 = false;
 };
 
 /// An exchange of rows between the ranks of a mesh axis, which all make the
@@ -418,6 +420,13 @@ struct Text {
   int64_t startToken = -1;
 };
 
+/// What the elements of a row of the output "logits" are called.
+struct Labels {
+  std::vector<std::string> names; // empty: they have no names
+  /// How logits become scores: "softmax", "sigmoid" or "none".
+  std::string scores = "softmax";
+};
+
 struct Plan {
   std::string name;         // of the model
   std::string architecture; // "llama", "bert", "graph"
@@ -435,6 +444,7 @@ struct Plan {
   std::vector<Kernel> kernels;
   std::vector<Entry> entries;
   Text text;
+  Labels labels;
   Tuning tuning; // empty: devices take first implementations
   std::vector<Blob> blobs;
   /// The bytes of each blob while a plan is being made; a loaded plan's blobs

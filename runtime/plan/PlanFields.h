@@ -208,6 +208,7 @@ template <typename Io> void fields(Io &io, Member<Io, GemmCall> call) {
   io.optional("epilogue", call.epilogue, std::string("none"));
   io.field("n", call.n);
   io.field("k", call.k);
+  io.optional("tf32", call.tf32, false);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, CollectiveCall> call) {
@@ -312,6 +313,11 @@ template <typename Io> void fields(Io &io, Member<Io, Text> text) {
   io.optional("start_token", text.startToken, int64_t(-1));
 }
 
+template <typename Io> void fields(Io &io, Member<Io, Labels> labels) {
+  io.list("names", labels.names);
+  io.optional("scores", labels.scores, std::string("softmax"));
+}
+
 template <typename Io> void fields(Io &io, Member<Io, Machine> machine) {
   io.optional("device", machine.device, std::string());
   io.optional("driver", machine.driver, std::string());
@@ -355,6 +361,7 @@ template <typename Io> void fields(Io &io, Member<Io, Plan> plan) {
   io.list("kernels", plan.kernels);
   io.field("entries", plan.entries);
   io.part("text", plan.text);
+  io.part("labels", plan.labels);
   io.part("tuning", plan.tuning);
   io.list("blobs", plan.blobs);
 }

@@ -32,6 +32,23 @@ static std::string dtypesOf(const Program &program, const Step &step) {
   return text;
 }
 
+bool usesTf32(const Step &step) {
+  for (const Implementation &implementation : step.implementations)
+    for (const Launch &launch : implementation.launches)
+      if (auto *call = std::get_if<GemmCall>(&launch); call && call->tf32)
+        return true;
+  return false;
+}
+
+bool usesTf32(const Plan &plan) {
+  for (const Entry &entry : plan.entries)
+    for (const Program &program : entry.programs)
+      for (const Step &step : program.steps)
+        if (usesTf32(step))
+          return true;
+  return false;
+}
+
 std::string gemmProblem(const Plan &plan, const Program &program,
                         const Step &step) {
   if (step.pattern != "gemm")
@@ -55,8 +72,9 @@ std::string gemmProblem(const Plan &plan, const Program &program,
   }
   if (n == 0)
     return "";
-  return dtypesOf(program, step) + " [" + std::to_string(n) + ", " +
-         std::to_string(k) + "] " + ops + (bias ? ", bias" : "");
+  return dtypesOf(program, step) + (usesTf32(step) ? " by tf32" : "") + " [" +
+         std::to_string(n) + ", " + std::to_string(k) + "] " + ops +
+         (bias ? ", bias" : "");
 }
 
 bool isNearer(int64_t a, int64_t b, int64_t rows) {

@@ -13,6 +13,11 @@
 
 namespace ft::plan {
 
+/// Whether some implementation of `step` multiplies in TF32.
+bool usesTf32(const Step &step);
+/// Whether any step of `plan` does.
+bool usesTf32(const Plan &plan);
+
 /// What two GEMM steps must share to share a choice, but for the rows: types,
 /// [n, k] of the weight and what is fused: "bf16 [2304, 768] linear, gelu".
 /// Empty where `step` is no GEMM.

@@ -149,6 +149,28 @@ static Status validateText(const Plan &plan) {
   return (place / "start_token").range(plan.text.startToken, -1, INT32_MAX);
 }
 
+/// As many names as an output "logits" has elements a row.
+static Status validateLabels(const Plan &plan) {
+  const Labels &labels = plan.labels;
+  FT_RETURN_IF_ERROR(Place("/labels/scores")
+                         .require(labels.scores == "softmax" ||
+                                      labels.scores == "sigmoid" ||
+                                      labels.scores == "none",
+                                  "expected softmax, sigmoid or none"));
+  if (labels.names.empty())
+    return Status::success();
+  for (const Entry &entry : plan.entries)
+    for (const Output &output : entry.outputs)
+      if (output.name == "logits" &&
+          product(output.shape) != int64_t(labels.names.size()))
+        return Place("/labels/names")
+            .error("expected a name for each of the " +
+                   std::to_string(product(output.shape)) +
+                   " elements of a row of 'logits', found " +
+                   std::to_string(labels.names.size()));
+  return Status::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Entries
 //===----------------------------------------------------------------------===//
@@ -238,7 +260,8 @@ Status validatePlan(const Plan &plan) {
   FT_RETURN_IF_ERROR(validateKernels(plan));
   FT_RETURN_IF_ERROR(validateText(plan));
   FT_RETURN_IF_ERROR(validateTuning(plan.tuning));
-  return validateEntries(plan);
+  FT_RETURN_IF_ERROR(validateEntries(plan));
+  return validateLabels(plan);
 }
 
 } // namespace ft::plan

@@ -2,6 +2,7 @@
 #include "runtime/text/Model.h"
 
 #include "runtime/text/Bpe.h"
+#include "runtime/text/Unigram.h"
 #include "runtime/text/WordPiece.h"
 
 namespace ft::text {
@@ -14,11 +15,12 @@ StatusOr<std::unique_ptr<const Model>> parseModel(const Json &json,
   if (json.contains("type") || !json.contains("vocab")) {
     FT_ASSIGN_OR_RETURN(type, fields.type("model"));
   }
-  if (type != "BPE" && type != "WordPiece")
-    return fields.unknownType("model", type, "BPE, WordPiece");
+  if (type != "BPE" && type != "Unigram" && type != "WordPiece")
+    return fields.unknownType("model", type, "BPE, Unigram, WordPiece");
   FT_ASSIGN_OR_RETURN(std::unique_ptr<const Model> model,
-                      type == "BPE" ? Bpe::parse(fields)
-                                    : WordPiece::parse(fields));
+                      type == "BPE"       ? Bpe::parse(fields)
+                      : type == "Unigram" ? Unigram::parse(fields)
+                                          : WordPiece::parse(fields));
   FT_RETURN_IF_ERROR(fields.noOthers());
   return model;
 }

@@ -1,6 +1,7 @@
 //===- Normalizer.cpp - the "normalizer" of tokenizer.json ----------------===//
 #include "runtime/text/Normalizer.h"
 
+#include "runtime/text/Charsmap.h"
 #include "runtime/text/Pattern.h"
 #include "runtime/text/Unicode.h"
 
@@ -215,6 +216,54 @@ private:
   std::string content_;
 };
 
+/// SentencePiece's own rules: a short grapheme that the table knows is replaced
+/// whole, others character by character.
+class Precompiled : public Normalizer {
+public:
+  static StatusOr<NormalizerPtr> parse(Fields &fields) {
+    FT_ASSIGN_OR_RETURN(std::string text,
+                        fields.string("precompiled_charsmap"));
+    auto result = std::make_shared<Precompiled>();
+    StatusOr<Charsmap> map = Charsmap::decode(text);
+    if (!map.ok())
+      return fields.error("precompiled_charsmap", map.status().message());
+    result->map_ = std::move(*map);
+    return NormalizerPtr(result);
+  }
+
+  Status apply(Piece &piece) const override {
+    constexpr size_t kShort = 6;
+    std::string_view text = piece.text;
+    std::string out;
+    size_t fromStart = 0;
+    for (size_t begin = 0, end = 0; begin < text.size(); begin = end) {
+      end = nextGrapheme(text, begin);
+      std::string_view whole = text.substr(begin, end - begin);
+      auto found = whole.size() < kShort ? map_.find(whole) : std::nullopt;
+      if (found)
+        out += *found;
+      else
+        rewrite(whole, out);
+      if (begin < piece.fromStart)
+        fromStart = out.size();
+    }
+    piece.text = std::move(out);
+    piece.fromStart = fromStart;
+    return Status::success();
+  }
+
+private:
+  void rewrite(std::string_view whole, std::string &out) const {
+    for (size_t begin = 0, end = 0; begin < whole.size(); begin = end) {
+      nextCodePoint(whole, end);
+      std::string_view part = whole.substr(begin, end - begin);
+      out += map_.find(part).value_or(part);
+    }
+  }
+
+  Charsmap map_;
+};
+
 class Sequence : public Normalizer {
 public:
   static StatusOr<NormalizerPtr> parse(Fields &fields, int depth) {
@@ -268,12 +317,14 @@ StatusOr<NormalizerPtr> parseKind(const std::string &type, Fields &fields,
     return Prepend::parse(fields);
   if (type == "Replace")
     return Replace::parse(fields);
+  if (type == "Precompiled")
+    return Precompiled::parse(fields);
   if (type == "Sequence")
     return Sequence::parse(fields, depth);
   return fields.unknownType(
       "normalizer", type,
       "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, "
-      "Prepend, Replace, Sequence, Strip, StripAccents");
+      "Precompiled, Prepend, Replace, Sequence, Strip, StripAccents");
 }
 } // namespace
 

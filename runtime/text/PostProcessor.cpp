@@ -8,6 +8,29 @@ PostProcessor PostProcessor::around(std::vector<int32_t> before,
   PostProcessor result;
   result.parts_ = {
       {false, std::move(before)}, {true, {}}, {false, std::move(after)}};
+  result.pair_ = result.parts_;
+  for (Part part : result.parts_) {
+    part.isSecond = part.isText;
+    part.segment = 1;
+    result.pair_.push_back(std::move(part));
+  }
+  return result;
+}
+
+TokenPair PostProcessor::applyPair(const std::vector<int32_t> &first,
+                                   const std::vector<int32_t> &second) const {
+  TokenPair result;
+  for (const Part &part : pair_) {
+    const std::vector<int32_t> &tokens = !part.isText    ? part.tokens
+                                         : part.isSecond ? second
+                                                         : first;
+    if (part.isText && part.isSecond)
+      result.secondBegin = result.ids.size();
+    result.ids.insert(result.ids.end(), tokens.begin(), tokens.end());
+    if (part.isText && part.isSecond)
+      result.secondEnd = result.ids.size();
+    result.segments.resize(result.ids.size(), part.segment);
+  }
   return result;
 }
 
@@ -57,15 +80,15 @@ specialIds(Fields &fields, const Json &table, const std::string &name) {
   return result;
 }
 
-StatusOr<PostProcessor> PostProcessor::parseTemplate(Fields &fields) {
-  FT_ASSIGN_OR_RETURN(const Json *single, fields.array("single"));
-  FT_RETURN_IF_ERROR(fields.array("pair").status());
+StatusOr<std::vector<PostProcessor::Part>>
+PostProcessor::parseParts(Fields &fields, const char *key) {
+  bool single = std::string_view(key) == "single";
+  FT_ASSIGN_OR_RETURN(const Json *list, fields.array(key));
   FT_ASSIGN_OR_RETURN(const Json *table, fields.object("special_tokens"));
-  PostProcessor result;
-  result.parts_.clear();
-  for (size_t i = 0; i < single->size(); ++i) {
-    const Json &piece = (*single)[i];
-    std::string at = "single/" + std::to_string(i);
+  std::vector<Part> parts;
+  for (size_t i = 0; i < list->size(); ++i) {
+    const Json &piece = (*list)[i];
+    std::string at = std::string(key) + "/" + std::to_string(i);
     const auto *members = piece.get_ptr<const Json::object_t *>();
     std::string kind =
         members && members->size() == 1 ? members->begin()->first : "";
@@ -77,17 +100,30 @@ StatusOr<PostProcessor> PostProcessor::parseTemplate(Fields &fields) {
         Fields body,
         Fields::of(members->begin()->second, fields.placeOf(at + "/" + kind)));
     FT_ASSIGN_OR_RETURN(std::string id, body.string("id"));
+    FT_ASSIGN_OR_RETURN(int64_t segment,
+                        body.integer("type_id", 0, INT32_MAX, 0));
     Part part;
     part.isText = kind == "Sequence";
-    if (part.isText && id != "A")
-      return body.error("id", "the template for one text can only use \"A\", "
-                              "found \"" +
-                                  id + "\"");
+    part.isSecond = part.isText && id == "B";
+    part.segment = int32_t(segment);
+    if (part.isText && id != "A" && (single || id != "B"))
+      return body.error(
+          "id", std::string("the template for ") +
+                    (single ? "one text can only use \"A\""
+                            : "two texts can only use \"A\" and \"B\"") +
+                    ", found \"" + id + "\"");
     if (!part.isText) {
       FT_ASSIGN_OR_RETURN(part.tokens, specialIds(fields, *table, id));
     }
-    result.parts_.push_back(std::move(part));
+    parts.push_back(std::move(part));
   }
+  return parts;
+}
+
+StatusOr<PostProcessor> PostProcessor::parseTemplate(Fields &fields) {
+  PostProcessor result;
+  FT_ASSIGN_OR_RETURN(result.parts_, parseParts(fields, "single"));
+  FT_ASSIGN_OR_RETURN(result.pair_, parseParts(fields, "pair"));
   return result;
 }
 
@@ -129,6 +165,12 @@ PostProcessor::parse(const Json &json, const std::string &place, int depth) {
     FT_ASSIGN_OR_RETURN(int32_t first, tokenPair(fields, "cls"));
     FT_ASSIGN_OR_RETURN(int32_t last, tokenPair(fields, "sep"));
     result = around({first}, {last});
+    // Of two texts, [CLS] A [SEP] B [SEP] or <s> A </s> </s> B </s>.
+    bool isBert = type == "BertProcessing";
+    result.pair_[3].tokens = {isBert ? std::vector<int32_t>()
+                                     : std::vector<int32_t>{last}};
+    for (Part &part : result.pair_)
+      part.segment *= isBert;
   } else if (type != "ByteLevel") {
     return fields.unknownType("post-processor", type,
                               "BertProcessing, ByteLevel, RobertaProcessing, "

@@ -35,8 +35,8 @@ StatusOr<Tokenizer> Tokenizer::fromJson(std::string_view tokenizerJson,
   return Tokenizer(std::move(parts));
 }
 
-StatusOr<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
-                                                 bool addSpecialTokens) const {
+StatusOr<std::vector<int32_t>>
+Tokenizer::encodeText(std::string_view text) const {
   std::string valid;
   if (!isValidUtf8(text)) {
     appendLossy(text, /*atEnd=*/true, valid);
@@ -54,7 +54,20 @@ StatusOr<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
     else if (!piece.text.empty())
       FT_RETURN_IF_ERROR(parts_->model->tokenize(piece.text, ids));
   }
+  return ids;
+}
+
+StatusOr<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
+                                                 bool addSpecialTokens) const {
+  FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, encodeText(text));
   return parts_->postProcessor.apply(ids, addSpecialTokens);
+}
+
+StatusOr<TokenPair> Tokenizer::encodePair(std::string_view first,
+                                          std::string_view second) const {
+  FT_ASSIGN_OR_RETURN(std::vector<int32_t> a, encodeText(first));
+  FT_ASSIGN_OR_RETURN(std::vector<int32_t> b, encodeText(second));
+  return parts_->postProcessor.applyPair(a, b);
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids,
@@ -83,6 +96,8 @@ std::optional<std::string> Tokenizer::tokenOf(int32_t id) const {
   const std::string *text = parts_->model->vocabulary().token(id);
   return text ? std::optional(*text) : std::nullopt;
 }
+
+std::optional<int32_t> Tokenizer::maskToken() const { return parts_->mask; }
 
 bool Tokenizer::isSpecial(int32_t id) const {
   const std::string *text = parts_->decodedText(id);

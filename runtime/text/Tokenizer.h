@@ -24,6 +24,13 @@
 
 namespace ft::text {
 
+/// The tokens of two texts as one sequence.
+struct TokenPair {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> segments;         // of each token
+  size_t secondBegin = 0, secondEnd = 0; // the second text's own tokens
+};
+
 /// Immutable once made: any number of threads may use one.
 class Tokenizer {
 public:
@@ -46,6 +53,10 @@ public:
   StatusOr<std::vector<int32_t>> encode(std::string_view text,
                                         bool addSpecialTokens = true) const;
 
+  /// Two texts as one sequence, as the post-processor joins them.
+  StatusOr<TokenPair> encodePair(std::string_view first,
+                                 std::string_view second) const;
+
   /// The text of `ids`, always valid UTF-8. Ids that no token has are left
   /// out.
   std::string decode(std::span<const int32_t> ids,
@@ -58,10 +69,14 @@ public:
   std::optional<std::string> tokenOf(int32_t id) const;
   /// Whether decoding leaves the token out by default.
   bool isSpecial(int32_t id) const;
+  /// The token that stands for a word to be guessed, where
+  /// tokenizer_config.json names one.
+  std::optional<int32_t> maskToken() const;
 
 private:
   friend class StreamDecoder;
   struct Parts;
+  StatusOr<std::vector<int32_t>> encodeText(std::string_view text) const;
   explicit Tokenizer(std::unique_ptr<const Parts> parts);
   std::unique_ptr<const Parts> parts_;
 };

@@ -134,6 +134,9 @@ Status Tokenizer::Parts::configure(const Json &config) {
     return corrupt("tokenizer_config.json: expected an object, found " +
                    std::string(config.type_name()));
   FT_RETURN_IF_ERROR(addConfigured(config));
+  if (config.contains("mask_token"))
+    if (std::optional<AddedToken> token = specialToken(config["mask_token"]))
+      mask = idOf(token->content);
   if (config.contains("add_bos_token") || config.contains("add_eos_token")) {
     FT_ASSIGN_OR_RETURN(std::vector<int32_t> before,
                         boundary(config, "add_bos_token", "bos_token"));

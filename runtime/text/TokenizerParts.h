@@ -19,6 +19,7 @@ struct Tokenizer::Parts {
   AddedTokens added;
   PostProcessor postProcessor;
   Decoder decoder;
+  std::optional<int32_t> mask; // the token of a word to be guessed
 
   std::optional<int32_t> idOf(const std::string &token) const {
     std::optional<int32_t> id = added.find(token);

@@ -75,6 +75,21 @@ size_t previousBoundary(std::string_view text, size_t pos) {
   return pos;
 }
 
+size_t nextGrapheme(std::string_view text, size_t pos) {
+  utf8proc_int32_t state = 0;
+  char32_t before = nextCodePoint(text, pos);
+  while (pos < text.size()) {
+    size_t next = pos;
+    char32_t c = nextCodePoint(text, next);
+    if (utf8proc_grapheme_break_stateful(utf8proc_int32_t(before),
+                                         utf8proc_int32_t(c), &state))
+      break;
+    before = c;
+    pos = next;
+  }
+  return pos;
+}
+
 void appendUtf8(char32_t c, std::string &out) {
   if (c < 0x80) {
     out += char(c);

@@ -24,6 +24,10 @@ char32_t nextCodePoint(std::string_view text, size_t &pos);
 /// REQUIRES: pos > 0.
 size_t previousBoundary(std::string_view text, size_t pos);
 
+/// Where the grapheme (extended grapheme cluster) that starts at `pos` ends.
+/// REQUIRES: pos < text.size().
+size_t nextGrapheme(std::string_view text, size_t pos);
+
 void appendUtf8(char32_t codePoint, std::string &out);
 
 /// Append `bytes` to `out` as valid UTF-8, each maximal invalid subpart as one

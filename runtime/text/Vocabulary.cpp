@@ -15,9 +15,24 @@ StatusOr<Vocabulary> Vocabulary::parse(Fields &fields) {
                                        "\" has to be an integer from 0 to " +
                                        std::to_string(INT32_MAX) + ", found " +
                                        id.dump().substr(0, 40));
-    int32_t value = id.get<int32_t>();
-    auto entry = vocabulary.ids_.emplace(token, value).first;
-    vocabulary.tokens_[value] = &entry->first;
+    vocabulary.add(token, id.get<int32_t>());
+  }
+  return vocabulary;
+}
+
+StatusOr<Vocabulary> Vocabulary::parseScored(Fields &fields,
+                                             std::vector<double> &scores) {
+  FT_ASSIGN_OR_RETURN(const Json *json, fields.array("vocab"));
+  Vocabulary vocabulary;
+  vocabulary.ids_.reserve(json->size());
+  vocabulary.tokens_.reserve(json->size());
+  for (const Json &entry : *json) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() ||
+        !entry[1].is_number())
+      return fields.error("vocab", "expected [token, score], found " +
+                                       entry.dump().substr(0, 80));
+    vocabulary.add(entry[0].get<std::string>(), int32_t(scores.size()));
+    scores.push_back(entry[1].get<double>());
   }
   return vocabulary;
 }

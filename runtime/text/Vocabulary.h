@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace ft::text {
 
@@ -20,6 +21,9 @@ public:
 
   /// Read the member "vocab" of `fields`: {"token": id, ...}.
   static StatusOr<Vocabulary> parse(Fields &fields);
+  /// The same as [["token", score], ...], a token's place being its id.
+  static StatusOr<Vocabulary> parseScored(Fields &fields,
+                                          std::vector<double> &scores);
 
   std::optional<int32_t> find(std::string_view token) const {
     auto it = ids_.find(token);
@@ -39,6 +43,11 @@ private:
       return std::hash<std::string_view>()(text);
     }
   };
+  void add(const std::string &token, int32_t id) {
+    auto entry = ids_.insert_or_assign(token, id).first;
+    tokens_[id] = &entry->first;
+  }
+
   std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
   std::unordered_map<int32_t, const std::string *> tokens_; // keys of ids_
 };

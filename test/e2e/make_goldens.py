@@ -33,8 +33,14 @@ def make_inputs(case, directory, config):
         return texts.tokenize(directory, list(case.texts))
     generator = torch.Generator().manual_seed(1000 + case.seed)
     shape = (len(case.lengths), max(case.lengths))
-    inputs = {"input_ids": torch.randint(config.vocab_size, shape,
-                                         generator=generator)}
+    ids = torch.randint(config.vocab_size, shape, generator=generator)
+    if config.model_type in reference.COUNTING:
+        # These do not count the padding token, wherever it stands.
+        ids[ids == config.pad_token_id] += 1
+    inputs = {"input_ids": ids}
+    if case.part == "encoder":
+        inputs = {"hidden_states": torch.randn(
+            *shape, config.hidden_size, generator=generator)}
     if case.padding:
         inputs["attention_mask"] = make_mask(case.lengths, case.padding)
     if case.segments:
@@ -82,7 +88,7 @@ def measure_errors(directory, inputs, expected):
     """Transformers' own error by output and dtype on these weights."""
     errors = {name: {} for name in expected}
     for key, dtype in checkpoints.DTYPES.items():
-        model = reference.load(directory, dtype, "pooler_output" in expected)
+        model = reference.load(directory, dtype, expected)
         for name, value in reference.forward(model, inputs,
                                              expected).items():
             errors[name][key] = reference.relative_error(value,
@@ -95,8 +101,7 @@ def compute(name, directory, inputs, outputs):
     goldens = HERE / "goldens" / name
     shutil.rmtree(goldens, ignore_errors=True)
     with reference.exact_float64():
-        model = reference.load(directory, torch.float64,
-                               "pooler_output" in outputs)
+        model = reference.load(directory, torch.float64, outputs)
         expected = reference.forward(model, inputs, outputs)
         if "attention_mask" in inputs:
             reference.check_ragged(model, inputs, expected)
@@ -149,8 +154,7 @@ def set_end_tokens(directory, ends):
 def compare(directory, inputs, outputs, record, change=None):
     """The largest error of the outputs against those stored in `record`."""
     with reference.exact_float64():
-        model = reference.load(directory, torch.float64,
-                               "pooler_output" in outputs, change)
+        model = reference.load(directory, torch.float64, outputs, change)
         found = reference.forward(model, inputs, outputs)
     return max(
         reference.relative_error(
@@ -182,6 +186,7 @@ def make_case(case, spec):
         "name": case.name, "checkpoint": f"checkpoints/{spec.name}",
         "family": spec.family, "stored_dtype": spec.stored,
         "padding": case.padding, "entry": case.entry,
+        **({"part": case.part} if case.part else {}),
         **compute(case.name, directory, inputs, case.outputs),
     }
     check_case(case, spec, inputs, record)

@@ -47,7 +47,8 @@ class Runner:
         stem = case.get("checkpoint") or case["package"]["name"] + "-" + str(
             case["package"]["rounded"])
         ranks = f".tp{tp}" if tp > 1 else ""
-        return folder / f"{pathlib.Path(stem).name}.{dtype}{ranks}.plan"
+        part = "." + case["part"] if "part" in case else ""
+        return folder / f"{pathlib.Path(stem).name}{part}.{dtype}{ranks}.plan"
 
     def compile(self, case, dtype, tp=1):
         """The plan of a case; made once for all cases of its checkpoint."""
@@ -56,6 +57,8 @@ class Runner:
             return plan
         command = [self.ftc, "compile", self.model_dir(case), "-o", plan,
                    "--dtype", dtype, "--tp", tp]
+        if "part" in case:
+            command += ["--part", case["part"]]
         if not self.args.make_plans:
             command += ["--target", "cpu"]
         run(command)
@@ -78,7 +81,8 @@ class Runner:
         if "checkpoint" not in case:
             return [1]
         config = json.loads((self.model_dir(case) / "config.json").read_text())
-        heads = config.get("num_attention_heads") or config["n_head"]
+        heads = next(config[key] for key in (
+            "num_attention_heads", "n_heads", "n_head") if key in config)
         return [tp for tp in self.args.tp if heads % tp == 0]
 
     def outputs(self, case, dtype, tp):

@@ -1,10 +1,12 @@
 // RUN: ft-opt %s --ft-set-precision=dtype=bf16 --split-input-file | FileCheck %s
 // RUN: ft-opt %s --ft-set-precision --split-input-file | FileCheck %s --check-prefix=AUTO
+// RUN: ft-opt %s --ft-set-precision=dtype=tf32 --split-input-file | FileCheck %s --check-prefix=TF32
 // RUN: not ft-opt %s --ft-set-precision=dtype=f8 2>&1 | FileCheck %s --check-prefix=BAD
-// BAD: dtype must be auto, f32, f16 or bf16, found 'f8'
+// BAD: dtype must be auto, f32, tf32, f16 or bf16, found 'f8'
 
 // Matrices, biases and cache planes are narrowed, norm weights are not; a linear
 // that makes a result writes fp32 itself, another result gets a cast.
+// TF32: module attributes {{.*}}ft.dtype = f32, {{.*}}ft.tf32
 // CHECK: module attributes {{.*}}ft.dtype = bf16
 // AUTO: module attributes {{.*}}ft.dtype = f16
 module attributes {ft.axes = ["tokens", "sequences"], ft.model = {dtype = "f16"}} {

@@ -1,5 +1,6 @@
 //===- Describe.cpp - --describe, --explain-memory ------------------------===//
 #include "runtime/device/Addressing.h"
+#include "runtime/plan/Tuning.h"
 #include "tools/ft-run/RunOptions.h"
 
 #include <nlohmann/json.hpp>
@@ -78,8 +79,12 @@ StatusOr<int> describePlan(RunOptions &options) {
   for (const plan::Cache &cache : plan.caches)
     for (const plan::CachePlane &plane : cache.planes)
       cacheBytes += cache.layers * cacheTokenBytes(plane);
-  std::printf("%s (%s, %s)\n", plan.name.c_str(), plan.architecture.c_str(),
-              std::string(dtypeName(plan.dtype)).c_str());
+  std::printf("%s (%s, %s%s)\n", plan.name.c_str(), plan.architecture.c_str(),
+              std::string(dtypeName(plan.dtype)).c_str(),
+              plan::usesTf32(plan) ? ", products in TF32" : "");
+  if (!plan.labels.names.empty())
+    std::printf("labels: %zu, scores by %s\n", plan.labels.names.size(),
+                plan.labels.scores.c_str());
   for (const auto &[key, value] : plan.provenance)
     std::printf("  %s: %s\n", key.c_str(), value.c_str());
   std::string targets;

@@ -1,6 +1,8 @@
 //===- FixedBatch.cpp - a batch of random tokens to time ------------------===//
 #include "tools/ft-run/FixedBatch.h"
 
+#include "runtime/device/Addressing.h"
+
 #include <algorithm>
 
 namespace ft::run {
@@ -28,6 +30,23 @@ BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
   return shape;
 }
 
+/// Rows of input data; nothing for inputs that are no rows of f32. Products of
+/// zeros would take less power, and time, than those of a model.
+static std::vector<std::vector<float>>
+randomData(const plan::Entry &entry, int64_t count, std::mt19937 &random) {
+  std::normal_distribution<float> normal;
+  std::vector<std::vector<float>> data(entry.inputs.size());
+  for (size_t i = 0; i < data.size(); ++i) {
+    const plan::Input &input = entry.inputs[i];
+    if (input.role != plan::InputRole::Data || input.dtype != DType::F32)
+      continue;
+    data[i].resize(size_t(count * elementCount(input.shape)));
+    for (float &value : data[i])
+      value = normal(random);
+  }
+  return data;
+}
+
 StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
                                                        int64_t count,
                                                        int64_t each,
@@ -41,12 +60,15 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
     if (entry.causal)
       FT_RETURN_IF_ERROR(batch->pages_.back().reserve(cached + each));
   }
+  batch->data_ = randomData(entry, each, random);
   bool rows = model.axisBound("rows") > 0;
   for (size_t i = 0; i < size_t(count); ++i) {
     SequenceSlice slice;
     slice.tokens = batch->tokens_[i];
     slice.position = cached;
     slice.pages = batch->pages_[i].pages();
+    for (const std::vector<float> &data : batch->data_)
+      slice.inputs.push_back(std::as_bytes(std::span(data)));
     slice.wanted = rows ? WantedRows::Last : WantedRows::None;
     batch->slices_.push_back(slice);
   }

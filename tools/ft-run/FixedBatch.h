@@ -14,9 +14,9 @@ namespace ft::run {
 std::vector<int32_t> randomTokens(const plan::Plan &plan, int64_t count,
                                   std::mt19937 &random);
 
-/// Sequences of random tokens in one batch of an entry: `each` tokens of every
-/// one of `count` sequences, after `cached` ones, whose keys are whatever the
-/// cache holds.
+/// Sequences of random tokens, and of random rows where an entry takes rows, in
+/// one batch: `each` tokens of every one of `count` sequences, after `cached`
+/// ones, whose keys are whatever the cache holds.
 class FixedBatch {
 public:
   static StatusOr<std::unique_ptr<FixedBatch>>
@@ -33,6 +33,7 @@ private:
   kv::PagePool pool_;
   std::vector<kv::PageList> pages_;
   std::vector<std::vector<int32_t>> tokens_;
+  std::vector<std::vector<float>> data_; // by input, of one sequence
   std::vector<SequenceSlice> slices_;
   BatchShape shape_;
   const plan::Program *program_ = nullptr;

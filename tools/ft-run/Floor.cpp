@@ -1,12 +1,17 @@
 //===- Floor.cpp - the time physics allows a batch ------------------------===//
 #include "tools/ft-run/Floor.h"
 
+#include "runtime/plan/Tuning.h"
+
 #include <algorithm>
 
 namespace ft::run {
 
 std::optional<Ceilings> ceilingsFor(const std::string &description,
-                                    DType dtype) {
+                                    const plan::Plan &plan) {
+  if (plan::usesTf32(plan)) // not measured
+    return std::nullopt;
+  DType dtype = plan.dtype;
   // Read-only stream and 8192^3 products on random data, measured.
   struct Row {
     const char *name;

@@ -17,9 +17,10 @@ struct Ceilings {
   double flopsPerSecond = 0; // dense, in the plan's dtype
 };
 
-/// The ceilings of the device `description` names, if they were measured.
+/// The ceilings of the device `description` names for the products of `plan`,
+/// if they were measured.
 std::optional<Ceilings> ceilingsFor(const std::string &description,
-                                    DType dtype);
+                                    const plan::Plan &plan);
 
 /// A batch's shape, for counting its work.
 struct BatchShape {

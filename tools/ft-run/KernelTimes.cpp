@@ -38,7 +38,7 @@ StatusOr<std::vector<KernelTimes>> timeKernels(Model &model, int entry,
                                                const FixedBatch &batch) {
   constexpr int kRuns = 9;
   const plan::Program &program = batch.program();
-  auto ceilings = ceilingsFor(model.device().describe(), model.plan().dtype);
+  auto ceilings = ceilingsFor(model.device().describe(), model.plan());
   std::vector<KernelTimes> kernels;
   std::map<std::string, size_t> index;
   std::vector<std::vector<double>> durations;

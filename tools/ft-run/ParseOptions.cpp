@@ -11,6 +11,8 @@ Examples:
   ft-run llama.plan --device cuda --tokens 1,2,3 --tokens 4,5 --json
   ft-run llama.plan --prompt "Hello" --temperature 0.8 --top-p 0.95 --seed 1
   ft-run bert.plan --input input_ids=@ids.npy --expect last_hidden_state=@y.npy
+  ft-run sentiment.plan --prompt "What a film." --top 2
+  ft-run squad.plan --prompt "Who came?" --pair "Then the king came."
   ft-run minilm.plan --embed --prompt "a sentence" --prompt "another"
   ft-run llama.plan --weights random --bench --batch 8 --in 512 --out 64
   ft-run llama.plan --tune --device cuda -o h200.json
@@ -73,8 +75,12 @@ static void addTensorOptions(CLI::App &app, RunOptions &o) {
 
 static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--prompt", o.prompts,
-                 "Text to continue or embed, - for standard input; "
+                 "Text to continue, classify or embed, - for standard input; "
                  "repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--pair", o.pairs,
+                 "Second text of a --prompt, such as the passage of a "
+                 "question; one for each --prompt")
       ->allow_extra_args(false);
   app.add_option("--prompt-file", o.promptFiles,
                  "File whose text is a prompt; repeatable")
@@ -89,6 +95,10 @@ static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--tokenize", o.tokenize,
                  "Print the ids of a text (- for standard input) as JSON")
       ->each([&o](const std::string &) { o.hasTokenize = true; });
+  app.add_option("--top", o.top,
+                 "Most labels, or words in place of a mask, to print")
+      ->capture_default_str()
+      ->check(kCount);
   app.add_flag("--embed", o.embed,
                "Print the sentence embedding of each prompt");
 }

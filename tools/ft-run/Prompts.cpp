@@ -86,4 +86,79 @@ readPrompts(const RunOptions &options,
   return prompts;
 }
 
+StatusOr<std::vector<text::TokenPair>>
+readTexts(const RunOptions &options,
+          const std::optional<text::Tokenizer> &tokenizer) {
+  std::vector<text::TokenPair> texts;
+  if (options.pairs.empty()) {
+    FT_ASSIGN_OR_RETURN(auto prompts, readPrompts(options, tokenizer));
+    for (std::vector<int32_t> &ids : prompts) {
+      std::vector<int32_t> segments(ids.size(), 0);
+      texts.push_back({std::move(ids), std::move(segments), 0, 0});
+    }
+    return texts;
+  }
+  if (options.pairs.size() != options.prompts.size() ||
+      !options.promptFiles.empty() || !options.tokens.empty())
+    return invalidArgument("--pair: expected one for each --prompt and no "
+                           "other texts, found " +
+                           std::to_string(options.pairs.size()) + " for " +
+                           std::to_string(options.prompts.size()));
+  for (size_t i = 0; i < options.pairs.size(); ++i) {
+    FT_ASSIGN_OR_RETURN(std::string first, readText(options.prompts[i]));
+    FT_ASSIGN_OR_RETURN(std::string second, readText(options.pairs[i]));
+    FT_ASSIGN_OR_RETURN(text::TokenPair text,
+                        tokenizer->encodePair(first, second));
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+StatusOr<NamedArrays> padTexts(const plan::Entry &entry,
+                               const std::vector<text::TokenPair> &texts) {
+  size_t length = 0;
+  for (const text::TokenPair &text : texts) {
+    if (text.ids.empty())
+      return invalidArgument("a prompt without a token");
+    length = std::max(length, text.ids.size());
+  }
+  bool takesIds = false;
+  NamedArrays inputs;
+  for (const plan::Input &input : entry.inputs) {
+    std::vector<int32_t> values(texts.size() * length);
+    for (size_t row = 0; row < texts.size(); ++row)
+      for (size_t i = 0; i < texts[row].ids.size(); ++i)
+        values[row * length + i] =
+            input.role == plan::InputRole::Tokens     ? texts[row].ids[i]
+            : input.role == plan::InputRole::Segments ? texts[row].segments[i]
+                                                      : 1;
+    takesIds |= input.role == plan::InputRole::Tokens;
+    if (input.role != plan::InputRole::Tokens &&
+        input.role != plan::InputRole::Segments &&
+        input.role != plan::InputRole::Mask)
+      continue;
+    Array &array = inputs[input.name];
+    array.dtype = DType::I32;
+    array.shape = {int64_t(texts.size()), int64_t(length)};
+    array.bytes.resize(values.size() * sizeof(int32_t));
+    std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  }
+  if (takesIds)
+    return inputs;
+  return unsupported("the entry '" + entry.name +
+                     "' takes no token ids, so it reads no text; give its "
+                     "inputs by --input NAME=@FILE.npy");
+}
+
+Status writeOutputs(const RunOptions &options, const NamedArrays &outputs) {
+  for (const std::string &text : options.outputs) {
+    FT_ASSIGN_OR_RETURN(auto binding, splitBinding("--output", text));
+    auto output = outputs.find(binding.first);
+    if (output == outputs.end())
+      return notFound("the entry has no output '" + binding.first + "'");
+    FT_RETURN_IF_ERROR(writeNpy(binding.second, output->second));
+  }
+  return Status::success();
+}
+
 } // namespace ft::run

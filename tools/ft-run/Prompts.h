@@ -3,6 +3,7 @@
 #define FT_TOOLS_FT_RUN_PROMPTS_H
 
 #include "runtime/base/Status.h"
+#include "runtime/engine/Padding.h"
 #include "runtime/plan/PlanFile.h"
 #include "runtime/text/Tokenizer.h"
 #include "tools/ft-run/RunOptions.h"
@@ -30,6 +31,19 @@ StatusOr<std::vector<int32_t>> parseTokens(const std::string &text,
 StatusOr<std::vector<std::vector<int32_t>>>
 readPrompts(const RunOptions &options,
             const std::optional<text::Tokenizer> &tokenizer);
+
+/// The same, each with its --pair where there are any.
+StatusOr<std::vector<text::TokenPair>>
+readTexts(const RunOptions &options,
+          const std::optional<text::Tokenizer> &tokenizer);
+
+/// Right-padded ids, mask and segments of `texts` under the entry's names; an
+/// error where the entry takes no ids or a text has no token.
+StatusOr<NamedArrays> padTexts(const plan::Entry &entry,
+                               const std::vector<text::TokenPair> &texts);
+
+/// Writes what --output asks for.
+Status writeOutputs(const RunOptions &options, const NamedArrays &outputs);
 
 } // namespace ft::run
 

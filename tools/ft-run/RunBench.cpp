@@ -188,7 +188,7 @@ Json Bench::section(const std::vector<double> &times,
   json["flops"] = work.flops;
   if (work.linkBytes)
     json["link_bytes"] = work.linkBytes;
-  auto ceilings = ceilingsFor(model_.device().describe(), model_.plan().dtype);
+  auto ceilings = ceilingsFor(model_.device().describe(), model_.plan());
   if (!ceilings)
     return json;
   json["floor_ms"] = work.floorMs(*ceilings);

@@ -5,42 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 namespace ft::run {
-
-/// Right-padded ids and mask of `prompts` under the entry's input names.
-static NamedArrays
-padPrompts(const plan::Entry &entry,
-           const std::vector<std::vector<int32_t>> &prompts) {
-  size_t length = 0;
-  for (const auto &prompt : prompts)
-    length = std::max(length, prompt.size());
-  std::vector<int32_t> ids(prompts.size() * length), mask(ids.size());
-  for (size_t row = 0; row < prompts.size(); ++row)
-    for (size_t i = 0; i < prompts[row].size(); ++i) {
-      ids[row * length + i] = prompts[row][i];
-      mask[row * length + i] = 1;
-    }
-  auto array = [&](const std::vector<int32_t> &values) {
-    Array result;
-    result.dtype = DType::I32;
-    result.shape = {int64_t(prompts.size()), int64_t(length)};
-    result.bytes.resize(values.size() * sizeof(int32_t));
-    std::memcpy(result.bytes.data(), values.data(), result.bytes.size());
-    return result;
-  };
-  NamedArrays inputs;
-  for (const plan::Input &input : entry.inputs) {
-    if (input.role == plan::InputRole::Tokens)
-      inputs[input.name] = array(ids);
-    if (input.role == plan::InputRole::Mask)
-      inputs[input.name] = array(mask);
-  }
-  return inputs;
-}
 
 static void printEmbeddings(const RunOptions &options, const Array &array) {
   const auto *values = reinterpret_cast<const float *>(array.bytes.data());
@@ -72,13 +39,11 @@ StatusOr<int> runEmbed(RunOptions &options) {
                        "(modules.json)");
   FT_ASSIGN_OR_RETURN(std::optional<text::Tokenizer> tokenizer,
                       planTokenizer(*file));
-  FT_ASSIGN_OR_RETURN(auto prompts, readPrompts(options, tokenizer));
-  if (prompts.empty())
+  FT_ASSIGN_OR_RETURN(auto texts, readTexts(options, tokenizer));
+  if (texts.empty())
     return invalidArgument("--embed needs at least one --prompt");
-  for (auto &prompt : prompts)
-    if (prompt.empty())
-      return invalidArgument("--embed: a prompt without a token");
-  NamedArrays inputs = padPrompts(plan.entries[size_t(entry)], prompts);
+  FT_ASSIGN_OR_RETURN(NamedArrays inputs,
+                      padTexts(plan.entries[size_t(entry)], texts));
   FT_ASSIGN_OR_RETURN(PaddedBatch padded,
                       readPadding(plan.entries[size_t(entry)], inputs));
   fitOptions(plan, padded, options.model);
@@ -87,14 +52,7 @@ StatusOr<int> runEmbed(RunOptions &options) {
   auto found = outputs.find("sentence_embedding");
   if (found == outputs.end())
     return unsupported("the entry 'embed' has no output 'sentence_embedding'");
-  for (const std::string &text : options.outputs) {
-    FT_ASSIGN_OR_RETURN(auto binding, splitBinding("--output", text));
-    auto output = outputs.find(binding.first);
-    if (output == outputs.end())
-      return notFound("the entry 'embed' has no output '" + binding.first +
-                      "'");
-    FT_RETURN_IF_ERROR(writeNpy(binding.second, output->second));
-  }
+  FT_RETURN_IF_ERROR(writeOutputs(options, outputs));
   printEmbeddings(options, found->second);
   return 0;
 }

@@ -133,9 +133,9 @@ void fitOptions(const std::vector<std::vector<int32_t>> &prompts,
 
 } // namespace
 
-StatusOr<int> runGenerate(RunOptions &options) {
+StatusOr<int> runGenerate(RunOptions &options,
+                          std::unique_ptr<plan::PlanFile> file) {
   FT_RETURN_IF_ERROR(applySampling(options));
-  FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
   std::optional<text::Tokenizer> tokenizer;
   bool text = !options.prompts.empty() || !options.promptFiles.empty();
   if (text || file->plan().text.tokenizer >= 0) {

@@ -26,11 +26,12 @@ struct RunOptions {
   double tolerance = 1e-3;
 
   // Text and tokens.
-  std::vector<std::string> prompts, promptFiles, tokens;
+  std::vector<std::string> prompts, pairs, promptFiles, tokens;
   std::string tokenize;
   bool hasTokenize = false;
   int64_t maxNewTokens = 128;
   bool embed = false;
+  int64_t top = 5; // labels or words to print
 
   // How tokens are chosen; lists as the command line spells them.
   SamplingParams sampling;
@@ -84,7 +85,10 @@ splitBinding(const std::string &flag, const std::string &text);
 StatusOr<int> describePlan(RunOptions &options);
 StatusOr<int> explainMemory(RunOptions &options);
 StatusOr<int> runTensors(RunOptions &options);
-StatusOr<int> runGenerate(RunOptions &options);
+StatusOr<int> runGenerate(RunOptions &options,
+                          std::unique_ptr<plan::PlanFile> file);
+StatusOr<int> runClassify(RunOptions &options,
+                          std::unique_ptr<plan::PlanFile> file);
 StatusOr<int> runTokenize(RunOptions &options);
 StatusOr<int> runEmbed(RunOptions &options);
 StatusOr<int> runBench(RunOptions &options);

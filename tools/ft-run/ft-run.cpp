@@ -7,6 +7,15 @@
 using namespace ft;
 using namespace ft::run;
 
+/// A plan that generates continues prompts; any other says something of them.
+static StatusOr<int> runPrompts(RunOptions &options) {
+  FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
+  for (const plan::Entry &entry : file->plan().entries)
+    if (entry.causal)
+      return runGenerate(options, std::move(file));
+  return runClassify(options, std::move(file));
+}
+
 static StatusOr<int> dispatch(RunOptions &options) {
   if (options.describe)
     return describePlan(options);
@@ -24,7 +33,7 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return runTensors(options);
   if (!options.prompts.empty() || !options.promptFiles.empty() ||
       !options.tokens.empty())
-    return runGenerate(options);
+    return runPrompts(options);
   return invalidArgument("nothing to do: give --prompt, --tokens, --input, "
                          "--embed, --bench, --tune or --describe (see --help)");
 }

@@ -56,7 +56,8 @@ private:
 static StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
 loadModel(const CompileRequest &request, mlir::MLIRContext &context) {
   if (!llvm::StringRef(request.model).ends_with(".mlir"))
-    return importModel(request.model, {request.ignoredConfigKeys}, context);
+    return importModel(request.model, request.import, context);
+  FT_RETURN_IF_ERROR(refuseImportOptions(request.model, request.import));
   FirstError error(context);
   context.loadDialect<ir::FtDialect>();
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(request.model, &context);
@@ -101,8 +102,6 @@ StatusOr<plan::Plan> ft::makePlan(const CompileRequest &request,
   auto plan = codegen::emitPlan(module);
   if (mlir::failed(plan))
     return error.status("the plan phase failed without saying why");
-  if (auto dtype = dtypeFromName(request.dtype))
-    plan->dtype = *dtype;
   plan->tuning = request.tuning;
   plan->provenance["ftc"] = FT_VERSION;
   plan->provenance["source"] = request.model;

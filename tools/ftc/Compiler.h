@@ -3,6 +3,7 @@
 #define FT_TOOLS_FTC_COMPILER_H
 
 #include "codegen/CompileKernels.h"
+#include "frontends/ImportOptions.h"
 #include "ir/Ft.h"
 #include "passes/Pipelines.h"
 #include "runtime/base/Status.h"
@@ -22,7 +23,7 @@ struct CompileRequest {
   int64_t tp = 1; // ranks that share every tensor
   /// Architectures; empty for a plan that only the CPU can run.
   std::vector<std::string> targets = {"sm_90a", "ptx"};
-  std::vector<std::string> ignoredConfigKeys;
+  ImportOptions import; // of a Hugging Face directory
   std::string dumpDirectory;
   bool optimize = true;
   bool preview = false; // sm_90a's GEMMs, not run in whole models yet

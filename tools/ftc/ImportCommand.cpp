@@ -4,6 +4,7 @@
 #include "frontends/Frontend.h"
 #include "frontends/json/ModelJson.h"
 #include "runtime/base/AtomicFile.h"
+#include "tools/ftc/Options.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -15,7 +16,7 @@ namespace {
 struct ImportArguments {
   std::string path;
   std::string output = "-";
-  std::vector<std::string> ignoredKeys;
+  ImportOptions options;
   bool emitIr = false;
   bool printSchema = false;
   bool printOps = false;
@@ -25,11 +26,10 @@ struct ImportArguments {
 
 /// The model as model.json, or its IR.
 static StatusOr<std::string> importText(const ImportArguments &arguments) {
-  ImportOptions options{arguments.ignoredKeys};
   // Building the IR is the check of shapes; it is wanted in both cases.
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   FT_ASSIGN_OR_RETURN(auto module,
-                      importModel(arguments.path, options, context));
+                      importModel(arguments.path, arguments.options, context));
   if (arguments.emitIr) {
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -37,7 +37,7 @@ static StatusOr<std::string> importText(const ImportArguments &arguments) {
     return text + "\n";
   }
   FT_ASSIGN_OR_RETURN(graph::ModelGraph graph,
-                      readModel(arguments.path, options));
+                      readModel(arguments.path, arguments.options));
   std::error_code ignored;
   std::filesystem::path file = arguments.output == "-"
                                    ? std::filesystem::path("model.json")
@@ -76,11 +76,7 @@ std::function<int()> ft::addImportCommand(CLI::App &app) {
                       "A Hugging Face model directory or a model.json");
   command->add_option("-o,--output", arguments->output,
                       "The file to write; - is stdout, the default");
-  command
-      ->add_option("--ignore-config-key", arguments->ignoredKeys,
-                   "A key of config.json to overlook, at your own risk; "
-                   "repeatable")
-      ->allow_extra_args(false);
+  addImportOptions(*command, arguments->options);
   command->add_flag("--emit-ir", arguments->emitIr,
                     "Write the IR of phase import instead");
   command->add_flag("--print-schema", arguments->printSchema,

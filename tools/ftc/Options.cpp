@@ -8,6 +8,22 @@
 
 using namespace ft;
 
+void ft::addImportOptions(CLI::App &command, ImportOptions &options) {
+  command.add_option("--architecture", options.architecture,
+                     "The class to build, as transformers names it, in place "
+                     "of config.json's: BertModel is a BERT without its head");
+  command
+      .add_option("--part", options.part,
+                  "encoder: the layers alone, from hidden_states to "
+                  "last_hidden_state")
+      ->check(CLI::IsMember({"encoder"}));
+  command
+      .add_option("--ignore-config-key", options.ignoredConfigKeys,
+                  "A key of config.json to overlook, at your own risk; "
+                  "repeatable")
+      ->allow_extra_args(false);
+}
+
 void ModelOptions::addTo(CLI::App &command) {
   command
       .add_option("model", request.model,
@@ -16,8 +32,9 @@ void ModelOptions::addTo(CLI::App &command) {
   command
       .add_option("--dtype", request.dtype,
                   "Type of matrices, activations and caches: f32, f16, bf16; "
-                  "auto is the checkpoint's own")
-      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+                  "tf32 is f32 whose products a GPU's library may round to "
+                  "TF32; auto is the checkpoint's own")
+      ->check(CLI::IsMember({"auto", "f32", "tf32", "f16", "bf16"}));
   command
       .add_option("--tp", request.tp,
                   "Ranks that share every tensor: GPUs, or threads on a CPU")
@@ -33,11 +50,7 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_flag("--preview-kernels", request.preview,
                    "sm_90a: GEMMs by tensor maps as candidates of ft-run "
                    "--tune, not run in whole models yet");
-  command
-      .add_option("--ignore-config-key", request.ignoredConfigKeys,
-                  "A key of config.json to overlook, at your own risk; "
-                  "repeatable")
-      ->allow_extra_args(false);
+  addImportOptions(command, request.import);
 }
 
 Status ModelOptions::finish() {

@@ -10,6 +10,9 @@
 
 namespace ft {
 
+/// Adds the options about Hugging Face directories.
+void addImportOptions(CLI::App &command, ImportOptions &options);
+
 /// The options that turn a model into a plan.
 struct ModelOptions {
   CompileRequest request;

@@ -2,6 +2,7 @@
 #include "tools/verify/EntryCheck.h"
 
 #include "runtime/device/Addressing.h"
+#include "runtime/plan/Tuning.h"
 #include "tools/source/Covers.h"
 #include "tools/source/SourceNames.h"
 
@@ -102,7 +103,10 @@ const EntryCheck::Expected *EntryCheck::expect(Value value) {
   std::optional<RowLayout::Axes> axes = axesOf(value.getType(), batch_);
   if (!tensor || !axes)
     return nullptr;
-  DType dtype = runner_.model().plan().dtype;
+  const plan::Plan &plan = runner_.model().plan();
+  // TF32 keeps as many bits as f16.
+  bool tf32 = plan::usesTf32(plan) && runner_.model().device().kind() != "cpu";
+  DType dtype = tf32 ? DType::F16 : plan.dtype;
   RowLayout layout(tensor->shape, *axes, batch_.sequence);
   std::vector<double> norms;
   for (int64_t sequence = 0; sequence < batch_.batch(); ++sequence)

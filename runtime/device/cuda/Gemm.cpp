@@ -87,6 +87,7 @@ GemmLibrary::Key GemmLibrary::keyOf(const GemmProblem &p,
           p.outStride,
           p.residual ? p.residualStride : 0,
           p.epilogue,
+          p.tf32,
           p.bias != nullptr,
           p.residual != nullptr,
           commonAlignment(p),
@@ -138,8 +139,10 @@ static cublasLtEpilogue_t epilogueOf(const GemmProblem &p) {
 
 Status GemmLibrary::describe(Plan &plan, const GemmProblem &p,
                              const std::string &what) {
+  bool tf32 = p.tf32 && p.type == DType::F32;
   FT_CUBLAS(lt_, cublasLtMatmulDescCreate, what, &plan.operation,
-            CUBLAS_COMPUTE_32F, CUDA_R_32F);
+            tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
+            CUDA_R_32F);
   auto set = [&](cublasLtMatmulDescAttributes_t name, const auto &value) {
     return cublasStatus(lt_,
                         lt_.cublasLtMatmulDescSetAttribute(

@@ -17,7 +17,7 @@ namespace ft {
 enum class GemmEpilogue { None, Relu, GeluTanh };
 
 /// out[m, n] = epilogue(a[m, k] * weight[n, k]^T + bias[n] + residual[m, n]),
-/// row-major with row strides in elements; fp32 accumulation, no TF32.
+/// row-major with row strides in elements; fp32 accumulation.
 struct GemmProblem {
   DType type = DType::F32;    // of a and weight
   DType outType = DType::F32; // of out and residual
@@ -25,6 +25,7 @@ struct GemmProblem {
   int64_t m = 0, n = 0, k = 0;
   int64_t aStride = 0, outStride = 0, residualStride = 0;
   GemmEpilogue epilogue = GemmEpilogue::None;
+  bool tf32 = false; // fp32 operands may be rounded to TF32
   const std::byte *a = nullptr, *weight = nullptr;
   const std::byte *bias = nullptr;     // or null
   const std::byte *residual = nullptr; // or null
@@ -57,7 +58,7 @@ private:
   struct Plan;
   using Key = std::tuple<DType, DType, DType, int64_t, int64_t, int64_t,
                          int64_t, int64_t, int64_t, GemmEpilogue, bool, bool,
-                         unsigned, std::string>;
+                         bool, unsigned, std::string>;
   GemmLibrary(const CublasLt &lt, std::byte *workspace, size_t bytes);
 
   static Key keyOf(const GemmProblem &problem, const std::string &algorithm);

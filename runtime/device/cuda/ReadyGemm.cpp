@@ -30,6 +30,7 @@ StatusOr<ReadyGemm> readyGemm(const plan::Plan &plan,
   GemmProblem &p = gemm.problem;
   p.type = a.dtype;
   p.outType = out.dtype;
+  p.tf32 = call.tf32;
   p.n = call.n;
   p.k = call.k;
   p.aStride = a.rowStride;

@@ -27,8 +27,10 @@ def tensor_scale(name, shape, tied):
         return 1.5 / math.sqrt(hidden) if tied else 1.0
     if "wpe" in name:
         return 0.3
-    if "embeddings" in name:
+    if "embeddings." in name:
         return 0.5
+    if "relative_attention_bias" in name:
+        return 1.0
     if "lm_head" in name:
         return 2.5 / math.sqrt(hidden)
     fan_in = shape[0] if ".c_" in name else shape[1]
@@ -122,6 +124,11 @@ def make_sentence_transformer(directory, config):
         "pooling_mode_mean_sqrt_len_tokens": False})
     write_json(directory / "sentence_bert_config.json",
                {"max_seq_length": 48, "do_lower_case": False})
+    make_tokenizer(directory, config)
+
+
+def make_tokenizer(directory, config):
+    """A WordPiece tokenizer of the model's vocabulary."""
     tiny_tokenizer(config["vocab_size"]).save(
         str(directory / "tokenizer.json"))
     write_json(directory / "tokenizer_config.json", {
@@ -135,6 +142,7 @@ LAYOUTS = {
     "gpt2-bare": make_gpt2_bare,
     "bert-legacy": make_bert_legacy,
     "sentence-transformers": make_sentence_transformer,
+    "tokenizer": make_tokenizer,
 }
 
 
@@ -150,8 +158,12 @@ def spell_v4(config):
         default = rope.get("rope_type") == "default"
         old["rope_scaling"] = None if default else rope
     old.pop("layer_types", None)
-    if old["model_type"] == "bert":
+    if old["model_type"] in ("bert", "roberta", "xlm-roberta", "electra"):
         old["position_embedding_type"] = "absolute"
+    if old["model_type"] == "distilbert":
+        old["tie_weights_"] = True
+    if old["model_type"] in ("xlm-roberta", "distilbert"):
+        old["output_past"] = True
     if old["model_type"] == "gpt2":
         old.update(n_ctx=old["n_positions"], gradient_checkpointing=False)
     return old

@@ -37,6 +37,7 @@ class Case:
     stop_early: bool = False  # end tokens that cut one continuation short
     seed: int = 0
     entry: str = "step"
+    part: str = ""  # "encoder": from hidden_states, of the layers alone
     outputs: tuple = ("logits",)
     alias: tuple = field(default=())  # checkpoints with the same weights
 
@@ -79,6 +80,43 @@ def bert_config(**overrides):
     )
     config.update(overrides)
     return config
+
+
+def text_config(**overrides):
+    """The keys of BERT's descendants with heads: as small as they can be."""
+    return bert_config(**{**dict(
+        vocab_size=61, hidden_size=32, num_hidden_layers=1,
+        intermediate_size=48, max_position_embeddings=40), **overrides})
+
+
+def roberta_config(**overrides):
+    """The same of RoBERTa, whose positions start behind its padding token."""
+    return text_config(**{**dict(
+        pad_token_id=1, type_vocab_size=1, layer_norm_eps=1e-5,
+        bos_token_id=0, eos_token_id=2), **overrides})
+
+
+def mpnet_config(**overrides):
+    """The same of MPNet, which has no kinds of tokens."""
+    config = roberta_config(**overrides)
+    del config["type_vocab_size"]
+    return config
+
+
+def distilbert_config(**overrides):
+    """The same under DistilBERT's keys."""
+    config = dict(
+        vocab_size=61, dim=32, n_layers=1, n_heads=2, hidden_dim=48,
+        max_position_embeddings=40, pad_token_id=0, dropout=0.0,
+        attention_dropout=0.0)
+    config.update(overrides)
+    return config
+
+
+def labels(*names):
+    """A configuration's id2label and label2id."""
+    return dict(id2label=dict(enumerate(names)),
+                label2id={name: i for i, name in enumerate(names)})
 
 
 def plain_rope(theta):
@@ -199,7 +237,8 @@ BERT_CHECKPOINTS = [
         "bert-masked-lm", "bert", "BertForMaskedLM",
         bert_config(hidden_act="relu", hidden_size=96, vocab_size=113,
                     num_attention_heads=3, intermediate_size=150),
-        stored="fp16", seed=18, matters=({"hidden_act": "gelu"},)),
+        stored="fp16", seed=18, layout="tokenizer",
+        matters=({"hidden_act": "gelu"},)),
     # As the hub's bert-base-uncased is stored: `bert.` prefix, norms named
     # gamma and beta, position_ids as a buffer, the heads of pretraining.
     Checkpoint(
@@ -211,8 +250,81 @@ BERT_CHECKPOINTS = [
                layout="sentence-transformers"),
 ]
 
+HEAD_CHECKPOINTS = [
+    Checkpoint("bert-sequence", "bert", "BertForSequenceClassification",
+               text_config(vocab_size=200, num_hidden_layers=2,
+                           **labels("bad", "fair", "good")),
+               stored="fp16", seed=50, layout="tokenizer", spell_v4=True),
+    Checkpoint("bert-token", "bert", "BertForTokenClassification",
+               text_config(vocab_size=200, **labels(
+                   "O", "B-PER", "I-PER", "B-LOC", "I-LOC")),
+               stored="bf16", seed=51, layout="tokenizer"),
+    Checkpoint("bert-question", "bert", "BertForQuestionAnswering",
+               text_config(vocab_size=200), stored="fp16", seed=52,
+               layout="tokenizer"),
+    Checkpoint("bert-choice", "bert", "BertForMultipleChoice", text_config(),
+               stored="fp16", seed=53),
+    Checkpoint("bert-next", "bert", "BertForNextSentencePrediction",
+               text_config(), stored="fp16", seed=54),
+]
+
+FAMILY_CHECKPOINTS = [
+    Checkpoint("roberta-masked-lm", "roberta", "RobertaForMaskedLM",
+               roberta_config(), stored="fp16", seed=55, spell_v4=True,
+               matters=({"layer_norm_eps": 1e-2},)),
+    Checkpoint("roberta-sequence", "roberta",
+               "RobertaForSequenceClassification",
+               roberta_config(type_vocab_size=2, **labels("no", "yes")),
+               stored="fp16", seed=56),
+    Checkpoint("roberta-plain", "roberta", "RobertaModel", roberta_config(),
+               stored="fp16", seed=57),
+    Checkpoint("xlm-roberta-token", "xlm-roberta",
+               "XLMRobertaForTokenClassification",
+               roberta_config(hidden_act="gelu_new", **labels("O", "X", "Y")),
+               stored="bf16", seed=58, spell_v4=True,
+               matters=({"hidden_act": "gelu"},)),
+    Checkpoint("camembert-question", "camembert",
+               "CamembertForQuestionAnswering", roberta_config(pad_token_id=3),
+               stored="fp16", seed=59),
+    Checkpoint("distilbert-masked-lm", "distilbert", "DistilBertForMaskedLM",
+               distilbert_config(activation="relu"), stored="fp16", seed=60,
+               spell_v4=True, matters=({"activation": "gelu"},)),
+    Checkpoint("distilbert-sequence", "distilbert",
+               "DistilBertForSequenceClassification",
+               distilbert_config(sinusoidal_pos_embds=True),
+               stored="fp16", seed=61),
+    Checkpoint("distilbert-token", "distilbert",
+               "DistilBertForTokenClassification",
+               distilbert_config(**labels("O", "X")), stored="fp16", seed=62),
+    Checkpoint("distilbert-question", "distilbert",
+               "DistilBertForQuestionAnswering", distilbert_config(),
+               stored="bf16", seed=63),
+    Checkpoint("electra-discriminator", "electra", "ElectraForPreTraining",
+               text_config(embedding_size=16, hidden_act="relu"),
+               stored="fp16", seed=64, spell_v4=True,
+               matters=({"hidden_act": "gelu"},)),
+    Checkpoint("electra-generator", "electra", "ElectraForMaskedLM",
+               text_config(embedding_size=16, hidden_act="relu"),
+               stored="fp16", seed=65, matters=({"hidden_act": "gelu"},)),
+    Checkpoint("electra-sequence", "electra",
+               "ElectraForSequenceClassification",
+               text_config(embedding_size=32, **labels("a", "b", "c", "d")),
+               stored="fp16", seed=66),
+    Checkpoint("electra-token", "electra", "ElectraForTokenClassification",
+               text_config(embedding_size=16), stored="fp16", seed=67),
+    Checkpoint("electra-question", "electra", "ElectraForQuestionAnswering",
+               text_config(embedding_size=16), stored="fp16", seed=68),
+    Checkpoint("mpnet-plain", "mpnet", "MPNetModel",
+               mpnet_config(num_hidden_layers=2, max_position_embeddings=160),
+               stored="fp16", seed=69),
+    Checkpoint("mpnet-masked-lm", "mpnet", "MPNetForMaskedLM",
+               mpnet_config(), stored="fp16", seed=70),
+    Checkpoint("mpnet-sequence", "mpnet", "MPNetForSequenceClassification",
+               mpnet_config(), stored="bf16", seed=71),
+]
+
 CHECKPOINTS = (GPT2_CHECKPOINTS + LLAMA_CHECKPOINTS + VARIANT_CHECKPOINTS
-               + BERT_CHECKPOINTS)
+               + BERT_CHECKPOINTS + HEAD_CHECKPOINTS + FAMILY_CHECKPOINTS)
 
 RAGGED = (9, 40, 1, 23)
 PROMPTS = (5, 17, 1)
@@ -260,14 +372,63 @@ ENCODER_CASES = [
          entry="encode", outputs=BERT_OUTPUTS),
     Case("bert-no-pooler", "bert-no-pooler", RAGGED, "left",
          entry="encode", outputs=("last_hidden_state",)),
-    Case("bert-masked-lm", "bert-masked-lm", RAGGED, entry="encode",
-         outputs=("last_hidden_state",)),
+    Case("bert-masked-lm", "bert-masked-lm", RAGGED, entry="encode"),
     Case("bert-pretraining", "bert-pretraining", (33, 64, 2),
-         segments=True, entry="encode", outputs=BERT_OUTPUTS),
+         segments=True, entry="encode", outputs=("prediction_logits",)),
+    Case("bert-pretraining-next", "bert-pretraining",
+         (2, 7, 4, 9, 1, 8, 5, 6) * 8, segments=True, entry="encode",
+         outputs=("seq_relationship_logits",)),
     Case("minilm-tiny", "minilm-tiny", RAGGED, entry="encode",
          outputs=("last_hidden_state",)),
     Case("minilm-tiny-embed", "minilm-tiny", (), texts=TINY_TEXTS,
          entry="embed", outputs=("sentence_embedding",)),
 ]
 
-CASES = CAUSAL_CASES + ENCODER_CASES
+SHORT = (9, 21, 1, 14)
+LONG = (31, 35, 1, 29)  # for heads with a number a token
+# Heads of whole sequences say little of each: the error of transformers, which
+# is the tolerance, is then one of many sequences.
+MANY = (2, 7, 4, 9, 1, 8, 5, 6) * 8
+SPANS = ("start_logits", "end_logits")
+
+
+def head_case(name, **options):
+    """A case of the checkpoint of its name."""
+    return Case(name, **{**dict(checkpoint=name, lengths=SHORT,
+                                entry="encode"), **options})
+
+
+HEAD_CASES = [
+    head_case("bert-sequence", lengths=MANY, segments=True,
+              alias=("bert-sequence-v4",)),
+    head_case("bert-sequence-encoder", checkpoint="bert-sequence",
+              part="encoder", outputs=("last_hidden_state",)),
+    head_case("bert-token", segments=True),
+    head_case("bert-question", lengths=LONG, segments=True, outputs=SPANS),
+    head_case("bert-choice", lengths=MANY, segments=True),
+    head_case("bert-next", lengths=MANY, segments=True),
+    head_case("roberta-masked-lm", alias=("roberta-masked-lm-v4",)),
+    head_case("roberta-sequence", lengths=MANY, segments=True),
+    head_case("roberta-plain", outputs=BERT_OUTPUTS),
+    head_case("xlm-roberta-token", alias=("xlm-roberta-token-v4",)),
+    head_case("camembert-question", lengths=LONG, padding="left",
+              outputs=SPANS),
+    head_case("distilbert-masked-lm", alias=("distilbert-masked-lm-v4",)),
+    head_case("distilbert-sequence", lengths=MANY),
+    head_case("distilbert-sequence-encoder", checkpoint="distilbert-sequence",
+              part="encoder", outputs=("last_hidden_state",)),
+    head_case("distilbert-token", padding="left"),
+    head_case("distilbert-question", lengths=LONG, outputs=SPANS),
+    head_case("electra-discriminator", lengths=LONG, segments=True,
+              alias=("electra-discriminator-v4",)),
+    head_case("electra-generator", segments=True),
+    head_case("electra-sequence", lengths=MANY, segments=True),
+    head_case("electra-token", padding="left"),
+    head_case("electra-question", lengths=LONG, outputs=SPANS),
+    # Longer than the distance that ends the table of buckets.
+    head_case("mpnet-plain", lengths=(9, 140), outputs=BERT_OUTPUTS),
+    head_case("mpnet-masked-lm", padding="left"),
+    head_case("mpnet-sequence", lengths=MANY),
+]
+
+CASES = CAUSAL_CASES + ENCODER_CASES + HEAD_CASES

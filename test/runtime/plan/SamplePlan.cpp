@@ -156,6 +156,7 @@ static Implementation sampleImplementation() {
   call.epilogue = "relu";
   call.n = 16;
   call.k = 4;
+  call.tf32 = true;
   CollectiveCall gather;
   gather.op = CollectiveCall::Op::AllGather;
   gather.in = {RefKind::Buffer, 2};
@@ -223,6 +224,7 @@ Plan samplePlan() {
   plan.kernels = {{"ft_attention", {{"ptx", 1}, {"sm_90a", 0}}, 64, 512}};
   plan.entries = {sampleEntry()};
   plan.text = {2, 0, {1, 2}, 3};
+  plan.labels = {{"a", "b", "c", "d", "e"}, "sigmoid"};
   plan.tuning.machine = {"a GPU", "a driver", "a library"};
   plan.tuning.gemms = {
       {"bf16 [16, 4] linear", 64, "library", "0f", 1.5, "tiles", 2.5}};

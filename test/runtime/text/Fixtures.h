@@ -18,7 +18,8 @@ using Ids = std::vector<int32_t>;
 
 inline const char *const kFixtures[] = {"gpt2",         "llama3",    "qwen2",
                                         "roberta",      "llama2",    "mistral",
-                                        "bert-uncased", "bert-cased"};
+                                        "bert-uncased", "bert-cased",
+                                        "xlm-roberta",  "unigram-bytes"};
 
 inline std::string readFixture(const std::string &name) {
   std::ifstream file(std::string(FT_TEXT_FIXTURES) + "/" + name,
@@ -44,14 +45,19 @@ inline Tokenizer fixture(const std::string &name,
   return makeTokenizer(readFixture(name + ".json"), config);
 }
 
-/// One JSON object a line: text, ids, decoded, and of every fourth also plain
+/// The JSON objects of a file that has one a line.
+inline std::vector<Json> fixtureLines(const std::string &file) {
+  std::istringstream lines(readFixture(file));
+  std::vector<Json> objects;
+  for (std::string line; std::getline(lines, line);)
+    objects.push_back(Json::parse(line));
+  return objects;
+}
+
+/// Each with text, ids, decoded, and of every fourth also plain
 /// (ids without special tokens), emitted (any ids) and spoken (their text).
 inline std::vector<Json> fixtureCases(const std::string &name) {
-  std::istringstream lines(readFixture(name + ".cases"));
-  std::vector<Json> cases;
-  for (std::string line; std::getline(lines, line);)
-    cases.push_back(Json::parse(line));
-  return cases;
+  return fixtureLines(name + ".cases");
 }
 
 inline Ids encoded(const Tokenizer &tokenizer, std::string_view text,

@@ -4,15 +4,21 @@
 Small tokenizers, trained here, with the normalizers, pre-tokenizers,
 post-processors, decoders and added tokens of the families they are named
 after; for each, texts with the ids and the decoded text that the Python
-package tokenizers gives. Deterministic. Needs the package tokenizers.
+package tokenizers gives. Deterministic. Needs the packages tokenizers, and
+sentencepiece with protobuf for the rules of one.
 
 usage: make_fixtures.py [FOLDER]     (default: fixtures/ beside this script)
 """
+import base64
+import io
 import json
 import pathlib
 import random
 import sys
+import tempfile
 
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models,
                         normalizers, pre_tokenizers, processors, trainers)
 
@@ -109,6 +115,55 @@ def word_piece(name, lowercase, processor):
     return name, tokenizer
 
 
+# Some of SentencePiece's own rules: what is replaced, and by what.
+RULES = [("\ufb01", "fi"), ("½", "1\u20442"), ("①", "1"), ("\u3000", " "),
+         ("\u00a0", " "), ("\t", " "), ("\n", " "), ("\r", ""), ("e\u0301", "é"),
+         ("a\u0323", "ạ"), ("\u200b", " "), ("\x7f", ""), ("ｱ", "ア"),
+         ("ﾊ\uff9e", "バ"), ("ß", "ss"), ("\u1100\u1161\u11ab", "간"), ("Ⅷ", "VIII"),
+         ("ﷺ", "صلى الله عليه وسلم"), ("\u2028", " "), ("\ufeff", " "), ("³", "3")]
+
+
+def charsmap(rules):
+    """The rules as SentencePiece compiles them, in base64."""
+    lines = "\n".join(" ".join(f"{ord(c):X}" for c in left) + "\t" +
+                      " ".join(f"{ord(c):X}" for c in right)
+                      for left, right in rules)
+    model = io.BytesIO()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as table:
+        table.write(lines + "\n")
+        table.flush()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TRAINING), model_writer=model,
+            vocab_size=300, hard_vocab_limit=False, minloglevel=2,
+            normalization_rule_tsv=table.name)
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    return base64.b64encode(
+        proto.normalizer_spec.precompiled_charsmap).decode()
+
+
+def unigram(name, normalizer, pre_tokenizer, first, byte_fallback=False):
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.train_from_iterator(TRAINING, trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=first, unk_token="<unk>",
+        show_progress=False))
+    state = json.loads(tokenizer.to_str())
+    state["model"]["byte_fallback"] = byte_fallback
+    state["normalizer"] = normalizer
+    # Letters that no token is: unknown, or bytes.
+    state["model"]["vocab"] = [
+        entry for entry in state["model"]["vocab"]
+        if entry[0] not in ("é", "q", "j")]
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.add_tokens([special("<mask>", lstrip=True)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in ("<s>", "</s>")])
+    return name, tokenizer
+
+
 def tokenizers():
     end = special("<|endoftext|>")
     yield byte_level_bpe("gpt2", pre_tokenizers.ByteLevel(
@@ -153,6 +208,19 @@ def tokenizers():
                          pair="[CLS] $A [SEP] $B:1 [SEP]:1",
                          special_tokens=[("[CLS]", ids["[CLS]"]),
                                          ("[SEP]", ids["[SEP]"])]))
+    yield unigram(
+        "xlm-roberta", {"type": "Sequence", "normalizers": [
+            {"type": "Precompiled", "precompiled_charsmap": charsmap(RULES)},
+            {"type": "Replace", "pattern": {"Regex": " {2,}"},
+             "content": " "}]},
+        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(),
+                                 pre_tokenizers.Metaspace()]),
+        ["<s>", "<pad>", "</s>", "<unk>"])
+    yield unigram(
+        "unigram-bytes", {"type": "Nmt"},
+        pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
+        ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)],
+        byte_fallback=True)
     yield word_piece("bert-cased", False, lambda ids:
                      processors.BertProcessing(("[SEP]", ids["[SEP]"]),
                                                ("[CLS]", ids["[CLS]"])))
@@ -228,6 +296,21 @@ def case(tokenizer, rng, number, text):
     return result
 
 
+PAIRS = [("Who came?", "Then the king came."), ("", "x"), ("a", ""),
+         ("[MASK] <mask>", "It's 12 o'clock"), ("é", "中文")]
+
+
+def write_pairs(folder, name, tokenizer):
+    """Two texts as one sequence, and of which text each token is."""
+    with open(folder / f"{name}.pairs", "w", encoding="utf-8") as out:
+        for first, second in PAIRS:
+            joined = tokenizer.encode(first, second)
+            out.write(json.dumps(
+                {"first": first, "second": second, "ids": joined.ids,
+                 "segments": joined.type_ids},
+                ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
                           pathlib.Path(__file__).parent / "fixtures")
@@ -238,6 +321,7 @@ def main():
         (folder / f"{name}.json").write_text(
             json.dumps(state, ensure_ascii=False, separators=(",", ":")) +
             "\n", encoding="utf-8")
+        write_pairs(folder, name, tokenizer)
         texts = NASTY + [random_text(rng) for _ in range(500)]
         with open(folder / f"{name}.cases", "w", encoding="utf-8") as out:
             for number, text in enumerate(texts):
