@@ -125,7 +125,7 @@ TEST_F(LaunchTest, TensorMapsHoldTheirArguments) {
   CUtensorMap map;
   ASSERT_EQ(right.encode(&map), CUDA_SUCCESS);
   emulator::TensorMap read;
-  std::memcpy(&read, &map, sizeof(read));
+  std::memcpy(static_cast<void *>(&read), &map, sizeof(read));
   EXPECT_EQ(read.magic, emulator::kTensorMapMagic);
   EXPECT_EQ(read.type, emulator::TensorType::BFloat16);
   EXPECT_EQ(read.swizzle, emulator::Swizzle::Bytes128);
