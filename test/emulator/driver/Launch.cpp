@@ -49,7 +49,7 @@ void Call::copyArguments(void **arguments) {
 
 /// What the hardware would report for a fault in a kernel.
 static CUresult faultOf(const std::string &sentence) {
-  if (sentence.find("misaligned") != std::string::npos)
+  if (sentence.find("not aligned") != std::string::npos)
     return CUDA_ERROR_MISALIGNED_ADDRESS;
   if (sentence.find("outside") != std::string::npos)
     return CUDA_ERROR_ILLEGAL_ADDRESS;
@@ -65,10 +65,19 @@ CUresult Call::run(CUctx_st &context, const Before &before) {
   options.seed = uint64_t(setting("FT_EMULATED_SEED", 1)) + context.launches++;
   options.multiprocessors =
       uint32_t(setting("FT_EMULATED_MULTIPROCESSORS", 132));
+  CUresult inFront = CUDA_SUCCESS;
+  if (before)
+    options.dependencies = [&]() -> ft::Status {
+      inFront = before();
+      return inFront ? ft::internalError("the kernel in front failed")
+                     : ft::Status::success();
+    };
   ft::Status status = launch(*code->module, info->name, shape, params.data(),
                              context.memory, options);
   if (status.ok())
     return CUDA_SUCCESS;
+  if (inFront)
+    return inFront; // and has said why
   return refuse(what.c_str(), faultOf(status.message()), status.message());
 }
 
