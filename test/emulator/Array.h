@@ -10,6 +10,7 @@
 #include "DeviceText.h"
 #include "Emulator.h"
 #include "PtxCompiler.h"
+#include "TensorMap.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -43,6 +44,29 @@ template <typename T> struct Array {
 
 inline void synchronize(const char *) {}
 
+/// A dimension of a tensor map, from the contiguous one on; stride in bytes.
+struct MapDimension {
+  long long size, stride;
+  int box;
+};
+/// Encodes the map of 16-bit elements, with the 128-byte swizzle.
+inline void encodeMap(void *map, bool isBf16, const void *data,
+                      const std::vector<MapDimension> &dimensions) {
+  ft::emulator::TensorMap m;
+  m.type = isBf16 ? ft::emulator::TensorType::BFloat16
+                  : ft::emulator::TensorType::Float16;
+  m.rank = uint8_t(dimensions.size());
+  m.swizzle = ft::emulator::Swizzle::Bytes128;
+  m.base = reinterpret_cast<uint64_t>(data);
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    m.dims[d] = uint32_t(dimensions[d].size);
+    m.box[d] = uint16_t(dimensions[d].box);
+    if (d > 0)
+      m.strides[d - 1] = uint64_t(dimensions[d].stride);
+  }
+  std::memcpy(map, &m, sizeof m);
+}
+
 /// The C++ name of a type, as NVRTC takes it.
 template <typename T> std::string nameOf() {
   std::string text = __PRETTY_FUNCTION__;
@@ -50,12 +74,13 @@ template <typename T> std::string nameOf() {
   return text.substr(begin, text.find(';', begin) - begin);
 }
 
-/// Kernels of one source text, compiled when the first one is launched.
+/// Instances of the kernels in a header.
 class Kernels {
 public:
-  Kernels(std::string source, std::vector<std::string> instances,
+  Kernels(const std::string &header, std::vector<std::string> instances,
           std::string architecture = "compute_90a")
-      : source_(std::move(source)), instances_(std::move(instances)),
+      : source_("#include \"" + header + "\"\nusing namespace check;\n"),
+        instances_(std::move(instances)),
         architecture_(std::move(architecture)) {}
 
   /// NotFound where there is no NVRTC.

@@ -11,7 +11,7 @@ using namespace check;
 
 namespace {
 
-constexpr char kSource[] = "#include \"GemvKernels.cuh\"\n";
+constexpr char kHeader[] = "GemvKernels.cuh";
 
 template <typename T, typename Out, typename Norm, bool gated>
 std::string instance(bool ring) {
@@ -37,7 +37,7 @@ void runCase(Kernels &kernels, const GemvCase &c) {
 }
 
 template <typename T, typename Norm, bool gated> void runRing() {
-  Kernels kernels(kSource, {instance<T, T, Norm, gated>(true)});
+  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(true)});
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();
@@ -56,7 +56,7 @@ TEST(GemvKernelsTest, RingBf16RmsNormGated) { runRing<bf16, RmsNorm, true>(); }
 TEST(GemvKernelsTest, RingF16LayerNorm) { runRing<f16, LayerNorm, false>(); }
 
 template <typename T, typename Norm, bool gated> void runPlain() {
-  Kernels kernels(kSource, {instance<T, T, Norm, gated>(false)}, "compute_80");
+  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(false)}, "compute_80");
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <cuda.h>
+#include <dlfcn.h>
 #include <vector>
 
 namespace check {
@@ -47,6 +50,41 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 block, int shared,
             cudaStream_t stream, A... arguments) {
   kernel<<<grid, block, shared, stream>>>(arguments...);
   cuda(cudaGetLastError(), "launch");
+}
+
+/// A dimension of a tensor map, from the contiguous one on; stride in bytes.
+struct MapDimension {
+  long long size, stride;
+  int box;
+};
+/// Encodes the map of 16-bit elements, with the 128-byte swizzle.
+inline void encodeMap(void *map, bool isBf16, const void *data,
+                      const std::vector<MapDimension> &dimensions) {
+  using Encode = decltype(&cuTensorMapEncodeTiled);
+  static Encode encode = reinterpret_cast<Encode>(
+      dlsym(dlopen("libcuda.so.1", RTLD_NOW), "cuTensorMapEncodeTiled"));
+  cuuint64_t size[5], strides[5];
+  cuuint32_t box[5], steps[5];
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    size[d] = cuuint64_t(dimensions[d].size);
+    strides[d] = cuuint64_t(dimensions[d].stride);
+    box[d] = cuuint32_t(dimensions[d].box);
+    steps[d] = 1;
+  }
+  alignas(64) CUtensorMap encoded;
+  CUresult code =
+      encode(&encoded,
+             isBf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                    : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
+             cuuint32_t(dimensions.size()), const_cast<void *>(data), size,
+             strides + 1, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (code != CUDA_SUCCESS) {
+    std::printf("FAILED cuTensorMapEncodeTiled: %d\n", int(code));
+    std::exit(1);
+  }
+  std::memcpy(map, &encoded, sizeof encoded);
 }
 
 /// Microseconds of one call of `run(i)`, from a graph of `count` calls: the
