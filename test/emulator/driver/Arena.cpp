@@ -27,9 +27,13 @@ void Arena::reserve() {
     begin_ = static_cast<std::byte *>(memory);
 }
 
-Arena::~Arena() {
+void Arena::clear() {
+  std::lock_guard<std::mutex> lock(mutex_);
   if (begin_)
     munmap(begin_, total());
+  begin_ = nullptr;
+  taken_.clear();
+  used_ = 0;
 }
 
 uint64_t Arena::allocate(size_t bytes) {

@@ -11,17 +11,19 @@ static thread_local CUcontext current = nullptr;
 
 static int deviceCount() { return int(setting("FT_EMULATED_GPUS", 1)); }
 
-/// Primary contexts by device; made at first use and kept.
+/// Primary contexts by device, the last of each in use. Those that were
+/// released stay, as handles lead to them; all that was theirs is gone.
 static CUctx_st &primaryContext(CUdevice device) {
+  using Contexts = std::vector<std::unique_ptr<CUctx_st>>;
   static std::mutex mutex;
-  static auto &contexts = *new std::map<CUdevice, std::unique_ptr<CUctx_st>>;
+  static auto &contexts = *new std::map<CUdevice, Contexts>;
   std::lock_guard<std::mutex> lock(mutex);
-  std::unique_ptr<CUctx_st> &context = contexts[device];
-  if (!context) {
-    context = std::make_unique<CUctx_st>();
-    context->ordinal = device;
+  Contexts &ofDevice = contexts[device];
+  if (ofDevice.empty() || ofDevice.back()->ended) {
+    ofDevice.push_back(std::make_unique<CUctx_st>());
+    ofDevice.back()->ordinal = device;
   }
-  return *context;
+  return *ofDevice.back();
 }
 
 static CUresult checkDevice(const char *call, CUdevice device) {
@@ -162,8 +164,14 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
   if (primary.retained == 0)
     return refuse("cuDevicePrimaryCtxRelease", CUDA_ERROR_INVALID_CONTEXT,
                   "it was not retained");
-  if (--primary.retained == 0)
-    primary.fault = CUDA_SUCCESS; // what is made next is another context
+  if (--primary.retained > 0)
+    return CUDA_SUCCESS;
+  // What is retained next is another context.
+  for (CUstream_st *stream : streams().all())
+    if (stream->context == &primary)
+      streams().take(stream);
+  primary.arena.clear();
+  primary.ended = true;
   return CUDA_SUCCESS;
 }
 

@@ -83,7 +83,9 @@ Handles<CUlib_st> &libraries();
 /// A device's memory: one range of addresses that only running work may touch.
 class Arena {
 public:
-  ~Arena();
+  ~Arena() { clear(); }
+  /// Frees all of it.
+  void clear();
   /// Poisoned with NaNs, apart from its neighbours, on 256 bytes and no more;
   /// 0 where there is no room.
   uint64_t allocate(size_t bytes);
@@ -137,6 +139,7 @@ bool isDeviceRange(CUctx_st &context, uint64_t begin, size_t bytes);
 struct CUctx_st {
   int ordinal = 0;
   int retained = 0;
+  bool ended = false; // released as often as retained
   ft::emulator::driver::Arena arena;
   ft::emulator::Memory memory; // what its kernels may touch
   std::mutex pinnedMutex;

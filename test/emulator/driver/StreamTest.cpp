@@ -88,7 +88,7 @@ TEST_F(StreamTest, FreedPinnedMemoryIsAFault) {
 
 TEST_F(StreamTest, FaultsStay) {
   CUdeviceptr a = memory({1, 2, 3, 4});
-  // Its fourth thread stores beyond the memory.
+  // Its fifth thread loads from beyond the memory.
   EXPECT_EQ(add(a, a, 1, 5), CUDA_SUCCESS);
   EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_ILLEGAL_ADDRESS);
   EXPECT_EQ(cuStreamSynchronize(stream), CUDA_ERROR_ILLEGAL_ADDRESS);

@@ -23,7 +23,9 @@ void GpuTest::TearDown() {
 
 CUfunction GpuTest::function(const char *name) {
   CUkernel kernel = nullptr;
-  CUfunction found = nullptr;
+  CUfunction &found = functions[name];
+  if (found)
+    return found;
   EXPECT_EQ(cuLibraryGetKernel(&kernel, library, name), CUDA_SUCCESS);
   EXPECT_EQ(cuKernelGetFunction(&found, kernel), CUDA_SUCCESS);
   return found;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,7 @@ protected:
   void SetUp() override;
   void TearDown() override;
 
+  /// Looked up once: it is still known after a fault.
   CUfunction function(const char *name);
   /// Device memory that holds `values`; freed with the test.
   CUdeviceptr memory(const std::vector<float> &values);
@@ -80,6 +82,7 @@ protected:
   CUstream stream = nullptr;
   CUlibrary library = nullptr;
   std::vector<CUdeviceptr> owned;
+  std::map<std::string, CUfunction> functions;
 };
 
 } // namespace ft::test
