@@ -61,15 +61,13 @@ class Suite:
             "DeviceConformanceTest (emulated)",
             ["--gtest_filter=*cuda*", "--plans", self.plans / "conformance",
              "--draws", str(DRAWS)],
-            before=self.emulated)
+            before=["env", "FT_EMULATED_GPUS=4", *self.emulated])
 
     def goldens(self):
         run = [sys.executable, ROOT / "test/e2e/run.py", "--build-dir",
-               self.build, "--dtypes", "f32,bf16", "--device", "cuda",
-               "--target", "compute_90a"]
+               self.build, "--dtypes", "f32,bf16", "--emulated"]
         run += [x for name in GOLDENS for x in ("--only", name)]
-        for name, outcome, detail in gtest_rows.printed_rows(
-                [*self.emulated, *run]):
+        for name, outcome, detail in gtest_rows.printed_rows(run):
             yield f"{name} (emulated)", outcome, detail
 
     def tuner(self):
@@ -93,14 +91,11 @@ class Suite:
         assert " 0 close calls" in said, said
 
     def ranks(self):
-        os.environ["FT_EMULATED_GPUS"] = "2"
         for name, outcome, detail in gtest_rows.printed_rows(
-                [*self.emulated, sys.executable, ROOT / "test/e2e/ranks.py",
-                 "--build-dir", self.build, "--device", "cuda", "--max-tp",
-                 "2", "--target", "compute_90a", "--only", "llama kv 3",
-                 "--random", "0"]):
+                [sys.executable, ROOT / "test/e2e/ranks.py", "--build-dir",
+                 self.build, "--emulated", "--max-tp", "2", "--only",
+                 "llama kv 3", "--random", "0"]):
             yield f"{name} (emulated)", outcome, detail
-        del os.environ["FT_EMULATED_GPUS"]
 
 
 def call(command):
