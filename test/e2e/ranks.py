@@ -136,10 +136,12 @@ class Comparison:
 
     def execute(self, plan, *arguments):
         build = self.args.build_dir
-        emulator = [EMULATOR, "--build-dir", build] * self.args.emulated
-        return run(*emulator, build / "bin/ft-run", plan, "--device",
-                   self.args.device, "--weights", "random:7", "--json",
-                   *arguments)
+        program, slow = [build / "bin/ft-run"], []
+        if self.args.emulated:
+            program = [EMULATOR, "--build-dir", build, *program]
+            slow = ["--rank-deadline", 250]
+        return run(*program, plan, "--device", self.args.device, *slow,
+                   "--weights", "random:7", "--json", *arguments)
 
     def wrong(self):
         one, several = self.plan(1), self.plan(self.tp)

@@ -23,8 +23,10 @@ void Arena::reserve() {
     return;
   void *memory = mmap(nullptr, total(), PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory != MAP_FAILED)
-    begin_ = static_cast<std::byte *>(memory);
+  if (memory == MAP_FAILED)
+    return;
+  begin_ = static_cast<std::byte *>(memory);
+  madvise(begin_, total(), MADV_HUGEPAGE); // opened and closed at every wait
 }
 
 void Arena::clear() {

@@ -169,7 +169,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
   // What is retained next is another context.
   for (CUstream_st *stream : streams().all())
     if (stream->context == &primary)
-      streams().take(stream);
+      removeStream(stream);
   primary.arena.clear();
   primary.ended = true;
   return CUDA_SUCCESS;

@@ -115,6 +115,9 @@ struct Code {
 /// A live stream of a context that works; the error of `call` otherwise.
 CUresult checkStream(const char *call, CUstream stream);
 
+/// The handle is stale from now on; nobody runs its work.
+void removeStream(CUstream stream);
+
 /// The context that calls of this thread use, or why there is none.
 CUresult currentContext(const char *call, CUcontext &context);
 
@@ -157,6 +160,8 @@ struct CUstream_st {
   CUresult runTo(uint64_t ticket);
   /// Runs one operation if no other thread does; NOT_READY before `ticket`.
   CUresult poll(uint64_t ticket);
+  /// Runs one operation; false if another thread does, or it has to wait.
+  bool tryFront();
   uint64_t lastTicket();
   bool isDone(uint64_t ticket) { return done_ >= ticket; }
 

@@ -85,6 +85,34 @@ CUresult CUstream_st::runFront() {
   return code;
 }
 
+// Held while a stream is run by a thread that waits for another one; without
+// it no stream goes.
+static std::mutex &helpMutex() {
+  static auto &mutex = *new std::mutex;
+  return mutex;
+}
+
+/// One operation of every stream whose owner waits for nothing: GPUs work on
+/// by themselves, and what waits here may wait for them.
+static void helpOthers() {
+  std::lock_guard<std::mutex> lock(helpMutex());
+  for (CUstream_st *stream : streams().all())
+    stream->tryFront();
+}
+
+void ft::emulator::driver::removeStream(CUstream stream) {
+  std::lock_guard<std::mutex> lock(helpMutex());
+  streams().take(stream);
+}
+
+bool CUstream_st::tryFront() {
+  std::unique_lock<std::mutex> lock(runMutex_, std::try_to_lock);
+  if (!lock.owns_lock() || context->ended)
+    return false;
+  Opened opened(context->arena);
+  return runFront() != CUDA_ERROR_NOT_READY;
+}
+
 CUresult CUstream_st::runTo(uint64_t ticket) {
   Opened opened(context->arena);
   while (!isDone(ticket)) {
@@ -94,19 +122,18 @@ CUresult CUstream_st::runTo(uint64_t ticket) {
       if (!isDone(ticket))
         code = runFront();
     }
-    if (code == CUDA_ERROR_NOT_READY)
+    if (code == CUDA_ERROR_NOT_READY) {
+      helpOthers();
       std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
   }
   return CUresult(context->fault.load());
 }
 
 CUresult CUstream_st::poll(uint64_t ticket) {
   if (!isDone(ticket)) {
-    std::unique_lock<std::mutex> lock(runMutex_, std::try_to_lock);
-    if (lock.owns_lock() && !isDone(ticket)) {
-      Opened opened(context->arena);
-      runFront();
-    }
+    if (!tryFront())
+      helpOthers();
     if (!context->fault)
       return CUDA_ERROR_NOT_READY; // even where that was the last
   }
@@ -158,7 +185,7 @@ CUresult cuStreamDestroy(CUstream stream) {
     return code ? code : CUDA_ERROR_INVALID_HANDLE;
   // What was enqueued is done all the same.
   CUresult ended = stream->runTo(stream->lastTicket());
-  streams().take(stream);
+  removeStream(stream);
   return code ? code : ended;
 }
 
