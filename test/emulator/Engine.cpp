@@ -86,6 +86,8 @@ bool Engine::step(std::vector<std::unique_ptr<Cluster>> &resident) {
         if (!warp->ended())
           order_.push_back(warp.get());
   }
+  if (executed > launch.options.instructionLimit)
+    return stopEndless(), true;
   auto completeSome = [&] {
     size_t which = random() % copies;
     for (const auto &cluster : resident) {
@@ -108,6 +110,11 @@ bool Engine::step(std::vector<std::unique_ptr<Cluster>> &resident) {
       return true;
   }
   return copies > 0 && completeSome();
+}
+
+void Engine::stopEndless() {
+  error = "kernel " + launch.function->info.name + ": no end after " +
+          std::to_string(executed) + " thread instructions";
 }
 
 void Engine::deadlock(const std::vector<std::unique_ptr<Cluster>> &resident) {

@@ -38,7 +38,6 @@ struct Warp {
   uint32_t live = 0;           // lanes that have not ended
   uint32_t pc = 0, active = 0; // of the group that runs
   uint8_t parkedAt = 0;        // the barrier of Flow::Park
-  uint64_t executed = 0;       // thread instructions
 
   std::array<Group, 33> groups;
   uint32_t groupCount = 0;
@@ -132,6 +131,7 @@ struct Engine {
   uint64_t randomState;
   std::string error; // empty while all is well
   uint64_t ticks = 0;
+  uint64_t executed = 0; // thread instructions
 
   uint32_t random() {
     randomState ^= randomState << 13;
@@ -173,6 +173,7 @@ private:
   bool ended(Cluster &cluster);
   /// Some warp goes on, or something asynchronous completes.
   bool step(std::vector<std::unique_ptr<Cluster>> &resident);
+  void stopEndless();
   void deadlock(const std::vector<std::unique_ptr<Cluster>> &resident);
 
   std::vector<Warp *> order_;

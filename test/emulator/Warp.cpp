@@ -205,6 +205,7 @@ bool Warp::execute(Group &group, uint32_t &quantum) {
       meets = std::min(meets, groups[i].pc);
   const Inst *code = function->code.data();
   bool progress = false;
+  uint64_t executed = 0;
   group.state = Group::Ready;
   while (true) {
     const Inst &inst = code[pc];
@@ -242,5 +243,6 @@ bool Warp::execute(Group &group, uint32_t &quantum) {
   }
   group.pc = pc;
   group.mask = active;
+  engine().executed += executed;
   return progress;
 }
