@@ -39,6 +39,8 @@ static Flow store(Warp &w, const Inst &i, uint32_t mask) {
       T value = T(w.lanes<R>(from[k])[lane]);
       std::memcpy(to + sizeof(T) * k, &value, sizeof(T));
     }
+    if constexpr (space == Space::Shared || space == Space::Generic)
+      w.cta->markStore(to);
   }
   return Flow::Next;
 }
