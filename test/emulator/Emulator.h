@@ -99,6 +99,10 @@ struct LaunchOptions {
   /// griddepcontrol.wait; not called where none waits. Empty: the wait is over
   /// at once.
   std::function<Status()> dependencies;
+  /// Thread instructions after which a kernel counts as one without end.
+  uint64_t instructionLimit = uint64_t(1) << 42;
+  /// Where not null, what was executed is added.
+  uint64_t *executed = nullptr;
 };
 
 /// Runs a grid to its end. `params[i]` points at the bytes of parameter i, as
