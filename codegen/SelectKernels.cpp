@@ -137,6 +137,9 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
   }
   if (text.residentGrid)
     attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
+  if (text.prefersShared)
+    attrs.push_back(
+        builder.getNamedAttr("prefers_shared", builder.getUnitAttr()));
   // All our kernels wait for the one in front before they touch activations,
   // so each may start early behind another of ours.
   if (afterKernel_ && text.startsEarly)
@@ -213,7 +216,8 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
   case ir::Pattern::Gemm:
     return gemm(fused, context);
   case ir::Pattern::Attention:
-    return take(emitAttention(fused, context));
+    return take(attentionAppends(fused) ? emitAttentionDecode(fused, context)
+                                        : emitAttention(fused, context));
   case ir::Pattern::SegmentReduce:
     return take(emitSegmentReduce(fused));
   case ir::Pattern::Argmax:
@@ -230,7 +234,7 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
 FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
                                                 const LaunchContext &context) {
   if (fused.getPattern() == ir::Pattern::Attention &&
-      attentionTilesTake(fused, context))
+      !attentionAppends(fused) && attentionTilesTake(fused, context))
     return take(emitAttentionTiles(fused, context));
   if (fused.getPattern() != ir::Pattern::Gemm)
     return DictionaryAttr();
@@ -350,9 +354,15 @@ void SelectKernels::runOnOperation() {
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;
     afterKernel_ = false;
-    for (auto fused : entry.getBody().getOps<ir::FusedOp>())
-      if (failed(select(fused, context)))
+    auto steps = llvm::to_vector(entry.getBody().getOps<ir::FusedOp>());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      context.neighbourShared =
+          std::max(i > 0 ? attentionDecodeShared(steps[i - 1]) : 0,
+                   i + 1 < steps.size() ? attentionDecodeShared(steps[i + 1])
+                                        : 0);
+      if (failed(select(steps[i], context)))
         return signalPassFailure();
+    }
     if (workspace_ > 0)
       entry->setAttr("workspace",
                      Builder(&getContext()).getI64IntegerAttr(workspace_));

@@ -212,8 +212,8 @@ def GroupOps : FtPass<"ft-group-ops"> {
   let description = [{
     Every operation ends up in an `ft.fused`, one a kernel: linears with the
     prologue and epilogue that an implementation exists for (passes/Capability),
-    row programs as large as the order of operations allows, and attention,
-    segment_reduce, argmax and sample alone. The algorithm is described in GroupOps.cpp.
+    row programs as large as the order of operations allows, attention with its
+    prologue, and segment_reduce, argmax and sample alone. The algorithm is described in GroupOps.cpp.
 
     ```mlir
     // before

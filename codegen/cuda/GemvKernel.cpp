@@ -313,6 +313,32 @@ namespace {
 constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
 /// All that a multiprocessor has beside the template's own.
 constexpr int64_t kRingShared = (227 - 11) * 1024;
+/// What a CTA takes on top of its dynamic shared memory: the system's part and
+/// a few variables.
+constexpr int64_t kCtaShared = 1024 + 128;
+/// With fewer stages a ring loses more than it gains by a neighbour.
+constexpr int64_t kNeighbourStages = 6;
+
+struct RingShared {
+  int64_t bytes = kRingShared, perRow = 0, rows = 0;
+};
+
+/// Room for an attention beside one row. More rows, which a norm keeps here,
+/// take back what they need.
+RingShared ringShared(const GemmMatch &match, const LaunchContext &context) {
+  int64_t row = sharedBytesPerRow(match);
+  int64_t most = std::min(context.maxTokens, kMaxRows);
+  int64_t beside = kRingShared - context.neighbourShared - kCtaShared;
+  RingShared shared{beside / 128 * 128 - row, row, 0};
+  if (context.neighbourShared == 0 ||
+      shared.bytes < kNeighbourStages * kStageBytes)
+    return {};
+  if (row > 0)
+    shared.rows = std::min(most, (kRingShared - shared.bytes) / row);
+  bool enough = shared.bytes + shared.rows * row - most * row >=
+                kFewStages * kStageBytes;
+  return enough ? shared : RingShared{};
+}
 
 } // namespace
 
@@ -339,7 +365,10 @@ FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  text.sharedBytes = kRingShared;
+  RingShared shared = ringShared(match, context);
+  text.sharedBytes = shared.bytes;
+  text.sharedBytesPerRow = shared.perRow;
+  text.sharedRows = shared.rows;
   text.grid = {
       Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;

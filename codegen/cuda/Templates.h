@@ -14,10 +14,14 @@
 
 namespace ft::codegen {
 
-/// What a launch may count on: the token range of the program.
+/// What a launch may count on: the token range of the program, and what it has
+/// beside it.
 struct LaunchContext {
   int64_t maxTokens = 0; // 0 = unbounded
   int64_t multiprocessors = 132;
+  /// Shared memory of an attention in front or behind that starts early or
+  /// beside which this one does; 0: none.
+  int64_t neighbourShared = 0;
 };
 
 /// A kernel and the bytes of workspace it needs.
@@ -55,6 +59,13 @@ std::vector<GemmCandidate> emitGemmTiles(ir::FusedOp fused,
                                          const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
+/// Whether a fused attention stores the batch's keys and values itself.
+bool attentionAppends(ir::FusedOp fused);
+/// The shared memory of its CTA, in bytes; 0 for any other step.
+int64_t attentionDecodeShared(ir::FusedOp fused);
+/// REQUIRES: attentionAppends.
+mlir::FailureOr<TemplateKernel>
+emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);
 /// Whether the Hopper template takes this attention in this token range.
 bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
 /// sm_90a only. REQUIRES: attentionTilesTake.
