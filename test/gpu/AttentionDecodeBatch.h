@@ -1,30 +1,17 @@
-//===- AttentionDecode.h - launches of attention_decode.cuh -----*- C++ -*-===//
-#ifndef FT_TEST_GPU_ATTENTIONDECODE_H
-#define FT_TEST_GPU_ATTENTIONDECODE_H
+//===- AttentionDecodeBatch.h - batches with new tokens ---------*- C++ -*-===//
+#ifndef FT_TEST_GPU_ATTENTIONDECODEBATCH_H
+#define FT_TEST_GPU_ATTENTIONDECODEBATCH_H
 
 #include "AttentionBatch.h"
-#include "attention_decode.cuh"
+#include "AttentionDecodeKernels.cuh"
 
 namespace check {
 
-namespace attention = ft::attention;
-using attention::Fresh;
-using attention::NoScore;
-
-template <typename S, typename E, int stages, typename Score>
-__global__ void __launch_bounds__(128, 4)
-    decodeKernel(const __grid_constant__ Args<typename S::T> args,
-                 const __grid_constant__ Fresh<typename S::T> fresh,
-                 const Score score) {
-  attention::runDecode<S, E, stages, 1>(args, fresh, score);
-}
-template <typename S, typename E, int stages, typename Score>
-__global__ void __cluster_dims__(8, 1, 1) __launch_bounds__(128, 4)
-    decodeClusters(const __grid_constant__ Args<typename S::T> args,
-                   const __grid_constant__ Fresh<typename S::T> fresh,
-                   const Score score) {
-  attention::runDecode<S, E, stages, 8>(args, fresh, score);
-}
+struct DecodeCase {
+  Case batch;
+  int grid = 132;
+  bool clusters = false;
+};
 
 /// A batch whose new keys and values are not in the cache yet. The host images
 /// of batch.q, batch.k and batch.v are what attention should see; the device
@@ -57,7 +44,9 @@ template <typename S, typename E> struct DecodeBatch {
     batch.k.host = k, batch.v.host = v;
   }
   int most() const {
-    return *std::max_element(batch.keys.begin(), batch.keys.end());
+    return batch.keys.empty()
+               ? 0
+               : *std::max_element(batch.keys.begin(), batch.keys.end());
   }
   Args<T> args() {
     Args<T> a = batch.args();
@@ -140,6 +129,41 @@ private:
   }
 };
 
+/// Runs a case twice through run(batch) and looks at outputs, cache, counters.
+template <typename S, typename E, typename Score, typename Run>
+void checkDecode(const DecodeCase &d, int stages, const Score &score,
+                 const Run &run) {
+  using T = typename S::T;
+  const Case &c = d.batch;
+  DecodeBatch<S, E> decode(c, d.grid);
+  Batch<S> &batch = decode.batch;
+  std::string name =
+      "decode " + std::string(std::is_same_v<T, f16> ? "f16" : "bf16") + " D " +
+      std::to_string(S::D) + " DV " + std::to_string(S::DV) + " heads " +
+      std::to_string(c.heads) + "/" + std::to_string(c.kvHeads) + " rope " +
+      std::to_string(E::kHalf) + (E::kInterleaved ? "i" : "") +
+      (E::kNorm ? " norm" : "") + " window " + std::to_string(c.window) +
+      " page " + std::to_string(c.pageSize) + " stages " +
+      std::to_string(stages) + " grid " + std::to_string(d.grid) +
+      (d.clusters ? " clusters" : "") + (S::kCausal ? " causal" : "") +
+      (Score::kIdentity ? "" : " score");
+  std::vector<T> first;
+  for (int again = 0; again < 2; ++again) { // counters are left at zero
+    poison(batch.out);
+    run(decode);
+    synchronize(name.c_str());
+    batch.out.down();
+    if (again == 0)
+      first = batch.out.host;
+  }
+  report(std::memcmp(first.data(), batch.out.host.data(),
+                     first.size() * sizeof(T)) == 0,
+         name + ": two runs, the same bits", 0, 0);
+  compare(name, batch.out, batch.outStride, size_t(c.heads) * S::DV,
+          batch.reference(score), 2 * kTolerance<T>);
+  decode.checkCache(name);
+}
+
 } // namespace check
 
-#endif // FT_TEST_GPU_ATTENTIONDECODE_H
+#endif // FT_TEST_GPU_ATTENTIONDECODEBATCH_H
