@@ -2,6 +2,7 @@
 #include "codegen/SelectKernels.h"
 
 #include "codegen/cuda/GemmMatch.h"
+#include "codegen/cuda/Neighbours.h"
 #include "codegen/cuda/RowProgram.h"
 #include "codegen/cuda/Templates.h"
 
@@ -274,14 +275,22 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
                         SmallVectorImpl<Attribute> &implementations) {
   targets_ = {"sm_90a"};
   Builder builder(&getContext());
+  std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context))
-    for (const GemmCandidate &made : emitGemmTiles(fused, match, context)) {
-      NamedAttrList dict(launch(made.kernel.text));
-      if (made.cluster > 1)
-        dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
-      implementations.push_back(
-          implementation(made.name, dict.getDictionary(&getContext())));
-    }
+    candidates = emitGemmTiles(fused, match, context);
+  if (gemmSkinnyTakes(fused, match, context)) {
+    auto skinny = emitGemmSkinny(fused, match, context);
+    if (failed(skinny))
+      return failure();
+    candidates = std::move(*skinny);
+  }
+  for (const GemmCandidate &made : candidates) {
+    NamedAttrList dict(*take(made.kernel));
+    if (made.cluster > 1)
+      dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
+    implementations.push_back(
+        implementation(made.name, dict.getDictionary(&getContext())));
+  }
   if (implementations.empty())
     return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
                            "which sm_90a's kernel needs; compile without "
@@ -355,14 +364,10 @@ void SelectKernels::runOnOperation() {
     workspace_ = 0;
     afterKernel_ = false;
     auto steps = llvm::to_vector(entry.getBody().getOps<ir::FusedOp>());
-    for (size_t i = 0; i < steps.size(); ++i) {
-      context.neighbourShared =
-          std::max(i > 0 ? attentionDecodeShared(steps[i - 1]) : 0,
-                   i + 1 < steps.size() ? attentionDecodeShared(steps[i + 1])
-                                        : 0);
-      if (failed(select(steps[i], context)))
+    for (size_t i = 0; i < steps.size(); ++i)
+      if (failed(
+              select(steps[i], amongNeighbours(context, steps, i, withPreview_))))
         return signalPassFailure();
-    }
     if (workspace_ > 0)
       entry->setAttr("workspace",
                      Builder(&getContext()).getI64IntegerAttr(workspace_));

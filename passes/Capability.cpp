@@ -59,8 +59,8 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
-/// Programs of fewer tokens have the GEMV or the library.
-static constexpr int64_t kTilesMinTokens = 65;
+/// Programs of fewer tokens have the GEMV.
+static constexpr int64_t kTilesMinTokens = 9;
 
 static bool tilesFit(const GemmForm &form, const KernelContext &ctx) {
   bool hopper =

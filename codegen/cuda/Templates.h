@@ -10,9 +10,18 @@
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/KernelText.h"
 
+#include <optional>
 #include <vector>
 
 namespace ft::codegen {
+
+/// The next GEMV's weight, for the ring in front to bring near.
+struct NextGemv {
+  mlir::FlatSymbolRefAttr weight; // null: none that is known
+  int64_t n = 0, k = 0;
+  bool gated = false;
+  int64_t stages = 0; // of the ring of a CTA, as many as are worth it
+};
 
 /// What a launch may count on: the token range of the program, and what it has
 /// beside it.
@@ -22,6 +31,8 @@ struct LaunchContext {
   /// Shared memory of an attention in front or behind that starts early or
   /// beside which this one does; 0: none.
   int64_t neighbourShared = 0;
+  /// Set where the ring is to look ahead.
+  std::optional<NextGemv> next;
 };
 
 /// A kernel and the bytes of workspace it needs.
@@ -49,6 +60,14 @@ struct GemmCandidate {
   TemplateKernel kernel;
   int64_t cluster = 1; // CTAs that start together
 };
+/// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.
+bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
+                     const LaunchContext &context);
+/// Its token tiles, the widest first: one that takes any bucket in one turn.
+/// REQUIRES: gemmSkinnyTakes.
+mlir::FailureOr<std::vector<GemmCandidate>>
+emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
+               const LaunchContext &context);
 /// Whether sm_90a's GEMM of many rows takes this one in this token range.
 bool gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                    const LaunchContext &context);
