@@ -40,16 +40,14 @@ AttentionForm AttentionParts::form() const {
 
 SmallVector<Operation *> AttentionParts::ops() const {
   SmallVector<Operation *> ops{attention};
-  for (Operation *op : {static_cast<Operation *>(append),
-                        static_cast<Operation *>(queryRope),
-                        static_cast<Operation *>(keyRope),
-                        static_cast<Operation *>(queryNorm),
-                        static_cast<Operation *>(keyNorm)})
+  for (Operation *op :
+       {static_cast<Operation *>(append), static_cast<Operation *>(queryRope),
+        static_cast<Operation *>(keyRope), static_cast<Operation *>(queryNorm),
+        static_cast<Operation *>(keyNorm)})
     if (op)
       ops.push_back(op);
-  llvm::sort(ops, [](Operation *a, Operation *b) {
-    return a->isBeforeInBlock(b);
-  });
+  llvm::sort(ops,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   return ops;
 }
 
@@ -145,8 +143,8 @@ FailureOr<AttentionParts> analyzeAttention(FusedOp fused) {
   if (attentions.empty())
     return failure();
   // Without limits, growth finds whatever form the region has.
-  AttentionParts parts = grow(*attentions.begin(),
-                              [](const AttentionForm &) { return true; });
+  AttentionParts parts =
+      grow(*attentions.begin(), [](const AttentionForm &) { return true; });
   if (parts.ops().size() + 1 != block.getOperations().size())
     return failure();
   return parts;

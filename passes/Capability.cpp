@@ -99,8 +99,8 @@ const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx) {
   return nullptr;
 }
 
-/// Up to 64 tokens a program's sequences have few queries each; beyond, tiles of
-/// many queries read keys that a kernel in front has appended.
+/// Up to 64 tokens a program's sequences have few queries each; beyond, tiles
+/// of many queries read keys that a kernel in front has appended.
 static constexpr AttentionCapability kAttentions[] = {
     {.name = "decode",
      .maxTokens = 64,
@@ -117,8 +117,7 @@ static bool covers(const AttentionCapability &attention,
     return size > 0 && size <= attention.maxSize &&
            size % attention.sizeMultiple == 0;
   };
-  bool half =
-      form.element && (form.element.isBF16() || form.element.isF16());
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
   return half && (ctx.preview || !attention.preview) && ctx.maxTokens > 0 &&
          ctx.maxTokens <= attention.maxTokens && sizeFits(form.headSize) &&
          sizeFits(form.valueSize) && (attention.rope || !form.rope) &&

@@ -13,7 +13,8 @@
 //     residual, and the norm of its input where nobody else reads that.
 //  4. Such a norm is left to step 3, unless its input is made by a row group
 //     that can compute it as well: there it costs nothing.
-//  5. Attention takes the append to its layer, ropes and norms of q and k as far
+//  5. Attention takes the append to its layer, ropes and norms of q and k as
+//  far
 //     as the table has an implementation; they wait for it. Segment_reduce,
 //     argmax and sample are groups alone.
 //  6. A row operation joins the first group, from the last one it depends on,

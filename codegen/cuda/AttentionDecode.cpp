@@ -23,9 +23,9 @@ namespace {
 /// says what they may be.
 struct Prologue {
   ir::CacheAppendOp append;
-  ir::RopeOp rope;                // of q; that of k has the same table
+  ir::RopeOp rope; // of q; that of k has the same table
   ir::RmsNormOp queryNorm, keyNorm;
-  Value query, key, value;        // as they enter the step
+  Value query, key, value; // as they enter the step
 };
 
 } // namespace
@@ -64,7 +64,8 @@ static int64_t sharedBytesOf(const AttentionShape &shape) {
   auto roundUp = [](int64_t x, int64_t to) {
     return int64_t(llvm::alignTo(uint64_t(x), uint64_t(to)));
   };
-  int64_t pitchQK = roundUp(shape.d, 32) + 8, pitchV = roundUp(shape.dv, 16) + 8;
+  int64_t pitchQK = roundUp(shape.d, 32) + 8,
+          pitchV = roundUp(shape.dv, 16) + 8;
   return 64 * kStages * (pitchQK + pitchV) + 32 * pitchQK + 1280 + 512;
 }
 

@@ -11,11 +11,9 @@ namespace ft::codegen {
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
 /// activations, gate x up, residual, store. With `touch` also the method that
 /// gemv_next.cuh asks for. Returns how it is made.
-mlir::FailureOr<std::string> printEpilogue(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           KernelParams &params,
-                                           CudaPrinter &out,
-                                           bool touch = false);
+mlir::FailureOr<std::string>
+printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
+              CudaPrinter &out, bool touch = false);
 
 } // namespace ft::codegen
 

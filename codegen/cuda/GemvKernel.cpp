@@ -68,8 +68,7 @@ static std::string nextText(const std::optional<NextGemv> &next,
   params.add("int", "nextColumns", params.i32(next->n));
   params.add("int", "nextInner", params.i32(next->k));
   params.add("int", "nextGated", params.i32(next->gated));
-  params.add("int", "nextStages",
-             params.i32(next->weight ? next->stages : 0));
+  params.add("int", "nextStages", params.i32(next->weight ? next->stages : 0));
   return ", gemv::NextWeights<" + element +
          ">{nextW, nextColumns, nextInner, nextGated, nextStages}";
 }
@@ -81,7 +80,8 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call,
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of a few rows.", {call.header});
-  FailureOr<std::string> epilogue = printEpilogue(fused, match, params, out, next.has_value());
+  FailureOr<std::string> epilogue =
+      printEpilogue(fused, match, params, out, next.has_value());
   if (failed(epilogue))
     return failure();
 
@@ -180,8 +180,8 @@ RingShared ringShared(const GemmMatch &match, const LaunchContext &context) {
     return {};
   if (row > 0)
     shared.rows = std::min(most, (kRingShared - shared.bytes) / row);
-  bool enough = shared.bytes + shared.rows * row - most * row >=
-                kFewStages * kStageBytes;
+  bool enough =
+      shared.bytes + shared.rows * row - most * row >= kFewStages * kStageBytes;
   return enough ? shared : RingShared{};
 }
 

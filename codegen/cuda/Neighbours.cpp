@@ -53,7 +53,8 @@ LaunchContext codegen::amongNeighbours(LaunchContext context,
   int64_t behind =
       at + 1 < steps.size() ? attentionDecodeShared(steps[at + 1]) : 0;
   context.neighbourShared = std::max(before, behind);
-  if (lookAhead && steps[at].getPattern() == ir::Pattern::Gemm)
+  ir::FusedOp step = steps[at];
+  if (lookAhead && step.getPattern() == ir::Pattern::Gemm)
     context.next = findNext(steps, at, context);
   return context;
 }

@@ -54,9 +54,9 @@ template <typename S, typename E> struct DecodeBatch {
     return a;
   }
   Fresh<T> fresh() {
-    return {newK.device,    kStride,       newV.device, vStride,
+    return {newK.device,    kStride,        newV.device,  vStride,
             batch.k.device, batch.v.device, table.device, qNorm.device,
-            kEps,           kNorm.device,  kEps};
+            kEps,           kNorm.device,   kEps};
   }
   /// The cache has what it had, and the new rows where they belong.
   void checkCache(const std::string &name) {
@@ -108,8 +108,7 @@ private:
     for (int h = 0; h < c.kvHeads; ++h) {
       T *key = &batch.k.host[batch.place(s, position, h, S::D, 0)];
       T *value = &batch.v.host[batch.place(s, position, h, S::DV, 0)];
-      std::copy(key, key + S::D,
-                &newK.host[size_t(t) * kStride + h * S::D]);
+      std::copy(key, key + S::D, &newK.host[size_t(t) * kStride + h * S::D]);
       std::copy(value, value + S::DV,
                 &newV.host[size_t(t) * vStride + h * S::DV]);
       enter(key, kNorm.host, position);

@@ -29,8 +29,7 @@ template <typename T, bool gated, int NT> static void checkTokens() {
 }
 
 /// Weights rotated through at least 256 MB, so that L2 holds none of them.
-template <int NT>
-static void timeShape(int m, int n, int k, int processors) {
+template <int NT> static void timeShape(int m, int n, int k, int processors) {
   auto kernel = prepared<bf16, false, NT>();
   size_t bytes = size_t(n) * k * 2;
   int copies = int((size_t(256) << 20) / bytes) + 2;
@@ -56,10 +55,10 @@ static void timeShape(int m, int n, int k, int processors) {
            partials.device,
            Epilogue<bf16, bf16, false>{nullptr, out.device, n});
   });
-  std::printf("skinny bf16 m %d tokens %d [%d, %d]: %.2f us, %.2f TB/s, %.0f %% "
-              "of 4.55 TB/s\n",
-              m, NT, n, k, us, bytes / us * 1e-6,
-              bytes / us * 1e-6 / 4.55 * 100);
+  std::printf(
+      "skinny bf16 m %d tokens %d [%d, %d]: %.2f us, %.2f TB/s, %.0f %% "
+      "of 4.55 TB/s\n",
+      m, NT, n, k, us, bytes / us * 1e-6, bytes / us * 1e-6 / 4.55 * 100);
 }
 
 int main(int argc, char **argv) {

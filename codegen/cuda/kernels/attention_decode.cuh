@@ -195,8 +195,8 @@ private:
   /// s = q k^T for this warp's 8 keys; even and odd steps in two chains.
   __device__ __forceinline__ void scores(int b) {
     const T *q = q_ + lane() % 16 * kPitchQK + lane() / 16 * 8;
-    const T *k = keySlot(b) + (warp() * 8 + lane() % 8) * kPitchQK +
-                 lane() / 8 * 8;
+    const T *k =
+        keySlot(b) + (warp() * 8 + lane() % 8) * kPitchQK + lane() / 8 * 8;
     float odd[4] = {};
 #pragma unroll
     for (int i = 0; i < 4; ++i)

@@ -26,9 +26,8 @@ template <typename S> constexpr int kPartFloats = 2 * 16 * kPartRow<S>;
 /// The sum of V neighbours of a row over the parts so far. Parts come N at a
 /// time, so that all their loads are under way together.
 template <int V> struct Merged {
-  float top, sum = 0, value[V] = {};
-
-  __device__ __forceinline__ Merged() : top(__int_as_float(0xff800000)) {}
+  // Below every score that is a number: a part without keys weighs nothing.
+  float top = -3.0e38f, sum = 0, value[V] = {};
 
   template <int N>
   __device__ __forceinline__ void add(const float (&tops)[N],
@@ -38,8 +37,7 @@ template <int V> struct Merged {
 #pragma unroll
     for (int p = 0; p < N; ++p)
       next = fmaxf(next, tops[p]);
-    float pivot = next == __int_as_float(0xff800000) ? 0.0f : next;
-    float keep = exponential2(top - pivot);
+    float keep = exponential2(top - next);
     top = next;
     sum *= keep;
 #pragma unroll
@@ -47,7 +45,7 @@ template <int V> struct Merged {
       value[v] *= keep;
 #pragma unroll
     for (int p = 0; p < N; ++p) {
-      float weight = exponential2(tops[p] - pivot);
+      float weight = exponential2(tops[p] - next);
       sum += sums[p] * weight;
 #pragma unroll
       for (int v = 0; v < V; ++v)
@@ -140,16 +138,14 @@ __device__ __forceinline__ void mergeGlobal(const Args<typename S::T> &a,
       float tops[N], sums[N], values[N][4];
 #pragma unroll
       for (int p = 0; p < N; ++p) {
-        const float *row =
-            part(min(p0 + p, piece.parts - 1)) + r * kPartRow<S>;
+        const float *row = part(min(p0 + p, piece.parts - 1)) + r * kPartRow<S>;
         tops[p] = loadL2(row + S::DV);
         sums[p] = loadL2(row + S::DV + 1);
         loadFourL2(row + c, values[p]);
       }
 #pragma unroll
       for (int p = 0; p < N; ++p)
-        tops[p] =
-            p0 + p < piece.parts ? tops[p] : __int_as_float(0xff800000);
+        tops[p] = p0 + p < piece.parts ? tops[p] : __int_as_float(0xff800000);
       merged.add(tops, sums, values);
     }
     merged.template store<S>(a, w, r, c);

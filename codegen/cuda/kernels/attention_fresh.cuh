@@ -132,10 +132,10 @@ template <typename S, typename E, int threads> struct Entrance {
     if (!mine)
       return nullptr;
     int position = a.positions[token];
-    i64 cell = a.pageTable[i64(w.sequence) * a.pageColumns +
-                           position / a.pageSize] *
-                   i64(a.pageSize) +
-               position % a.pageSize;
+    i64 cell =
+        a.pageTable[i64(w.sequence) * a.pageColumns + position / a.pageSize] *
+            i64(a.pageSize) +
+        position % a.pageSize;
     return plane + (cell * a.kvHeads + w.kvHead) * width;
   }
   /// The new keys among keys j0 .. j0 + BN - 1, to their rows of `to`.

@@ -134,8 +134,7 @@ private:
 
   /// The tile with block number `at`, or of number `at` itself; p.first is the
   /// block in it, p.last how many it has. A whole warp calls.
-  template <bool byTile>
-  __device__ __forceinline__ Piece locate(int at) const {
+  template <bool byTile> __device__ __forceinline__ Piece locate(int at) const {
     int lane = threadIdx.x % 32, s = 0;
     for (int base = 0; base < sequences_; base += 32) {
       int mine = base + lane, size = 0;

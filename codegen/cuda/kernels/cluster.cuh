@@ -1,8 +1,8 @@
 //===- cluster.cuh - CTAs of one row that share what they know --*- C++ -*-===//
 //
 // kCluster CTAs, neighbours along the grid's x or y, run as a thread block
-// cluster from sm_90 on and read each other's shared memory. Elsewhere a cluster is one
-// CTA, and every function is what that leaves of it.
+// cluster from sm_90 on and read each other's shared memory. Elsewhere a
+// cluster is one CTA, and every function is what that leaves of it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_CLUSTER_CUH

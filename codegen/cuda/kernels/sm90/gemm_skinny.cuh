@@ -88,9 +88,7 @@ template <typename C> struct Stages {
   __device__ u32 w(u32 stage) const { return base + stage * C::kStageBytes; }
   __device__ u32 x(u32 stage) const { return w(stage) + 128 * kRowBytes; }
   __device__ u32 full(u32 stage) const { return w(C::kStages) + 8 * stage; }
-  __device__ u32 empty(u32 stage) const {
-    return full(C::kStages) + 8 * stage;
-  }
+  __device__ u32 empty(u32 stage) const { return full(C::kStages) + 8 * stage; }
   __device__ float *sums() const {
     return reinterpret_cast<float *>(memory +
                                      C::kStages * (C::kStageBytes + 16));
@@ -121,8 +119,8 @@ __device__ void produce(const TensorMap &x, const TensorMap &w,
       weights(at.stage, step);
     }
     Piece piece(p, step, step + 1);
-    copyBox(s.x(at.stage), x, piece.first * kDepth,
-            piece.template token<C>(p), s.full(at.stage));
+    copyBox(s.x(at.stage), x, piece.first * kDepth, piece.template token<C>(p),
+            s.full(at.stage));
   }
 }
 
@@ -223,8 +221,8 @@ template <typename C> struct Consumer {
     int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
 #pragma unroll
     for (int i = 0; i < kSums; ++i)
-      sums[(row + i % 4 / 2 * 8) * C::kPitch + i / 4 * 8 +
-           threadIdx.x % 4 * 2 + i % 2] = d[i];
+      sums[(row + i % 4 / 2 * 8) * C::kPitch + i / 4 * 8 + threadIdx.x % 4 * 2 +
+           i % 2] = d[i];
     meet();
     int m0 = piece.template token<C>(p), n0 = piece.template output<C>(p);
     int n = n0 + int(threadIdx.x) % C::kOutputs;
@@ -245,10 +243,9 @@ template <typename C> struct Consumer {
 
 /// n: rows of w. counts is not written by the kernels before.
 template <typename C, typename E>
-__device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
-                                    int n, int k, const int *counts, int axis,
-                                    u32 *counters, float *partials,
-                                    const E &epilogue) {
+__device__ __forceinline__ void
+run(const TensorMap &x, const TensorMap &w, int n, int k, const int *counts,
+    int axis, u32 *counters, float *partials, const E &epilogue) {
   static_assert(C::kGated == E::kGated);
   launchDependents();
   Stages<C> s(dynamicShared<char>());

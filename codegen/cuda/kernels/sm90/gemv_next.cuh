@@ -24,7 +24,7 @@ namespace ft::gemv {
 // One thread issues a copy in about 60 cycles: copies of a kilobyte from four
 // warps keep ahead of 20 bytes a cycle, what a multiprocessor can have.
 constexpr int kRingCopiers = 4; // warps
-constexpr int kRingChunk = 512;                        // values of k in a stage
+constexpr int kRingChunk = 512; // values of k in a stage
 
 /// The chunk that comes `i`-th. Every CTA begins elsewhere: rows lie a power of
 /// two apart in many models, and one chunk of all of them in few of the
@@ -97,9 +97,8 @@ __device__ __forceinline__ void touchNorm(const Norm &norm, int k) {
 /// What the epilogue reads of the share, after the wait: its method `touch`
 /// prefetches the lines of output (m, n).
 template <typename Epilogue, typename T>
-__device__ __forceinline__ void touchOutputs(const Epilogue &epilogue,
-                                             const Problem<T> &p,
-                                             const Share &s) {
+__device__ __forceinline__ void
+touchOutputs(const Epilogue &epilogue, const Problem<T> &p, const Share &s) {
   int lines = (s.end - s.begin + 63) / 64;
   for (int i = threadIdx.x; i < lines * min(p.rows, kMaxM); i += kThreads)
     epilogue.touch(i / lines, min(s.begin + i % lines * 64, s.end - 1));
