@@ -7,6 +7,8 @@
 
 #include "test/gpu/SkinnyBatch.h"
 
+#include <memory>
+
 using namespace check;
 
 namespace {

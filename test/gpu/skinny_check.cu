@@ -2,6 +2,8 @@
 #include "CudaArray.h"
 #include "SkinnyBatch.h"
 
+#include <memory>
+
 using namespace ft;
 using namespace check;
 
