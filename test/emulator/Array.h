@@ -79,7 +79,8 @@ class Kernels {
 public:
   Kernels(const std::string &header, std::vector<std::string> instances,
           std::string architecture = "compute_90a")
-      : source_("#include \"" + header + "\"\nusing namespace check;\n"),
+      : source_("#include \"" + header +
+                "\"\nnamespace check {}\nusing namespace check;\n"),
         instances_(std::move(instances)),
         architecture_(std::move(architecture)) {}
 

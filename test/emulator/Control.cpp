@@ -87,8 +87,13 @@ static Status decodeTrap(Decoder &d) { return d.emit(trap); }
 
 static Flow nothing(Warp &, const Inst &, uint32_t) { return Flow::Next; }
 
+static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
+  w.cta->fenceStores();
+  return Flow::Next;
+}
 /// Order and time: all memory is one, and kernels run one after the other.
 static Status decodeNothing(Decoder &d) {
+  bool proxy = d.has("proxy") && d.has("async");
   for (std::string_view modifier : {"wait",
                                     "launch_dependents", // griddepcontrol
                                     "inc",
@@ -117,7 +122,7 @@ static Status decodeNothing(Decoder &d) {
                                     "sync_restrict::shared::cta",
                                     "sync_restrict::shared::cluster"})
     d.take(modifier);
-  return d.emit(nothing);
+  return d.emit(proxy ? fenceProxy : nothing);
 }
 
 std::span<const Opcode> emulator::controlOpcodes() {

@@ -93,6 +93,10 @@ struct LaunchOptions {
   uint32_t residentClusters = 1;
   uint32_t hostThreads = 1;
   uint32_t multiprocessors = 132; // %nsmid
+  /// Thread instructions after which a kernel counts as one without end.
+  uint64_t instructionLimit = uint64_t(1) << 42;
+  /// Where not null, what was executed is added.
+  uint64_t *executed = nullptr;
 };
 
 /// Runs a grid to its end. `params[i]` points at the bytes of parameter i, as

@@ -2,16 +2,13 @@
 //
 // Every case runs twice into outputs poisoned with NaN. Rows of `a` past the
 // true count and the gaps between its rows hold NaN too. The allowed error of
-// an output is derived: half a unit of the output type's last place, plus the
-// fp32 accumulation bound on the sum of the magnitudes, carried through the
-// epilogue.
+// an output is derived (Expected.h).
 //
 //===----------------------------------------------------------------------===//
+#include "Expected.h"
 #include "Harness.h"
 
 #include <cmath>
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <map>
 #include <memory>
 
@@ -34,13 +31,6 @@ constexpr Case kCases[] = {
     {4000, 4096, 1544, 776, 0, 0}, {7, 4096, 3072, 768, 0, 0},
 };
 
-struct Operands {
-  const uint16_t *a, *w, *bias, *residual;
-  int64_t aStride, residualStride;
-  int rows, outputs, k;
-  bool bf16;
-};
-
 struct Verdict {
   unsigned long long wrong;   // outputs
   unsigned long long touched; // elements that should have kept the poison
@@ -52,68 +42,12 @@ struct Verdict {
 
 } // namespace
 
-static __device__ double toDouble(uint16_t bits, bool bf16) {
-  return bf16 ? double(__bfloat162float(__ushort_as_bfloat16(bits)))
-              : double(__half2float(__ushort_as_half(bits)));
-}
-
-/// Sum and sum of magnitudes of row m of `a` with row n of `w`.
-static __device__ void dot(const Operands &o, int m, int n, double &sum,
-                           double &size) {
-  sum = size = 0;
-  for (int k = 0; k < o.k; ++k) {
-    double p = toDouble(o.a[m * o.aStride + k], o.bf16) *
-               toDouble(o.w[int64_t(n) * o.k + k], o.bf16);
-    sum += p;
-    size += fabs(p);
-  }
-}
-
 /// result[n, m] = {sum, allowed error of the fp32 sum} for n of all rows of w.
-static __global__ void referenceKernel(Operands o, int n, double2 *result) {
+static __global__ void referenceKernel(Operands o, int n, Sum *result) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= int64_t(o.rows) * n)
     return;
-  double sum, size;
-  dot(o, int(i % o.rows), int(i / o.rows), sum, size);
-  // A tensor core truncates when it adds 16 products; one more add a step.
-  result[i] = {sum, size * (o.k / 8.0 + 8) * 1.1920929e-7};
-}
-
-static __device__ double geluErf(double x) {
-  return 0.5 * x * (1 + erf(x * 0.70710678118654752));
-}
-static __device__ double geluTanh(double x) {
-  return 0.5 * x * (1 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
-}
-
-/// The output at (m, j) and its allowed error before the last rounding.
-static __device__ double2 expected(const Operands &o, Epilogue e,
-                                   const double2 *reference, int m, int j) {
-  double2 y = reference[int64_t(j) * o.rows + m];
-  if (e != Epilogue::None) {
-    y.x += toDouble(o.bias[j], o.bf16);
-    y.y += fabs(y.x) * 1.2e-7;
-  }
-  switch (e) {
-  case Epilogue::Residual:
-    y.x += toDouble(o.residual[m * o.residualStride + j], o.bf16);
-    return {y.x, y.y + fabs(y.x) * 1.2e-7};
-  case Epilogue::GeluErf: // slope below 1.13; fp32 functions within 4e-6
-    return {geluErf(y.x), 1.13 * y.y + 4e-6 * (1 + fabs(y.x))};
-  case Epilogue::GeluTanh:
-    return {geluTanh(y.x), 1.13 * y.y + 4e-6 * (1 + fabs(y.x))};
-  case Epilogue::Gated: {
-    double2 up = reference[int64_t(o.outputs + j) * o.rows + m];
-    up.x += toDouble(o.bias[o.outputs + j], o.bf16);
-    up.y += fabs(up.x) * 1.2e-7;
-    double silu = y.x / (1 + exp(-y.x));
-    return {silu * up.x, 1.1 * y.y * (fabs(up.x) + up.y) + fabs(silu) * up.y +
-                             4e-6 * (1 + fabs(y.x)) * fabs(up.x)};
-  }
-  default:
-    return y;
-  }
+  result[i] = sumOf(o, int(i % o.rows), int(i / o.rows));
 }
 
 static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
@@ -122,7 +56,7 @@ static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
 }
 
 static __global__ void compareKernel(Operands o, Epilogue e,
-                                     const double2 *reference, const void *out,
+                                     const Sum *reference, const void *out,
                                      int64_t outStride, int64_t allRows,
                                      Verdict *verdict) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -135,19 +69,17 @@ static __global__ void compareKernel(Operands o, Epilogue e,
       atomicAdd(&verdict->touched, 1ull);
     return;
   }
-  double2 want = expected(o, e, reference, m, j);
+  Sum want = expected(o, e, reference, m, j);
   double got = f32 ? double(static_cast<const float *>(out)[i])
                    : toDouble(static_cast<const uint16_t *>(out)[i], o.bf16);
-  // The output type's unit roundoff.
-  double unit = f32 ? 6e-8 : (o.bf16 ? 1.0 / 256 : 1.0 / 2048);
-  double allowed = want.y + fabs(want.x) * unit + 1e-7;
-  double ratio = fabs(got - want.x) / allowed;
+  double allowed = allowance(want, o.bf16, f32);
+  double ratio = fabs(got - want.value) / allowed;
   if (!(ratio <= 1)) {
     if (atomicAdd(&verdict->wrong, 1ull) == 0) {
       verdict->row = m;
       verdict->column = j;
       verdict->got = float(got);
-      verdict->expected = float(want.x);
+      verdict->expected = float(want.value);
     }
     ratio = isnan(ratio) ? 1e30 : fmin(ratio, 1e30);
   }
@@ -182,7 +114,7 @@ struct Prepared {
       : n(n), aStride(c.k + c.gapA), outStride(c.outputs + c.gapOut),
         a(c.bound * aStride * 2), w(int64_t(n) * c.k * 2), bias(n * 2),
         residual(c.bound * outStride * 2), counts(16),
-        reference(sizeof(double2) * (int64_t(c.rows) * n + 1)),
+        reference(sizeof(Sum) * (int64_t(c.rows) * n + 1)),
         verdict(sizeof(Verdict)), first(c.bound * outStride * 4),
         second(c.bound * outStride * 4) {
     for (Memory *m : {&a, &w, &bias, &residual})
@@ -206,7 +138,7 @@ struct Prepared {
                 bf16};
     if (c.rows > 0)
       referenceKernel<<<int((int64_t(c.rows) * n + 127) / 128), 128>>>(
-          operands, n, reference.as<double2>());
+          operands, n, reference.as<Sum>());
     FT_CHECK(cudaGetLastError());
   }
   int n;
@@ -242,7 +174,7 @@ static bool runCase(const Variant &v, const Case &c, Prepared &p) {
   Verdict *verdict = p.verdict.as<Verdict>();
   int64_t all = c.bound * p.outStride;
   compareKernel<<<int((all + 255) / 256), 256>>>(
-      p.operands, v.epilogue, p.reference.as<double2>(), p.first.as<void>(),
+      p.operands, v.epilogue, p.reference.as<Sum>(), p.first.as<void>(),
       p.outStride, c.bound, verdict);
   differKernel<<<int((2 * all + 255) / 256), 256>>>(
       p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all, verdict);

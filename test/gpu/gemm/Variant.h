@@ -2,12 +2,12 @@
 #ifndef FT_TEST_GPU_GEMM_VARIANT_H
 #define FT_TEST_GPU_GEMM_VARIANT_H
 
+#include "Epilogue.h"
+
 #include <string>
 #include <vector>
 
 namespace gemmtest {
-
-enum class Epilogue { Bias, None, Residual, GeluErf, GeluTanh, Gated, F32 };
 
 inline const char *epilogueName(Epilogue e) {
   static const char *const names[] = {"bias",     "none",      "residual",
