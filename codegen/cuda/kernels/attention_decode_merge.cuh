@@ -88,6 +88,7 @@ __device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
   float *mine = cta.room();
   if (own)
     putPart<S>(cta, rows, mine);
+  __syncwarp(); // the cluster's barrier is one of whole warps
   cluster::sync();
 #pragma unroll 1
   for (int i = rank * kDecodeThreads + int(threadIdx.x); i < rows * S::DV;
@@ -109,6 +110,7 @@ __device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
     merged.add(tops, sums, values);
     merged.template store<S>(a, w, r, c);
   }
+  __syncwarp();
   cluster::sync(); // nobody's shared memory ends while another reads it
 }
 
