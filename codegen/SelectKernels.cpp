@@ -2,6 +2,7 @@
 #include "codegen/SelectKernels.h"
 
 #include "codegen/cuda/GemmMatch.h"
+#include "codegen/cuda/Neighbours.h"
 #include "codegen/cuda/RowProgram.h"
 #include "codegen/cuda/Templates.h"
 
@@ -141,6 +142,9 @@ DictionaryAttr SelectKernels::launch(const KernelText &text) {
   }
   if (text.residentGrid)
     attrs.push_back(builder.getNamedAttr("resident", builder.getUnitAttr()));
+  if (text.prefersShared)
+    attrs.push_back(
+        builder.getNamedAttr("prefers_shared", builder.getUnitAttr()));
   // All our kernels wait for the one in front before they touch activations,
   // so each may start early behind another of ours.
   if (afterKernel_ && text.startsEarly)
@@ -219,7 +223,8 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
   case ir::Pattern::Gemm:
     return gemm(fused, context);
   case ir::Pattern::Attention:
-    return take(emitAttention(fused, context));
+    return take(attentionAppends(fused) ? emitAttentionDecode(fused, context)
+                                        : emitAttention(fused, context));
   case ir::Pattern::SegmentReduce:
     return take(emitSegmentReduce(fused));
   case ir::Pattern::Argmax:
@@ -244,7 +249,7 @@ Archs SelectKernels::hopperArchs() const {
 FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
                                                 const LaunchContext &context) {
   if (fused.getPattern() == ir::Pattern::Attention &&
-      attentionTilesTake(fused, context))
+      !attentionAppends(fused) && attentionTilesTake(fused, context))
     return take(emitAttentionTiles(fused, context));
   if (fused.getPattern() != ir::Pattern::Gemm)
     return DictionaryAttr();
@@ -284,14 +289,22 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
                         SmallVectorImpl<Attribute> &implementations) {
   targets_ = hopperArchs();
   Builder builder(&getContext());
+  std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context))
-    for (const GemmCandidate &made : emitGemmTiles(fused, match, context)) {
-      NamedAttrList dict(launch(made.kernel.text));
-      if (made.cluster > 1)
-        dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
-      implementations.push_back(
-          implementation(made.name, dict.getDictionary(&getContext())));
-    }
+    candidates = emitGemmTiles(fused, match, context);
+  if (gemmSkinnyTakes(fused, match, context)) {
+    auto skinny = emitGemmSkinny(fused, match, context);
+    if (failed(skinny))
+      return failure();
+    candidates = std::move(*skinny);
+  }
+  for (const GemmCandidate &made : candidates) {
+    NamedAttrList dict(*take(made.kernel));
+    if (made.cluster > 1)
+      dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
+    implementations.push_back(
+        implementation(made.name, dict.getDictionary(&getContext())));
+  }
   if (implementations.empty())
     return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
                            "which sm_90a's kernel needs; compile without "
@@ -364,8 +377,10 @@ void SelectKernels::runOnOperation() {
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;
     afterKernel_ = false;
-    for (auto fused : entry.getBody().getOps<ir::FusedOp>())
-      if (failed(select(fused, context)))
+    auto steps = llvm::to_vector(entry.getBody().getOps<ir::FusedOp>());
+    for (size_t i = 0; i < steps.size(); ++i)
+      if (failed(select(steps[i],
+                        amongNeighbours(context, steps, i, withPreview_))))
         return signalPassFailure();
     if (workspace_ > 0)
       entry->setAttr("workspace",

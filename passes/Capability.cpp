@@ -63,8 +63,8 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
-/// Programs of fewer tokens have the GEMV or the library.
-static constexpr int64_t kTilesMinTokens = 65;
+/// Programs of fewer tokens have the GEMV.
+static constexpr int64_t kTilesMinTokens = 9;
 
 static bool tilesFit(const GemmForm &form, const KernelContext &ctx) {
   bool hopper = ctx.preview && llvm::all_of(ctx.archs, isHopper);
@@ -97,6 +97,39 @@ const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx) {
   for (const GemmCapability &gemm : kGemms)
     if (covers(gemm, form, ctx))
       return &gemm;
+  return nullptr;
+}
+
+/// Up to 64 tokens a program's sequences have few queries each; beyond, tiles
+/// of many queries read keys that a kernel in front has appended.
+static constexpr AttentionCapability kAttentions[] = {
+    {.name = "decode",
+     .maxTokens = 64,
+     .sizeMultiple = 8,
+     .maxSize = 256,
+     .rope = true,
+     .norm = true,
+     .preview = true},
+};
+
+static bool covers(const AttentionCapability &attention,
+                   const AttentionForm &form, const KernelContext &ctx) {
+  auto sizeFits = [&](int64_t size) {
+    return size > 0 && size <= attention.maxSize &&
+           size % attention.sizeMultiple == 0;
+  };
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
+  return half && (ctx.preview || !attention.preview) && ctx.maxTokens > 0 &&
+         ctx.maxTokens <= attention.maxTokens && sizeFits(form.headSize) &&
+         sizeFits(form.valueSize) && (attention.rope || !form.rope) &&
+         (attention.norm || !form.norm);
+}
+
+const AttentionCapability *findAttention(const AttentionForm &form,
+                                         const KernelContext &ctx) {
+  for (const AttentionCapability &attention : kAttentions)
+    if (covers(attention, form, ctx))
+      return &attention;
   return nullptr;
 }
 

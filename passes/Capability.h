@@ -21,7 +21,7 @@ struct KernelContext {
   int64_t maxTokens = 0; // of the step kind; 0 = unbounded
   mlir::Type dtype;
   llvm::ArrayRef<std::string> archs;
-  bool preview = false; // sm_90a's GEMMs, not run in whole models yet
+  bool preview = false; // kernels that have not run in whole models yet
 };
 
 /// The architectures of a pass option; the default targets where it is empty.
@@ -67,6 +67,31 @@ struct GemmCapability {
 
 /// The first implementation, best first, that covers `form`; null if none.
 const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx);
+
+/// Attention with what is fused in front of it:
+///   append(rope(norm(k)), v), then attention of rope(norm(q)) over the pages
+struct AttentionForm {
+  bool append = false; // the batch's own keys and values
+  bool rope = false;   // of q and k, one table
+  bool norm = false;   // rms_norm of q and k heads
+  int64_t headSize = 0, valueSize = 0;
+  mlir::Type element; // of all operands, pages and the result; null: several
+};
+
+/// One implementation of attention with a prologue, for every architecture.
+struct AttentionCapability {
+  llvm::StringLiteral name;
+  int64_t maxTokens;    // of the step kind
+  int64_t sizeMultiple; // of head sizes
+  int64_t maxSize;
+  bool rope, norm;
+  bool preview; // chosen with --preview-kernels only
+};
+
+/// The first implementation that covers `form`, which has an append; null if
+/// none. Attention alone is always covered.
+const AttentionCapability *findAttention(const AttentionForm &form,
+                                         const KernelContext &ctx);
 
 /// Limits of generated row programs; which values may meet in one segment is
 /// RowGroup's rule.

@@ -13,7 +13,10 @@
 //     residual, and the norm of its input where nobody else reads that.
 //  4. Such a norm is left to step 3, unless its input is made by a row group
 //     that can compute it as well: there it costs nothing.
-//  5. Attention, segment_reduce, argmax and sample are groups alone.
+//  5. Attention takes the append to its layer, ropes and norms of q and k as
+//  far
+//     as the table has an implementation; they wait for it. Segment_reduce,
+//     argmax and sample are groups alone.
 //  6. A row operation joins the first group, from the last one it depends on,
 //     that has its axis and accepts it: its producer if that is a row group
 //     (norm after an unfused residual add), else an independent segment beside
@@ -22,6 +25,7 @@
 //     read.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/AttentionParts.h"
 #include "passes/FormFused.h"
 #include "passes/GemmParts.h"
 #include "passes/Passes.h"
@@ -55,6 +59,7 @@ private:
   void sinkLinear(LinearOp linear);
   void assign(Operation *op);
   void assignLinear(LinearOp linear);
+  void assignAttention(AttentionOp attention);
   void assignRow(Operation *op);
   bool isPrologue(Operation *op);
   void put(Operation *op, int group);
@@ -75,6 +80,7 @@ private:
   KernelContext context_;
   SmallVector<Group> groups_;
   llvm::DenseMap<Operation *, int> groupOf_;
+  llvm::SmallPtrSet<Operation *, 16> held_; // prologues of attentions to come
   llvm::DenseMap<CacheLayer, CacheUse> cacheUses_;
 };
 
@@ -177,6 +183,11 @@ void Grouping::assignLinear(LinearOp linear) {
   open(ir::Pattern::Gemm, parts.ops());
 }
 
+/// Step 5.
+void Grouping::assignAttention(AttentionOp attention) {
+  open(ir::Pattern::Attention, growAttention(attention, context_).ops());
+}
+
 /// Step 6.
 void Grouping::assignRow(Operation *op) {
   int count = groups_.size();
@@ -187,10 +198,13 @@ void Grouping::assignRow(Operation *op) {
 }
 
 void Grouping::assign(Operation *op) {
-  if (groupOf_.contains(op) || followsUser(op) || isPrologue(op))
+  if (groupOf_.contains(op) || held_.contains(op) || followsUser(op) ||
+      isPrologue(op))
     return;
   if (auto linear = dyn_cast<LinearOp>(op))
     return assignLinear(linear);
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return assignAttention(attention);
   if (isRowOp(op))
     return assignRow(op);
   open(patternOf(op), op);
@@ -201,6 +215,10 @@ void Grouping::run() {
   cloneLeaves(entry_);
   for (LinearOp linear : llvm::to_vector(block.getOps<LinearOp>()))
     sinkLinear(linear);
+  for (AttentionOp attention : block.getOps<AttentionOp>())
+    for (Operation *op : growAttention(attention, context_).ops())
+      if (op != attention)
+        held_.insert(op);
   for (Operation &op : block.without_terminator())
     assign(&op);
   OpBuilder builder(entry_.getContext());

@@ -212,8 +212,9 @@ def GroupOps : FtPass<"ft-group-ops"> {
   let description = [{
     Every operation ends up in an `ft.fused`, one a kernel: linears with the
     prologue and epilogue that an implementation exists for (passes/Capability),
-    row programs as large as the order of operations allows, and attention,
-    segment_reduce, argmax and sample alone. The algorithm is described in GroupOps.cpp.
+    row programs as large as the order of operations allows, attention with its
+    prologue, and segment_reduce, argmax and sample alone. The algorithm is described
+    in GroupOps.cpp.
 
     ```mlir
     // before
@@ -229,7 +230,7 @@ def GroupOps : FtPass<"ft-group-ops"> {
     ListOption<"archs", "archs", "std::string",
                "architectures the kernels are for (default sm_90a,ptx)">,
     Option<"preview", "preview", "bool", "false",
-           "sm_90a's own kernels, which whole models have not run with yet">
+           "kernels that whole models have not run with on a GPU yet">
   ];
   let statistics = [
     Statistic<"numOps", "ops", "Operations before">,
@@ -276,7 +277,7 @@ def VerifyFuse : FtPass<"ft-verify-fuse"> {
     ListOption<"archs", "archs", "std::string",
                "architectures the kernels are for (default sm_90a,ptx)">,
     Option<"preview", "preview", "bool", "false",
-           "sm_90a's own kernels, which whole models have not run with yet">
+           "kernels that whole models have not run with on a GPU yet">
   ];
 }
 

@@ -1,4 +1,5 @@
 //===- VerifyFuse.cpp - entries hold legal steps and nothing else ---------===//
+#include "passes/AttentionParts.h"
 #include "passes/FormFused.h"
 #include "passes/GemmParts.h"
 #include "passes/Passes.h"
@@ -41,6 +42,18 @@ LogicalResult verifyRow(FusedOp fused) {
   return success();
 }
 
+LogicalResult verifyAttention(FusedOp fused, const KernelContext &context) {
+  FailureOr<AttentionParts> parts = analyzeAttention(fused);
+  if (failed(parts))
+    return fused.emitError("is no attention: it must hold one, and of what is "
+                           "in front of it the append, ropes and norms of q "
+                           "and k only");
+  if (parts->append && !findAttention(parts->form(), context))
+    return fused.emitError(
+        "has no implementation in the capability table for this step kind");
+  return success();
+}
+
 LogicalResult verifyAlone(FusedOp fused) {
   Block &block = fused.getBody().front();
   if (block.getOperations().size() != 2 ||
@@ -48,6 +61,19 @@ LogicalResult verifyAlone(FusedOp fused) {
     return fused.emitError("must hold one ")
            << stringifyPattern(fused.getPattern()) << " and nothing else";
   return success();
+}
+
+LogicalResult verifyStep(FusedOp fused, const KernelContext &context) {
+  switch (fused.getPattern()) {
+  case ir::Pattern::Gemm:
+    return verifyGemm(fused, context);
+  case ir::Pattern::Row:
+    return verifyRow(fused);
+  case ir::Pattern::Attention:
+    return verifyAttention(fused, context);
+  default:
+    return verifyAlone(fused);
+  }
 }
 
 LogicalResult verifyEntry(EntryOp entry, KernelContext context) {
@@ -58,11 +84,7 @@ LogicalResult verifyEntry(EntryOp entry, KernelContext context) {
     auto fused = dyn_cast<FusedOp>(op);
     if (!fused)
       return op.emitError("is outside ft.fused after the fuse phase");
-    bool gemm = fused.getPattern() == ir::Pattern::Gemm;
-    bool row = fused.getPattern() == ir::Pattern::Row;
-    if (failed(gemm  ? verifyGemm(fused, context)
-               : row ? verifyRow(fused)
-                     : verifyAlone(fused)))
+    if (failed(verifyStep(fused, context)))
       return failure();
   }
   return success();

@@ -114,7 +114,8 @@ public:
   ArgsPrinter(ir::FusedOp fused, ir::AttentionOp op, KernelParams &params)
       : fused_(fused), op_(op), params_(params) {}
 
-  void pointers(const AttentionShape &shape, const std::string &type);
+  void pointers(const AttentionShape &shape, const std::string &type,
+                Value query);
   void integer(const char *name, int64_t value) {
     give(params_.add("int", name, params_.i32(value)));
   }
@@ -146,9 +147,9 @@ private:
 
 } // namespace
 
-void ArgsPrinter::pointers(const AttentionShape &shape,
-                           const std::string &type) {
-  DictionaryAttr qStride = row(type, "q", op_.getQuery());
+void ArgsPrinter::pointers(const AttentionShape &shape, const std::string &type,
+                           Value query) {
+  DictionaryAttr qStride = row(type, "q", query);
   give(params_.add("i64", "qStride", qStride));
   if (shape.paged) {
     for (int plane : {0, 1})
@@ -193,7 +194,7 @@ void codegen::printAttentionArgs(ir::FusedOp fused, ir::AttentionOp op,
   std::string type = typeText(shape.element).str();
   ArgsPrinter args(fused, op, params);
   if (use.pointers)
-    args.pointers(shape, type);
+    args.pointers(shape, type, use.query ? use.query : op.getQuery());
   else
     for (const char *unused : {"nullptr", "0", "nullptr", "nullptr", "0", "0"})
       args.give(unused);

@@ -30,6 +30,7 @@ mlir::FailureOr<std::string> printScore(ir::AttentionOp op,
 struct AttentionUse {
   int64_t pack = 1;
   bool pointers = true; // q, k, v and their strides
+  mlir::Value query;    // what q is, where it is not the op's operand
   bool counters = false, partials = false;
 };
 

@@ -1,5 +1,6 @@
 //===- GemvKernel.cpp - instances of gemv.cuh -----------------------------===//
 #include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/EpilogueFunctor.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
 #include "codegen/cuda/Templates.h"
@@ -39,181 +40,7 @@ struct GemvTemplate {
   int64_t ctas = 1; // of a multiprocessor, for __launch_bounds__
 };
 
-/// Prints the epilogue functor: an expression tree from the linears' sums to
-/// the stored value.
-class EpiloguePrinter {
-public:
-  EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
-                  KernelParams &params)
-      : fused_(fused), match_(match), params_(params) {}
-
-  LogicalResult print(CudaPrinter &out);
-  /// `name, name, ...` for the functor's members.
-  std::string initialisers() const { return initialisers_; }
-
-private:
-  void printBias();
-  FailureOr<std::string> printResidual();
-  Operation *linear() const {
-    ir::LinearOp first = match_.linears.front();
-    return first;
-  }
-  FailureOr<std::string> value(Value value);
-  std::string member(const std::string &type, const std::string &name);
-  std::string assign(Value value, const std::string &text) {
-    std::string name = "v" + std::to_string(count_++);
-    body_.line("const float " + name + " = " + text + ";");
-    names_[value] = name;
-    return name;
-  }
-
-  ir::FusedOp fused_;
-  const GemmMatch &match_;
-  KernelParams &params_;
-  llvm::DenseMap<Value, std::string> names_;
-  SmallVector<std::string> members_;
-  std::string initialisers_;
-  CudaPrinter body_;
-  int count_ = 0;
-};
-
 } // namespace
-
-std::string EpiloguePrinter::member(const std::string &type,
-                                    const std::string &name) {
-  std::string text = type + (type.back() == '*' ? "" : " ") + name;
-  if (!llvm::is_contained(members_, text)) {
-    members_.push_back(text);
-    initialisers_ += (initialisers_.empty() ? "" : ", ") + name;
-  }
-  return name;
-}
-
-FailureOr<std::string> EpiloguePrinter::value(Value value) {
-  auto it = names_.find(value);
-  if (it != names_.end())
-    return it->second;
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    unsigned number = argument.getArgNumber();
-    auto type = cast<ir::PackedType>(argument.getType());
-    std::string name = "in" + std::to_string(number);
-    std::string pointer =
-        ("const " + typeText(type.getElementType()) + " *").str();
-    Value outer = fused_.getInputs()[number];
-    params_.add(pointer, name, params_.in(number));
-    params_.add("i64", name + "Stride",
-                params_.i64(placementOf(outer).rowStride));
-    member(pointer, name);
-    member("i64", name + "Stride");
-    return assign(value, "toFloat(" + name + "[m * " + name + "Stride + n])");
-  }
-  Operation *op = value.getDefiningOp();
-  if (auto broadcast = dyn_cast<ir::BroadcastOp>(op)) {
-    ir::ParamOp param = ir::lookupParam(fused_, broadcast.getWeightAttr());
-    std::string type = "const float *";
-    std::string name = params_.addNumbered(
-        type, "weight", params_.weight(broadcast.getWeightAttr()));
-    int64_t size = param.getTensorType().getNumElements();
-    member(type, name);
-    std::string at = size == 1 ? "0" : "n % " + std::to_string(size);
-    return assign(value, name + "[" + at + "]");
-  }
-  SmallVector<std::string> operands;
-  for (Value operand : op->getOperands()) {
-    FailureOr<std::string> text = this->value(operand);
-    if (failed(text))
-      return failure();
-    operands.push_back(*text);
-  }
-  std::optional<std::string> text = elementText(op, operands);
-  if (!text)
-    return op->emitError("gemv: no epilogue for this op");
-  return assign(value, *text);
-}
-
-/// The sums with their biases. A bias that is absent is a null pointer, so that
-/// layers with and without one share a kernel.
-void EpiloguePrinter::printBias() {
-  Type element =
-      match_.bias
-          ? ir::lookupParam(fused_, match_.bias)
-                .getTensorType()
-                .getElementType()
-          : cast<ir::PackedType>(match_.input.getType()).getElementType();
-  std::string pointer = ("const " + typeText(element) + " *").str();
-  params_.add(pointer, "bias",
-              match_.bias ? params_.weight(match_.bias) : params_.i64(0));
-  member(pointer, "bias");
-  SmallVector<ir::LinearOp, 3> linears(match_.linears);
-  assign(linears[0].getResult(), "bias ? y + toFloat(bias[n]) : y");
-  if (!match_.gated)
-    return;
-  params_.add("int", "half", params_.i32(match_.n / 2));
-  member("int", "half");
-  assign(linears[1].getResult(), "bias ? y2 + toFloat(bias[n + half]) : y2");
-}
-
-/// The stored value. Where nothing else follows the linear, a residual is an
-/// argument that may be null, too.
-FailureOr<std::string> EpiloguePrinter::printResidual() {
-  auto add = match_.result.getDefiningOp<ir::AddOp>();
-  Value inner = match_.result;
-  BlockArgument residual;
-  if (add) {
-    bool second = isa<BlockArgument>(add.getRhs());
-    residual = dyn_cast<BlockArgument>(second ? add.getRhs() : add.getLhs());
-    inner = second ? add.getLhs() : add.getRhs();
-  }
-  bool plain = match_.linears.size() > 1 || inner.getDefiningOp() == linear();
-  if (match_.gated || match_.norm || !plain || (add && !residual))
-    return value(match_.result);
-  Value outer = residual ? fused_.getInputs()[residual.getArgNumber()]
-                         : fused_.getResult(0);
-  auto type = cast<ir::PackedType>(outer.getType());
-  std::string pointer =
-      ("const " + typeText(type.getElementType()) + " *").str();
-  params_.add(pointer, "residual",
-              residual ? params_.in(residual.getArgNumber()) : params_.i64(0));
-  params_.add("i64", "residualStride",
-              params_.i64(placementOf(outer).rowStride));
-  member(pointer, "residual");
-  member("i64", "residualStride");
-  FailureOr<std::string> sum = value(inner);
-  if (failed(sum))
-    return failure();
-  return assign(match_.result,
-                "residual ? " + *sum +
-                    " + toFloat(residual[m * residualStride + n]) : " + *sum);
-}
-
-LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
-  auto stored =
-      cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
-  std::string type = typeText(stored).str();
-  printBias();
-  FailureOr<std::string> result = printResidual();
-  if (failed(result))
-    return failure();
-  params_.add(type + " *", "out", params_.out(0));
-  params_.add("i64", "outStride",
-              params_.i64(placementOf(fused_.getResult(0)).rowStride));
-  member(type + " *", "out");
-  member("i64", "outStride");
-  body_.line("out[m * outStride + n] = fromFloat<" + type + ">(" + *result +
-             ");");
-
-  out.open("struct Epilogue");
-  out.line("static constexpr bool kGated = " +
-           llvm::Twine(match_.gated ? "true;" : "false;"));
-  for (const std::string &text : members_)
-    out.line(text + ";");
-  out.open("__device__ __forceinline__ void operator()(int m, int n, float y" +
-           llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
-  out.splice(body_);
-  out.close();
-  out.close(";");
-  return success();
-}
 
 /// The prologue's functor: its type, and how it is made from parameters.
 static std::string normText(const GemmMatch &match, KernelParams &params) {
@@ -231,14 +58,31 @@ static std::string normText(const GemmMatch &match, KernelParams &params) {
   return "LayerNorm{normWeight, " + bias + ", " + eps + "}";
 }
 
+/// gemv_next.cuh's view of the GEMV behind; nothing where none is asked for.
+static std::string nextText(const std::optional<NextGemv> &next,
+                            const std::string &element, KernelParams &params) {
+  if (!next)
+    return "";
+  params.add("const " + element + " *", "nextW",
+             next->weight ? params.weight(next->weight) : params.i64(0));
+  params.add("int", "nextColumns", params.i32(next->n));
+  params.add("int", "nextInner", params.i32(next->k));
+  params.add("int", "nextGated", params.i32(next->gated));
+  params.add("int", "nextStages", params.i32(next->weight ? next->stages : 0));
+  return ", gemv::NextWeights<" + element +
+         ">{nextW, nextColumns, nextInner, nextGated, nextStages}";
+}
+
 /// Prints the kernel around `call`'s template; the launch is left open.
 static FailureOr<TemplateKernel>
-printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
+printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call,
+          const std::optional<NextGemv> &next = {}) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of a few rows.", {call.header});
-  EpiloguePrinter epilogue(fused, match, params);
-  if (failed(epilogue.print(out)))
+  FailureOr<std::string> epilogue =
+      printEpilogue(fused, match, params, out, next.has_value());
+  if (failed(epilogue))
     return failure();
 
   Value outer = fused.getInputs()[match.input.getArgNumber()];
@@ -253,6 +97,7 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
   std::string norm = normText(match, params);
+  std::string ahead = nextText(next, element, params);
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
@@ -269,7 +114,7 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
            "(x, xStride, w, columns, inner, counts, "
            "axis, " +
            norm + ",");
-  out.line("          Epilogue{" + epilogue.initialisers() + "});");
+  out.line("          " + *epilogue + ahead + ");");
   out.close();
   text.source = out.take();
   text.block = {call.threads, 1, 1};
@@ -313,6 +158,32 @@ namespace {
 constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
 /// All that a multiprocessor has beside the template's own.
 constexpr int64_t kRingShared = (227 - 11) * 1024;
+/// What a CTA takes on top of its dynamic shared memory: the system's part and
+/// a few variables.
+constexpr int64_t kCtaShared = 1024 + 128;
+/// With fewer stages a ring loses more than it gains by a neighbour.
+constexpr int64_t kNeighbourStages = 6;
+
+struct RingShared {
+  int64_t bytes = kRingShared, perRow = 0, rows = 0;
+};
+
+/// Room for an attention beside one row. More rows, which a norm keeps here,
+/// take back what they need.
+RingShared ringShared(const GemmMatch &match, const LaunchContext &context) {
+  int64_t row = sharedBytesPerRow(match);
+  int64_t most = std::min(context.maxTokens, kMaxRows);
+  int64_t beside = kRingShared - context.neighbourShared - kCtaShared;
+  RingShared shared{beside / 128 * 128 - row, row, 0};
+  if (context.neighbourShared == 0 ||
+      shared.bytes < kNeighbourStages * kStageBytes)
+    return {};
+  if (row > 0)
+    shared.rows = std::min(most, (kRingShared - shared.bytes) / row);
+  bool enough =
+      shared.bytes + shared.rows * row - most * row >= kFewStages * kStageBytes;
+  return enough ? shared : RingShared{};
+}
 
 } // namespace
 
@@ -335,11 +206,15 @@ FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
                                                 .function = "gemv_ring",
                                                 .run = "runRing",
                                                 .threads = kThreads + 4 * 32,
-                                                .ctas = 1});
+                                                .ctas = 1},
+                                               context.next);
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  text.sharedBytes = kRingShared;
+  RingShared shared = ringShared(match, context);
+  text.sharedBytes = shared.bytes;
+  text.sharedBytesPerRow = shared.perRow;
+  text.sharedRows = shared.rows;
   text.grid = {
       Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;

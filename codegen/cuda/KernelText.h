@@ -24,6 +24,7 @@ struct KernelText {
   int64_t sharedRows = 0;        // so many rows
   bool residentGrid = false;     // grid[0] CTAs at most, all resident
   bool startsEarly = true;       // gains from a dependent launch
+  bool prefersShared = false;    // runs beside kernels of much shared memory
   llvm::SmallVector<mlir::Attribute, 16> args;
 };
 

@@ -10,14 +10,29 @@
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/KernelText.h"
 
+#include <optional>
 #include <vector>
 
 namespace ft::codegen {
 
-/// What a launch may count on: the token range of the program.
+/// The next GEMV's weight, for the ring in front to bring near.
+struct NextGemv {
+  mlir::FlatSymbolRefAttr weight; // null: none that is known
+  int64_t n = 0, k = 0;
+  bool gated = false;
+  int64_t stages = 0; // of the ring of a CTA, as many as are worth it
+};
+
+/// What a launch may count on: the token range of the program, and what it has
+/// beside it.
 struct LaunchContext {
   int64_t maxTokens = 0; // 0 = unbounded
   int64_t multiprocessors = 132;
+  /// Shared memory of an attention in front or behind that starts early or
+  /// beside which this one does; 0: none.
+  int64_t neighbourShared = 0;
+  /// Set where the ring is to look ahead.
+  std::optional<NextGemv> next;
 };
 
 /// A kernel and the bytes of workspace it needs.
@@ -45,6 +60,14 @@ struct GemmCandidate {
   TemplateKernel kernel;
   int64_t cluster = 1; // CTAs that start together
 };
+/// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.
+bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
+                     const LaunchContext &context);
+/// Its token tiles, the widest first: one that takes any bucket in one turn.
+/// REQUIRES: gemmSkinnyTakes.
+mlir::FailureOr<std::vector<GemmCandidate>>
+emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
+               const LaunchContext &context);
 /// Whether sm_90a's GEMM of many rows takes this one in this token range.
 bool gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                    const LaunchContext &context);
@@ -55,6 +78,13 @@ std::vector<GemmCandidate> emitGemmTiles(ir::FusedOp fused,
                                          const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
+/// Whether a fused attention stores the batch's keys and values itself.
+bool attentionAppends(ir::FusedOp fused);
+/// The shared memory of its CTA, in bytes; 0 for any other step.
+int64_t attentionDecodeShared(ir::FusedOp fused);
+/// REQUIRES: attentionAppends.
+mlir::FailureOr<TemplateKernel>
+emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);
 /// Whether the Hopper template takes this attention in this token range.
 bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
 /// sm_90a only. REQUIRES: attentionTilesTake.

@@ -130,6 +130,7 @@ plan::KernelLaunch LaunchEmitter::kernel(DictionaryAttr dict) {
   out.sharedBytesPerRow = int32_t(integer(dict, "shared_per_row"));
   out.sharedRows = int32_t(integer(dict, "shared_rows"));
   out.residentGrid = dict.contains("resident");
+  out.prefersShared = dict.contains("prefers_shared");
   out.cluster = int32_t(integer(dict, "cluster", 1));
   out.dependentLaunch = dict.contains("dependent");
   if (auto args = dict.getAs<ArrayAttr>("args"))

@@ -241,6 +241,9 @@ struct KernelLaunch {
   /// clusters.
   bool residentGrid = false;
   int32_t cluster = 1; // CTAs that the kernel's code says start together
+  /// Runs beside kernels of much shared memory: a multiprocessor is to be
+  /// divided as they divide it.
+  bool prefersShared = false;
   /// May start before the launch in front of it ends; the kernel waits itself.
   bool dependentLaunch = false;
   std::vector<Arg> args;

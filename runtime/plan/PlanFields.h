@@ -195,6 +195,7 @@ template <typename Io> void fields(Io &io, Member<Io, KernelLaunch> launch) {
   io.optional("shared_rows", launch.sharedRows, 0);
   io.optional("resident_grid", launch.residentGrid, false);
   io.optional("cluster", launch.cluster, 1);
+  io.optional("prefers_shared", launch.prefersShared, false);
   io.optional("dependent_launch", launch.dependentLaunch, false);
   io.list("args", launch.args);
 }

@@ -269,7 +269,32 @@ static Flow copyTensor(Warp &w, const Inst &i, uint32_t mask) {
   return Flow::Next;
 }
 
+/// a: source (imm on top), b: bytes. Nothing but what it must not do.
+static Flow prefetchBulk(Warp &w, const Inst &i, uint32_t mask) {
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    uint32_t bytes = w.lanes<uint32_t>(i.b)[lane];
+    uint64_t from = w.lanes<uint64_t>(i.a)[lane] + uint64_t(i.imm);
+    if (bytes % 16 || from % 16 || (bytes && !w.global(from, bytes)))
+      return w.failAddress(i, lane, from, bytes, Space::Global);
+  }
+  return Flow::Next;
+}
+
+static Status decodePrefetchBulk(Decoder &d) {
+  if (!d.take("L2") || !d.take("global"))
+    return d.unknown();
+  bool narrow = false;
+  d.address(d.operand(0), narrow);
+  if (narrow)
+    return d.unknown();
+  d.inst.b = d.source(1, 4);
+  return d.emit(prefetchBulk);
+}
+
 static Status decodeBulk(Decoder &d) {
+  if (d.take("prefetch"))
+    return decodePrefetchBulk(d);
   bool tensor = d.take("tensor"), multicast = d.take("multicast::cluster");
   std::string_view rank = d.takeOneOf({"1d", "2d", "3d", "4d", "5d"});
   d.take("tile");

@@ -26,10 +26,13 @@ build sampling_check "$root"/runtime/sampling/*.cpp & third=$!
 names="gemv_check sampling_check attention_check"
 if [ "$architecture" = 90a ]; then
   build attention_tiles_check
-  names="$names attention_tiles_check"
+  build attention_decode_check
+  build skinny_check
+  names="$names attention_tiles_check attention_decode_check skinny_check"
   if [ "${1:-}" = --time ]; then
     build attention_tiles_time
-    names="$names attention_tiles_time"
+    build decode_time
+    names="$names attention_tiles_time decode_time"
   fi
 fi
 wait "$first" && wait "$second" && wait "$third"

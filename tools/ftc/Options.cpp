@@ -50,8 +50,10 @@ void ModelOptions::addTo(CLI::App &command) {
                   "1, the default: fused")
       ->check(CLI::Range(0, 1));
   command.add_flag("--preview-kernels", request.preview,
-                   "sm_90a: GEMMs by tensor maps as candidates of ft-run "
-                   "--tune, not run in whole models yet");
+                   "kernels that have not run in whole models on a GPU yet: "
+                   "append and attention of up to 64 tokens in one; on sm_90a "
+                   "also GEMVs that look ahead, and GEMMs by tensor maps as "
+                   "candidates of ft-run --tune");
   addImportOptions(command, request.import);
 }
 

@@ -1,8 +1,8 @@
 //===- cluster.cuh - CTAs of one row that share what they know --*- C++ -*-===//
 //
-// kCluster CTAs, neighbours along the grid's y, run as a thread block cluster
-// from sm_90 on and read each other's shared memory. Elsewhere a cluster is one
-// CTA, and every function is what that leaves of it.
+// kCluster CTAs, neighbours along the grid's x or y, run as a thread block
+// cluster from sm_90 on and read each other's shared memory. Elsewhere a
+// cluster is one CTA, and every function is what that leaves of it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_CLUSTER_CUH
@@ -16,9 +16,11 @@ namespace ft::cluster {
 constexpr int kCluster = 8;
 /// Stands between __global__ and the kernel's name.
 #define FT_CLUSTER_OF_ROWS __cluster_dims__(1, 8, 1)
+#define FT_CLUSTER_ALONG_X __cluster_dims__(8, 1, 1)
 #else
 constexpr int kCluster = 1;
 #define FT_CLUSTER_OF_ROWS
+#define FT_CLUSTER_ALONG_X
 #endif
 
 /// Every thread of the cluster has arrived; its shared and global writes are
@@ -43,6 +45,23 @@ __device__ __forceinline__ u64 load(const u64 *p, int rank) {
                "ld.shared::cluster.u64 %0, [remote];\n"
                "}"
                : "=l"(value)
+               : "r"(u32(__cvta_generic_to_shared(p))), "r"(rank)
+               : "memory");
+  return value;
+#else
+  return *p;
+#endif
+}
+
+__device__ __forceinline__ float load(const float *p, int rank) {
+#if __CUDA_ARCH__ >= 900
+  float value;
+  asm volatile("{\n"
+               ".reg .u32 remote;\n"
+               "mapa.shared::cluster.u32 remote, %1, %2;\n"
+               "ld.shared::cluster.f32 %0, [remote];\n"
+               "}"
+               : "=f"(value)
                : "r"(u32(__cvta_generic_to_shared(p))), "r"(rank)
                : "memory");
   return value;

@@ -232,6 +232,12 @@ StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
             kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
             allowed);
   }
+  if (launch.prefersShared)
+    FT_CUDA(context_.cu, cuFuncSetAttribute,
+            "shared memory of kernel '" +
+                plan_.kernels[launch.kernel].function + "'",
+            kernel.function, CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT,
+            CU_SHAREDMEM_CARVEOUT_MAX_SHARED);
   for (const plan::Arg &arg : launch.args) {
     FT_ASSIGN_OR_RETURN(uint64_t value, cell(arg));
     kernel.cells.push_back(value);

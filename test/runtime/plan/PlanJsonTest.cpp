@@ -155,6 +155,7 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
        {{"constant", 2}, {"axis", 0}, {"divisor", 64}, {"plus_axis", 1}}},
       {launch + "/kernel", 0},
       {launch + "/cluster", 2},
+      {launch + "/prefers_shared", true},
       {"/tuning/machine",
        {{"device", "a GPU"}, {"driver", "a driver"}, {"library", "a library"}}},
       {"/tuning/gemms/0",

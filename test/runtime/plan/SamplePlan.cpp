@@ -145,6 +145,7 @@ static Implementation sampleImplementation() {
   launch.sharedRows = 4;
   launch.residentGrid = true;
   launch.cluster = 2;
+  launch.prefersShared = true;
   launch.dependentLaunch = true;
   launch.args = sampleArgs();
   GemmCall call;

@@ -27,14 +27,11 @@
 
 #include "gemv_product.cuh"
 #include "sm90/async.cuh"
+#include "sm90/gemv_next.cuh"
 
 namespace ft::gemv {
 
-// One thread issues a copy in about 60 cycles: copies of a kilobyte from four
-// warps keep ahead of 20 bytes a cycle, what a multiprocessor can have.
-constexpr int kRingCopiers = 4; // warps
 constexpr int kRingThreads = kThreads + 32 * kRingCopiers;
-constexpr int kRingChunk = 512;                        // values of k in a stage
 constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
 constexpr int kRingRowPitch = kRingChunk * 2 + 64;     // bytes; 64 mod 128
 constexpr int kStageBytes = 16 * kRingRowPitch;
@@ -95,18 +92,6 @@ struct RingMemory {
   }
   __device__ __forceinline__ u32 empty(int s) const {
     return sharedAddress(&state->empty[s]);
-  }
-};
-
-/// The chunk that comes `i`-th. Every CTA begins elsewhere: rows lie a power of
-/// two apart in many models, and one chunk of all of them in few of the
-/// memory's channels.
-struct ChunkOrder {
-  int count, first;
-  __device__ __forceinline__ explicit ChunkOrder(int k)
-      : count((k + kRingChunk - 1) / kRingChunk), first(blockIdx.x % count) {}
-  __device__ __forceinline__ int operator()(int i) const {
-    return first + i < count ? first + i : first + i - count;
   }
 };
 
@@ -307,11 +292,12 @@ template <bool normed> struct RingLayout {
   }
 };
 
-/// As gemv::run.
-template <typename T, typename Norm, typename Epilogue>
+/// As gemv::run; `next`: gemv_next.cuh.
+template <typename T, typename Norm, typename Epilogue, typename Next = NoNext>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
-        int axis, const Norm &norm, const Epilogue &epilogue) {
+        int axis, const Norm &norm, const Epilogue &epilogue,
+        const Next &next = {}) {
   constexpr bool normed = Norm::kPresent;
   __shared__ RingState state;
   launchDependents();
@@ -327,11 +313,17 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   __syncthreads();
   RingPlace place{layout.stages};
   if (threadIdx.x >= kThreads) {
-    if (electOne())
+    if (electOne()) {
       copyWeights<Epilogue::kGated>(p, s, memory, place);
+      next.prefetch();
+    }
     return;
   }
+  if constexpr (Next::kPresent)
+    touchNorm(norm, k);
   dependencyWait();
+  if constexpr (Next::kPresent)
+    touchOutputs(epilogue, p, s);
   char *rows = dynamicShared<char>() + layout.stages * kStageBytes;
 #pragma unroll 1
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {

@@ -1,0 +1,207 @@
+//===- EpilogueFunctor.cpp - what follows a linear, element by element ----===//
+#include "codegen/cuda/EpilogueFunctor.h"
+
+#include "codegen/cuda/OpText.h"
+#include "codegen/cuda/RowPlan.h"
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::codegen;
+
+namespace {
+
+/// Prints the epilogue functor: an expression tree from the linears' sums to
+/// the stored value.
+class EpiloguePrinter {
+public:
+  EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
+                  KernelParams &params)
+      : fused_(fused), match_(match), params_(params) {}
+
+  LogicalResult print(CudaPrinter &out, bool touch);
+  /// `name, name, ...` for the functor's members.
+  std::string initialisers() const { return initialisers_; }
+
+private:
+  void printBias();
+  FailureOr<std::string> printResidual();
+  Operation *linear() const {
+    ir::LinearOp first = match_.linears.front();
+    return first;
+  }
+  FailureOr<std::string> value(Value value);
+  std::string member(const std::string &type, const std::string &name);
+  std::string assign(Value value, const std::string &text) {
+    std::string name = "v" + std::to_string(count_++);
+    body_.line("const float " + name + " = " + text + ";");
+    names_[value] = name;
+    return name;
+  }
+
+  ir::FusedOp fused_;
+  const GemmMatch &match_;
+  KernelParams &params_;
+  llvm::DenseMap<Value, std::string> names_;
+  SmallVector<std::string> members_;
+  SmallVector<std::string> reads_; // addresses of what output (m, n) reads
+  std::string initialisers_;
+  CudaPrinter body_;
+  int count_ = 0;
+};
+
+} // namespace
+
+std::string EpiloguePrinter::member(const std::string &type,
+                                    const std::string &name) {
+  std::string text = type + (type.back() == '*' ? "" : " ") + name;
+  if (!llvm::is_contained(members_, text)) {
+    members_.push_back(text);
+    initialisers_ += (initialisers_.empty() ? "" : ", ") + name;
+  }
+  return name;
+}
+
+FailureOr<std::string> EpiloguePrinter::value(Value value) {
+  auto it = names_.find(value);
+  if (it != names_.end())
+    return it->second;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    unsigned number = argument.getArgNumber();
+    auto type = cast<ir::PackedType>(argument.getType());
+    std::string name = "in" + std::to_string(number);
+    std::string pointer =
+        ("const " + typeText(type.getElementType()) + " *").str();
+    Value outer = fused_.getInputs()[number];
+    params_.add(pointer, name, params_.in(number));
+    params_.add("i64", name + "Stride",
+                params_.i64(placementOf(outer).rowStride));
+    member(pointer, name);
+    member("i64", name + "Stride");
+    reads_.push_back(name + " + m * " + name + "Stride + n");
+    return assign(value, "toFloat(" + name + "[m * " + name + "Stride + n])");
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto broadcast = dyn_cast<ir::BroadcastOp>(op)) {
+    ir::ParamOp param = ir::lookupParam(fused_, broadcast.getWeightAttr());
+    std::string type = "const float *";
+    std::string name = params_.addNumbered(
+        type, "weight", params_.weight(broadcast.getWeightAttr()));
+    int64_t size = param.getTensorType().getNumElements();
+    member(type, name);
+    std::string at = size == 1 ? "0" : "n % " + std::to_string(size);
+    return assign(value, name + "[" + at + "]");
+  }
+  SmallVector<std::string> operands;
+  for (Value operand : op->getOperands()) {
+    FailureOr<std::string> text = this->value(operand);
+    if (failed(text))
+      return failure();
+    operands.push_back(*text);
+  }
+  std::optional<std::string> text = elementText(op, operands);
+  if (!text)
+    return op->emitError("gemv: no epilogue for this op");
+  return assign(value, *text);
+}
+
+/// The sums with their biases. A bias that is absent is a null pointer, so that
+/// layers with and without one share a kernel.
+void EpiloguePrinter::printBias() {
+  Type element =
+      match_.bias
+          ? ir::lookupParam(fused_, match_.bias)
+                .getTensorType()
+                .getElementType()
+          : cast<ir::PackedType>(match_.input.getType()).getElementType();
+  std::string pointer = ("const " + typeText(element) + " *").str();
+  params_.add(pointer, "bias",
+              match_.bias ? params_.weight(match_.bias) : params_.i64(0));
+  member(pointer, "bias");
+  reads_.push_back("bias ? bias + n : bias");
+  SmallVector<ir::LinearOp, 3> linears(match_.linears);
+  assign(linears[0].getResult(), "bias ? y + toFloat(bias[n]) : y");
+  if (!match_.gated)
+    return;
+  params_.add("int", "half", params_.i32(match_.n / 2));
+  member("int", "half");
+  assign(linears[1].getResult(), "bias ? y2 + toFloat(bias[n + half]) : y2");
+}
+
+/// The stored value. Where nothing else follows the linear, a residual is an
+/// argument that may be null, too.
+FailureOr<std::string> EpiloguePrinter::printResidual() {
+  auto add = match_.result.getDefiningOp<ir::AddOp>();
+  Value inner = match_.result;
+  BlockArgument residual;
+  if (add) {
+    bool second = isa<BlockArgument>(add.getRhs());
+    residual = dyn_cast<BlockArgument>(second ? add.getRhs() : add.getLhs());
+    inner = second ? add.getLhs() : add.getRhs();
+  }
+  bool plain = match_.linears.size() > 1 || inner.getDefiningOp() == linear();
+  if (match_.gated || match_.norm || !plain || (add && !residual))
+    return value(match_.result);
+  Value outer = residual ? fused_.getInputs()[residual.getArgNumber()]
+                         : fused_.getResult(0);
+  auto type = cast<ir::PackedType>(outer.getType());
+  std::string pointer =
+      ("const " + typeText(type.getElementType()) + " *").str();
+  params_.add(pointer, "residual",
+              residual ? params_.in(residual.getArgNumber()) : params_.i64(0));
+  params_.add("i64", "residualStride",
+              params_.i64(placementOf(outer).rowStride));
+  member(pointer, "residual");
+  member("i64", "residualStride");
+  reads_.push_back("residual ? residual + m * residualStride + n : residual");
+  FailureOr<std::string> sum = value(inner);
+  if (failed(sum))
+    return failure();
+  return assign(match_.result,
+                "residual ? " + *sum +
+                    " + toFloat(residual[m * residualStride + n]) : " + *sum);
+}
+
+LogicalResult EpiloguePrinter::print(CudaPrinter &out, bool touch) {
+  auto stored =
+      cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
+  std::string type = typeText(stored).str();
+  printBias();
+  FailureOr<std::string> result = printResidual();
+  if (failed(result))
+    return failure();
+  params_.add(type + " *", "out", params_.out(0));
+  params_.add("i64", "outStride",
+              params_.i64(placementOf(fused_.getResult(0)).rowStride));
+  member(type + " *", "out");
+  member("i64", "outStride");
+  body_.line("out[m * outStride + n] = fromFloat<" + type + ">(" + *result +
+             ");");
+
+  out.open("struct Epilogue");
+  out.line("static constexpr bool kGated = " +
+           llvm::Twine(match_.gated ? "true;" : "false;"));
+  for (const std::string &text : members_)
+    out.line(text + ";");
+  out.open("__device__ __forceinline__ void operator()(int m, int n, float y" +
+           llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
+  out.splice(body_);
+  out.close();
+  if (touch) {
+    out.open("__device__ __forceinline__ void touch(int m, int n) const");
+    for (const std::string &address : reads_)
+      out.line("gemv::prefetchNear(" + address + ");");
+    out.close();
+  }
+  out.close(";");
+  return success();
+}
+
+FailureOr<std::string> codegen::printEpilogue(ir::FusedOp fused,
+                                              const GemmMatch &match,
+                                              KernelParams &params,
+                                              CudaPrinter &out, bool touch) {
+  EpiloguePrinter epilogue(fused, match, params);
+  if (failed(epilogue.print(out, touch)))
+    return failure();
+  return "Epilogue{" + epilogue.initialisers() + "}";
+}

@@ -1,0 +1,195 @@
+//===- attention_decode_merge.cuh - parts of a tile to outputs --*- C++ -*-===//
+//
+// The CTAs of a tile have unnormalised sums of values, maxima and sums of
+// exponentials. They are added in the order of their keys, whoever adds them:
+// through the shared memory of a cluster, or through global memory by the CTA
+// that arrives last.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_ATTENTION_DECODE_MERGE_CUH
+#define FT_KERNELS_ATTENTION_DECODE_MERGE_CUH
+
+#include "attention_share.cuh"
+#include "cluster.cuh"
+
+namespace ft::attention {
+
+constexpr int kDecodeThreads = 128;
+constexpr int kDecodeBlock = 32; // keys
+
+/// A row of a part: DV sums, then the maximum and the sum of exponentials; a
+/// multiple of 16 bytes.
+template <typename S> constexpr int kPartRow = S::DV + 4;
+/// Floats of a CTA's two parts in global memory.
+template <typename S> constexpr int kPartFloats = 2 * 16 * kPartRow<S>;
+
+/// The sum of V neighbours of a row over the parts so far. Parts come N at a
+/// time, so that all their loads are under way together.
+template <int V> struct Merged {
+  // Below every score that is a number: a part without keys weighs nothing.
+  float top = -3.0e38f, sum = 0, value[V] = {};
+
+  template <int N>
+  __device__ __forceinline__ void add(const float (&tops)[N],
+                                      const float (&sums)[N],
+                                      const float (&values)[N][V]) {
+    float next = top;
+#pragma unroll
+    for (int p = 0; p < N; ++p)
+      next = fmaxf(next, tops[p]);
+    float keep = exponential2(top - next);
+    top = next;
+    sum *= keep;
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      value[v] *= keep;
+#pragma unroll
+    for (int p = 0; p < N; ++p) {
+      float weight = exponential2(tops[p] - next);
+      sum += sums[p] * weight;
+#pragma unroll
+      for (int v = 0; v < V; ++v)
+        value[v] += values[p][v] * weight;
+    }
+  }
+  /// To columns c .. c + V - 1 of row r.
+  template <typename S>
+  __device__ __forceinline__ void store(const Args<typename S::T> &a,
+                                        const Work &w, int r, int c) const {
+    typename S::T *out = a.out + (w.firstToken + r / w.heads) * a.outStride +
+                         (w.firstHead + r % w.heads) * S::DV + c;
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      out[v] = fromFloat<typename S::T>(sum == 0 ? 0.0f : value[v] / sum);
+  }
+};
+
+/// This CTA's rows to `to`.
+template <typename S, typename Cta>
+__device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
+  cta.each([&](int r, int c, float value, float top, float sum) {
+    if (r >= rows)
+      return;
+    to[r * kPartRow<S> + c] = value;
+    if (c == 0) {
+      to[r * kPartRow<S> + S::DV] = top;
+      to[r * kPartRow<S> + S::DV + 1] = sum;
+    }
+  });
+}
+
+/// Every CTA of the cluster calls; those without keys merge, too.
+template <typename S, int cluster, typename Cta>
+__device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
+                                             const Piece &piece, int rank,
+                                             const Cta &cta, bool own) {
+  const Work &w = piece.work;
+  int rows = w.tokens * w.heads;
+  float *mine = cta.room();
+  if (own)
+    putPart<S>(cta, rows, mine);
+  __syncwarp(); // the cluster's barrier is one of whole warps
+  cluster::sync();
+#pragma unroll 1
+  for (int i = rank * kDecodeThreads + int(threadIdx.x); i < rows * S::DV;
+       i += cluster * kDecodeThreads) {
+    int r = i / S::DV, c = i % S::DV;
+    const float *row = mine + r * kPartRow<S>;
+    float tops[cluster], sums[cluster], values[cluster][1];
+#pragma unroll
+    for (int p = 0; p < cluster; ++p) {
+      int from = min(p, piece.parts - 1);
+      tops[p] = cluster::load(row + S::DV, from);
+      sums[p] = cluster::load(row + S::DV + 1, from);
+      values[p][0] = cluster::load(row + c, from);
+    }
+#pragma unroll
+    for (int p = 0; p < cluster; ++p)
+      tops[p] = p < piece.parts ? tops[p] : __int_as_float(0xff800000);
+    Merged<1> merged;
+    merged.add(tops, sums, values);
+    merged.template store<S>(a, w, r, c);
+  }
+  __syncwarp();
+  cluster::sync(); // nobody's shared memory ends while another reads it
+}
+
+__device__ __forceinline__ void loadFourL2(const float *p, float (&x)[4]) {
+  asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(x[0]), "=f"(x[1]), "=f"(x[2]), "=f"(x[3])
+               : "l"(p)
+               : "memory");
+}
+
+/// The CTA that arrives last adds the parts in global memory; part(p) is where
+/// part p lies.
+template <typename S, typename Part>
+__device__ __forceinline__ void mergeGlobal(const Args<typename S::T> &a,
+                                            const Piece &piece,
+                                            const Part &part) {
+  static_assert(S::DV % 4 == 0);
+  constexpr int N = 8;
+  const Work &w = piece.work;
+  int vectors = w.tokens * w.heads * (S::DV / 4);
+#pragma unroll 1
+  for (int i = threadIdx.x; i < vectors; i += kDecodeThreads) {
+    int r = i / (S::DV / 4), c = i % (S::DV / 4) * 4;
+    Merged<4> merged;
+#pragma unroll 1
+    for (int p0 = 0; p0 < piece.parts; p0 += N) {
+      float tops[N], sums[N], values[N][4];
+#pragma unroll
+      for (int p = 0; p < N; ++p) {
+        const float *row = part(min(p0 + p, piece.parts - 1)) + r * kPartRow<S>;
+        tops[p] = loadL2(row + S::DV);
+        sums[p] = loadL2(row + S::DV + 1);
+        loadFourL2(row + c, values[p]);
+      }
+#pragma unroll
+      for (int p = 0; p < N; ++p)
+        tops[p] = p0 + p < piece.parts ? tops[p] : __int_as_float(0xff800000);
+      merged.add(tops, sums, values);
+    }
+    merged.template store<S>(a, w, r, c);
+  }
+}
+
+/// The end of a piece: outputs, or a part of them. A CTA has at most two parts
+/// of tiles that others share, its first piece's and its last's. All threads
+/// call; shared memory is free after.
+template <typename S, typename Shares, typename Cta>
+__device__ __forceinline__ void
+finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
+            const Shares &shares, const Cta &cta) {
+  const Work &w = piece.work;
+  int rows = w.tokens * w.heads;
+  if (piece.parts == 1) {
+    cta.each([&](int r, int c, float value, float, float sum) {
+      if (r >= rows)
+        return;
+      Merged<1> whole;
+      whole.sum = sum;
+      whole.value[0] = value;
+      whole.template store<S>(a, w, r, c);
+    });
+    return __syncthreads();
+  }
+  auto slot = [&](int unit, bool begins) {
+    return a.partials + i64(unit) * kPartFloats<S> +
+           (begins ? 0 : kPartFloats<S> / 2);
+  };
+  putPart<S>(cta, rows, slot(blockIdx.x, first));
+  if (!arriveLast(a.counters + w.firstToken * shares.perTokens() + piece.head,
+                  piece.parts))
+    return;
+  // Part 0 is its CTA's first piece only if the tile begins where its share
+  // does; later parts always are.
+  bool begins = shares.start(piece.firstUnit) == piece.tileStart;
+  mergeGlobal<S>(a, piece, [&](int p) {
+    return slot(piece.firstUnit + p, p > 0 || begins);
+  });
+}
+
+} // namespace ft::attention
+
+#endif // FT_KERNELS_ATTENTION_DECODE_MERGE_CUH

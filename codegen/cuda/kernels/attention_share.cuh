@@ -1,0 +1,203 @@
+//===- attention_share.cuh - keys of a ragged batch, in equal shares -*- C++
+//-*-===//
+//
+// A tile is some tokens of a sequence and some heads of one kv head, with all
+// keys that they see, in blocks of BN. The blocks of all tiles are numbered,
+// tile by tile, and CTA u of G takes numbers u * total / G to (u + 1) * total /
+// G - 1: equal work whatever the lengths, from the true lengths, on the device.
+// A CTA may so have the end of a tile, whole tiles and the beginning of one.
+//
+// Where there are no more tiles than clusters and none is long, a cluster takes
+// a tile and its CTAs equal parts of it: merging through each other's shared
+// memory is faster than through L2.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_ATTENTION_SHARE_CUH
+#define FT_KERNELS_ATTENTION_SHARE_CUH
+
+#include "attention.cuh"
+
+namespace ft::attention {
+
+/// Some tokens of a sequence and the keys they see.
+struct Reach {
+  int firstPosition, lastPosition;
+  int begin, end; // keys; `begin` begins a block
+  int blocks;     // at least one: a tile without keys stores zeros
+};
+
+/// What a CTA attends of a tile: blocks [first, last) counted from work.begin.
+/// `part` of the `parts` CTAs that the tile has.
+struct Piece {
+  Work work; // begin and end are those of the whole tile
+  int head;  // the tile's number among those of its tokens
+  int first, last;
+  int part, parts;
+  int oldEnd, token0; // keys from oldEnd on are this batch's tokens from token0
+  int firstUnit;      // the CTA of part 0
+  int tileStart;      // number of the tile's first block
+};
+
+template <typename S, int BN> class Shares {
+public:
+  using A = Args<typename S::T>;
+
+  /// `cluster` CTAs next to each other can take a tile together.
+  __device__ __forceinline__ Shares(const A &a, int cluster)
+      : a_(a), sequences_(a.counts[a.sequencesAxis]) {
+    int group = a.heads / a.kvHeads;
+    packs_ = (group + a.pack - 1) / a.pack;
+    perTokens_ = a.kvHeads * packs_;
+    int blocks = 0, tiles = 0, most = 0;
+#pragma unroll 1
+    for (int s = threadIdx.x % 32; s < sequences_; s += 32)
+#pragma unroll 1
+      for (int t = a.cuTokens[s]; t < a.cuTokens[s + 1]; t += step()) {
+        int own = reach(s, t).blocks;
+        blocks += own;
+        most = max(most, own);
+        ++tiles;
+      }
+    total_ = __reduce_add_sync(~0u, blocks) * perTokens_;
+    int all = __reduce_add_sync(~0u, tiles) * perTokens_;
+    most = __reduce_max_sync(~0u, most);
+    units_ = min(int(gridDim.x), total_);
+    // A block takes about a third of what the way through L2 takes longer.
+    together_ = cluster > 1 && all <= int(gridDim.x) / cluster &&
+                (most + cluster - 1) / cluster <=
+                    (total_ + units_ - 1) / max(units_, 1) + 2;
+    tiles_ = all;
+  }
+
+  /// Whether clusters take whole tiles.
+  __device__ __forceinline__ bool together() const { return together_; }
+
+  /// Tiles of the same tokens.
+  __device__ __forceinline__ int perTokens() const { return perTokens_; }
+
+  /// The numbers of unit u's blocks begin here.
+  __device__ __forceinline__ int start(int u) const {
+    return u < units_ ? int(i64(u) * total_ / units_) : total_;
+  }
+
+  /// The piece at block number `at` of a CTA whose share ends at `stop`.
+  __device__ __forceinline__ Piece find(int at, int stop) const {
+    Piece p = locate<false>(at);
+    int of = p.last;
+    p.tileStart = at - p.first;
+    p.last = min(of, p.first + stop - at);
+    p.firstUnit = unitOf(p.tileStart);
+    p.part = int(blockIdx.x) - p.firstUnit;
+    p.parts = unitOf(p.tileStart + of - 1) - p.firstUnit + 1;
+    return p;
+  }
+
+  /// CTA `rank`'s piece of its cluster's tile; false if the cluster has none.
+  __device__ __forceinline__ bool ofCluster(int cluster, int rank,
+                                            Piece &p) const {
+    int tile = int(blockIdx.x) / cluster;
+    if (tile >= tiles_)
+      return false;
+    p = locate<true>(tile);
+    int of = p.last;
+    p.parts = min(cluster, of);
+    p.part = rank;
+    p.first = rank < p.parts ? of * rank / p.parts : of;
+    p.last = rank < p.parts ? of * (rank + 1) / p.parts : of;
+    return true;
+  }
+
+private:
+  __device__ __forceinline__ int step() const { return 16 / a_.pack; }
+  __device__ __forceinline__ int unitOf(int block) const {
+    return int((i64(block + 1) * units_ - 1) / total_);
+  }
+
+  /// The tile whose first token is `token`, of sequence s. Positions of a
+  /// sequence's tokens count up by one.
+  __device__ __forceinline__ Reach reach(int s, int token) const {
+    int last = min(token + step(), a_.cuTokens[s + 1]) - 1;
+    Reach v;
+    v.firstPosition = a_.positions[token];
+    v.lastPosition = v.firstPosition + last - token;
+    v.begin = 0;
+    v.end = a_.kvLengths[s];
+    if (a_.window > 0) {
+      v.begin = max(0, v.firstPosition - a_.window + 1) / BN * BN;
+      v.end = S::kCausal ? v.end : min(v.end, v.lastPosition + a_.window);
+    }
+    if (S::kCausal)
+      v.end = min(v.end, v.lastPosition + 1);
+    v.blocks = max(1, (v.end - v.begin + BN - 1) / BN);
+    return v;
+  }
+
+  /// The tile with block number `at`, or of number `at` itself; p.first is the
+  /// block in it, p.last how many it has. A whole warp calls.
+  template <bool byTile> __device__ __forceinline__ Piece locate(int at) const {
+    int lane = threadIdx.x % 32, s = 0;
+    for (int base = 0; base < sequences_; base += 32) {
+      int mine = base + lane, size = 0;
+      if (mine < sequences_)
+#pragma unroll 1
+        for (int t = a_.cuTokens[mine]; t < a_.cuTokens[mine + 1]; t += step())
+          size += byTile ? perTokens_ : reach(mine, t).blocks * perTokens_;
+      int upTo = size;
+#pragma unroll
+      for (int o = 1; o < 32; o *= 2) {
+        int lower = __shfl_up_sync(~0u, upTo, o);
+        upTo += lane >= o ? lower : 0;
+      }
+      u32 hit = __ballot_sync(~0u, upTo > at);
+      if (hit) {
+        s = base + __ffs(hit) - 1;
+        at -= __shfl_sync(~0u, upTo - size, s - base);
+        break;
+      }
+      at -= __shfl_sync(~0u, upTo, 31);
+    }
+    int token = a_.cuTokens[s];
+    Reach v = reach(s, token);
+    while (at >= (byTile ? 1 : v.blocks) * perTokens_) {
+      at -= (byTile ? 1 : v.blocks) * perTokens_;
+      token += step();
+      v = reach(s, token);
+    }
+    return piece(s, token, v, byTile ? at : at / v.blocks,
+                 byTile ? 0 : at % v.blocks);
+  }
+
+  __device__ __forceinline__ Piece piece(int s, int token, const Reach &v,
+                                         int head, int block) const {
+    Piece p;
+    int group = a_.heads / a_.kvHeads, member = head % packs_ * a_.pack;
+    p.work.sequence = s;
+    p.work.firstToken = token;
+    p.work.tokens = v.lastPosition - v.firstPosition + 1;
+    p.work.kvHead = head / packs_;
+    p.work.firstHead = p.work.kvHead * group + member;
+    p.work.heads = min(a_.pack, group - member);
+    p.work.firstPosition = v.firstPosition;
+    p.work.lastPosition = v.lastPosition;
+    p.work.begin = v.begin;
+    p.work.end = v.end;
+    p.work.splits = 1;
+    p.head = head;
+    p.first = block;
+    p.last = v.blocks;
+    p.token0 = a_.cuTokens[s];
+    p.oldEnd = a_.kvLengths[s] - (a_.cuTokens[s + 1] - p.token0);
+    p.part = p.firstUnit = p.tileStart = 0;
+    p.parts = 1;
+    return p;
+  }
+
+  const A &a_;
+  int sequences_, packs_, perTokens_;
+  int total_, units_, tiles_;
+  bool together_;
+};
+
+} // namespace ft::attention
+
+#endif // FT_KERNELS_ATTENTION_SHARE_CUH

@@ -1,0 +1,32 @@
+//===- AttentionDecodeKernels.cuh - kernels that the checks run -*- C++ -*-===//
+#ifndef FT_TEST_GPU_ATTENTIONDECODEKERNELS_CUH
+#define FT_TEST_GPU_ATTENTIONDECODEKERNELS_CUH
+
+#include "AttentionKernels.cuh"
+#include "attention_decode.cuh"
+
+namespace check {
+
+using attention::Fresh;
+
+template <typename S, typename E, int stages, typename Score>
+__global__ void __launch_bounds__(128, 4)
+    decodeKernel(const __grid_constant__ Args<typename S::T> args,
+                 const __grid_constant__ Fresh<typename S::T> fresh,
+                 const __grid_constant__ Score score) {
+  attention::runDecode<S, E, stages, 1>(args, fresh, score);
+}
+
+#if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
+template <typename S, typename E, int stages, typename Score>
+__global__ void __cluster_dims__(8, 1, 1) __launch_bounds__(128, 4)
+    decodeClusters(const __grid_constant__ Args<typename S::T> args,
+                   const __grid_constant__ Fresh<typename S::T> fresh,
+                   const __grid_constant__ Score score) {
+  attention::runDecode<S, E, stages, 8>(args, fresh, score);
+}
+#endif
+
+} // namespace check
+
+#endif // FT_TEST_GPU_ATTENTIONDECODEKERNELS_CUH

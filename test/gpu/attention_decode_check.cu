@@ -1,0 +1,70 @@
+//===- attention_decode_check.cu - append and attention against fp64 ------===//
+//
+// Ragged batches of one and of several new tokens, pages of odd sizes, windows,
+// score regions, every way of sharing keys (one CTA, many, clusters); the cache
+// is NaN where new rows belong, and so is all scratch.
+//
+//===----------------------------------------------------------------------===//
+#include "AttentionDecodeBatch.h"
+#include "CudaArray.h"
+
+using namespace ft;
+using namespace check;
+using attention::Entry;
+using attention::Shape;
+
+template <typename S, typename E, int stages = 2, typename Score>
+static void checkCase(const Case &c, const Score &score) {
+  for (bool clusters : {false, true})
+    for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
+      auto kernel = clusters ? decodeClusters<S, E, stages, Score>
+                             : decodeKernel<S, E, stages, Score>;
+      constexpr int shared = attention::Decode<S, E, stages>::kShared;
+      cuda(cudaFuncSetAttribute(
+               kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+           "shared memory");
+      checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
+        launch(kernel, dim3(grid), 128, shared, nullptr, batch.args(),
+               batch.fresh(), score);
+      });
+    }
+}
+
+/// The fp64 reference of a case costs more than the kernel: few, ragged, odd.
+template <typename T, int D, int DV, int half> static void checkHeadSize() {
+  using Causal = Shape<T, D, DV, true, true>;
+  using Plain = Entry<half, false, false>;
+  Case one{{1}, {300}, 8, 2, 4, 0, 64, 1};
+  checkCase<Causal, Plain>(one, NoScore{});
+  Case decode{{1, 1, 1, 1, 2}, {0, 700, 63, 64, 31}, 8, 2, 4, 0, 64, 1};
+  checkCase<Causal, Plain>(decode, NoScore{});
+  Case chunk{{8, 33, 1}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
+  checkCase<Causal, Plain>(chunk, NoScore{});
+  Case single{{1, 4}, {257, 31}, 3, 3, 1, 17, 1, 1}; // pages of one token
+  checkCase<Causal, Plain>(single, NoScore{});
+  Case none{{}, {}, 4, 2, 2, 0, 16, 1};
+  checkCase<Causal, Plain>(none, NoScore{});
+}
+
+/// What does not depend on head sizes.
+static void checkForms() {
+  using Causal = Shape<bf16, 64, 64, true, true>;
+  using Open = Shape<bf16, 64, 64, false, true>;
+  Case decode{{1, 1, 1, 1, 2}, {0, 700, 63, 64, 31}, 8, 2, 4, 0, 64, 1};
+  checkCase<Causal, Entry<32, true, true>, 3>(decode, NoScore{});
+  Case odd{{1, 3, 1}, {500, 5, 130}, 6, 2, 3, 100, 24, 1};
+  checkCase<Causal, Entry<0, false, false>>(odd, CapAndSlope{});
+  checkCase<Open, Entry<32, false, false>>(odd, CapAndSlope{});
+  Case heads{{1, 2}, {40, 129}, 20, 1, 16, 0, 16, 1}; // 20 = 16 + 4 heads
+  checkCase<Causal, Entry<24, false, true>>(heads, NoScore{});
+}
+
+int main() {
+  checkForms();
+  checkHeadSize<bf16, 64, 64, 32>();
+  checkHeadSize<bf16, 128, 128, 64>();
+  checkHeadSize<f16, 80, 96, 16>(); // partial rotation
+  checkHeadSize<f16, 256, 256, 128>();
+  checkHeadSize<bf16, 32, 200, 16>();
+  return finish();
+}

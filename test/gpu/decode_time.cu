@@ -1,0 +1,243 @@
+//===- decode_time.cu - a decoder layer's kernels as one chain ------------===//
+//
+// Layers of 8B, 1B and GPT-2 124M at a context of 512, one token, as one graph
+// of dependent launches, a set of weights for every layer: what each way to
+// share a multiprocessor, to merge and to look ahead takes. Lines are the time
+// of a layer; "floor" is its bytes at 4.55 TB/s. One call measures everything:
+//
+//   decode_time [8b|1b|gpt2]
+//
+//===----------------------------------------------------------------------===//
+#include "CudaArray.h"
+#include "AttentionDecodeBatch.h"
+#include "GemvKernels.cuh"
+
+using namespace ft;
+using namespace check;
+using attention::Entry;
+using attention::Shape;
+
+namespace {
+
+struct Model {
+  const char *name;
+  int hidden, heads, kvHeads, mlp;
+  bool gated;
+  int layers; // of the chain
+};
+
+enum class Attend { None, Before, Decode, Clusters };
+
+/// One way to run the chain.
+struct Way {
+  const char *name;
+  Attend attend;
+  bool room;    // rings leave an attention its shared memory
+  bool ahead;   // rings look ahead
+  int inARow, overAttention; // stages of the next ring
+};
+
+constexpr Way kWays[] = {
+    {"linears", Attend::None, false, false, 0, 0},
+    {"linears, near loads", Attend::None, false, true, 0, 0},
+    {"linears, 2 stages ahead", Attend::None, false, true, 2, 2},
+    {"linears, 4 stages ahead", Attend::None, false, true, 4, 4},
+    {"linears, 8 stages ahead", Attend::None, false, true, 8, 8},
+    {"attention as before (no append)", Attend::Before, false, false, 0, 0},
+    {"decode attention", Attend::Decode, false, false, 0, 0},
+    {"decode attention, clusters", Attend::Clusters, false, false, 0, 0},
+    {"decode attention, room", Attend::Decode, true, false, 0, 0},
+    {"clusters, room", Attend::Clusters, true, false, 0, 0},
+    {"clusters, 4/8 ahead", Attend::Clusters, false, true, 4, 8},
+    {"clusters, room, 0/8 ahead", Attend::Clusters, true, true, 0, 8},
+    {"clusters, room, 4/8 ahead", Attend::Clusters, true, true, 4, 8},
+    {"clusters, room, 4/12 ahead", Attend::Clusters, true, true, 4, 12},
+    {"decode attention, room, 4/8 ahead", Attend::Decode, true, true, 4, 8},
+};
+
+constexpr int kRingShared = (227 - 11) * 1024;
+
+/// A linear of the chain.
+struct Linear {
+  int n, k;
+  bool gated;
+};
+
+template <int D> class Chain {
+public:
+  using S = Shape<bf16, D, D, true, true>;
+  using E = Entry<D / 2, false, false>;
+  static constexpr int kDecodeShared = attention::Decode<S, E, 2>::kShared;
+
+  Chain(const Model &m, int processors)
+      : m_(m), processors_(processors),
+        case_{{1}, {511}, m.heads, m.kvHeads, m.heads / m.kvHeads, 0, 64, 32},
+        decode_(case_), weight_(std::max(m.hidden, m.mlp)),
+        x_(size_t(2) * std::max(m.hidden * 3, m.mlp)), count_(1) {
+    linears_[0] = {(m.heads + 2 * m.kvHeads) * D, m.hidden, false};
+    linears_[1] = {m.hidden, m.heads * D, false};
+    linears_[2] = {m.gated ? 2 * m.mlp : m.mlp, m.hidden, m.gated};
+    linears_[3] = {m.hidden, m.mlp, false};
+    for (const Linear &l : linears_)
+      layerSize_ += size_t(l.n) * l.k;
+    cuda(cudaMalloc(&w_, layerSize_ * m.layers * 2), "weights");
+    cuda(cudaMemset(w_, 0x11, layerSize_ * m.layers * 2), "weights");
+    randomise(x_);
+    randomise(weight_);
+    count_.host[0] = 1;
+    count_.up();
+  }
+  ~Chain() { cudaFree(w_); }
+
+  void time(const Way &way) {
+    double us = check::time(m_.layers, [&](int layer, cudaStream_t stream) {
+      stream_ = stream;
+      first_ = layer == 0;
+      for (int i = 0; i < 4; ++i) {
+        linear(way, layer, i);
+        if (i == 0)
+          attend(way);
+      }
+    });
+    double bytes = layerSize_ * 2.0 + 512.0 * m_.kvHeads * D * 4;
+    double floor = bytes / 4.55e6;
+    std::printf("%s, %s: %.2f us a layer, floor %.2f, %.0f %%\n", m_.name,
+                way.name, us, floor, floor / us * 100);
+    std::fflush(stdout);
+  }
+
+private:
+  template <typename... P, typename... A>
+  void go(void (*kernel)(P...), int grid, int threads, int shared,
+          A... arguments) {
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = grid;
+    config.blockDim = threads;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream_;
+    config.attrs = &attribute;
+    config.numAttrs = !first_; // layers of two replays do not mix
+    first_ = false;
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    cuda(cudaFuncSetAttribute(kernel,
+                              cudaFuncAttributePreferredSharedMemoryCarveout,
+                              cudaSharedmemCarveoutMaxShared),
+         "carveout");
+    cuda(cudaLaunchKernelEx(&config, kernel, P(arguments)...), "launch");
+  }
+
+  const bf16 *weights(int layer, int i) const {
+    const bf16 *at = w_ + layerSize_ * layer;
+    for (int j = 0; j < i; ++j)
+      at += size_t(linears_[j].n) * linears_[j].k;
+    return at;
+  }
+  template <typename Norm, bool gated>
+  void ring(const Way &way, int layer, int i, Norm norm) {
+    const Linear &l = linears_[i];
+    bool beside = way.room && i < 2;
+    int shared = kRingShared - (beside ? (kDecodeShared + 1152) : 0);
+    Epilogue<bf16, bf16, gated> epilogue{
+        gated || i == 0 ? nullptr : x_.device, x_.device + l.k, i64(l.n)};
+    const int *count = count_.device;
+    if (!way.ahead)
+      return go(ringKernel<bf16, bf16, Norm, gated>, processors_,
+                gemv::kRingThreads, shared, (const bf16 *)x_.device, i64(l.k),
+                weights(layer, i), l.n, l.k, count, norm, epilogue);
+    const Linear &behind = linears_[(i + 1) % 4];
+    int next = i == 3 ? layer + 1 : layer;
+    bool last = next == m_.layers;
+    gemv::NextWeights<bf16> ahead{last ? nullptr : weights(next, (i + 1) % 4),
+                                  behind.n, behind.k, behind.gated,
+                                  last     ? 0
+                                  : i == 0 ? way.overAttention
+                                           : way.inARow};
+    go(ringAheadKernel<bf16, bf16, Norm, gated>, processors_,
+       gemv::kRingThreads, shared, (const bf16 *)x_.device, i64(l.k),
+       weights(layer, i), l.n, l.k, count, norm, epilogue, ahead);
+  }
+  void linear(const Way &way, int layer, int i) {
+    RmsNorm norm{weight_.device, 1e-5f};
+    if (i % 2 == 1)
+      ring<NoNorm, false>(way, layer, i, {});
+    else if (linears_[i].gated)
+      ring<RmsNorm, true>(way, layer, i, norm);
+    else
+      ring<RmsNorm, false>(way, layer, i, norm);
+  }
+  void attend(const Way &way) {
+    int tiles = m_.kvHeads;
+    auto args = decode_.args();
+    if (way.attend == Attend::Before) {
+      dim3 grid(1, tiles, 32);
+      launchBefore(grid, args);
+    } else if (way.attend == Attend::Decode) {
+      go(decodeKernel<S, E, 2, NoScore>, processors_, 128, kDecodeShared, args,
+         decode_.fresh(), NoScore{});
+    } else if (way.attend == Attend::Clusters) {
+      go(decodeClusters<S, E, 2, NoScore>, processors_ / 8 * 8, 128,
+         kDecodeShared, args, decode_.fresh(), NoScore{});
+    }
+  }
+  void launchBefore(dim3 grid, Args<bf16> args) {
+    auto kernel = attentionKernel<S, 16, NoScore>;
+    constexpr int shared = attention::Mma<S, 16>::kShared;
+    args.partials = decode_.batch.partials.device;
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = grid;
+    config.blockDim = 128;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream_;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    cuda(cudaLaunchKernelEx(&config, kernel, args, NoScore{}), "launch");
+  }
+
+  const Model &m_;
+  int processors_;
+  Case case_;
+  DecodeBatch<S, E> decode_;
+  Array<float> weight_;
+  Array<bf16> x_;
+  Array<int> count_;
+  Linear linears_[4];
+  size_t layerSize_ = 0;
+  bf16 *w_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  bool first_ = true;
+};
+
+template <int D> void timeModel(const Model &model, int processors) {
+  Chain<D> chain(model, processors);
+  for (const Way &way : kWays)
+    chain.time(way);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  cudaDeviceProp properties;
+  cuda(cudaGetDeviceProperties(&properties, 0), "properties");
+  int processors = properties.multiProcessorCount;
+  std::string only = argc > 1 ? argv[1] : "";
+  if (only == "--time") // as run.sh calls
+    only.clear();
+  if (only.empty() || only == "8b")
+    timeModel<128>({"8B", 4096, 32, 8, 14336, true, 12}, processors);
+  if (only.empty() || only == "1b")
+    timeModel<64>({"1B", 2048, 32, 8, 8192, true, 16}, processors);
+  if (only.empty() || only == "gpt2")
+    timeModel<64>({"GPT-2 124M", 768, 12, 12, 3072, false, 24}, processors);
+  return 0;
+}
