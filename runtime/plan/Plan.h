@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 3;
+inline constexpr uint32_t kPlanVersion = 4;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -281,8 +281,11 @@ using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 
 /// How a step runs on the architectures named ("sm_90a", "sm_80", "sm_100f",
 /// "ptx"). A device takes the first implementation that has an image for it.
+/// Where that one has `rows`, the one among those with `rows` whose number is
+/// nearest to the rows of the batch.
 struct Implementation {
   std::string name; // "library", "tiles_128x192_2x1": what a tuning chooses by
+  std::vector<int64_t> rows; // it should be the fastest at
   std::vector<std::string> archs;
   std::vector<Launch> launches;
 };

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "Harness.h"
 
+#include <array>
 #include <cmath>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -34,8 +35,23 @@ constexpr Case kCases[] = {
     {4000, 4096, 1544, 776, 0, 0}, {7, 4096, 3072, 768, 0, 0},
 };
 
+/// The same for a kernel that normalizes rows of `most` outputs at most, in
+/// CTAs of `bn` columns: whole rows, ragged ones, one column in the last CTA,
+/// none in it.
+std::vector<Case> normCases(const Variant &v) {
+  int most = v.most, bn = v.outputs;
+  std::vector<Case> cases{
+      {1, 16, most, 768, 0, 0},       {65, 80, most, 3072, 8, 8},
+      {197, 208, most - 1, 72, 64, 3}, {300, 512, most - bn / 2, 448, 0, 2},
+      {0, 16, most, 128, 0, 0},       {2100, 2304, most, 256, 0, 0},
+      {513, 528, most - bn + 1, 1032, 24, 1}};
+  if (most > bn)
+    cases.push_back({129, 144, most - bn, 776, 0, 0});
+  return cases;
+}
+
 struct Operands {
-  const uint16_t *a, *w, *bias, *residual;
+  const uint16_t *a, *w, *bias, *residual, *scale, *shift;
   int64_t aStride, residualStride;
   int rows, outputs, k;
   bool bf16;
@@ -80,6 +96,36 @@ static __global__ void referenceKernel(Operands o, int n, double2 *result) {
   result[i] = {sum, size * (o.k / 8.0 + 8) * 1.1920929e-7};
 }
 
+/// Of the row that a norm reads: its centre (0 of rms_norm), 1 / deviation,
+/// and the root mean square of its elements' allowed errors.
+struct RowNorm {
+  double mean, factor, error;
+};
+
+/// A thread a row; `reference` has the sums before bias and residual.
+static __global__ void rowKernel(Operands o, bool centred, double eps,
+                                 const double2 *reference, RowNorm *rows) {
+  int m = int(blockIdx.x * blockDim.x + threadIdx.x);
+  if (m >= o.rows)
+    return;
+  auto at = [&](int j) {
+    return reference[int64_t(j) * o.rows + m].x + toDouble(o.bias[j], o.bf16) +
+           toDouble(o.residual[m * o.residualStride + j], o.bf16);
+  };
+  RowNorm row{0, 0, 0};
+  for (int j = 0; centred && j < o.outputs; ++j)
+    row.mean += at(j) / o.outputs;
+  for (int j = 0; j < o.outputs; ++j) {
+    double x = at(j) - row.mean;
+    double e = reference[int64_t(j) * o.rows + m].y + 3e-7 * fabs(at(j));
+    row.factor += x * x / o.outputs;
+    row.error += e * e / o.outputs;
+  }
+  row.factor = 1 / sqrt(row.factor + eps);
+  row.error = sqrt(row.error);
+  rows[m] = row;
+}
+
 static __device__ double geluErf(double x) {
   return 0.5 * x * (1 + erf(x * 0.70710678118654752));
 }
@@ -87,9 +133,24 @@ static __device__ double geluTanh(double x) {
   return 0.5 * x * (1 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
 }
 
+/// y = (x - mean) * factor * scale + shift. An error of one element passes
+/// through, one of the mean is at most the root mean square of theirs, and one
+/// of the deviation, relative to it, too; fp32 sums of rows of some thousand
+/// columns and the functions add 4e-6.
+static __device__ double2 normed(const Operands &o, bool shifted,
+                                 const RowNorm &row, double2 x, int j) {
+  double scale = toDouble(o.scale[j], o.bf16);
+  double z = (x.x - row.mean) * row.factor;
+  double error = (x.y + row.error * (1 + fabs(z))) * row.factor +
+                 4e-6 * (1 + fabs(z) + fabs(row.mean) * row.factor);
+  return {z * scale + (shifted ? toDouble(o.shift[j], o.bf16) : 0.0),
+          error * fabs(scale) + 4e-7};
+}
+
 /// The output at (m, j) and its allowed error before the last rounding.
 static __device__ double2 expected(const Operands &o, Epilogue e,
-                                   const double2 *reference, int m, int j) {
+                                   const double2 *reference,
+                                   const RowNorm *rows, int m, int j) {
   double2 y = reference[int64_t(j) * o.rows + m];
   if (e != Epilogue::None) {
     y.x += toDouble(o.bias[j], o.bf16);
@@ -97,8 +158,13 @@ static __device__ double2 expected(const Operands &o, Epilogue e,
   }
   switch (e) {
   case Epilogue::Residual:
+  case Epilogue::NormLayer:
+  case Epilogue::NormRms:
     y.x += toDouble(o.residual[m * o.residualStride + j], o.bf16);
-    return {y.x, y.y + fabs(y.x) * 1.2e-7};
+    y.y += fabs(y.x) * 1.2e-7;
+    return e == Epilogue::Residual
+               ? y
+               : normed(o, e == Epilogue::NormLayer, rows[m], y, j);
   case Epilogue::GeluErf: // slope below 1.13; fp32 functions within 4e-6
     return {geluErf(y.x), 1.13 * y.y + 4e-6 * (1 + fabs(y.x))};
   case Epilogue::GeluTanh:
@@ -122,7 +188,8 @@ static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
 }
 
 static __global__ void compareKernel(Operands o, Epilogue e,
-                                     const double2 *reference, const void *out,
+                                     const double2 *reference,
+                                     const RowNorm *rows, const void *out,
                                      int64_t outStride, int64_t allRows,
                                      Verdict *verdict) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -135,7 +202,7 @@ static __global__ void compareKernel(Operands o, Epilogue e,
       atomicAdd(&verdict->touched, 1ull);
     return;
   }
-  double2 want = expected(o, e, reference, m, j);
+  double2 want = expected(o, e, reference, rows, m, j);
   double got = f32 ? double(static_cast<const float *>(out)[i])
                    : toDouble(static_cast<const uint16_t *>(out)[i], o.bf16);
   // The output type's unit roundoff.
@@ -181,11 +248,12 @@ struct Prepared {
   Prepared(const Case &c, int n, bool bf16, uint32_t seed)
       : n(n), aStride(c.k + c.gapA), outStride(c.outputs + c.gapOut),
         a(c.bound * aStride * 2), w(int64_t(n) * c.k * 2), bias(n * 2),
-        residual(c.bound * outStride * 2), counts(16),
+        residual(c.bound * outStride * 2), scale(n * 2), shift(n * 2),
+        counts(16), rows(sizeof(RowNorm) * (c.rows + 1)),
         reference(sizeof(double2) * (int64_t(c.rows) * n + 1)),
         verdict(sizeof(Verdict)), first(c.bound * outStride * 4),
-        second(c.bound * outStride * 4) {
-    for (Memory *m : {&a, &w, &bias, &residual})
+        second(c.bound * outStride * 4), sum(c.bound * outStride * 2) {
+    for (Memory *m : {&a, &w, &bias, &residual, &scale, &shift})
       m->fill(0xff);
     fillRandomRows(a.as<void>(), c.rows, c.k, aStride, bf16, 1, seed);
     fillRandom(w.as<void>(), int64_t(n) * c.k, bf16,
@@ -193,11 +261,15 @@ struct Prepared {
     fillRandom(bias.as<void>(), n, bf16, 0.5f, seed + 2);
     fillRandomRows(residual.as<void>(), c.rows, c.outputs, outStride, bf16, 1,
                    seed + 3);
+    fillRandom(scale.as<void>(), n, bf16, 1, seed + 4);
+    fillRandom(shift.as<void>(), n, bf16, 0.5f, seed + 5);
     FT_CHECK(cudaMemcpy(counts.as<void>(), &c.rows, 4, cudaMemcpyHostToDevice));
     operands = {a.as<uint16_t>(),
                 w.as<uint16_t>(),
                 bias.as<uint16_t>(),
                 residual.as<uint16_t>(),
+                scale.as<uint16_t>(),
+                shift.as<uint16_t>(),
                 aStride,
                 outStride,
                 c.rows,
@@ -211,7 +283,8 @@ struct Prepared {
   }
   int n;
   int64_t aStride, outStride;
-  Memory a, w, bias, residual, counts, reference, verdict, first, second;
+  Memory a, w, bias, residual, scale, shift, counts, rows, reference, verdict;
+  Memory first, second, sum;
   Operands operands;
 };
 
@@ -227,11 +300,27 @@ static Call makeCall(const Variant &v, const Case &c, const Prepared &p) {
   call.bias = p.bias.as<void>();
   call.residual = p.residual.as<void>();
   call.residualStride = call.outStride = p.outStride;
+  call.scale = p.scale.as<void>();
+  call.shift = p.shift.as<void>();
+  call.sum = p.sum.as<void>();
   return call;
+}
+
+/// What is wrong with `out`, of epilogue `e`, so far counted in p.verdict.
+static void compare(Epilogue e, const Case &c, Prepared &p, const Memory &out) {
+  int64_t all = c.bound * p.outStride;
+  compareKernel<<<int((all + 255) / 256), 256>>>(
+      p.operands, e, p.reference.as<double2>(), p.rows.as<RowNorm>(),
+      out.as<void>(), p.outStride, c.bound, p.verdict.as<Verdict>());
 }
 
 static bool runCase(const Variant &v, const Case &c, Prepared &p) {
   Call call = makeCall(v, c, p);
+  if (v.normed() && c.rows > 0)
+    rowKernel<<<(c.rows + 127) / 128, 128>>>(
+        p.operands, v.epilogue == Epilogue::NormLayer, call.eps,
+        p.reference.as<double2>(), p.rows.as<RowNorm>());
+  p.sum.fill(0xff);
   for (Memory *out : {&p.first, &p.second}) {
     out->fill(0xff);
     call.out = out->as<void>();
@@ -239,28 +328,34 @@ static bool runCase(const Variant &v, const Case &c, Prepared &p) {
     launch(v, call, 0, true); // over itself: same bits
   }
   p.verdict.fill(0);
-  Verdict *verdict = p.verdict.as<Verdict>();
+  compare(v.epilogue, c, p, p.first);
+  if (v.epilogue == Epilogue::NormRms)
+    compare(Epilogue::Residual, c, p, p.sum);
   int64_t all = c.bound * p.outStride;
-  compareKernel<<<int((all + 255) / 256), 256>>>(
-      p.operands, v.epilogue, p.reference.as<double2>(), p.first.as<void>(),
-      p.outStride, c.bound, verdict);
   differKernel<<<int((2 * all + 255) / 256), 256>>>(
-      p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all, verdict);
+      p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all,
+      p.verdict.as<Verdict>());
   Verdict result;
-  FT_CHECK(cudaMemcpy(&result, verdict, sizeof result, cudaMemcpyDeviceToHost));
+  FT_CHECK(cudaMemcpy(&result, p.verdict.as<Verdict>(), sizeof result,
+                      cudaMemcpyDeviceToHost));
   return report(v, c, result);
 }
 
 bool gemmtest::checkVariant(const Variant &v) {
-  static std::map<std::pair<size_t, bool>, std::unique_ptr<Prepared>> known;
+  using Key = std::array<int, 7>;
+  static std::map<Key, std::unique_ptr<Prepared>> known;
   prepare(v);
   bool right = true;
-  for (size_t i = 0; i < std::size(kCases); ++i) {
-    const Case &c = kCases[i];
-    std::unique_ptr<Prepared> &p = known[{i, v.gated()}];
+  std::vector<Case> cases(std::begin(kCases), std::end(kCases));
+  if (v.normed())
+    cases = normCases(v);
+  for (const Case &c : cases) {
+    int n = v.gated() ? 2 * c.outputs : c.outputs;
+    Key key{c.rows, c.bound, n, c.outputs, c.k, c.gapA, c.gapOut};
+    std::unique_ptr<Prepared> &p = known[key];
     if (!p)
-      p = std::make_unique<Prepared>(c, v.gated() ? 2 * c.outputs : c.outputs,
-                                     v.bf16, uint32_t(17 + 10 * i));
+      p = std::make_unique<Prepared>(c, n, v.bf16,
+                                     uint32_t(17 + 10 * known.size()));
     right = runCase(v, c, *p) && right;
   }
   return right;

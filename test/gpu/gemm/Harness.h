@@ -64,6 +64,11 @@ struct Call {
   long long residualStride = 0;
   void *out = nullptr;
   long long outStride = 0;
+  // Norms only; `sum` has the stride of `out`.
+  const void *scale = nullptr;
+  const void *shift = nullptr;
+  float eps = 1e-5f;
+  void *sum = nullptr;
 };
 
 /// Allows the shared memory; the CTAs that run at once.

@@ -32,7 +32,7 @@ so=$(ls "$lib"/libcublasLt.so* | head -1)
 flags=(-std=c++20 -O2 -I "$here" -I "$root/codegen/cuda/kernels"
   -gencode=arch=compute_90a,code=sm_90a)
 started=$(date +%s)
-groups=$(sed -n 's/^CONFIG(\([0-9]*\),.*/\1/p' "$here/Configs.inc" | sort -un)
+groups=$(sed -nE 's/^(CONFIG|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort -un)
 {
   for source in Harness.cu Correct.cu Time.cpp Main.cpp Library.cpp; do
     echo "$source -I $blas/include -o $build/${source%.*}.o"
