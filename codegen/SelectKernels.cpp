@@ -403,7 +403,7 @@ void SelectKernels::runOnOperation() {
   ModuleOp module = getOperation();
   table_ = std::make_unique<KernelTable>(module);
   for (auto entry : llvm::to_vector(module.getOps<ir::EntryOp>())) {
-    LaunchContext context;
+    LaunchContext context{.preview = withPreview_};
     if (auto kind = entry.getKind())
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;

@@ -89,7 +89,8 @@ FailureOr<SplitStep> SplitStep::make(ir::FusedOp fused,
     rest.push_back(value);
     restNumbers.push_back(unsigned(number));
   }
-  if (rest.empty() || fused.getResult(split.between_).getType() != stored.getType())
+  if (rest.empty() ||
+      fused.getResult(split.between_).getType() != stored.getType())
     return failure();
   auto inCall = [&](Operation *op) {
     return op == last || op->isBeforeInBlock(last);

@@ -44,8 +44,7 @@ Value GemmParts::sum() const {
   if (AddOp add = residual)
     return add.getResult();
   LinearOp linear = linears.front();
-  return unary.empty() ? Value(linear.getResult())
-                       : unary.back()->getResult(0);
+  return unary.empty() ? Value(linear.getResult()) : unary.back()->getResult(0);
 }
 
 Value GemmParts::residualValue() const {
@@ -232,9 +231,7 @@ static GemmParts grow(ArrayRef<LinearOp> linears, Fits fits) {
 }
 
 GemmParts growGemm(ArrayRef<LinearOp> linears, const KernelContext &ctx) {
-  return grow(linears, [&](const GemmForm &form) {
-    return canRun(form, ctx);
-  });
+  return grow(linears, [&](const GemmForm &form) { return canRun(form, ctx); });
 }
 
 //===----------------------------------------------------------------------===//

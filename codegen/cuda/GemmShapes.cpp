@@ -54,13 +54,24 @@ static constexpr GemmShape kNorm[] = {
     {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2, .norm = true},
     // Half of the columns' CTAs, two for each: k is long and rows are few.
-    {.bm = 64, .bn = 192, .stages = 5, .warpgroups = 1, .splits = 2, .norm = true},
-    {.bm = 64, .bn = 256, .stages = 4, .warpgroups = 1, .splits = 2, .norm = true},
+    {.bm = 64,
+     .bn = 192,
+     .stages = 5,
+     .warpgroups = 1,
+     .splits = 2,
+     .norm = true},
+    {.bm = 64,
+     .bn = 256,
+     .stages = 4,
+     .warpgroups = 1,
+     .splits = 2,
+     .norm = true},
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
 
 /// Row counts that shapes are chosen for: BERT's and ViT's batches, a prompt.
-static constexpr int64_t kRows[] = {32, 128, 256, 1024, 1600, 4096, 6400, 16384};
+static constexpr int64_t kRows[] = {32,   128,  256,  1024,
+                                    1600, 4096, 6400, 16384};
 
 //===----------------------------------------------------------------------===//
 // Geometry, as Config has it
@@ -110,8 +121,8 @@ static double cyclesOf(const GemmShape &shape, const GemmMatch &match,
   constexpr double start = 2000, store = 0.22, exchange = 1500, l2 = 45;
   int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
   int64_t columns = match.gated ? match.n / 2 : match.n;
-  int64_t tiles = ceilDiv(rows, shape.bm * shape.cm) *
-                  ceilDiv(columns, outputs * shape.cn);
+  int64_t tiles =
+      ceilDiv(rows, shape.bm * shape.cm) * ceilDiv(columns, outputs * shape.cn);
   int64_t waves = ceilDiv(tiles, clustersAtOnce(shape));
   double a = double(shape.boxRows()), w = double(shape.bn) / double(shape.cm);
   double step = std::max(double(shape.bm * shape.bn) / 32, (a + w) * 128 / l2);
@@ -128,7 +139,8 @@ static std::vector<GemmShape> shapesFor(const GemmMatch &match) {
     for (GemmShape shape : kNorm) {
       shape.cn = ceilDiv(match.n, shape.bn);
       // Of a short row most of a cluster's columns would be idle.
-      bool full = shape.bn * shape.cn - match.n <= std::max<int64_t>(16, match.n / 8);
+      bool full =
+          shape.bn * shape.cn - match.n <= std::max<int64_t>(16, match.n / 8);
       if (shape.cluster() <= kMaxCluster && shape.sharedBytes() <= 227 * 1024 &&
           (full || shape.cn == 1))
         shapes.push_back(shape);

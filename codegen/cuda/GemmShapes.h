@@ -13,10 +13,10 @@ namespace ft::codegen {
 /// gemm::Config of sm90/gemm_shape.cuh, without the types.
 struct GemmShape {
   int64_t bm, bn, stages, warpgroups;
-  int64_t cm = 1, cn = 1;  // CTAs of a cluster, in rows and in columns
-  int64_t ctas = 1;        // of a multiprocessor
-  int64_t splits = 1;      // CTAs of a cluster that share k
-  bool norm = false;       // a cluster holds whole rows
+  int64_t cm = 1, cn = 1; // CTAs of a cluster, in rows and in columns
+  int64_t ctas = 1;       // of a multiprocessor
+  int64_t splits = 1;     // CTAs of a cluster that share k
+  bool norm = false;      // a cluster holds whole rows
 
   int64_t cluster() const { return cm * cn * splits; }
   int64_t threads() const { return 128 * (1 + warpgroups); }

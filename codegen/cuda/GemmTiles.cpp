@@ -79,8 +79,7 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
   RankedTensorType type = weight.getTensorType();
   if (!isHalf(rowType(match.input).getElementType()) || match.k % 8 != 0 ||
       x.rowStride % 8 != 0 || x.alignment < 16 || alignmentOf(weight) < 16 ||
-      type.getNumElements() != match.n * match.k ||
-      chooseShapes(match).empty())
+      type.getNumElements() != match.n * match.k || chooseShapes(match).empty())
     return false;
   if (match.linears.size() > 1 && !match.gated)
     return true;
@@ -97,7 +96,8 @@ using AddMember =
 
 /// What gemm_norm.cuh wants to know besides, before the functor's function.
 static void printNorm(ir::FusedOp fused, const GemmMatch &match,
-                      KernelParams &params, CudaPrinter &out, AddMember member) {
+                      KernelParams &params, CudaPrinter &out,
+                      AddMember member) {
   auto flag = [](bool set) { return set ? "true" : "false"; };
   bool layer = isa_and_nonnull<ir::LayerNormOp>(match.outNorm);
   out.line("static constexpr gemm::Norm kNorm = gemm::Norm::" +
@@ -112,17 +112,17 @@ static void printNorm(ir::FusedOp fused, const GemmMatch &match,
   };
   FlatSymbolRefAttr scale = weight("weight"), shift = weight("bias");
   ir::ParamOp param = ir::lookupParam(fused, scale);
-  std::string type =
-      typeText(param.getTensorType().getElementType()).str();
+  std::string type = typeText(param.getTensorType().getElementType()).str();
   out.line("using Scale = " + type + ";");
   out.line("static constexpr bool kShift = " + llvm::Twine(flag(bool(shift))) +
            ", kSum = " + flag(match.storesSum) + ";");
   member("const " + type + " *", "scale", params.weight(scale));
   member("const " + type + " *", "shift",
          shift ? params.weight(shift) : params.i64(0));
-  member("float", "eps",
-         params.f32(match.outNorm->getAttrOfType<FloatAttr>("eps")
-                        .getValueAsDouble()));
+  member(
+      "float", "eps",
+      params.f32(
+          match.outNorm->getAttrOfType<FloatAttr>("eps").getValueAsDouble()));
   std::string outType =
       typeText(rowType(fused.getResult(0)).getElementType()).str();
   member(outType + " *", "sum",
@@ -187,7 +187,8 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
 
 /// The text of one tile shape.
 static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
-                              const LaunchContext &context, const GemmShape &tile) {
+                              const LaunchContext &context,
+                              const GemmShape &tile) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
@@ -195,9 +196,8 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   const char *map = "const __grid_constant__ TensorMap";
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   unsigned input = match.input.getArgNumber();
-  params.add(
-      map, "a",
-      params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
+  params.add(map, "a",
+             params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
   params.add(map, "w",
              params.tensorMap(params.weight(match.weight), match.k, 0, 1,
                               columns / tile.cm));

@@ -18,6 +18,7 @@ namespace ft::codegen {
 struct LaunchContext {
   int64_t maxTokens = 0; // 0 = unbounded
   int64_t multiprocessors = 132;
+  bool preview = false; // kernels that have not run in whole models yet
 };
 
 /// A kernel and the bytes of workspace it needs.

@@ -3,7 +3,7 @@
 #define FT_TEST_GPU_ATTENTIONTILES_H
 
 #include "AttentionBatch.h"
-#include "sm90/attention_tiles.cuh"
+#include "sm90/attention_short.cuh"
 
 #include <cuda.h>
 #include <dlfcn.h>
@@ -23,6 +23,16 @@ __global__ void __launch_bounds__(C::kThreads, C::kCtas)
                 const __grid_constant__ Args<typename C::T> args,
                 const __grid_constant__ Score score) {
   attention::runTiles<C>(q, k, v, args, score);
+}
+
+template <typename C, typename Score>
+__global__ void __launch_bounds__(128 * C::kWarpgroups, C::kCtas)
+    shortKernel(const __grid_constant__ TensorMap q,
+                const __grid_constant__ TensorMap k,
+                const __grid_constant__ TensorMap v,
+                const __grid_constant__ Args<typename C::T> args,
+                const __grid_constant__ Score score) {
+  attention::runShort<C>(q, k, v, args, score);
 }
 
 /// The map of [rows, heads, width] elements, rows `stride` elements apart.
@@ -54,8 +64,8 @@ TensorMap makeMap(const T *data, int width, int heads, size_t rows,
   return result;
 }
 
-/// One launch of C over a batch.
-template <typename C, typename Score> struct Call {
+/// One launch of C over a batch; `brief`: of attention_short.
+template <typename C, typename Score, bool brief = false> struct Call {
   using S = typename C::S;
   Batch<S> &batch;
   Score score;
@@ -72,14 +82,25 @@ template <typename C, typename Score> struct Call {
                 C::kTokens);
     k = keys(b.k, S::D, b.kStride);
     v = keys(b.v, S::DV, b.vStride);
-    cuda(cudaFuncSetAttribute(tilesKernel<C, Score>,
+    cuda(cudaFuncSetAttribute(kernel(),
                               cudaFuncAttributeMaxDynamicSharedMemorySize,
                               C::kSharedBytes),
          "shared memory");
   }
+  static constexpr auto kernel() {
+    if constexpr (brief)
+      return shortKernel<C, Score>;
+    else
+      return tilesKernel<C, Score>;
+  }
+  /// `grid`: CTAs; attention_short has one for each tile and head, and takes
+  /// it as the number of tiles past the last one.
   void operator()(cudaStream_t stream, int grid) {
-    launch(tilesKernel<C, Score>, dim3(grid), C::kThreads, C::kSharedBytes,
-           stream, q, k, v, batch.args(), score);
+    dim3 ctas(grid);
+    if (brief)
+      ctas = dim3((batch.total + C::BM - 1) / C::BM + grid % 3, batch.c.heads);
+    launch(kernel(), ctas, brief ? 128 * C::kWarpgroups : C::kThreads,
+           C::kSharedBytes, stream, q, k, v, batch.args(), score);
   }
 };
 

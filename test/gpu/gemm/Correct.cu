@@ -40,11 +40,13 @@ constexpr Case kCases[] = {
 /// none in it.
 std::vector<Case> normCases(const Variant &v) {
   int most = v.most, bn = v.outputs;
-  std::vector<Case> cases{
-      {1, 16, most, 768, 0, 0},       {65, 80, most, 3072, 8, 8},
-      {197, 208, most - 1, 72, 64, 3}, {300, 512, most - bn / 2, 448, 0, 2},
-      {0, 16, most, 128, 0, 0},       {2100, 2304, most, 256, 0, 0},
-      {513, 528, most - bn + 1, 1032, 24, 1}};
+  std::vector<Case> cases{{1, 16, most, 768, 0, 0},
+                          {65, 80, most, 3072, 8, 8},
+                          {197, 208, most - 1, 72, 64, 3},
+                          {300, 512, most - bn / 2, 448, 0, 2},
+                          {0, 16, most, 128, 0, 0},
+                          {2100, 2304, most, 256, 0, 0},
+                          {513, 528, most - bn + 1, 1032, 24, 1}};
   if (most > bn)
     cases.push_back({129, 144, most - bn, 776, 0, 0});
   return cases;

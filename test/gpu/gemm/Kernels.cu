@@ -65,10 +65,15 @@ __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads,
            float eps, void *sum) {
   using F = Finish<kind>;
   F finish{static_cast<const typename F::Bias *>(bias),
-           static_cast<const typename F::Residual *>(residual), residualStride,
-           static_cast<typename F::Out *>(out), outStride,
-           static_cast<const T *>(scale), static_cast<const T *>(shift), eps,
-           static_cast<typename F::Out *>(sum), outStride};
+           static_cast<const typename F::Residual *>(residual),
+           residualStride,
+           static_cast<typename F::Out *>(out),
+           outStride,
+           static_cast<const T *>(scale),
+           static_cast<const T *>(shift),
+           eps,
+           static_cast<typename F::Out *>(sum),
+           outStride};
   gemm::run<C>(a, w, n, k, counts, axis, finish);
 }
 

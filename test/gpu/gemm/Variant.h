@@ -22,8 +22,8 @@ enum class Epilogue {
 };
 
 inline const char *epilogueName(Epilogue e) {
-  static const char *const names[] = {"bias",     "none",      "residual",
-                                      "gelu_erf", "gelu_tanh", "gated_silu",
+  static const char *const names[] = {"bias",     "none",       "residual",
+                                      "gelu_erf", "gelu_tanh",  "gated_silu",
                                       "f32_out",  "norm_layer", "norm_rms"};
   return names[int(e)];
 }

@@ -2,8 +2,8 @@
 # Builds the GEMM check with nvcc, checks every tile shape against sums in
 # double, then times the right ones beside cuBLASLt. Needs a Hopper GPU.
 #
-#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick]
-#                        [--json FILE]
+#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
+#                        --encoders] [--json FILE]
 #
 # BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
 set -euo pipefail

@@ -260,8 +260,7 @@ __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
       barrierInit(stages.full(s), 1);
       barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
     }
-    constexpr int turns =
-        C::kPingPong ? 4 : (C::kSplits - 1) * C::kStoring;
+    constexpr int turns = C::kPingPong ? 4 : (C::kSplits - 1) * C::kStoring;
     if constexpr (turns > 0)
       for (int w = 0; w < 2; ++w)
         barrierInit(stages.turn(w), turns);

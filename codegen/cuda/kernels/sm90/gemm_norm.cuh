@@ -58,10 +58,10 @@ template <typename C> struct RowNumbers {
 #pragma unroll
       for (int to = 0; to < (C::CN + 3) / 4; ++to)
         if (u32 other = threadIdx.x % 4 + 4 * to; other < C::CN)
-          storeRemote(remoteAddress(
-                          stages.rowNumbers(turn & 1, cn, row + 8 * h),
-                          split * C::kPart + other),
-                      mine[h].mean, mine[h].squares);
+          storeRemote(
+              remoteAddress(stages.rowNumbers(turn & 1, cn, row + 8 * h),
+                            split * C::kPart + other),
+              mine[h].mean, mine[h].squares);
     __syncwarp();
     if (int lane = threadIdx.x % 32; lane < C::CN)
       barrierArriveAt(stages.rowsFull(), split * C::kPart + lane);
@@ -70,7 +70,8 @@ template <typename C> struct RowNumbers {
     barrierWaitCluster(stages.rowsFull(), turn & 1);
   }
   /// Of the whole row, after `await`.
-  __device__ __forceinline__ Moments join(int row, u32 turn, bool centred) const {
+  __device__ __forceinline__ Moments join(int row, u32 turn,
+                                          bool centred) const {
     Moments part[C::CN], all{0, 0};
 #pragma unroll
     for (int i = 0; i < C::CN; ++i) {
@@ -144,8 +145,8 @@ private:
       for (int g = 0; g < kGroups; ++g)
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-          part[i] += whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i])
-                                                : 0.0f;
+          part[i] +=
+              whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i]) : 0.0f;
       return quadSum(part[0] + part[1]);
     };
     float mean = 0;
