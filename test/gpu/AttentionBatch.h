@@ -2,8 +2,8 @@
 #ifndef FT_TEST_GPU_ATTENTIONBATCH_H
 #define FT_TEST_GPU_ATTENTIONBATCH_H
 
+#include "AttentionKernels.cuh"
 #include "Check.h"
-#include "attention.cuh"
 
 #include <algorithm>
 
@@ -11,15 +11,6 @@ namespace check {
 
 using ft::u32;
 using ft::attention::Args;
-
-/// A soft cap and a slope per head: both kinds of region.
-struct CapAndSlope {
-  static constexpr bool kIdentity = false;
-  __host__ __device__ float operator()(float s, float head, float query,
-                                       float key) const {
-    return 5 * tanhf(s / 5) - 0.05f * (head + 1) * (query - key);
-  }
-};
 
 struct Case {
   std::vector<int> tokens; // of each sequence in this batch

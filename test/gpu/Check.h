@@ -1,12 +1,17 @@
-//===- Check.h - device arrays, references, reports -------------*- C++ -*-===//
+//===- Check.h - numbers, comparisons, reports ------------------*- C++ -*-===//
 //
-// Shared by the standalone kernel checks. Built by run.sh with nvcc on a
-// machine with a GPU; no LLVM, no GoogleTest.
+// Shared by the kernel checks: programs of their own, built by run.sh with nvcc
+// on a machine with a GPU, and tests of test/emulator.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_TEST_GPU_CHECK_H
 #define FT_TEST_GPU_CHECK_H
 
+#ifdef __CUDACC__
+#include "CudaArray.h"
+#else
+#include "test/emulator/Array.h"
+#endif
 #include "common.cuh"
 
 #include <algorithm>
@@ -25,14 +30,6 @@ using ft::bf16;
 using ft::f16;
 
 inline int failures = 0, passes = 0;
-
-inline void cuda(cudaError_t code, const char *what) {
-  if (code == cudaSuccess)
-    return;
-  std::printf("FAILED %s: %s\n", what, cudaGetErrorString(code));
-  std::fflush(stdout);
-  std::_Exit(1); // after a fault the driver's own end can lose the line
-}
 
 inline float hostFloat(float x) { return x; }
 inline float hostFloat(bf16 x) {
@@ -65,27 +62,6 @@ inline void store(f16 &to, float x) {
 template <typename T> constexpr double kTolerance = 1e-5;
 template <> inline constexpr double kTolerance<f16> = 1e-3;
 template <> inline constexpr double kTolerance<bf16> = 4e-3;
-
-/// An array in managed-by-hand device memory with its host image.
-template <typename T> struct Array {
-  explicit Array(size_t size) : host(size) {
-    cuda(cudaMalloc(&device, std::max<size_t>(size, 1) * sizeof(T)), "malloc");
-  }
-  Array(const Array &) = delete;
-  ~Array() { cudaFree(device); }
-  void up() {
-    cuda(cudaMemcpy(device, host.data(), host.size() * sizeof(T),
-                    cudaMemcpyHostToDevice),
-         "copy in");
-  }
-  void down() {
-    cuda(cudaMemcpy(host.data(), device, host.size() * sizeof(T),
-                    cudaMemcpyDeviceToHost),
-         "copy out");
-  }
-  std::vector<T> host;
-  T *device = nullptr;
-};
 
 inline std::mt19937 generator(1);
 /// Drawn from a table: large operands are made on the host.
@@ -126,7 +102,7 @@ inline void report(bool good, const std::string &name, double error,
 template <typename T>
 void compare(const std::string &name, Array<T> &got, size_t stride,
              size_t columns, const std::vector<double> &want, double limit) {
-  cuda(cudaDeviceSynchronize(), name.c_str());
+  synchronize(name.c_str());
   got.down();
   double difference = 0, norm = 0;
   size_t rows = columns ? want.size() / columns : 0;
@@ -145,48 +121,6 @@ void compare(const std::string &name, Array<T> &got, size_t stride,
   double error = std::sqrt(difference / (norm > 0 ? norm : 1));
   report(error <= limit, name, error, limit); // a NaN fails
   report(clean, name + ": wrote outside its rows", 0, 0);
-}
-
-#ifdef __CUDACC__
-template <typename... P, typename... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, int shared,
-            cudaStream_t stream, A... arguments) {
-  kernel<<<grid, block, shared, stream>>>(arguments...);
-  cuda(cudaGetLastError(), "launch");
-}
-#endif
-
-/// Microseconds of one call of `run(i)`, from a graph of `count` calls: the
-/// median of the replays.
-template <typename Run> double time(int count, const Run &run) {
-  cudaStream_t stream;
-  cudaGraph_t graph;
-  cudaGraphExec_t executable;
-  cudaEvent_t start, stop;
-  cuda(cudaStreamCreate(&stream), "stream");
-  cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "capture");
-  for (int i = 0; i < count; ++i)
-    run(i, stream);
-  cuda(cudaStreamEndCapture(stream, &graph), "capture");
-  cuda(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
-  cudaEventCreate(&start);
-  cudaEventCreate(&stop);
-  std::vector<double> times;
-  for (int i = 0; i < 13; ++i) {
-    cudaEventRecord(start, stream);
-    cuda(cudaGraphLaunch(executable, stream), "launch");
-    cudaEventRecord(stop, stream);
-    cuda(cudaEventSynchronize(stop), "timing");
-    float milliseconds;
-    cudaEventElapsedTime(&milliseconds, start, stop);
-    if (i >= 2)
-      times.push_back(1e3 * milliseconds / count);
-  }
-  cudaGraphExecDestroy(executable);
-  cudaGraphDestroy(graph);
-  cudaStreamDestroy(stream);
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
 }
 
 inline int finish() {

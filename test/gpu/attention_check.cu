@@ -1,33 +1,11 @@
 //===- attention_check.cu - attention against fp64
 //-------------------------===//
 #include "AttentionBatch.h"
-#include "attention_f32.cuh"
-#include "attention_mma.cuh"
 
 #include <algorithm>
-#include <type_traits>
 
 using namespace ft;
 using namespace check;
-using attention::Args;
-using attention::NoScore;
-
-template <typename S, int BM, typename Score>
-__global__ void
-__launch_bounds__(std::is_same_v<typename S::T, float> ? 256 : 128, 1)
-    attentionKernel(const Args<typename S::T> args, const Score score) {
-  if constexpr (std::is_same_v<typename S::T, float>)
-    attention::runF32<S, BM>(args, score);
-  else
-    attention::runMma<S, BM>(args, score);
-}
-
-template <typename S, int BM> constexpr int sharedBytes() {
-  if constexpr (std::is_same_v<typename S::T, float>)
-    return attention::F32<S, BM>::kShared;
-  else
-    return attention::Mma<S, BM>::kShared;
-}
 
 template <typename S, int BM, typename Score>
 static void checkCase(const Case &c, const Score &score) {
@@ -51,10 +29,10 @@ static void checkCase(const Case &c, const Score &score) {
       " page " + std::to_string(c.pageSize) + " splits " +
       std::to_string(c.splits) + (S::kCausal ? " causal" : "") +
       (S::kPaged ? " paged" : "") + (Score::kIdentity ? "" : " score");
-  launch(kernel, grid, std::is_same_v<T, float> ? 256 : 128, shared, nullptr,
-         batch.args(), score);
-  launch(kernel, grid, std::is_same_v<T, float> ? 256 : 128, shared, nullptr,
-         batch.args(), score); // the counters are left at zero
+  launch(kernel, grid, kAttentionThreads<S>, shared, nullptr, batch.args(),
+         score);
+  launch(kernel, grid, kAttentionThreads<S>, shared, nullptr, batch.args(),
+         score); // the counters are left at zero
   compare(name, batch.out, batch.outStride, size_t(c.heads) * S::DV,
           batch.reference(score), 2 * kTolerance<T>);
 }

@@ -1,178 +1,30 @@
 //===- gemv_check.cu - gemv, argmax, segment_reduce against fp64 ----------===//
-#include "Check.h"
-#include "argmax.cuh"
-#include "gemv.cuh"
-#include "segment_reduce.cuh"
-#include "sm90/gemv_ring.cuh"
+#include "GemvBatch.h"
 
 #include <algorithm>
 
 using namespace ft;
 using namespace check;
 
-template <typename T, typename Out, bool gated> struct Epilogue {
-  static constexpr bool kGated = gated;
-  const T *residual; // or null
-  Out *out;
-  i64 stride;
-  __device__ void operator()(int m, int n, float y, float y2 = 0) const {
-    if (gated)
-      y = y / (1 + expf(-y)) * y2;
-    if (residual)
-      y += toFloat(residual[m * stride + n]);
-    out[m * stride + n] = fromFloat<Out>(y);
-  }
-};
-
-template <typename T, typename Out, typename Norm, bool gated>
-__global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
-    gemvKernel(const T *x, i64 xStride, const T *w, int n, int k,
-               const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
-  gemv::run(x, xStride, w, n, k, counts, 0, norm, epilogue);
-}
-
-template <typename T, typename Out, typename Norm, bool gated>
-__global__ void __launch_bounds__(gemv::kRingThreads, 1)
-    ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
-               const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
-#if __CUDA_ARCH__ >= 900
-  gemv::runRing(x, xStride, w, n, k, counts, 0, norm, epilogue);
-#endif
-}
-
-/// Which kernel a check runs: gemv.cuh, or the ring with room for so many
-/// stages beside so many rows of x.
-struct Ring {
-  int stages = 0, rows = 0;
-};
-static int sharedBytes(bool normed, int k, int bound, Ring ring) {
-  int row = (k + 31) / 32 * 32 * 4 + 16;
-  if (ring.stages == 0)
-    return normed ? std::min(bound, 8) * row : 0;
-  if (!normed)
-    row = ((k + 63) / 64 * 64 + 32) * 2;
-  return ring.stages * gemv::kStageBytes +
-         (normed ? std::min(bound, 8) : ring.rows) * row;
-}
-
-template <typename Norm>
-static std::vector<double> normalised(const std::vector<double> &x, int k,
-                                      const std::vector<float> &weight,
-                                      const std::vector<float> &bias) {
-  std::vector<double> y = x;
-  for (size_t row = 0; Norm::kPresent && row < x.size() / k; ++row) {
-    double mean = 0, square = 0;
-    for (int i = 0; Norm::kCentred && i < k; ++i)
-      mean += x[row * k + i] / k;
-    for (int i = 0; i < k; ++i)
-      square += std::pow(x[row * k + i] - mean, 2) / k;
-    for (int i = 0; i < k; ++i)
-      y[row * k + i] =
-          (x[row * k + i] - mean) / std::sqrt(square + 1e-5) * weight[i] +
-          (Norm::kCentred ? bias[i] : 0);
-  }
-  return y;
-}
-
-template <typename Norm> Norm makeNorm(const float *weight, const float *bias);
-template <> NoNorm makeNorm(const float *, const float *) { return {}; }
-template <> RmsNorm makeNorm(const float *weight, const float *) {
-  return {weight, 1e-5f};
-}
-template <> LayerNorm makeNorm(const float *weight, const float *bias) {
-  return {weight, bias, 1e-5f};
-}
-
-/// `bound` rows of x of which `m` are true and the others NaN.
 template <typename T, typename Out, typename Norm, bool gated>
 static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
                       Ring ring = {}) {
-  int outputs = gated ? n / 2 : n, xStride = k + pad;
-  Array<T> x(size_t(bound) * xStride), w(size_t(n) * k);
-  Array<float> weight(k), bias(k);
-  Array<int> counts(1);
-  size_t stride = outputs + 5;
-  Array<Out> out(bound * stride);
-  Array<T> residual(bound * stride);
-  randomise(x);
-  randomise(w, 0.05f);
-  randomise(weight);
-  randomise(bias);
-  randomise(residual);
-  for (size_t i = 0; i < x.host.size(); ++i) {
-    if (i / xStride >= size_t(m) || i % xStride >= size_t(k))
-      store(x.host[i], kNan);
-    else if (i % xStride == 3) // an outlier channel
-      store(x.host[i], 50 * hostFloat(x.host[i]));
-  }
-  x.up();
-  counts.host[0] = m;
-  counts.up();
-  std::vector<double> rows(size_t(m) * k), want(size_t(m) * outputs);
-  for (int r = 0; r < m; ++r)
-    for (int i = 0; i < k; ++i)
-      rows[size_t(r) * k + i] = hostFloat(x.host[size_t(r) * xStride + i]);
-  rows = normalised<Norm>(rows, k, weight.host, bias.host);
-  auto dot = [&](int r, int j) {
-    double sum = 0;
-    for (int i = 0; i < k; ++i)
-      sum += rows[size_t(r) * k + i] * hostFloat(w.host[size_t(j) * k + i]);
-    return sum;
+  using B = GemvBatch<T, Out, Norm, gated>;
+  auto run = [&](auto kernel, int threads, const B &b) {
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, b.shared()),
+         "shared memory");
+    launch(kernel, grid, threads, b.shared(), nullptr, b.x.device,
+           i64(b.xStride), b.w.device, n, k, b.counts.device, b.norm(),
+           b.epilogue());
   };
-  for (int r = 0; r < m; ++r)
-    for (int j = 0; j < outputs; ++j) {
-      double y = dot(r, j);
-      if (gated)
-        y = y / (1 + std::exp(-y)) * dot(r, j + outputs);
-      want[size_t(r) * outputs + j] =
-          y + hostFloat(residual.host[r * stride + j]);
-    }
-  auto kernel = gemvKernel<T, Out, Norm, gated>;
-  auto ringed = [&] {
-    if constexpr (sizeof(T) == 2)
-      return ringKernel<T, Out, Norm, gated>;
-    else
-      return static_cast<void (*)(const T *, i64, const T *, int, int,
-                                  const int *, Norm, Epilogue<T, Out, gated>)>(
-          nullptr);
-  }();
-  int shared = sharedBytes(Norm::kPresent, k, bound, ring);
-  if (ring.stages)
-    cuda(cudaFuncSetAttribute(
-             ringed, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-         "shared memory");
-  else
-    cuda(cudaFuncSetAttribute(
-             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-         "shared memory");
-  std::vector<Out> first;
-  for (int again = 0; again < 2; ++again) {
-    poison(out);
-    Norm norm = makeNorm<Norm>(weight.device, bias.device);
-    Epilogue<T, Out, gated> epilogue{residual.device, out.device, i64(stride)};
-    if (ring.stages)
-      launch(ringed, grid, gemv::kRingThreads, shared, nullptr, x.device,
-             i64(xStride), w.device, n, k, counts.device, norm, epilogue);
-    else
-      launch(kernel, grid, gemv::kThreads, shared, nullptr, x.device,
-             i64(xStride), w.device, n, k, counts.device, norm, epilogue);
-    cuda(cudaDeviceSynchronize(), "gemv");
-    out.down();
-    if (again == 0)
-      first = out.host;
-  }
-  report(std::memcmp(first.data(), out.host.data(),
-                     first.size() * sizeof(Out)) == 0,
-         "gemv: two runs, the same bits", 0, 0);
-  compare("gemv " + std::to_string(sizeof(T)) + "-byte m " + std::to_string(m) +
-              " n " + std::to_string(n) + " k " + std::to_string(k) + " grid " +
-              std::to_string(grid) + (gated ? " gated" : "") +
-              (Norm::kCentred ? " layer" : "") +
-              (Norm::kPresent ? " norm" : "") +
-              (ring.stages ? " ring " + std::to_string(ring.stages) + "/" +
-                                 std::to_string(ring.rows)
-                           : ""),
-          out, stride, outputs, want, kTolerance<Out>);
+  check::checkGemv<T, Out, Norm, gated>(
+      GemvCase{m, bound, n, k, grid, pad, ring}, [&](const B &b) {
+        if constexpr (sizeof(T) == 2)
+          if (ring.stages)
+            return run(ringKernel<T, Out, Norm, gated>, gemv::kRingThreads, b);
+        run(gemvKernel<T, Out, Norm, gated>, gemv::kThreads, b);
+      });
 }
 
 template <typename T, typename Norm, bool gated> static void checkShapes() {
@@ -212,13 +64,6 @@ template <typename T> static void checkGemvs() {
   checkShapes<T, RmsNorm, true>();
   checkShapes<T, LayerNorm, false>();
   checkGemv<T, float, NoNorm, false>(4, 4, 777, 512, 20, 0);
-}
-
-template <typename T>
-__global__ void argmaxKernel(const T *x, i64 stride, int columns, int *out,
-                             const int *counts, u32 *counters, float *scratch) {
-  argmax::run(x, stride, columns, argmax::Index{out}, counts, 0, counters,
-              scratch);
 }
 
 template <typename T>
@@ -268,12 +113,6 @@ static void checkArgmax(int rows, int columns, int chunks) {
   report(good,
          "argmax " + std::to_string(columns) + " in " + std::to_string(chunks),
          0, 0);
-}
-
-template <segment_reduce::Kind kind, typename T>
-__global__ void segmentKernel(const T *x, i64 stride, T *out, i64 outStride,
-                              int width, const int *cu, const int *counts) {
-  segment_reduce::run<kind>(x, stride, out, outStride, width, cu, counts, 0);
 }
 
 template <segment_reduce::Kind kind, typename T> static void checkSegments() {

@@ -268,8 +268,9 @@ template <typename T> __device__ int RowSampler<T>::draw(u32 cut, u64 bits) {
   int warp = threadIdx.x / 32;
   for (int w = 0; w < warp; ++w)
     before += shared_.ofWarp[w];
-  u64 target = __umul64hi(bits, total);
-  if (target < before || target - before >= shared_.ofWarp[warp])
+  u64 target = __umul64hi(bits, total), ofWarp = shared_.ofWarp[warp];
+  __syncthreads(); // `describe` writes new sums there
+  if (target < before || target - before >= ofWarp)
     return -1;
   target -= before;
   for (int base = first_; base < last_; base += 32) {

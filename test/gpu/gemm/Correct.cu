@@ -2,17 +2,14 @@
 //
 // Every case runs twice into outputs poisoned with NaN. Rows of `a` past the
 // true count and the gaps between its rows hold NaN too. The allowed error of
-// an output is derived: half a unit of the output type's last place, plus the
-// fp32 accumulation bound on the sum of the magnitudes, carried through the
-// epilogue.
+// an output is derived (Expected.h).
 //
 //===----------------------------------------------------------------------===//
+#include "Expected.h"
 #include "Harness.h"
 
 #include <array>
 #include <cmath>
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <map>
 #include <memory>
 
@@ -52,13 +49,6 @@ std::vector<Case> normCases(const Variant &v) {
   return cases;
 }
 
-struct Operands {
-  const uint16_t *a, *w, *bias, *residual, *scale, *shift;
-  int64_t aStride, residualStride;
-  int rows, outputs, k;
-  bool bf16;
-};
-
 struct Verdict {
   unsigned long long wrong;   // outputs
   unsigned long long touched; // elements that should have kept the poison
@@ -70,118 +60,19 @@ struct Verdict {
 
 } // namespace
 
-static __device__ double toDouble(uint16_t bits, bool bf16) {
-  return bf16 ? double(__bfloat162float(__ushort_as_bfloat16(bits)))
-              : double(__half2float(__ushort_as_half(bits)));
-}
-
-/// Sum and sum of magnitudes of row m of `a` with row n of `w`.
-static __device__ void dot(const Operands &o, int m, int n, double &sum,
-                           double &size) {
-  sum = size = 0;
-  for (int k = 0; k < o.k; ++k) {
-    double p = toDouble(o.a[m * o.aStride + k], o.bf16) *
-               toDouble(o.w[int64_t(n) * o.k + k], o.bf16);
-    sum += p;
-    size += fabs(p);
-  }
-}
-
 /// result[n, m] = {sum, allowed error of the fp32 sum} for n of all rows of w.
-static __global__ void referenceKernel(Operands o, int n, double2 *result) {
+static __global__ void referenceKernel(Operands o, int n, Sum *result) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= int64_t(o.rows) * n)
     return;
-  double sum, size;
-  dot(o, int(i % o.rows), int(i / o.rows), sum, size);
-  // A tensor core truncates when it adds 16 products; one more add a step.
-  result[i] = {sum, size * (o.k / 8.0 + 8) * 1.1920929e-7};
+  result[i] = sumOf(o, int(i % o.rows), int(i / o.rows));
 }
 
-/// Of the row that a norm reads: its centre (0 of rms_norm), 1 / deviation,
-/// and the root mean square of its elements' allowed errors.
-struct RowNorm {
-  double mean, factor, error;
-};
-
-/// A thread a row; `reference` has the sums before bias and residual.
-static __global__ void rowKernel(Operands o, bool centred, double eps,
-                                 const double2 *reference, RowNorm *rows) {
+static __global__ void rowKernel(Operands o, Epilogue e, double eps,
+                                 const Sum *reference, RowNorm *rows) {
   int m = int(blockIdx.x * blockDim.x + threadIdx.x);
-  if (m >= o.rows)
-    return;
-  auto at = [&](int j) {
-    return reference[int64_t(j) * o.rows + m].x + toDouble(o.bias[j], o.bf16) +
-           toDouble(o.residual[m * o.residualStride + j], o.bf16);
-  };
-  RowNorm row{0, 0, 0};
-  for (int j = 0; centred && j < o.outputs; ++j)
-    row.mean += at(j) / o.outputs;
-  for (int j = 0; j < o.outputs; ++j) {
-    double x = at(j) - row.mean;
-    double e = reference[int64_t(j) * o.rows + m].y + 3e-7 * fabs(at(j));
-    row.factor += x * x / o.outputs;
-    row.error += e * e / o.outputs;
-  }
-  row.factor = 1 / sqrt(row.factor + eps);
-  row.error = sqrt(row.error);
-  rows[m] = row;
-}
-
-static __device__ double geluErf(double x) {
-  return 0.5 * x * (1 + erf(x * 0.70710678118654752));
-}
-static __device__ double geluTanh(double x) {
-  return 0.5 * x * (1 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
-}
-
-/// y = (x - mean) * factor * scale + shift. An error of one element passes
-/// through, one of the mean is at most the root mean square of theirs, and one
-/// of the deviation, relative to it, too; fp32 sums of rows of some thousand
-/// columns and the functions add 4e-6.
-static __device__ double2 normed(const Operands &o, bool shifted,
-                                 const RowNorm &row, double2 x, int j) {
-  double scale = toDouble(o.scale[j], o.bf16);
-  double z = (x.x - row.mean) * row.factor;
-  double error = (x.y + row.error * (1 + fabs(z))) * row.factor +
-                 4e-6 * (1 + fabs(z) + fabs(row.mean) * row.factor);
-  return {z * scale + (shifted ? toDouble(o.shift[j], o.bf16) : 0.0),
-          error * fabs(scale) + 4e-7};
-}
-
-/// The output at (m, j) and its allowed error before the last rounding.
-static __device__ double2 expected(const Operands &o, Epilogue e,
-                                   const double2 *reference,
-                                   const RowNorm *rows, int m, int j) {
-  double2 y = reference[int64_t(j) * o.rows + m];
-  if (e != Epilogue::None) {
-    y.x += toDouble(o.bias[j], o.bf16);
-    y.y += fabs(y.x) * 1.2e-7;
-  }
-  switch (e) {
-  case Epilogue::Residual:
-  case Epilogue::NormLayer:
-  case Epilogue::NormRms:
-    y.x += toDouble(o.residual[m * o.residualStride + j], o.bf16);
-    y.y += fabs(y.x) * 1.2e-7;
-    return e == Epilogue::Residual
-               ? y
-               : normed(o, e == Epilogue::NormLayer, rows[m], y, j);
-  case Epilogue::GeluErf: // slope below 1.13; fp32 functions within 4e-6
-    return {geluErf(y.x), 1.13 * y.y + 4e-6 * (1 + fabs(y.x))};
-  case Epilogue::GeluTanh:
-    return {geluTanh(y.x), 1.13 * y.y + 4e-6 * (1 + fabs(y.x))};
-  case Epilogue::Gated: {
-    double2 up = reference[int64_t(o.outputs + j) * o.rows + m];
-    up.x += toDouble(o.bias[o.outputs + j], o.bf16);
-    up.y += fabs(up.x) * 1.2e-7;
-    double silu = y.x / (1 + exp(-y.x));
-    return {silu * up.x, 1.1 * y.y * (fabs(up.x) + up.y) + fabs(silu) * up.y +
-                             4e-6 * (1 + fabs(y.x)) * fabs(up.x)};
-  }
-  default:
-    return y;
-  }
+  if (m < o.rows)
+    rows[m] = rowNorm(o, e, eps, reference, m);
 }
 
 static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
@@ -190,10 +81,9 @@ static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
 }
 
 static __global__ void compareKernel(Operands o, Epilogue e,
-                                     const double2 *reference,
-                                     const RowNorm *rows, const void *out,
-                                     int64_t outStride, int64_t allRows,
-                                     Verdict *verdict) {
+                                     const Sum *reference, const RowNorm *rows,
+                                     const void *out, int64_t outStride,
+                                     int64_t allRows, Verdict *verdict) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= allRows * outStride)
     return;
@@ -204,19 +94,17 @@ static __global__ void compareKernel(Operands o, Epilogue e,
       atomicAdd(&verdict->touched, 1ull);
     return;
   }
-  double2 want = expected(o, e, reference, rows, m, j);
+  Sum want = expected(o, e, reference, rows, m, j);
   double got = f32 ? double(static_cast<const float *>(out)[i])
                    : toDouble(static_cast<const uint16_t *>(out)[i], o.bf16);
-  // The output type's unit roundoff.
-  double unit = f32 ? 6e-8 : (o.bf16 ? 1.0 / 256 : 1.0 / 2048);
-  double allowed = want.y + fabs(want.x) * unit + 1e-7;
-  double ratio = fabs(got - want.x) / allowed;
+  double allowed = allowance(want, o.bf16, f32);
+  double ratio = fabs(got - want.value) / allowed;
   if (!(ratio <= 1)) {
     if (atomicAdd(&verdict->wrong, 1ull) == 0) {
       verdict->row = m;
       verdict->column = j;
       verdict->got = float(got);
-      verdict->expected = float(want.x);
+      verdict->expected = float(want.value);
     }
     ratio = isnan(ratio) ? 1e30 : fmin(ratio, 1e30);
   }
@@ -252,7 +140,7 @@ struct Prepared {
         a(c.bound * aStride * 2), w(int64_t(n) * c.k * 2), bias(n * 2),
         residual(c.bound * outStride * 2), scale(n * 2), shift(n * 2),
         counts(16), rows(sizeof(RowNorm) * (c.rows + 1)),
-        reference(sizeof(double2) * (int64_t(c.rows) * n + 1)),
+        reference(sizeof(Sum) * (int64_t(c.rows) * n + 1)),
         verdict(sizeof(Verdict)), first(c.bound * outStride * 4),
         second(c.bound * outStride * 4), sum(c.bound * outStride * 2) {
     for (Memory *m : {&a, &w, &bias, &residual, &scale, &shift})
@@ -280,7 +168,7 @@ struct Prepared {
                 bf16};
     if (c.rows > 0)
       referenceKernel<<<int((int64_t(c.rows) * n + 127) / 128), 128>>>(
-          operands, n, reference.as<double2>());
+          operands, n, reference.as<Sum>());
     FT_CHECK(cudaGetLastError());
   }
   int n;
@@ -308,20 +196,21 @@ static Call makeCall(const Variant &v, const Case &c, const Prepared &p) {
   return call;
 }
 
-/// What is wrong with `out`, of epilogue `e`, so far counted in p.verdict.
-static void compare(Epilogue e, const Case &c, Prepared &p, const Memory &out) {
+/// Counts what is wrong with `out`, of epilogue `e`, in p.verdict.
+static void compare(Epilogue e, const Case &c, const Prepared &p,
+                    const Memory &out) {
   int64_t all = c.bound * p.outStride;
   compareKernel<<<int((all + 255) / 256), 256>>>(
-      p.operands, e, p.reference.as<double2>(), p.rows.as<RowNorm>(),
+      p.operands, e, p.reference.as<Sum>(), p.rows.as<RowNorm>(),
       out.as<void>(), p.outStride, c.bound, p.verdict.as<Verdict>());
 }
 
 static bool runCase(const Variant &v, const Case &c, Prepared &p) {
   Call call = makeCall(v, c, p);
   if (v.normed() && c.rows > 0)
-    rowKernel<<<(c.rows + 127) / 128, 128>>>(
-        p.operands, v.epilogue == Epilogue::NormLayer, call.eps,
-        p.reference.as<double2>(), p.rows.as<RowNorm>());
+    rowKernel<<<(c.rows + 127) / 128, 128>>>(p.operands, v.epilogue, call.eps,
+                                             p.reference.as<Sum>(),
+                                             p.rows.as<RowNorm>());
   p.sum.fill(0xff);
   for (Memory *out : {&p.first, &p.second}) {
     out->fill(0xff);

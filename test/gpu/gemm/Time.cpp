@@ -280,8 +280,8 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
       "%5.3f  %6.2f %6.2f %6.2f  norm %s %.2f, pdl %.2f  %s %.2f, %s %.2f\n",
       s.model, s.tokens, s.n, s.k, top[winner]->config.c_str(), best, tflops,
       100 * tflops / peak, dependent, us[0], firstChoice, us[0] / best, us[5],
-      us[6], us[7], rows.empty() ? "-" : rows[0].variant->config.c_str(),
-      us[8], us[9], top[1 - winner]->config.c_str(), us[2 - winner],
+      us[6], us[7], rows.empty() ? "-" : rows[0].variant->config.c_str(), us[8],
+      us[9], top[1 - winner]->config.c_str(), us[2 - winner],
       ours[std::min<size_t>(2, ours.size() - 1)].variant->config.c_str(),
       ours[std::min<size_t>(2, ours.size() - 1)].us);
   std::fflush(stdout);

@@ -2,24 +2,12 @@
 #ifndef FT_TEST_GPU_GEMM_VARIANT_H
 #define FT_TEST_GPU_GEMM_VARIANT_H
 
+#include "Epilogue.h"
+
 #include <string>
 #include <vector>
 
 namespace gemmtest {
-
-/// NormLayer: bias, residual, layer_norm. NormRms: bias, residual, rms_norm,
-/// with the sum stored besides.
-enum class Epilogue {
-  Bias,
-  None,
-  Residual,
-  GeluErf,
-  GeluTanh,
-  Gated,
-  F32,
-  NormLayer,
-  NormRms
-};
 
 inline const char *epilogueName(Epilogue e) {
   static const char *const names[] = {"bias",     "none",       "residual",
@@ -39,9 +27,7 @@ struct Variant {
   const void *function = nullptr;
 
   bool gated() const { return epilogue == Epilogue::Gated; }
-  bool normed() const {
-    return epilogue == Epilogue::NormLayer || epilogue == Epilogue::NormRms;
-  }
+  bool normed() const { return isNorm(epilogue); }
   std::string name() const {
     return config + " " + epilogueName(epilogue) + (bf16 ? " bf16" : " f16");
   }

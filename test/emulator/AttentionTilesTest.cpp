@@ -1,0 +1,128 @@
+//===- AttentionTilesTest.cpp - attention of many queries, emulated -------===//
+//
+// The kernel and references of test/gpu/attention_tiles_check.cu, on smaller
+// batches.
+//
+//===----------------------------------------------------------------------===//
+#include "test/emulator/Array.h"
+
+#include "test/gpu/AttentionTiles.h"
+
+using namespace check;
+
+namespace {
+
+/// `brief`: of attention_short, whose grid covers the batch and, the second
+/// time, a tile more.
+template <typename C, bool brief = false, typename Score>
+void runCase(const Case &c, const Score &score) {
+  std::string instance = std::string("check::") +
+                         (brief ? "shortKernel<" : "tilesKernel<") +
+                         nameOf<C>() + ", " + nameOf<Score>() + ">";
+  Kernels kernels("AttentionTilesKernels.cuh", {instance});
+  if (auto status = kernels.open(); !status.ok()) {
+    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
+    GTEST_SKIP() << status.message();
+  }
+  using T = typename C::T;
+  Batch<typename C::S> batch(c);
+  TileMaps<C> maps(batch);
+  auto run = [&](uint32_t grid) {
+    kernels.options.residentClusters = 3; // who draw tiles by turns
+    kernels.options.seed = grid;
+    uint32_t threads = brief ? 128 * C::kWarpgroups : C::kThreads;
+    ft::emulator::Dim3 ctas{grid, 1, 1};
+    if (brief)
+      ctas = {uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2),
+              uint32_t(c.heads), 1};
+    kernels.launch(instance, ctas, {threads, 1, 1}, C::kSharedBytes, maps.q,
+                   maps.k, maps.v, batch.args(), score);
+  };
+  run(5);
+  int before = failures;
+  compare(instance, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
+          batch.reference(score), 2 * kTolerance<T>);
+  EXPECT_EQ(failures, before) << "printed above";
+  // The counters are left at zero, and the grid changes nothing.
+  std::vector<T> first = batch.out.host;
+  poison(batch.out);
+  run(2);
+  batch.out.down();
+  EXPECT_EQ(std::memcmp(first.data(), batch.out.host.data(),
+                        first.size() * sizeof(T)),
+            0)
+      << "another grid, other bits";
+}
+
+TEST(AttentionTilesTest, PagedChunks) {
+  using Wide =
+      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
+  runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 0, 64, 1},
+                NoScore{});
+}
+TEST(AttentionTilesTest, PagedWindowScore) {
+  using Wide =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 4, 2, 128, 64>;
+  runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 100, 64, 1},
+                CapAndSlope{});
+}
+TEST(AttentionTilesTest, PagedPacksOfManyHeads) {
+  using Small =
+      attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
+  runCase<Small>({{35, 1, 30, 7}, {0, 200, 65, 16}, 20, 1, 16, 40, 48, 1},
+                 NoScore{});
+}
+TEST(AttentionTilesTest, PagedWideHeads) {
+  using Large =
+      attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
+  runCase<Large>({{45, 2}, {10, 129}, 6, 2, 3, 0, 64, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PackedThreeWarpgroups) {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
+  runCase<Bert>({{1, 64, 33, 129, 200}, {}, 3, 3, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PackedOddHeads) {
+  using Odd =
+      attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;
+  runCase<Odd>({{150, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PackedCausal) {
+  using Tiny =
+      attention::Config<Shape<bf16, 32, 72, true, false>, 7, 2, 128, 128>;
+  runCase<Tiny>({{100, 3, 77, 29}, {}, 14, 2, 7, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PackedOneWarpgroup) {
+  using One =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
+  runCase<One>({ragged(12, 1, 90), {}, 2, 2, 1, 17, 1, 1}, CapAndSlope{});
+}
+
+//===----------------------------------------------------------------------===//
+// attention_short
+//===----------------------------------------------------------------------===//
+
+TEST(AttentionTilesTest, ShortRagged) {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3, 4>;
+  runCase<Bert, true>({{1, 64, 33, 129, 300}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, ShortMoreThanAWarpOfSequences) {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 2, 4>;
+  runCase<Bert, true>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
+                      CapAndSlope{});
+}
+TEST(AttentionTilesTest, ShortEmptySequences) {
+  using Two =
+      attention::Config<Shape<bf16, 64, 64, false, false>, 1, 2, 64, 64, 2, 4>;
+  runCase<Two, true>({{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1},
+                     NoScore{});
+}
+TEST(AttentionTilesTest, ShortCausalFewStages) {
+  using Causal =
+      attention::Config<Shape<bf16, 40, 72, true, false>, 1, 1, 64, 64, 2, 2>;
+  runCase<Causal, true>({{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+}
+
+} // namespace

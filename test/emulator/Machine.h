@@ -1,0 +1,195 @@
+//===- Machine.h - warps, CTAs, clusters and what runs them -----*- C++ -*-===//
+#ifndef FT_TEST_EMULATOR_MACHINE_H
+#define FT_TEST_EMULATOR_MACHINE_H
+
+#include "Async.h"
+#include "Program.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace ft::emulator {
+
+struct Cta;
+struct Cluster;
+struct Engine;
+
+enum class Space : uint8_t { Generic, Global, Shared, Cluster, Local };
+
+/// Lanes of a warp that are at the same instruction.
+struct Group {
+  enum State : uint8_t {
+    Ready,
+    Waiting, // tries its instruction again
+    Parked,  // until a barrier wakes it
+  };
+  uint32_t pc = 0, mask = 0;
+  State state = Ready;
+  uint8_t barrier = 0; // of a parked group
+  bool tried = false;
+};
+
+struct Warp {
+  const Function *function = nullptr;
+  Cta *cta = nullptr;
+  uint32_t number = 0;
+  uint8_t *registers = nullptr;
+  uint32_t live = 0;           // lanes that have not ended
+  uint32_t pc = 0, active = 0; // of the group that runs
+  uint8_t parkedAt = 0;        // the barrier of Flow::Park
+  uint64_t executed = 0;       // thread instructions
+
+  std::array<Group, 33> groups;
+  uint32_t groupCount = 0;
+
+  AsyncCopies copies;
+  WgmmaGroups wgmma;
+  uint32_t clusterPhase = 0; // that its last cluster arrival belongs to
+  bool clusterArrived = false;
+  std::vector<uint8_t> storage, local;
+
+  template <typename T> T *lanes(uint32_t offset) {
+    return reinterpret_cast<T *>(registers + offset);
+  }
+  uint32_t &predicate(uint32_t offset) { return *lanes<uint32_t>(offset); }
+
+  /// Registers, constants and special registers of the warp of `cta`.
+  void begin(const Function &function, Cta &cta, uint32_t number);
+  /// Executes about `quantum` instructions; false if no lane got further.
+  bool run(uint32_t quantum);
+  bool ended() const { return groupCount == 0; }
+  /// Moves `mask` of the running group's lanes to a new group at `target`.
+  void split(uint32_t mask, uint32_t target);
+
+  Engine &engine() const;
+  Flow fail(const Inst &inst, uint32_t lane, const std::string &what);
+  Flow failAddress(const Inst &inst, uint32_t lane, uint64_t address,
+                   uint32_t bytes, Space space);
+
+  /// Host memory behind an address, null where it may not be accessed.
+  uint8_t *global(uint64_t address, uint32_t bytes);
+  uint8_t *shared(uint64_t address, uint32_t bytes, bool cluster);
+  uint8_t *localAt(uint64_t address, uint32_t bytes, uint32_t lane);
+  uint8_t *at(Space space, uint64_t address, uint32_t bytes, uint32_t lane);
+
+private:
+  void merge();
+  int choose();
+  bool execute(Group &group, uint32_t &quantum);
+
+  uint64_t rangeBegin_ = 1, rangeBytes_ = 0; // of the last access
+};
+
+struct NamedBarrier {
+  uint32_t expected = 0, arrived = 0; // threads, in whole warps
+};
+
+struct Cta {
+  Cluster *cluster = nullptr;
+  uint32_t rank = 0;
+  Dim3 index;
+  uint32_t threads = 0, liveThreads = 0, sharedBytes = 0;
+  std::vector<uint8_t> shared; // from kSharedBase on
+  std::array<NamedBarrier, 16> barriers;
+  std::vector<std::unique_ptr<Warp>> warps;
+
+  uint8_t *place(uint32_t address, uint32_t bytes);
+  /// Wakes those who wait at a barrier that is complete.
+  void checkBarrier(uint32_t id);
+  uint32_t warpThreads() const; // of warps that have not ended
+};
+
+struct Cluster {
+  Engine *engine = nullptr;
+  std::vector<std::unique_ptr<Cta>> ctas;
+  uint32_t arrived = 0, phase = 0;
+  std::vector<BulkCopy> copies;
+
+  uint32_t liveThreads() const;
+  void checkBarrier();
+};
+
+/// What all engines of a launch share; constant while it runs.
+struct Launch {
+  const Program *program;
+  const Function *function;
+  LaunchShape shape;
+  LaunchOptions options;
+  std::vector<uint8_t> params;
+  std::vector<std::pair<uint64_t, size_t>> ranges = {}; // sorted
+  uint8_t *paramBegin = nullptr;                        // in params
+  uint64_t clusterCount() const {
+    return shape.grid.count() / shape.cluster.count();
+  }
+};
+
+/// Runs resident clusters on one host thread.
+struct Engine {
+  Engine(const Launch &launch, uint64_t seed);
+
+  const Launch &launch;
+  uint64_t randomState;
+  std::string error; // empty while all is well
+  uint64_t ticks = 0;
+
+  uint32_t random() {
+    randomState ^= randomState << 13;
+    randomState ^= randomState >> 7;
+    randomState ^= randomState << 17;
+    return uint32_t(randomState >> 16);
+  }
+  bool chance(uint32_t oneIn) { return random() % oneIn == 0; }
+
+  /// `next(n)` is the number of a cluster to run, or false.
+  template <typename Next> void run(const Next &next) {
+    std::vector<std::unique_ptr<Cluster>> resident;
+    for (uint32_t i = 0; i < launch.options.residentClusters; ++i) {
+      uint64_t number;
+      if (!next(number))
+        break;
+      resident.push_back(std::make_unique<Cluster>());
+      begin(*resident.back(), number);
+    }
+    while (!resident.empty() && error.empty()) {
+      if (!step(resident))
+        deadlock(resident);
+      for (size_t i = 0; i < resident.size() && error.empty();) {
+        if (!ended(*resident[i])) {
+          ++i;
+          continue;
+        }
+        uint64_t number;
+        if (next(number))
+          begin(*resident[i++], number);
+        else
+          resident.erase(resident.begin() + long(i));
+      }
+    }
+  }
+
+private:
+  void begin(Cluster &cluster, uint64_t number);
+  bool ended(Cluster &cluster);
+  /// Some warp goes on, or something asynchronous completes.
+  bool step(std::vector<std::unique_ptr<Cluster>> &resident);
+  void deadlock(const std::vector<std::unique_ptr<Cluster>> &resident);
+
+  std::vector<Warp *> order_;
+};
+
+/// `f(lane)` for the lanes of `mask`; all of them in a loop that vectorises.
+template <typename F> inline void eachLane(uint32_t mask, const F &f) {
+  if (mask == ~0u) {
+#pragma GCC ivdep
+    for (uint32_t lane = 0; lane < 32; ++lane)
+      f(lane);
+    return;
+  }
+  for (; mask; mask &= mask - 1)
+    f(uint32_t(std::countr_zero(mask)));
+}
+
+} // namespace ft::emulator
+
+#endif // FT_TEST_EMULATOR_MACHINE_H

@@ -1,0 +1,27 @@
+//===- PtxCompiler.h - CUDA text to PTX, through NVRTC ----------*- C++ -*-===//
+#ifndef FT_TEST_EMULATOR_PTXCOMPILER_H
+#define FT_TEST_EMULATOR_PTXCOMPILER_H
+
+#include "runtime/base/Status.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ft::emulator {
+
+struct CompiledPtx {
+  std::string text;
+  std::map<std::string, std::string> names; // instance to symbol
+};
+
+/// Compiles `source`, with the kernels' headers and test/gpu in its path, for
+/// "compute_90a" or the like. `instances`: kernels to instantiate, as C++
+/// names them. NotFound where there is no NVRTC.
+StatusOr<CompiledPtx> compilePtx(const std::string &source,
+                                 const std::string &architecture,
+                                 const std::vector<std::string> &instances);
+
+} // namespace ft::emulator
+
+#endif // FT_TEST_EMULATOR_PTXCOMPILER_H

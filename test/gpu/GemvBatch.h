@@ -1,0 +1,158 @@
+//===- GemvBatch.h - linear layers of a few rows, with results --*- C++ -*-===//
+#ifndef FT_TEST_GPU_GEMVBATCH_H
+#define FT_TEST_GPU_GEMVBATCH_H
+
+#include "Check.h"
+#include "GemvKernels.cuh"
+
+namespace check {
+
+/// Which kernel a check runs: gemv.cuh, or the ring with room for so many
+/// stages beside so many rows of x.
+struct Ring {
+  int stages = 0, rows = 0;
+};
+inline int sharedBytes(bool normed, int k, int bound, Ring ring) {
+  int row = (k + 31) / 32 * 32 * 4 + 16;
+  if (ring.stages == 0)
+    return normed ? std::min(bound, 8) * row : 0;
+  if (!normed)
+    row = ((k + 63) / 64 * 64 + 32) * 2;
+  return ring.stages * gemv::kStageBytes +
+         (normed ? std::min(bound, 8) : ring.rows) * row;
+}
+
+template <typename Norm>
+std::vector<double> normalised(const std::vector<double> &x, int k,
+                               const std::vector<float> &weight,
+                               const std::vector<float> &bias) {
+  std::vector<double> y = x;
+  for (size_t row = 0; Norm::kPresent && row < x.size() / k; ++row) {
+    double mean = 0, square = 0;
+    for (int i = 0; Norm::kCentred && i < k; ++i)
+      mean += x[row * k + i] / k;
+    for (int i = 0; i < k; ++i)
+      square += std::pow(x[row * k + i] - mean, 2) / k;
+    for (int i = 0; i < k; ++i)
+      y[row * k + i] =
+          (x[row * k + i] - mean) / std::sqrt(square + 1e-5) * weight[i] +
+          (Norm::kCentred ? bias[i] : 0);
+  }
+  return y;
+}
+
+template <typename Norm> Norm makeNorm(const float *weight, const float *bias);
+template <> inline NoNorm makeNorm(const float *, const float *) { return {}; }
+template <> inline RmsNorm makeNorm(const float *weight, const float *) {
+  return {weight, 1e-5f};
+}
+template <> inline LayerNorm makeNorm(const float *weight, const float *bias) {
+  return {weight, bias, 1e-5f};
+}
+
+/// `m` true rows of x of `bound`, the others NaN; n rows of w.
+struct GemvCase {
+  int m, bound, n, k, grid, pad;
+  Ring ring = {};
+};
+
+/// A case on the device and what comes out.
+template <typename T, typename Out, typename Norm, bool gated>
+struct GemvBatch {
+  const GemvCase &c;
+  int outputs = gated ? c.n / 2 : c.n, xStride = c.k + c.pad;
+  size_t stride = outputs + 5;
+  Array<T> x, w;
+  Array<float> weight, bias;
+  Array<int> counts;
+  Array<Out> out;
+  Array<T> residual;
+  std::vector<double> want;
+
+  explicit GemvBatch(const GemvCase &shape)
+      : c(shape), x(size_t(c.bound) * xStride), w(size_t(c.n) * c.k),
+        weight(c.k), bias(c.k), counts(1), out(c.bound * stride),
+        residual(c.bound * stride), want(size_t(c.m) * outputs) {
+    randomise(x);
+    randomise(w, 0.05f);
+    randomise(weight);
+    randomise(bias);
+    randomise(residual);
+    for (size_t i = 0; i < x.host.size(); ++i) {
+      if (i / xStride >= size_t(c.m) || i % xStride >= size_t(c.k))
+        store(x.host[i], kNan);
+      else if (i % xStride == 3) // an outlier channel
+        store(x.host[i], 50 * hostFloat(x.host[i]));
+    }
+    x.up();
+    counts.host[0] = c.m;
+    counts.up();
+    reference();
+  }
+
+  Norm norm() const { return makeNorm<Norm>(weight.device, bias.device); }
+  Epilogue<T, Out, gated> epilogue() const {
+    return {residual.device, out.device, i64(stride)};
+  }
+  int shared() const {
+    return sharedBytes(Norm::kPresent, c.k, c.bound, c.ring);
+  }
+  std::string name() const {
+    return "gemv " + std::to_string(sizeof(T)) + "-byte m " +
+           std::to_string(c.m) + " n " + std::to_string(c.n) + " k " +
+           std::to_string(c.k) + " grid " + std::to_string(c.grid) +
+           (gated ? " gated" : "") + (Norm::kCentred ? " layer" : "") +
+           (Norm::kPresent ? " norm" : "") +
+           (c.ring.stages ? " ring " + std::to_string(c.ring.stages) + "/" +
+                                std::to_string(c.ring.rows)
+                          : "");
+  }
+
+private:
+  void reference() {
+    std::vector<double> rows(size_t(c.m) * c.k);
+    for (int r = 0; r < c.m; ++r)
+      for (int i = 0; i < c.k; ++i)
+        rows[size_t(r) * c.k + i] = hostFloat(x.host[size_t(r) * xStride + i]);
+    rows = normalised<Norm>(rows, c.k, weight.host, bias.host);
+    auto dot = [&](int r, int j) {
+      double sum = 0;
+      for (int i = 0; i < c.k; ++i)
+        sum +=
+            rows[size_t(r) * c.k + i] * hostFloat(w.host[size_t(j) * c.k + i]);
+      return sum;
+    };
+    for (int r = 0; r < c.m; ++r)
+      for (int j = 0; j < outputs; ++j) {
+        double y = dot(r, j);
+        if (gated)
+          y = y / (1 + std::exp(-y)) * dot(r, j + outputs);
+        want[size_t(r) * outputs + j] =
+            y + hostFloat(residual.host[r * stride + j]);
+      }
+  }
+};
+
+/// Launches a case twice and compares: `run(batch)` launches.
+template <typename T, typename Out, typename Norm, bool gated, typename Run>
+void checkGemv(const GemvCase &c, const Run &run) {
+  GemvBatch<T, Out, Norm, gated> batch(c);
+  std::vector<Out> first;
+  for (int again = 0; again < 2; ++again) {
+    poison(batch.out);
+    run(batch);
+    synchronize("gemv");
+    batch.out.down();
+    if (again == 0)
+      first = batch.out.host;
+  }
+  report(std::memcmp(first.data(), batch.out.host.data(),
+                     first.size() * sizeof(Out)) == 0,
+         batch.name() + ": two runs, other bits", 0, 0);
+  compare(batch.name(), batch.out, batch.stride, batch.outputs, batch.want,
+          kTolerance<Out>);
+}
+
+} // namespace check
+
+#endif // FT_TEST_GPU_GEMVBATCH_H

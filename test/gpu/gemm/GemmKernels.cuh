@@ -1,0 +1,78 @@
+//===- GemmKernels.cuh - the GEMM template with its epilogues ---*- C++ -*-===//
+#ifndef FT_TEST_GPU_GEMM_GEMMKERNELS_CUH
+#define FT_TEST_GPU_GEMM_GEMMKERNELS_CUH
+
+#include "Epilogue.h"
+#include "sm90/gemm.cuh"
+
+namespace gemmtest {
+
+using namespace ft;
+
+template <typename T, bool f32> struct OutOf { using Type = T; };
+template <typename T> struct OutOf<T, true> { using Type = float; };
+
+template <typename T, Epilogue kind> struct Finish {
+  using Out = typename OutOf<T, kind == Epilogue::F32>::Type;
+  using Bias = T;
+  using Residual = T;
+  static constexpr bool kGated = kind == Epilogue::Gated;
+  static constexpr bool kBias = kind != Epilogue::None;
+  static constexpr bool kResidual = kind == Epilogue::Residual || isNorm(kind);
+  static constexpr gemm::Norm kNorm =
+      kind == Epilogue::NormLayer ? gemm::Norm::Layer
+      : kind == Epilogue::NormRms ? gemm::Norm::Rms
+                                  : gemm::Norm::None;
+  static constexpr bool kShift = kind == Epilogue::NormLayer;
+  static constexpr bool kSum = kind == Epilogue::NormRms;
+  using Scale = T;
+  const Bias *bias;
+  const Residual *residual;
+  i64 residualStride;
+  Out *out;
+  i64 outStride;
+  const Scale *scale, *shift;
+  float eps;
+  Out *sum;
+  i64 sumStride;
+
+  __device__ float operator()(float y, float r) const {
+    if constexpr (kResidual)
+      return y + r;
+    if constexpr (kind == Epilogue::GeluErf)
+      return 0.5f * y * (1.0f + erff(y * 0.70710678118654752f));
+    if constexpr (kind == Epilogue::GeluTanh)
+      return 0.5f * y *
+             (1.0f + tanhf(0.79788456080286536f * (y + 0.044715f * y * y * y)));
+    return y;
+  }
+  __device__ float operator()(float gate, float up, float) const {
+    return gate / (1.0f + expf(-gate)) * up;
+  }
+};
+
+template <typename C, Epilogue kind>
+__global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads,
+                                                                C::kCtas)
+    kernel(const __grid_constant__ TensorMap a,
+           const __grid_constant__ TensorMap w, int n, int k, const int *counts,
+           int axis, const void *bias, const void *residual, i64 residualStride,
+           void *out, i64 outStride, const void *scale, const void *shift,
+           float eps, void *sum) {
+  using F = Finish<typename C::T, kind>;
+  F finish{static_cast<const typename F::Bias *>(bias),
+           static_cast<const typename F::Residual *>(residual),
+           residualStride,
+           static_cast<typename F::Out *>(out),
+           outStride,
+           static_cast<const typename F::Scale *>(scale),
+           static_cast<const typename F::Scale *>(shift),
+           eps,
+           static_cast<typename F::Out *>(sum),
+           outStride};
+  gemm::run<C>(a, w, n, k, counts, axis, finish);
+}
+
+} // namespace gemmtest
+
+#endif // FT_TEST_GPU_GEMM_GEMMKERNELS_CUH
