@@ -32,20 +32,32 @@ static ArrayAttr slotsOf(ir::FusedOp fused, ArrayRef<unsigned> numbers) {
   return ArrayAttr::get(fused.getContext(), slots);
 }
 
+/// `value` as `type`, which differs in its elements at most.
+static Value cast(OpBuilder &builder, Value value, Type type) {
+  if (value.getType() == type)
+    return value;
+  return ir::CastOp::create(builder, value.getLoc(), type, value);
+}
+
+/// Whether rows of `a` can be stored as `b`.
+static bool sameRows(Type a, Type b) {
+  auto from = mlir::cast<ir::PackedType>(a), to = mlir::cast<ir::PackedType>(b);
+  return from.getAxis() == to.getAxis() && from.getShape() == to.getShape() &&
+         isa<FloatType>(to.getElementType());
+}
+
 /// The ops of `fused` that `wanted` takes, over the same operands and `more`,
-/// which stands for `inner`; yields `yields`.
+/// which stands for `inner`; yields `yields` as `types`.
 static ir::FusedOp makePart(ir::FusedOp fused, Operation *after,
                             ir::Pattern pattern, Value more, Value inner,
                             llvm::function_ref<bool(Operation *)> wanted,
-                            ArrayRef<Value> yields, ArrayAttr slots) {
+                            ArrayRef<Value> yields, ArrayRef<Type> types,
+                            ArrayAttr slots) {
   OpBuilder builder(after->getContext());
   builder.setInsertionPointAfter(after);
   SmallVector<Value> inputs(fused.getInputs());
   if (more)
     inputs.push_back(more);
-  SmallVector<Type> types;
-  for (Value value : yields)
-    types.push_back(value.getType());
   auto part = ir::FusedOp::create(builder, fused.getLoc(), types, inputs,
                                   pattern, fused.getLabel(), slots,
                                   /*launch=*/nullptr);
@@ -53,15 +65,17 @@ static ir::FusedOp makePart(ir::FusedOp fused, Operation *after,
   IRMapping map;
   for (BlockArgument argument : fused.getBody().getArguments())
     map.map(argument, body.addArgument(argument.getType(), fused.getLoc()));
-  if (more)
-    map.map(inner, body.addArgument(more.getType(), fused.getLoc()));
   builder.setInsertionPointToEnd(&body);
+  if (more)
+    map.map(inner,
+            cast(builder, body.addArgument(more.getType(), fused.getLoc()),
+                 inner.getType()));
   for (Operation &op : fused.getBody().front().without_terminator())
     if (wanted(&op))
       builder.clone(op, map);
   SmallVector<Value> results;
-  for (Value value : yields)
-    results.push_back(map.lookup(value));
+  for (auto [value, type] : llvm::zip(yields, types))
+    results.push_back(cast(builder, map.lookup(value), type));
   ir::YieldOp::create(builder, fused.getLoc(), results);
   return part;
 }
@@ -75,6 +89,7 @@ FailureOr<SplitStep> SplitStep::make(ir::FusedOp fused,
   SmallVector<Value> yields(
       fused.getBody().front().getTerminator()->getOperands());
   SmallVector<Value> rest;
+  SmallVector<Type> restTypes;
   SmallVector<unsigned> restNumbers;
   SplitStep split;
   split.fused_ = fused;
@@ -87,19 +102,21 @@ FailureOr<SplitStep> SplitStep::make(ir::FusedOp fused,
       continue;
     }
     rest.push_back(value);
+    restTypes.push_back(value.getType());
     restNumbers.push_back(unsigned(number));
   }
-  if (rest.empty() ||
-      fused.getResult(split.between_).getType() != stored.getType())
+  Type between = fused.getResult(split.between_).getType();
+  if (rest.empty() || !sameRows(stored.getType(), between))
     return failure();
   auto inCall = [&](Operation *op) {
     return op == last || op->isBeforeInBlock(last);
   };
-  split.call_ = makePart(fused, fused, ir::Pattern::Gemm, Value(), Value(),
-                         inCall, {stored}, slotsOf(fused, {split.between_}));
+  split.call_ =
+      makePart(fused, fused, ir::Pattern::Gemm, Value(), Value(), inCall,
+               {stored}, {between}, slotsOf(fused, {split.between_}));
   split.rows_ = makePart(
       fused, split.call_, ir::Pattern::Row, split.call_.getResult(0), stored,
-      [&](Operation *op) { return !inCall(op); }, rest,
+      [&](Operation *op) { return !inCall(op); }, rest, restTypes,
       slotsOf(fused, restNumbers));
   return split;
 }
@@ -119,7 +136,7 @@ SplitStep::~SplitStep() {
 
 /// `key` = number, as the step has it: {in = 3} of rows() may be {out = 0}.
 Attribute SplitStep::renumbered(ir::FusedOp part, StringRef key,
-                                int64_t number) const {
+                                int64_t number) {
   Builder builder(fused_.getContext());
   auto dict = [&](StringRef name, int64_t value) {
     return builder.getDictionaryAttr(
@@ -136,8 +153,7 @@ Attribute SplitStep::renumbered(ir::FusedOp part, StringRef key,
   return dict("out", own && number >= int64_t(between_) ? number + 1 : number);
 }
 
-DictionaryAttr SplitStep::renumber(ir::FusedOp part,
-                                   DictionaryAttr launch) const {
+DictionaryAttr SplitStep::renumber(ir::FusedOp part, DictionaryAttr launch) {
   Builder builder(fused_.getContext());
   NamedAttrList result(launch);
   if (launch.contains("gemm")) // operands keep their numbers

@@ -16,7 +16,7 @@ namespace ft::codegen {
 class SplitStep {
 public:
   /// Failure, without an error, where there is no such pair: the rows that the
-  /// call would store have no result of their type.
+  /// call would store have no result of their length.
   static mlir::FailureOr<SplitStep> make(ir::FusedOp fused,
                                          const GemmMatch &match);
   SplitStep(SplitStep &&other);
@@ -25,13 +25,12 @@ public:
   ir::FusedOp call() const { return call_; }
   ir::FusedOp rows() const { return rows_; }
   /// A launch of call() or rows() with the operands and results of the step.
-  mlir::DictionaryAttr renumber(ir::FusedOp part,
-                                mlir::DictionaryAttr launch) const;
+  mlir::DictionaryAttr renumber(ir::FusedOp part, mlir::DictionaryAttr launch);
 
 private:
   SplitStep() = default;
   mlir::Attribute renumbered(ir::FusedOp part, mlir::StringRef key,
-                             int64_t number) const;
+                             int64_t number);
 
   ir::FusedOp fused_, call_, rows_;
   unsigned between_ = 0; // the result that holds what call() stores

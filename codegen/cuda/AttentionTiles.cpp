@@ -162,7 +162,7 @@ codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
             std::to_string(tile.pack) + ", " + std::to_string(tile.warpgroups) +
             ", " + std::to_string(tile.keys) + ", " +
             std::to_string(tile.boxRows) + ", " + std::to_string(tile.ctas) +
-            ", " + std::to_string(tile.stages) + ">;");
+            (tile.brief ? ", " + std::to_string(tile.stages) : "") + ">;");
   body.line("attention::" + llvm::Twine(tile.brief ? "runShort" : "runTiles") +
             "<Tile>(q, k, v, args, " + *score + ");");
 
