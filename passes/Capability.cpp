@@ -13,9 +13,9 @@ namespace ft::passes {
 static constexpr int64_t kGemvMaxTokens = 8;
 static constexpr int64_t kGemvMaxNormInner = 200 * 1024 / (kGemvMaxTokens * 4);
 
-/// Eight CTAs of a cluster, which every Hopper device runs, hold rows of 256
-/// columns each.
-static constexpr int64_t kTilesMaxNormOuter = 8 * 256;
+/// Eight CTAs of a cluster, which every Hopper device runs, hold 192 columns of
+/// a row each; with more, sums and epilogue do not fit the registers.
+static constexpr int64_t kTilesMaxNormOuter = 8 * 192;
 static constexpr int64_t kAnyOuter = INT64_MAX;
 
 /// Best first.

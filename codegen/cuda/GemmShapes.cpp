@@ -52,17 +52,10 @@ static constexpr GemmShape kNorm[] = {
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .norm = true},
-    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2, .norm = true},
     // Half of the columns' CTAs, two for each: k is long and rows are few.
     {.bm = 64,
      .bn = 192,
      .stages = 5,
-     .warpgroups = 1,
-     .splits = 2,
-     .norm = true},
-    {.bm = 64,
-     .bn = 256,
-     .stages = 4,
      .warpgroups = 1,
      .splits = 2,
      .norm = true},
@@ -86,7 +79,7 @@ int64_t GemmShape::boxRows() const {
 
 int64_t GemmShape::sharedBytes() const {
   int64_t sums = (splits - 1) * (4 * warpgroups / splits) * 16 * bn * 4;
-  int64_t numbers = norm ? 2 * cn * bm * 8 + 16 : 0;
+  int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
   return 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers;
 }
 

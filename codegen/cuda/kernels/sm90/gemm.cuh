@@ -307,6 +307,8 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   } else {
     if constexpr (kMoveRegisters<C>)
       registersUp<kConsumerRegisters<C>>();
+    if constexpr (C::kNorm)
+      NormColumns<C, E>{stages}.fill(e, cn * C::kOutputs, p.outputs);
     dependencyWait();
     Consumer<C>{stages, cm, cn, split}.run(p, tiles, first, stride,
                                            threadIdx.x / 128 - 1, e);

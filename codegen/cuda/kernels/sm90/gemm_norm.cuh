@@ -90,13 +90,40 @@ template <typename C> struct RowNumbers {
   }
 };
 
+/// Scale and shift of this CTA's columns, the same in all of its tiles, kept in
+/// shared memory: in registers they would need half as many as the sums.
+template <typename C, typename E> struct NormColumns {
+  Stages<C> stages;
+
+  /// By all threads of the consumers: columns n .. n + BN - 1, zeros from
+  /// `limit` on.
+  __device__ __forceinline__ void fill(const E &e, int n, int limit) const {
+    int thread = int(threadIdx.x) - 128;
+    for (int pair = thread; pair < C::BN / 2; pair += 128 * C::kWarpgroups) {
+      float v[4] = {};
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        if (int column = n + 2 * pair + i; column < limit) {
+          v[i] = toFloat(e.scale[column]);
+          if constexpr (E::kShift)
+            v[2 + i] = toFloat(e.shift[column]);
+        }
+      storeShared4(stages.columns(pair), {v[0], v[1], v[2], v[3]});
+    }
+    namedSync(1, 128 * C::kWarpgroups);
+  }
+  /// Of this thread's two columns of group `group`.
+  __device__ __forceinline__ float4 of(int group) const {
+    return loadShared4(stages.columns(4 * group + threadIdx.x % 4));
+  }
+};
+
 /// Two rows of one 64-row tile: from sums, as Finisher::keep leaves them, to
 /// normalized rows.
 template <typename C, typename E> class NormFinisher {
   static constexpr int kSums = C::BN / 2, kGroups = C::BN / 8;
   static constexpr bool kCentred = E::kNorm == Norm::Layer;
   using Out = typename E::Out;
-  using Scale = typename E::Scale;
 
 public:
   __device__ __forceinline__ NormFinisher(const Place &p, const E &e,
@@ -108,12 +135,11 @@ public:
                                       u32 turn) {
     Moments mine[2] = {momentsOf(d, 0), momentsOf(d, 1)};
     exchange_.send(mine, row, turn);
-    // Under way, or done, before the others' numbers come.
-    scale_.fetch(e_.scale, p_.n, p_.half);
-    if constexpr (E::kShift)
-      shift_.fetch(e_.shift, p_.n, p_.half);
+    // While the others' numbers come.
     if constexpr (E::kSum)
-      put(e_.sum, e_.sumStride, [&](int, int at, int) { return d[at]; });
+      put(e_.sum, e_.sumStride, [&](int g, int h) {
+        return float2{d[4 * g + 2 * h], d[4 * g + 2 * h + 1]};
+      });
     exchange_.await(turn);
     float mean[2], factor[2];
 #pragma unroll
@@ -122,13 +148,13 @@ public:
       mean[h] = all.mean;
       factor[h] = 1.0f / sqrtf(all.squares / float(p_.half) + e_.eps);
     }
-    put(e_.out, e_.outStride, [&](int g, int at, int h) {
-      float scale[2], shift[2] = {};
-      scale_.pair[g].get(scale);
-      if constexpr (E::kShift)
-        shift_.pair[g].get(shift);
-      float x = kCentred ? d[at] - mean[h] : d[at];
-      return x * factor[h] * scale[at % 2] + shift[at % 2];
+    NormColumns<C, E> columns{exchange_.stages};
+    put(e_.out, e_.outStride, [&](int g, int h) {
+      float4 c = columns.of(g);
+      float x = d[4 * g + 2 * h], y = d[4 * g + 2 * h + 1];
+      if constexpr (kCentred)
+        x -= mean[h], y -= mean[h];
+      return float2{x * factor[h] * c.x + c.z, y * factor[h] * c.y + c.w};
     });
   }
 
@@ -145,8 +171,8 @@ private:
       for (int g = 0; g < kGroups; ++g)
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-          part[i] +=
-              whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i]) : 0.0f;
+          part[i] += whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i])
+                                                : 0.0f;
       return quadSum(part[0] + part[1]);
     };
     float mean = 0;
@@ -156,17 +182,17 @@ private:
     return {mean, sumOf([=](float x) { return (x - mean) * (x - mean); })};
   }
 
-  /// value(group, index in d, h) of every element, to the rows of `to`.
+  /// value(group, h), two columns, of every group, to the rows of `to`.
   template <typename F>
   __device__ __forceinline__ void put(Out *to, i64 stride, F &&value) const {
     bool wide = wideRows(to, stride);
     auto store = [&](auto y, int first, int h) {
       constexpr int count = sizeof(y.v) / sizeof(y.v[0]);
 #pragma unroll
-      for (int g = 0; g < count; ++g)
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-          y.v[g][i] = value(first + g, 4 * (first + g) + 2 * h + i, h);
+      for (int g = 0; g < count; ++g) {
+        float2 v = value(first + g, h);
+        y.v[g][0] = v.x, y.v[g][1] = v.y;
+      }
       gemm::store(y,
                   Row<Out>{to + (p_.m + 8 * h) * stride, p_.half,
                            p_.m + 8 * h < p_.rows, wide},
@@ -185,7 +211,6 @@ private:
   const Place &p_;
   const E &e_;
   const RowNumbers<C> &exchange_;
-  BiasSlice<Scale, kGroups> scale_, shift_;
 };
 
 } // namespace gemm

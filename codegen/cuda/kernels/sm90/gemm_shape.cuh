@@ -55,8 +55,9 @@ struct Config {
   static constexpr int kStoring = 4 * warpgroups / splits;
   /// The sums of the other parts of k, of the rows that a CTA stores.
   static constexpr int kSumBytes = (splits - 1) * kStoring * 16 * BN * 4;
-  /// Two sets of the numbers of each row from each CTA, and their barrier.
-  static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 : 0;
+  /// Two sets of the numbers of each row from each CTA, their barrier, and
+  /// scale and shift of the columns.
+  static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
   static constexpr int kSharedBytes =
       1024 + stages * (kStageBytes + 16) + 16 + kSumBytes + kNormBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
@@ -110,6 +111,8 @@ template <typename C> struct Stages {
     return sums() + C::kSumBytes + ((set * C::CN + cn) * C::BM + row) * 8;
   }
   __device__ u32 rowsFull() const { return rowNumbers(2, 0, 0); }
+  /// {scale, scale, shift, shift} of columns 2 * pair and the next.
+  __device__ u32 columns(u32 pair) const { return rowsFull() + 16 + 16 * pair; }
 };
 
 } // namespace gemm
