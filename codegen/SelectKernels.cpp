@@ -7,6 +7,7 @@
 #include "codegen/cuda/Templates.h"
 
 #include "ir/Ft.h"
+#include "passes/Capability.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -110,10 +111,12 @@ private:
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
+  Archs hopperArchs() const;
 
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
-                                                "sm_100f, ptx")};
+                                                "sm_100f, compute_90a, "
+                                                "compute_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
       llvm::cl::desc("sm_90a's own GEMM as candidates of a tuning")};
@@ -234,6 +237,14 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
   return failure();
 }
 
+/// The targets that sm_90a's own kernels are made for: cubin and PTX.
+Archs SelectKernels::hopperArchs() const {
+  Archs found;
+  std::copy_if(archList_.begin(), archList_.end(), std::back_inserter(found),
+               [](const std::string &arch) { return passes::isHopper(arch); });
+  return found;
+}
+
 /// What sm_90a has a kernel of its own for; null where nothing.
 FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
                                                 const LaunchContext &context) {
@@ -297,7 +308,7 @@ LogicalResult
 SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
-  targets_ = {"sm_90a"};
+  targets_ = hopperArchs();
   Builder builder(&getContext());
   bool first = implementations.empty();
   if (gemmTilesTake(fused, match, context))
@@ -320,7 +331,7 @@ SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
                            SmallVectorImpl<Attribute> &implementations) {
   Archs special, others;
   for (const std::string &arch : archList_)
-    (own && arch == "sm_90a" ? special : others).push_back(arch);
+    (own && passes::isHopper(arch) ? special : others).push_back(arch);
   for (bool isSpecial : {true, false}) {
     targets_ = isSpecial ? special : others;
     if (targets_.empty())
@@ -342,13 +353,15 @@ LogicalResult
 SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
-  bool tiles = withPreview_ && llvm::is_contained(archList_, "sm_90a");
+  Archs hopper = hopperArchs();
+  bool tiles = withPreview_ && !hopper.empty();
   if (tiles && failed(addTiles(fused, match, context, implementations)))
     return failure();
   size_t own = implementations.size();
   if (failed(addSplit(fused, match, context, implementations)))
     return failure();
-  if (implementations.size() > own || (own > 0 && archList_.size() == 1))
+  if (implementations.size() > own ||
+      (own > 0 && hopper.size() == archList_.size()))
     return success();
   if (tiles && own == 0)
     return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
@@ -362,8 +375,8 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
   SmallVector<Attribute, 2> implementations;
   DictionaryAttr own;
   std::optional<GemmMatch> match;
-  if (llvm::is_contained(archList_, "sm_90a")) {
-    targets_ = {"sm_90a"};
+  targets_ = hopperArchs();
+  if (!targets_.empty()) {
     FailureOr<DictionaryAttr> found = hopper(fused, context);
     if (failed(found))
       return failure();
@@ -382,8 +395,7 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     made = addFused(fused, *match, context, implementations);
   } else {
     made = addDefaults(fused, context, own, implementations);
-    if (succeeded(made) && match && withPreview_ &&
-        llvm::is_contained(archList_, "sm_90a"))
+    if (succeeded(made) && match && withPreview_ && !hopperArchs().empty())
       made = addTiles(fused, *match, context, implementations);
   }
   if (failed(made))

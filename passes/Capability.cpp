@@ -74,6 +74,10 @@ SmallVector<std::string> resolveArchs(ArrayRef<std::string> archs) {
   return SmallVector<std::string>(archs);
 }
 
+bool isHopper(StringRef arch) {
+  return arch == "sm_90a" || arch == "compute_90a";
+}
+
 static bool isLibraryActivation(Operation *op) {
   if (auto gelu = dyn_cast<GeluOp>(op))
     return gelu.getTanh();
@@ -86,7 +90,7 @@ static constexpr int64_t kTilesMinTokens = 65;
 static bool tilesFit(const GemmForm &form, const KernelContext &ctx,
                      StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return arch == "sm_90a" && ctx.preview && half && form.inner % 8 == 0 &&
+  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0 &&
          (ctx.maxTokens == 0 || ctx.maxTokens >= kTilesMinTokens);
 }
 

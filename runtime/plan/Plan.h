@@ -279,8 +279,8 @@ struct CollectiveCall {
 
 using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 
-/// How a step runs on the architectures named ("sm_90a", "sm_80", "sm_100f",
-/// "ptx"). A device takes the first implementation that has an image for it.
+/// How a step runs on the architectures named (docs/plan-format.md: "sm_90a",
+/// "ptx", ...). A device takes the first implementation it has an image for.
 /// Where that one has `rows`, the one among those with `rows` whose number is
 /// nearest to the rows of the batch.
 struct Implementation {

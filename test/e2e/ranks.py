@@ -128,7 +128,7 @@ class Comparison:
 
     def plan(self, tp):
         plan = self.folder / f"{tp}.plan"
-        target = ["--target", "cpu"] if self.args.device == "cpu" else []
+        target = ["--target", self.args.target] if self.args.target else []
         run(self.args.build_dir / "bin/ftc", "compile", self.path, "-o", plan,
             "--dtype", "f32", "--tp", tp, *target)
         return plan
@@ -182,6 +182,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build-dir", type=pathlib.Path, required=True)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--target",
+                        help="what plans are compiled for; cpu on the CPU, "
+                             "else ftc's default")
     parser.add_argument("--only", action="append")
     parser.add_argument("--max-tp", type=int, default=8,
                         help="ranks that the machine has devices for")
@@ -190,6 +193,8 @@ def main():
                         help="number of random shapes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
+    if args.target is None and args.device == "cpu":
+        args.target = "cpu"
     cases = [case for case in (*named_cases(),
                                *random_cases(args.seed, args.random))
              if case[2] <= args.max_tp and

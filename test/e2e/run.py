@@ -56,8 +56,8 @@ class Runner:
             return plan
         command = [self.ftc, "compile", self.model_dir(case), "-o", plan,
                    "--dtype", dtype, "--tp", tp]
-        if not self.args.make_plans:
-            command += ["--target", "cpu"]
+        if self.args.target:
+            command += ["--target", self.args.target]
         run(command)
         return plan
 
@@ -323,7 +323,9 @@ def make_plans(runner, cases):
                   *(HERE.parents[1] / "docs/examples").glob("*.json")):
         for dtype in runner.args.dtypes:
             plan = runner.args.make_plans / f"{model.stem}.{dtype}.plan"
-            run([runner.ftc, "compile", model, "-o", plan, "--dtype", dtype])
+            target = ["--target", runner.args.target] if runner.args.target else []
+            run([runner.ftc, "compile", model, "-o", plan, "--dtype", dtype,
+                 *target])
 
 
 def main():
@@ -336,18 +338,23 @@ def main():
     parser.add_argument("--tp", type=lambda s: [int(n) for n in s.split(",")],
                         help="numbers of ranks, where they divide the heads; "
                              "1,2,3,4,8 on the CPU, else 1")
+    parser.add_argument("--target",
+                        help="what plans are compiled for; cpu where they run "
+                             "on the CPU here, else ftc's default")
     parser.add_argument("--only", action="append")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--plans", type=pathlib.Path,
                         help="use the plans in this directory")
     parser.add_argument("--make-plans", type=pathlib.Path,
-                        help="write plans for all targets here and stop")
+                        help="write plans for --target here and stop")
     parser.add_argument("--minilm-f16", type=pathlib.Path,
                         default=PACKAGES / "minilm-f16")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     if not args.build_dir and not (args.ft_run and args.plans):
         parser.error("give --build-dir, or --ft-run and --plans")
+    if args.target is None and args.device == "cpu" and not args.make_plans:
+        args.target = "cpu"
     if args.tp is None:
         on_cpu = args.device == "cpu" and not args.make_plans
         args.tp = [1, 2, 3, 4, 8] if on_cpu and not args.plans else [1]

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -93,6 +94,11 @@ struct LaunchOptions {
   uint32_t residentClusters = 1;
   uint32_t hostThreads = 1;
   uint32_t multiprocessors = 132; // %nsmid
+  /// Of a kernel that starts before the one in front has ended: runs the
+  /// latter. Called once, when no thread can go on but behind
+  /// griddepcontrol.wait; not called where none waits. Empty: the wait is over
+  /// at once.
+  std::function<Status()> dependencies;
 };
 
 /// Runs a grid to its end. `params[i]` points at the bytes of parameter i, as

@@ -110,6 +110,17 @@ bool Engine::step(std::vector<std::unique_ptr<Cluster>> &resident) {
   return copies > 0 && completeSome();
 }
 
+bool Engine::runDependencies() {
+  std::lock_guard<std::mutex> lock(launch.dependenciesMutex);
+  if (launch.dependenciesEnded)
+    return false;
+  Status status = launch.options.dependencies();
+  if (!status.ok())
+    error = status.message();
+  launch.dependenciesEnded = true;
+  return true;
+}
+
 void Engine::deadlock(const std::vector<std::unique_ptr<Cluster>> &resident) {
   std::map<std::string, std::pair<uint32_t, std::string>> places;
   for (const auto &cluster : resident)

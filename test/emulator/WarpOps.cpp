@@ -11,27 +11,39 @@
 using namespace ft;
 using namespace ft::emulator;
 
-/// The lanes that take part, of the register or constant `i.c`; none: an error.
-static uint32_t members(Warp &w, const Inst &i, uint32_t mask) {
-  uint32_t named = w.lanes<uint32_t>(i.c)[std::countr_zero(mask)];
-  for (uint32_t m = mask; m; m &= m - 1) {
-    uint32_t lane = uint32_t(std::countr_zero(m));
-    if (w.lanes<uint32_t>(i.c)[lane] != named || !(named >> lane & 1)) {
-      w.fail(i, lane,
-             "its mask differs from that of other lanes, or leaves "
-             "the lane out");
-      return 0;
-    }
-  }
-  return named;
+/// The lanes of `mask` that name the same lanes as its first one.
+static uint32_t sameSet(Warp &w, const Inst &i, uint32_t mask) {
+  const uint32_t *names = w.lanes<uint32_t>(i.c);
+  uint32_t named = names[std::countr_zero(mask)], set = 0;
+  for (uint32_t m = mask; m; m &= m - 1)
+    if (names[std::countr_zero(m)] == named)
+      set |= m & -m;
+  return set;
 }
 
-/// Whether all are here; what to return if not.
-static bool gather(Warp &w, const Inst &i, uint32_t mask, Flow &flow) {
-  // Lanes of different masks may be together: each set by itself.
-  uint32_t named = members(w, i, mask);
-  flow = named ? Flow::Retry : Flow::Fail;
-  return named && (named & w.live & ~mask) == 0;
+/// `f` for each set of lanes that name each other (the register or constant
+/// `i.c`), once all of them are here: a warp may hold several sets.
+template <auto f> static Flow bySets(Warp &w, const Inst &i, uint32_t mask) {
+  for (uint32_t rest = mask; rest;) {
+    uint32_t set = sameSet(w, i, rest);
+    uint32_t named = w.lanes<uint32_t>(i.c)[std::countr_zero(set)];
+    if (uint32_t others = set & ~named)
+      return w.fail(i, uint32_t(std::countr_zero(others)),
+                    "its mask leaves the lane out");
+    if (uint32_t others = named & mask & ~set)
+      return w.fail(i, uint32_t(std::countr_zero(others)),
+                    "its mask differs from that of a lane that names it");
+    if (named & w.live & ~set)
+      return Flow::Retry;
+    rest &= ~set;
+  }
+  for (uint32_t rest = mask; rest;) {
+    uint32_t set = sameSet(w, i, rest);
+    if (Flow flow = f(w, i, set); flow != Flow::Next)
+      return flow;
+    rest &= ~set;
+  }
+  return Flow::Next;
 }
 
 enum class Shuffle { Up, Down, Xor, Index };
@@ -39,9 +51,6 @@ enum class Shuffle { Up, Down, Xor, Index };
 /// Inst::lists: the clamp and, if wanted, the predicate.
 template <Shuffle kind>
 static Flow shuffle(Warp &w, const Inst &i, uint32_t mask) {
-  Flow flow;
-  if (!gather(w, i, mask, flow))
-    return flow;
   const uint32_t *extra = &w.function->lists[i.list];
   const uint32_t *a = w.lanes<uint32_t>(i.a), *b = w.lanes<uint32_t>(i.b),
                  *clamps = w.lanes<uint32_t>(extra[0]);
@@ -106,19 +115,16 @@ static Status decodeShuffle(Decoder &d) {
     d.inst.d = d.destination(to, 4);
   }
   d.list(extra);
-  return d.emit(kind == "up"     ? shuffle<Shuffle::Up>
-                : kind == "down" ? shuffle<Shuffle::Down>
-                : kind == "bfly" ? shuffle<Shuffle::Xor>
-                : kind == "idx"  ? shuffle<Shuffle::Index>
+  return d.emit(kind == "up"     ? bySets<shuffle<Shuffle::Up>>
+                : kind == "down" ? bySets<shuffle<Shuffle::Down>>
+                : kind == "bfly" ? bySets<shuffle<Shuffle::Xor>>
+                : kind == "idx"  ? bySets<shuffle<Shuffle::Index>>
                                  : nullptr);
 }
 
 enum class Vote { All, Any, Uniform, Ballot };
 
 template <Vote vote> static Flow voteOf(Warp &w, const Inst &i, uint32_t mask) {
-  Flow flow;
-  if (!gather(w, i, mask, flow))
-    return flow;
   uint32_t yes = w.predicate(i.a) & mask;
   if constexpr (vote == Vote::Ballot) {
     uint32_t *d = w.lanes<uint32_t>(i.d);
@@ -140,18 +146,15 @@ static Status decodeVote(Decoder &d) {
   d.inst.a = d.source(1, 0);
   d.inst.c = d.source(2, 4);
   d.inst.d = d.destination(0, type == "pred" ? 0 : 4);
-  return d.emit(kind == "all"      ? voteOf<Vote::All>
-                : kind == "any"    ? voteOf<Vote::Any>
-                : kind == "uni"    ? voteOf<Vote::Uniform>
-                : kind == "ballot" ? voteOf<Vote::Ballot>
+  return d.emit(kind == "all"      ? bySets<voteOf<Vote::All>>
+                : kind == "any"    ? bySets<voteOf<Vote::Any>>
+                : kind == "uni"    ? bySets<voteOf<Vote::Uniform>>
+                : kind == "ballot" ? bySets<voteOf<Vote::Ballot>>
                                    : nullptr);
 }
 
 template <typename T, bool all>
 static Flow match(Warp &w, const Inst &i, uint32_t mask) {
-  Flow flow;
-  if (!gather(w, i, mask, flow))
-    return flow;
   const T *a = w.lanes<T>(i.a);
   uint32_t result[32], whole = 0;
   for (uint32_t m = mask; m; m &= m - 1) {
@@ -183,16 +186,14 @@ static Status decodeMatch(Decoder &d) {
     d.list(second);
   }
   d.inst.d = d.destination(to.kind == Operand::Pair ? to.parts[0] : to, 4);
-  return d.emit(bytes == 8
-                    ? (all ? match<uint64_t, true> : match<uint64_t, false>)
-                    : (all ? match<uint32_t, true> : match<uint32_t, false>));
+  return d.emit(bytes == 8 ? (all ? bySets<match<uint64_t, true>>
+                                  : bySets<match<uint64_t, false>>)
+                           : (all ? bySets<match<uint32_t, true>>
+                                  : bySets<match<uint32_t, false>>));
 }
 
 template <typename T, auto f>
 static Flow reduce(Warp &w, const Inst &i, uint32_t mask) {
-  Flow flow;
-  if (!gather(w, i, mask, flow))
-    return flow;
   const T *a = w.lanes<T>(i.a);
   T *d = w.lanes<T>(i.d), y = a[std::countr_zero(mask)];
   for (uint32_t m = mask & (mask - 1); m; m &= m - 1)
@@ -202,12 +203,15 @@ static Flow reduce(Warp &w, const Inst &i, uint32_t mask) {
 }
 template <typename T> static Handler reduction(std::string_view kind) {
   using U = uint32_t;
-  return kind == "add"   ? reduce<T, [](T a, T b) { return T(U(a) + U(b)); }>
-         : kind == "min" ? reduce<T, [](T a, T b) { return std::min(a, b); }>
-         : kind == "max" ? reduce<T, [](T a, T b) { return std::max(a, b); }>
-         : kind == "and" ? reduce<T, [](T a, T b) { return T(a & b); }>
-         : kind == "or"  ? reduce<T, [](T a, T b) { return T(a | b); }>
-         : kind == "xor" ? reduce<T, [](T a, T b) { return T(a ^ b); }>
+  return kind == "add"
+             ? bySets<reduce<T, [](T a, T b) { return T(U(a) + U(b)); }>>
+         : kind == "min"
+             ? bySets<reduce<T, [](T a, T b) { return std::min(a, b); }>>
+         : kind == "max"
+             ? bySets<reduce<T, [](T a, T b) { return std::max(a, b); }>>
+         : kind == "and" ? bySets<reduce<T, [](T a, T b) { return T(a & b); }>>
+         : kind == "or"  ? bySets<reduce<T, [](T a, T b) { return T(a | b); }>>
+         : kind == "xor" ? bySets<reduce<T, [](T a, T b) { return T(a ^ b); }>>
                          : nullptr;
 }
 static Status decodeReduce(Decoder &d) {
@@ -225,9 +229,6 @@ static Status decodeReduce(Decoder &d) {
 
 /// The first lane; which one is not promised.
 static Flow elect(Warp &w, const Inst &i, uint32_t mask) {
-  Flow flow;
-  if (!gather(w, i, mask, flow))
-    return flow;
   uint32_t first = uint32_t(std::countr_zero(mask));
   uint32_t *d = w.lanes<uint32_t>(i.d);
   eachLane(mask, [=](uint32_t lane) { d[lane] = first; });
@@ -243,7 +244,7 @@ static Status decodeElect(Decoder &d) {
   uint32_t second[] = {d.destination(to.parts[1], 0)};
   d.list(second);
   d.inst.d = d.destination(to.parts[0], 4);
-  return d.emit(elect);
+  return d.emit(bySets<elect>);
 }
 
 std::span<const Opcode> emulator::warpOpcodes() {
