@@ -1,6 +1,7 @@
 //===- SelectKernels.cpp - the kernels phase ------------------------------===//
 #include "codegen/SelectKernels.h"
 
+#include "codegen/SplitStep.h"
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/Neighbours.h"
 #include "codegen/cuda/RowProgram.h"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 using namespace mlir;
 using namespace ft;
@@ -93,15 +95,21 @@ private:
                                  const LaunchContext &context);
   FailureOr<DictionaryAttr> hopper(ir::FusedOp fused,
                                    const LaunchContext &context);
-  bool tilesAlone(ir::FusedOp fused, const GemmMatch &match,
-                  const LaunchContext &context);
+  LogicalResult addSplit(ir::FusedOp fused, const GemmMatch &match,
+                         const LaunchContext &context,
+                         SmallVectorImpl<Attribute> &implementations);
   LogicalResult addTiles(ir::FusedOp fused, const GemmMatch &match,
+                         const LaunchContext &context,
+                         SmallVectorImpl<Attribute> &implementations);
+  LogicalResult addFused(ir::FusedOp fused, const GemmMatch &match,
                          const LaunchContext &context,
                          SmallVectorImpl<Attribute> &implementations);
   LogicalResult addDefaults(ir::FusedOp fused, const LaunchContext &context,
                             DictionaryAttr own,
                             SmallVectorImpl<Attribute> &implementations);
-  DictionaryAttr implementation(StringRef name, DictionaryAttr launch);
+  DictionaryAttr implementation(StringRef name,
+                                ArrayRef<DictionaryAttr> launches,
+                                ArrayRef<int64_t> rows = {});
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
@@ -263,32 +271,54 @@ FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
 
 /// For `targets_`.
 DictionaryAttr SelectKernels::implementation(StringRef name,
-                                             DictionaryAttr launch) {
+                                             ArrayRef<DictionaryAttr> launches,
+                                             ArrayRef<int64_t> rows) {
   Builder builder(&getContext());
   SmallVector<StringRef> names(targets_.begin(), targets_.end());
-  SmallVector<NamedAttribute, 3> attrs{
+  SmallVector<Attribute> list(launches.begin(), launches.end());
+  SmallVector<NamedAttribute, 4> attrs{
       builder.getNamedAttr("archs", builder.getStrArrayAttr(names)),
-      builder.getNamedAttr("launches",
-                           builder.getArrayAttr({Attribute(launch)}))};
+      builder.getNamedAttr("launches", builder.getArrayAttr(list))};
+  if (!rows.empty())
+    attrs.push_back(
+        builder.getNamedAttr("rows", builder.getDenseI64ArrayAttr(rows)));
   if (!name.empty())
     attrs.push_back(builder.getNamedAttr("name", builder.getStringAttr(name)));
   return builder.getDictionaryAttr(attrs);
 }
 
-/// Fused for the tiles (passes/Capability.cpp): nothing else can run it.
-bool SelectKernels::tilesAlone(ir::FusedOp fused, const GemmMatch &match,
-                               const LaunchContext &context) {
-  return !gemvTakes(match, context) &&
-         failed(matchLibraryEpilogue(fused, match, /*report=*/false));
+/// For architectures without a kernel that runs the whole step: a library's
+/// call and a row program. Nothing is added where the step cannot be split.
+LogicalResult
+SelectKernels::addSplit(ir::FusedOp fused, const GemmMatch &match,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  FailureOr<SplitStep> split = SplitStep::make(fused, match);
+  if (failed(split))
+    return success();
+  targets_ = archList_;
+  bool before = std::exchange(afterKernel_, false);
+  SmallVector<DictionaryAttr> launches;
+  for (ir::FusedOp part : {split->call(), split->rows()}) {
+    FailureOr<DictionaryAttr> chosen = choose(part, context);
+    if (failed(chosen))
+      return failure();
+    launches.push_back(split->renumber(part, *chosen));
+  }
+  afterKernel_ = before;
+  implementations.push_back(implementation("library_row", launches));
+  return success();
 }
 
-/// Candidates for a tuning to decide between, beside what is chosen without.
+/// Candidates for a tuning to decide between. They say which rows they are for
+/// where they run without one, too: if nothing is there yet.
 LogicalResult
 SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   targets_ = hopperArchs();
   Builder builder(&getContext());
+  bool first = implementations.empty();
   std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context))
     candidates = emitGemmTiles(fused, match, context);
@@ -303,12 +333,10 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
     if (made.cluster > 1)
       dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
     implementations.push_back(
-        implementation(made.name, dict.getDictionary(&getContext())));
+        implementation(made.name, dict.getDictionary(&getContext()),
+                       first ? ArrayRef<int64_t>(made.rows)
+                             : ArrayRef<int64_t>()));
   }
-  if (implementations.empty())
-    return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
-                           "which sm_90a's kernel needs; compile without "
-                           "--preview-kernels");
   return success();
 }
 
@@ -337,6 +365,28 @@ SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
   return success();
 }
 
+/// A gemm that only the tiles run as one launch (passes/Capability.cpp).
+LogicalResult
+SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  Archs hopper = hopperArchs();
+  bool tiles = withPreview_ && !hopper.empty();
+  if (tiles && failed(addTiles(fused, match, context, implementations)))
+    return failure();
+  size_t own = implementations.size();
+  if (failed(addSplit(fused, match, context, implementations)))
+    return failure();
+  if (implementations.size() > own ||
+      (own > 0 && hopper.size() == archList_.size()))
+    return success();
+  if (tiles && own == 0)
+    return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
+                           "which sm_90a's kernel needs; compile without "
+                           "--preview-kernels");
+  return matchLibraryEpilogue(fused, match); // says what it lacks
+}
+
 LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
   SmallVector<Attribute, 2> implementations;
@@ -348,14 +398,24 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     if (failed(found))
       return failure();
     own = *found;
-    if (withPreview_ && fused.getPattern() == ir::Pattern::Gemm && !own)
-      match = *matchGemm(fused);
+  }
+  if (fused.getPattern() == ir::Pattern::Gemm && !own) {
+    FailureOr<GemmMatch> found = matchGemm(fused);
+    if (failed(found))
+      return failure();
+    match = *found;
   }
   nextAfterKernel_ = true;
-  if ((!match || !tilesAlone(fused, *match, context)) &&
-      failed(addDefaults(fused, context, own, implementations)))
-    return failure();
-  if (match && failed(addTiles(fused, *match, context, implementations)))
+  LogicalResult made = success();
+  if (match && !gemvTakes(*match, context) &&
+      failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
+    made = addFused(fused, *match, context, implementations);
+  } else {
+    made = addDefaults(fused, context, own, implementations);
+    if (succeeded(made) && match && withPreview_ && !hopperArchs().empty())
+      made = addTiles(fused, *match, context, implementations);
+  }
+  if (failed(made))
     return failure();
   afterKernel_ = nextAfterKernel_;
   fused.setLaunchAttr(
@@ -372,7 +432,7 @@ void SelectKernels::runOnOperation() {
   ModuleOp module = getOperation();
   table_ = std::make_unique<KernelTable>(module);
   for (auto entry : llvm::to_vector(module.getOps<ir::EntryOp>())) {
-    LaunchContext context;
+    LaunchContext context{.preview = withPreview_};
     if (auto kind = entry.getKind())
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;

@@ -13,6 +13,11 @@ namespace ft::passes {
 static constexpr int64_t kGemvMaxTokens = 8;
 static constexpr int64_t kGemvMaxNormInner = 200 * 1024 / (kGemvMaxTokens * 4);
 
+/// Eight CTAs of a cluster, which every Hopper device runs, hold 192 columns of
+/// a row each; with more, sums and epilogue do not fit the registers.
+static constexpr int64_t kTilesMaxNormOuter = 8 * 192;
+static constexpr int64_t kAnyOuter = INT64_MAX;
+
 /// Best first.
 static constexpr GemmCapability kGemms[] = {
     {.name = "gemv",
@@ -23,7 +28,8 @@ static constexpr GemmCapability kGemms[] = {
      .anyUnary = true,
      .maxUnary = 0,
      .residual = true,
-     .residualWithUnary = true},
+     .residualWithUnary = true,
+     .maxNormOuter = 0},
     // cuBLASLt has relu and the tanh form of GELU, and adds C by beta = 1; a
     // residual after an activation it cannot do.
     {.name = "library",
@@ -34,7 +40,8 @@ static constexpr GemmCapability kGemms[] = {
      .anyUnary = false,
      .maxUnary = 1,
      .residual = true,
-     .residualWithUnary = false},
+     .residualWithUnary = false,
+     .maxNormOuter = 0},
     {.name = "tiles",
      .maxTokens = 0,
      .norm = false,
@@ -44,7 +51,21 @@ static constexpr GemmCapability kGemms[] = {
      .maxUnary = 0,
      .residual = true,
      .residualWithUnary = true,
+     .maxNormOuter = kTilesMaxNormOuter,
      .tiles = true},
+    // The rows of a gated product are half as long as those the call stores:
+    // it has nowhere to put them.
+    {.name = "library_row",
+     .maxTokens = 0,
+     .norm = false,
+     .maxNormInner = 0,
+     .gated = false,
+     .anyUnary = true,
+     .maxUnary = 0,
+     .residual = true,
+     .residualWithUnary = true,
+     .maxNormOuter = kAnyOuter,
+     .split = true},
 };
 
 SmallVector<std::string> resolveArchs(ArrayRef<std::string> archs) {
@@ -66,23 +87,25 @@ static bool isLibraryActivation(Operation *op) {
 /// Programs of fewer tokens have the GEMV.
 static constexpr int64_t kTilesMinTokens = 9;
 
-static bool tilesFit(const GemmForm &form, const KernelContext &ctx) {
-  bool hopper = ctx.preview && llvm::all_of(ctx.archs, isHopper);
+static bool tilesFit(const GemmForm &form, const KernelContext &ctx,
+                     StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return hopper && half && form.inner % 8 == 0 &&
+  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0 &&
          (ctx.maxTokens == 0 || ctx.maxTokens >= kTilesMinTokens);
 }
 
 static bool covers(const GemmCapability &gemm, const GemmForm &form,
-                   const KernelContext &ctx) {
+                   const KernelContext &ctx, StringRef arch) {
   int64_t count = form.unary.size();
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
-  if (gemm.tiles && !tilesFit(form, ctx))
+  if (gemm.tiles && !tilesFit(form, ctx, arch))
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;
   if (form.norm && (!gemm.norm || form.inner > gemm.maxNormInner))
+    return false;
+  if (form.outNorm && form.outer > gemm.maxNormOuter)
     return false;
   if (form.combine == Combine::Gated && !gemm.gated)
     return false;
@@ -93,11 +116,17 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   return gemm.residualWithUnary || !form.residual || count == 0;
 }
 
-const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx) {
-  for (const GemmCapability &gemm : kGemms)
-    if (covers(gemm, form, ctx))
-      return &gemm;
-  return nullptr;
+bool canRun(const GemmForm &form, const KernelContext &ctx) {
+  bool gains = false;
+  for (const std::string &arch : ctx.archs) {
+    const auto *gemm = llvm::find_if(kGemms, [&](const GemmCapability &row) {
+      return covers(row, form, ctx, arch);
+    });
+    if (gemm == std::end(kGemms))
+      return false;
+    gains |= !gemm->split;
+  }
+  return gains;
 }
 
 /// Up to 64 tokens a program's sequences have few queries each; beyond, tiles

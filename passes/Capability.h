@@ -1,9 +1,10 @@
 //===- Capability.h - which fusions have an implementation ------*- C++ -*-===//
 //
 // The one table that fusion asks and that the fuse phase's verifier checks.
-// A fusion is legal only where a row of the table covers its form for the step
-// kind, the type and every architecture asked for. A new kernel adds a row; no
-// pass changes.
+// A fusion is legal only where every architecture asked for has a row of the
+// table that covers its form for the step kind and the type, and one of them
+// has a row that runs it as a single launch. A new kernel adds a row; no pass
+// changes.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_PASSES_CAPABILITY_H
@@ -38,15 +39,19 @@ enum class Combine {
 };
 
 /// A GEMM with what is fused around it, whatever implements it:
-///   out = residual + unary...(norm(x) * weight^T + bias)
+///   sum = residual + unary...(norm(x) * weight^T + bias)
+///   out = norm(sum)
 struct GemmForm {
   int64_t inner = 0;   // K, the row elements of the input
+  int64_t outer = 0;   // N of one linear
   int64_t linears = 1; // over adjacent rows of one weight
   bool norm = false;   // prologue: rms_norm or layer_norm of the whole row
   bool bias = false;
   Combine combine = Combine::None;
   llvm::SmallVector<mlir::Operation *> unary; // after bias, in order
   bool residual = false;                      // added last
+  bool outNorm = false; // epilogue: norm of the whole row; other readers get
+                        // the sum as a second result
 };
 
 /// One implementation of GEMM forms and its limits.
@@ -60,13 +65,18 @@ struct GemmCapability {
   int64_t maxUnary;       // length of the chain; 0 = any
   bool residual;          // epilogue
   bool residualWithUnary; // both at once
+  int64_t maxNormOuter;   // N of a GEMM with a norm behind it; 0 = no norm
+  /// A call and a row program behind it, over rows that the call has stored:
+  /// right everywhere, but no gain.
+  bool split = false;
   /// sm_90a's own kernel behind --preview-kernels: for programs of many rows,
-  /// 16-bit types, rows of 16 bytes, where no other architecture is asked for.
+  /// 16-bit types, rows of 16 bytes.
   bool tiles = false;
 };
 
-/// The first implementation, best first, that covers `form`; null if none.
-const GemmCapability *findGemm(const GemmForm &form, const KernelContext &ctx);
+/// Whether every architecture has an implementation that covers `form`, and
+/// one of them runs it as a single launch.
+bool canRun(const GemmForm &form, const KernelContext &ctx);
 
 /// Attention with what is fused in front of it:
 ///   append(rope(norm(k)), v), then attention of rope(norm(q)) over the pages

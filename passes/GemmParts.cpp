@@ -12,12 +12,14 @@ GemmForm GemmParts::form() const {
   LinearOp first = linears.front();
   GemmForm form;
   form.inner = first.getInput().getType().getRowElements();
+  form.outer = first.getType().getRowElements();
   form.linears = linears.size();
   form.norm = norm != nullptr;
   form.bias = first.getBias().has_value();
   form.combine = gateProduct ? Combine::Gated : Combine::None;
   form.unary = unary;
   form.residual = static_cast<bool>(residual);
+  form.outNorm = outNorm != nullptr;
   return form;
 }
 
@@ -33,17 +35,25 @@ SmallVector<Operation *> GemmParts::ops() const {
   llvm::append_range(ops, unary);
   if (residual)
     ops.push_back(residual);
+  if (outNorm)
+    ops.push_back(outNorm);
   return ops;
+}
+
+Value GemmParts::sum() const {
+  if (AddOp add = residual)
+    return add.getResult();
+  LinearOp linear = linears.front();
+  return unary.empty() ? Value(linear.getResult()) : unary.back()->getResult(0);
 }
 
 Value GemmParts::residualValue() const {
   if (!residual)
     return nullptr;
+  GemmParts before = *this;
+  before.residual = {};
   AddOp add = residual;
-  LinearOp linear = linears.front();
-  Value last =
-      unary.empty() ? Value(linear.getResult()) : unary.back()->getResult(0);
-  return add.getLhs() == last ? add.getRhs() : add.getLhs();
+  return add.getLhs() == before.sum() ? add.getRhs() : add.getLhs();
 }
 
 //===----------------------------------------------------------------------===//
@@ -172,13 +182,35 @@ static void growChain(GemmParts &parts, Fits fits) {
     parts.residual = {};
 }
 
+/// Whether `op` is a norm of whole rows in `block`.
+static bool isRowNorm(Operation *op, Block *block) {
+  return isa_and_nonnull<RmsNormOp, LayerNormOp>(op) &&
+         op->getBlock() == block &&
+         cast<PackedType>(op->getResult(0).getType()).getShape().size() == 1;
+}
+
+/// The norm of the sum. Other readers of the sum, such as the next residual,
+/// get it as a result of its own.
+static void growOutNorm(GemmParts &parts, Fits fits) {
+  if (parts.linears.size() != 1)
+    return;
+  Block *block = parts.linears[0]->getBlock();
+  for (Operation *user : parts.sum().getUsers()) {
+    if (!isRowNorm(user, block) ||
+        user->getResult(0).getType() != parts.sum().getType())
+      continue;
+    if (!parts.outNorm || user->isBeforeInBlock(parts.outNorm))
+      parts.outNorm = user;
+  }
+  if (parts.outNorm && !fits(parts.form()))
+    parts.outNorm = nullptr;
+}
+
 /// A norm of the whole input row that nobody else reads.
 static void growNorm(GemmParts &parts, Fits fits) {
   Value input = parts.linears.front().getInput();
   Operation *norm = input.getDefiningOp();
-  if (!isa_and_nonnull<RmsNormOp, LayerNormOp>(norm) ||
-      norm->getBlock() != parts.linears.front()->getBlock() ||
-      cast<PackedType>(input.getType()).getShape().size() != 1)
+  if (!isRowNorm(norm, parts.linears.front()->getBlock()))
     return;
   for (Operation *user : input.getUsers())
     if (!llvm::is_contained(parts.linears, user))
@@ -193,14 +225,13 @@ static GemmParts grow(ArrayRef<LinearOp> linears, Fits fits) {
   parts.linears.assign(linears.begin(), linears.end());
   growGate(parts, fits);
   growChain(parts, fits);
+  growOutNorm(parts, fits);
   growNorm(parts, fits);
   return parts;
 }
 
 GemmParts growGemm(ArrayRef<LinearOp> linears, const KernelContext &ctx) {
-  return grow(linears, [&](const GemmForm &form) {
-    return findGemm(form, ctx) != nullptr;
-  });
+  return grow(linears, [&](const GemmForm &form) { return canRun(form, ctx); });
 }
 
 //===----------------------------------------------------------------------===//

@@ -15,11 +15,14 @@ struct GemmParts {
   ir::MulOp gateProduct;                     // activation * the other linear
   llvm::SmallVector<mlir::Operation *> unary;
   ir::AddOp residual;
+  mlir::Operation *outNorm = nullptr; // of the sum's whole row
 
   /// What the capability table looks at.
   GemmForm form() const;
   /// Every operation, in an order that respects uses.
   llvm::SmallVector<mlir::Operation *> ops() const;
+  /// What the output's norm reads, or what is stored without one.
+  mlir::Value sum() const;
   /// The added value; null without a residual.
   mlir::Value residualValue() const;
 };

@@ -10,7 +10,8 @@
 //  2. A linear whose residual is computed later moves down to the addition.
 //  3. A linear takes all linears over adjacent rows of its weight and grows as
 //     far as the capability table has an implementation: a gate, activations, a
-//     residual, and the norm of its input where nobody else reads that.
+//     residual, the norm of its result (which is stored besides where others
+//     read it), and the norm of its input where nobody else reads that.
 //  4. Such a norm is left to step 3, unless its input is made by a row group
 //     that can compute it as well: there it costs nothing.
 //  5. Attention takes the append to its layer, ropes and norms of q and k as
@@ -178,8 +179,10 @@ void Grouping::assignLinear(LinearOp linear) {
   // Of two linears that are added, the second takes the addition.
   Value added = parts.residualValue();
   if (added && added.getDefiningOp() &&
-      !groupOf_.contains(added.getDefiningOp()))
+      !groupOf_.contains(added.getDefiningOp())) {
     parts.residual = {};
+    parts.outNorm = nullptr;
+  }
   open(ir::Pattern::Gemm, parts.ops());
 }
 

@@ -20,6 +20,16 @@ inline int64_t elementBytes(ir::PackedType type) {
   return type.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
+/// Whether the results of a step lie side by side in one buffer, written as a
+/// whole: those of merged linears, in the order of their weights' rows.
+inline bool storesColumns(ir::FusedOp step) {
+  auto stored = step.getBody().front().getTerminator()->getOperands();
+  return step.getPattern() == ir::Pattern::Gemm && stored.size() > 1 &&
+         llvm::all_of(stored, [](mlir::Value value) {
+           return value.getDefiningOp<ir::LinearOp>() != nullptr;
+         });
+}
+
 /// The place of `axis` in the module's ft.axes, or their number where it is
 /// none of them.
 inline int64_t axisIndex(mlir::ArrayAttr axes, mlir::StringAttr axis) {

@@ -18,7 +18,7 @@ namespace ft::passes {
 
 namespace {
 
-/// The results of a step that lie side by side: one, or all of a gemm.
+/// The results of a step that lie side by side: one, or all of merged linears.
 struct Buffer {
   ValueRange results;
   int64_t axis = 0;
@@ -93,7 +93,7 @@ LogicalResult EntryPlanner::addBuffer(ValueRange results, int step) {
 
 LogicalResult EntryPlanner::collect(FusedOp step) {
   int number = stepNumber_.lookup(step);
-  if (step.getPattern() == ir::Pattern::Gemm)
+  if (storesColumns(step))
     return addBuffer(step.getResults(), number);
   for (unsigned i = 0; i < step.getNumResults(); ++i)
     if (failed(addBuffer(step.getResults().slice(i, 1), number)))

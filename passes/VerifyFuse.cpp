@@ -19,7 +19,7 @@ LogicalResult verifyGemm(FusedOp fused, const KernelContext &context) {
   if (failed(parts))
     return fused.emitError("is no gemm: it must hold linears of one input, "
                            "their prologue and their epilogue");
-  if (!findGemm(parts->form(), context))
+  if (!canRun(parts->form(), context))
     return fused.emitError(
         "has no implementation in the capability table for this step kind");
   return success();

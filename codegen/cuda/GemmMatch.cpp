@@ -103,6 +103,16 @@ FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
     return failure();
   auto yields = body.getTerminator()->getOperands();
   match.result = yields.front();
+  Operation *last = yields.back().getDefiningOp();
+  if (isa_and_nonnull<ir::RmsNormOp, ir::LayerNormOp>(last)) {
+    match.outNorm = last;
+    match.result = last->getOperand(0);
+    match.storesSum = yields.size() == 2 && yields.front() == match.result;
+    if (match.linears.size() != 1 || yields.size() != 1 + match.outNumber())
+      return fused.emitError("gemm: a norm behind it is of one linear, and "
+                             "only the sum it reads is stored besides");
+    return match;
+  }
   match.gated = match.linears.size() == 2 && yields.size() == 1;
   if (!match.gated && yields.size() != match.linears.size())
     return fused.emitError("gemm: ") << match.linears.size() << " linears for "
@@ -127,8 +137,9 @@ FailureOr<LibraryEpilogue> codegen::matchLibraryEpilogue(ir::FusedOp fused,
     return fused.emitError("gemm: the library has no epilogue for ")
            << op->getName();
   };
-  if (match.norm)
-    return refuse(match.norm);
+  for (Operation *norm : {match.norm, match.outNorm})
+    if (norm)
+      return refuse(norm);
   if (match.linears.size() > 1)
     return match.gated ? FailureOr<LibraryEpilogue>(
                              refuse(match.result.getDefiningOp()))

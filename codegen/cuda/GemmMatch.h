@@ -18,8 +18,14 @@ struct GemmMatch {
   mlir::FlatSymbolRefAttr weight, bias;
   int64_t n = 0, k = 0;
   bool gated = false; // two linears, one result of half the columns
-  /// What is yielded for the first linear (for all of them where gated).
+  /// What is yielded for the first linear (for all of them where gated), or
+  /// what `outNorm` reads.
   mlir::Value result;
+  mlir::Operation *outNorm = nullptr; // of whole rows, at the end, or null
+  bool storesSum = false; // `result` is the first result, the norm the second
+
+  /// Which result of the fused op is the last op's.
+  unsigned outNumber() const { return storesSum ? 1 : 0; }
 };
 
 /// Reports at `fused` what no GEMM of ours can do.

@@ -1,45 +1,15 @@
 //===- GemmTiles.cpp - instances of sm90/gemm.cuh -------------------------===//
 #include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/GemmShapes.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
 #include "codegen/cuda/Templates.h"
-
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
 namespace {
-
-/// gemm::Config.
-struct Tile {
-  StringLiteral name; // rows x columns _ cluster rows x columns
-  int64_t bm, bn, stages, warpgroups, cm, cn, ctas;
-
-  int64_t cluster() const { return cm * cn; }
-  int64_t threads() const { return 128 * (1 + warpgroups); }
-  int64_t sharedBytes() const {
-    return 1024 + stages * ((bm + bn) * 128 + 16) + 16;
-  }
-};
-
-/// The shapes that were fastest somewhere on an H200 (docs/benchmarks,
-/// gemm-sm90). Stages are what 227 KB hold.
-constexpr Tile kTiles[] = {
-    // One warpgroup: twice the tiles for few rows or few columns.
-    {"64x96", 64, 96, 8, 1, 1, 1, 1},
-    {"64x256_2x1", 64, 256, 5, 1, 2, 1, 1},
-    // Two share a tile; a cluster shares weights, and rows where both are 2.
-    {"128x64_2x2", 128, 64, 8, 2, 2, 2, 1},
-    {"128x96_2x1", 128, 96, 7, 2, 2, 1, 1},
-    {"128x128_2x1", 128, 128, 6, 2, 2, 1, 1},
-    {"128x192_2x1", 128, 192, 5, 2, 2, 1, 1},
-    {"128x256", 128, 256, 4, 2, 1, 1, 1},
-};
-
-/// Row counts that candidates are chosen for.
-constexpr int64_t kRows[] = {256, 1024, 4096, 16384};
 
 /// What an epilogue computes from a sum (of gate and up where gated) and r.
 struct Epilogue {
@@ -99,44 +69,6 @@ static ir::PackedType rowType(Value value) {
 
 static bool isHalf(Type type) { return type.isBF16() || type.isF16(); }
 
-static bool fits(const Tile &tile, const GemmMatch &match) {
-  // Both halves of a gated tile are whole boxes of the cluster's CTAs.
-  return !match.gated || (tile.bn % (32 * tile.cm) == 0 && tile.bn >= 96);
-}
-
-/// Cycles of a multiprocessor, as far as they tell tiles apart: what the tensor
-/// cores take for 64 columns of k (4,096 FLOP a cycle) or what L2 delivers in
-/// time (45 bytes a cycle, H200), whichever is longer, and some 1,500 to fill
-/// the stages and store.
-static double cyclesOf(const Tile &tile, const GemmMatch &match, int64_t rows) {
-  int64_t outputs = match.gated ? tile.bn / 2 : tile.bn;
-  int64_t columns = match.gated ? match.n / 2 : match.n;
-  auto ceil = [](int64_t a, int64_t b) {
-    return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
-  };
-  int64_t tiles =
-      ceil(rows, tile.bm * tile.cm) * ceil(columns, outputs * tile.cn);
-  int64_t waves = ceil(tiles, 132 / tile.cluster() * tile.ctas);
-  double step =
-      std::max(double(tile.bm * tile.bn) / 32,
-               double(tile.bm / tile.cn + tile.bn / tile.cm) * 128 / 45);
-  return double(waves) * (double(ceil(match.k, 64)) * step + 1500);
-}
-
-static SmallVector<const Tile *> chooseTiles(const GemmMatch &match) {
-  SmallVector<const Tile *> chosen;
-  for (int64_t rows : kRows) {
-    const Tile *best = nullptr;
-    for (const Tile &tile : kTiles)
-      if (fits(tile, match) &&
-          (!best || cyclesOf(tile, match, rows) < cyclesOf(*best, match, rows)))
-        best = &tile;
-    if (best && !llvm::is_contained(chosen, best))
-      chosen.push_back(best);
-  }
-  return chosen;
-}
-
 bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                             const LaunchContext &context) {
   if ((context.maxTokens > 0 && context.maxTokens <= 64) || match.norm)
@@ -147,7 +79,7 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
   RankedTensorType type = weight.getTensorType();
   if (!isHalf(rowType(match.input).getElementType()) || match.k % 8 != 0 ||
       x.rowStride % 8 != 0 || x.alignment < 16 || alignmentOf(weight) < 16 ||
-      type.getNumElements() != match.n * match.k)
+      type.getNumElements() != match.n * match.k || chooseShapes(match).empty())
     return false;
   if (match.linears.size() > 1 && !match.gated)
     return true;
@@ -158,6 +90,47 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                                    (match.gated ? match.n / 2 : match.n);
 }
 
+/// One of the members that an epilogue's functor is made of.
+using AddMember =
+    llvm::function_ref<void(std::string, StringRef, DictionaryAttr)>;
+
+/// What gemm_norm.cuh wants to know besides, before the functor's function.
+static void printNorm(ir::FusedOp fused, const GemmMatch &match,
+                      KernelParams &params, CudaPrinter &out,
+                      AddMember member) {
+  auto flag = [](bool set) { return set ? "true" : "false"; };
+  bool layer = isa_and_nonnull<ir::LayerNormOp>(match.outNorm);
+  out.line("static constexpr gemm::Norm kNorm = gemm::Norm::" +
+           llvm::Twine(layer           ? "Layer"
+                       : match.outNorm ? "Rms"
+                                       : "None") +
+           ";");
+  if (!match.outNorm)
+    return;
+  auto weight = [&](StringRef name) {
+    return match.outNorm->getAttrOfType<FlatSymbolRefAttr>(name);
+  };
+  FlatSymbolRefAttr scale = weight("weight"), shift = weight("bias");
+  ir::ParamOp param = ir::lookupParam(fused, scale);
+  std::string type = typeText(param.getTensorType().getElementType()).str();
+  out.line("using Scale = " + type + ";");
+  out.line("static constexpr bool kShift = " + llvm::Twine(flag(bool(shift))) +
+           ", kSum = " + flag(match.storesSum) + ";");
+  member("const " + type + " *", "scale", params.weight(scale));
+  member("const " + type + " *", "shift",
+         shift ? params.weight(shift) : params.i64(0));
+  member(
+      "float", "eps",
+      params.f32(
+          match.outNorm->getAttrOfType<FloatAttr>("eps").getValueAsDouble()));
+  std::string outType =
+      typeText(rowType(fused.getResult(0)).getElementType()).str();
+  member(outType + " *", "sum",
+         match.storesSum ? params.out(0) : params.i64(0));
+  member("i64", "sumStride",
+         params.i64(placementOf(fused.getResult(0)).rowStride));
+}
+
 /// The functor that gemm_epilogue.cuh describes, and how it is made.
 static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
                                  KernelParams &params, CudaPrinter &out) {
@@ -165,7 +138,7 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   epilogue.result = "y";
   if (match.linears.size() == 1 || match.gated)
     epilogue.result = *EpilogueText(match, epilogue).value(match.result);
-  Value stored = fused.getResult(0);
+  Value stored = fused.getResult(match.outNumber());
   std::string outType = typeText(rowType(stored).getElementType()).str();
   std::string biasType = outType, residualType = outType;
   DictionaryAttr none = params.i64(0);
@@ -199,8 +172,9 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   member("const " + biasType + " *", "bias", bias);
   member("const " + residualType + " *", "residual", residual);
   member("i64", "residualStride", params.i64(residualStride));
-  member(outType + " *", "out", params.out(0));
+  member(outType + " *", "out", params.out(match.outNumber()));
   member("i64", "outStride", params.i64(placementOf(stored).rowStride));
+  printNorm(fused, match, params, out, member);
   out.open("__device__ __forceinline__ float operator()(float " +
            llvm::Twine(match.gated ? "gate, float up" : "y") +
            ", float r) const");
@@ -213,7 +187,8 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
 
 /// The text of one tile shape.
 static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
-                              const LaunchContext &context, const Tile &tile) {
+                              const LaunchContext &context,
+                              const GemmShape &tile) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
@@ -221,9 +196,8 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   const char *map = "const __grid_constant__ TensorMap";
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   unsigned input = match.input.getArgNumber();
-  params.add(
-      map, "a",
-      params.tensorMap(params.in(input), match.k, 0, 1, tile.bm / tile.cn));
+  params.add(map, "a",
+             params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
   params.add(map, "w",
              params.tensorMap(params.weight(match.weight), match.k, 0, 1,
                               columns / tile.cm));
@@ -234,7 +208,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
              params.i32(axisNumber(fused, rowType(match.input).getAxis())));
 
   GemmCandidate made;
-  made.name = ("tiles_" + tile.name).str();
+  made.name = "tiles_" + tile.name();
   made.cluster = tile.cluster();
   KernelText &text = made.kernel.text;
   text.function = "gemm_" + made.name + (match.gated ? "_gated" : "");
@@ -242,8 +216,9 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
     numbers += std::to_string(number) + ", ";
   numbers += "/*pingPong=*/false";
-  for (int64_t number : {tile.cm, tile.cn, tile.ctas})
+  for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
     numbers += ", " + std::to_string(number);
+  numbers += tile.norm ? ", /*norm=*/true" : "";
   out.line("using Tile = gemm::Config<" +
            typeText(rowType(match.input).getElementType()) + ", " +
            (match.gated ? "true, " : "false, ") + numbers + ">;");
@@ -269,7 +244,9 @@ std::vector<GemmCandidate>
 codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
-  for (const Tile *tile : chooseTiles(match))
-    candidates.push_back(emitTile(fused, match, context, *tile));
+  for (const ShapeChoice &choice : chooseShapes(match)) {
+    candidates.push_back(emitTile(fused, match, context, choice.shape));
+    candidates.back().rows = choice.rows;
+  }
   return candidates;
 }

@@ -22,7 +22,8 @@ static int64_t sharedBytesPerRow(const GemmMatch &match) {
 }
 
 bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
-  return context.maxTokens > 0 && context.maxTokens <= kMaxRows &&
+  return !match.outNorm && context.maxTokens > 0 &&
+         context.maxTokens <= kMaxRows &&
          std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) <=
              kMaxShared;
 }

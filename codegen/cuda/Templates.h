@@ -33,6 +33,7 @@ struct LaunchContext {
   int64_t neighbourShared = 0;
   /// Set where the ring is to look ahead.
   std::optional<NextGemv> next;
+  bool preview = false; // kernels that have not run in whole models yet
 };
 
 /// A kernel and the bytes of workspace it needs.
@@ -59,6 +60,7 @@ struct GemmCandidate {
   std::string name; // plan::Implementation::name
   TemplateKernel kernel;
   int64_t cluster = 1; // CTAs that start together
+  std::vector<int64_t> rows; // plan::Implementation::rows
 };
 /// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.
 bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,

@@ -192,6 +192,9 @@ LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
     plan::Implementation implementation;
     if (auto name = dict.getAs<StringAttr>("name"))
       implementation.name = name.getValue();
+    if (auto rows = dict.getAs<DenseI64ArrayAttr>("rows"))
+      implementation.rows.assign(rows.asArrayRef().begin(),
+                                 rows.asArrayRef().end());
     for (auto arch : dict.getAs<ArrayAttr>("archs").getAsRange<StringAttr>())
       implementation.archs.push_back(arch.getValue().str());
     LaunchEmitter emitter(index, refs);

@@ -4,6 +4,7 @@
 #include "codegen/plan/EmitLaunch.h"
 #include "codegen/plan/EmitMeaning.h"
 #include "codegen/plan/StepCost.h"
+#include "passes/MemoryLayout.h"
 
 #include <algorithm>
 
@@ -100,7 +101,7 @@ LogicalResult ProgramEmitter::makeBuffers(ir::FusedOp fused,
     return fused.emitError("has no slot for every result");
   SmallVector<ir::SlotAttr> slots(fused.getSlots()->getAsRange<ir::SlotAttr>());
   int32_t root = -1;
-  if (fused.getPattern() == ir::Pattern::Gemm && slots.size() > 1) {
+  if (passes::storesColumns(fused)) {
     auto first = *std::min_element(slots.begin(), slots.end(),
                                    [](ir::SlotAttr a, ir::SlotAttr b) {
                                      return a.getConstant() < b.getConstant();

@@ -284,11 +284,13 @@ struct CollectiveCall {
 
 using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 
-/// How a step runs on the architectures named ("sm_90a", "compute_90a", "ptx";
-/// see docs/plan-format.md). A device takes the first implementation that has
-/// an image for it.
+/// How a step runs on the architectures named (docs/plan-format.md: "sm_90a",
+/// "ptx", ...). A device takes the first implementation it has an image for.
+/// Where that one has `rows`, the one among those with `rows` whose number is
+/// nearest to the rows of the batch.
 struct Implementation {
   std::string name; // "library", "tiles_128x192_2x1": what a tuning chooses by
+  std::vector<int64_t> rows; // it should be the fastest at
   std::vector<std::string> archs;
   std::vector<Launch> launches;
 };

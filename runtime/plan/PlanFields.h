@@ -223,6 +223,7 @@ template <typename Io> void fields(Io &io, Member<Io, CollectiveCall> call) {
 
 template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
   io.optional("name", impl.name, std::string());
+  io.optional("rows", impl.rows, std::vector<int64_t>());
   io.field("archs", impl.archs);
   io.field("launches", impl.launches);
 }

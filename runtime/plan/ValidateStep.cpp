@@ -190,6 +190,8 @@ Status StepValidator::validateImplementation(const Implementation &impl,
   FT_RETURN_IF_ERROR((place / "archs")
                          .require(!impl.archs.empty(),
                                   "an implementation names an architecture"));
+  for (size_t i = 0; i < impl.rows.size(); ++i)
+    FT_RETURN_IF_ERROR((place / "rows" / i).range(impl.rows[i], 1, INT32_MAX));
   for (size_t i = 0; i < impl.launches.size(); ++i) {
     Place at = place / "launches" / i;
     if (auto *launch = std::get_if<KernelLaunch>(&impl.launches[i]))

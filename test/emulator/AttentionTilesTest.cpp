@@ -12,10 +12,13 @@ using namespace check;
 
 namespace {
 
-template <typename C, typename Score>
+/// `brief`: of attention_short, whose grid covers the batch and, the second
+/// time, a tile more.
+template <typename C, bool brief = false, typename Score>
 void runCase(const Case &c, const Score &score) {
-  std::string instance =
-      "check::tilesKernel<" + nameOf<C>() + ", " + nameOf<Score>() + ">";
+  std::string instance = std::string("check::") +
+                         (brief ? "shortKernel<" : "tilesKernel<") +
+                         nameOf<C>() + ", " + nameOf<Score>() + ">";
   Kernels kernels("AttentionTilesKernels.cuh", {instance});
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
@@ -27,9 +30,13 @@ void runCase(const Case &c, const Score &score) {
   auto run = [&](uint32_t grid) {
     kernels.options.residentClusters = 3; // who draw tiles by turns
     kernels.options.seed = grid;
-    kernels.launch(instance, {grid, 1, 1}, {uint32_t(C::kThreads), 1, 1},
-                   C::kSharedBytes, maps.q, maps.k, maps.v, batch.args(),
-                   score);
+    uint32_t threads = brief ? 128 * C::kWarpgroups : C::kThreads;
+    ft::emulator::Dim3 ctas{grid, 1, 1};
+    if (brief)
+      ctas = {uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2),
+              uint32_t(c.heads), 1};
+    kernels.launch(instance, ctas, {threads, 1, 1}, C::kSharedBytes, maps.q,
+                   maps.k, maps.v, batch.args(), score);
   };
   run(5);
   int before = failures;
@@ -89,6 +96,33 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
   using One =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
   runCase<One>({ragged(12, 1, 90), {}, 2, 2, 1, 17, 1, 1}, CapAndSlope{});
+}
+
+//===----------------------------------------------------------------------===//
+// attention_short
+//===----------------------------------------------------------------------===//
+
+TEST(AttentionTilesTest, ShortRagged) {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3, 4>;
+  runCase<Bert, true>({{1, 64, 33, 129, 300}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, ShortMoreThanAWarpOfSequences) {
+  using Bert =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 2, 4>;
+  runCase<Bert, true>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
+                      CapAndSlope{});
+}
+TEST(AttentionTilesTest, ShortEmptySequences) {
+  using Two =
+      attention::Config<Shape<bf16, 64, 64, false, false>, 1, 2, 64, 64, 2, 4>;
+  runCase<Two, true>({{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1},
+                     NoScore{});
+}
+TEST(AttentionTilesTest, ShortCausalFewStages) {
+  using Causal =
+      attention::Config<Shape<bf16, 40, 72, true, false>, 1, 1, 64, 64, 2, 2>;
+  runCase<Causal, true>({{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
 }
 
 } // namespace

@@ -14,10 +14,14 @@ using namespace check;
 namespace gemm = ft::gemm;
 using ft::i64;
 using gemmtest::Epilogue;
+using gemmtest::isNorm;
 using gemmtest::Operands;
+using gemmtest::RowNorm;
 using gemmtest::Sum;
 
 namespace {
+
+constexpr float kEps = 1e-5f;
 
 /// rows: true count; bound: rows of `a` that exist; gaps in elements.
 struct GemmCase {
@@ -28,14 +32,17 @@ template <typename T> struct GemmBatch {
   const GemmCase &c;
   int n;
   int64_t aStride = c.k + c.gapA, outStride = c.outputs + c.gapOut;
-  Array<T> a, w, bias, residual;
+  Array<T> a, w, bias, residual, scale, shift;
   Array<int> counts;
 
   GemmBatch(const GemmCase &shape, bool gated)
       : c(shape), n(gated ? 2 * c.outputs : c.outputs), a(c.bound * aStride),
-        w(size_t(n) * c.k), bias(n), residual(c.bound * outStride), counts(1) {
+        w(size_t(n) * c.k), bias(n), residual(c.bound * outStride), scale(n),
+        shift(n), counts(1) {
     randomise(w, 1.5f / std::sqrt(float(c.k)));
     randomise(bias, 0.5f);
+    randomise(scale, 1);
+    randomise(shift, 0.5f);
     fillRows(a, c.k, aStride);
     fillRows(residual, c.outputs, outStride);
     counts.host[0] = c.rows;
@@ -53,11 +60,9 @@ template <typename T> struct GemmBatch {
     auto bits = [](const Array<T> &array) {
       return reinterpret_cast<const uint16_t *>(array.host.data());
     };
-    return {bits(a),    bits(w),
-            bits(bias), bits(residual),
-            aStride,    outStride,
-            c.rows,     c.outputs,
-            c.k,        std::is_same_v<T, bf16>};
+    return {bits(a),     bits(w),     bits(bias), bits(residual),
+            bits(scale), bits(shift), aStride,    outStride,
+            c.rows,      c.outputs,   c.k,        std::is_same_v<T, bf16>};
   }
 };
 
@@ -70,6 +75,9 @@ void compareOutputs(const GemmBatch<T> &batch, Epilogue epilogue,
   for (int j = 0; j < batch.n; ++j)
     for (int m = 0; m < o.rows; ++m)
       sums[size_t(j) * o.rows + m] = sumOf(o, m, j);
+  std::vector<RowNorm> rows(o.rows);
+  for (int m = 0; isNorm(epilogue) && m < o.rows; ++m)
+    rows[m] = rowNorm(o, epilogue, kEps, sums.data(), m);
   int wrong = 0, touched = 0;
   std::string first;
   for (size_t i = 0; i < out.host.size(); ++i) {
@@ -79,7 +87,7 @@ void compareOutputs(const GemmBatch<T> &batch, Epilogue epilogue,
       touched += got == got;
       continue;
     }
-    Sum want = expected(o, epilogue, sums.data(), m, j);
+    Sum want = expected(o, epilogue, sums.data(), rows.data(), m, j);
     if (std::fabs(got - want.value) <= allowance(want, o.bf16, f32))
       continue;
     if (wrong++ == 0)
@@ -101,7 +109,8 @@ void runCase(Kernels &kernels, const std::string &instance, const GemmCase &c) {
             {{c.k, 0, 64}, {c.bound, batch.aStride * 2, C::kBoxA}});
   encodeMap(&w, isBf16, batch.w.device,
             {{c.k, 0, 64}, {batch.n, c.k * 2, C::kBoxW}});
-  Array<Out> out(c.bound * batch.outStride);
+  Array<Out> out(c.bound * batch.outStride), sum(c.bound * batch.outStride);
+  poison(sum);
   std::vector<Out> before;
   for (uint32_t clusters : {2, 3}) {
     poison(out);
@@ -111,17 +120,37 @@ void runCase(Kernels &kernels, const std::string &instance, const GemmCase &c) {
         C::kSharedBytes, a, w, batch.n, c.k, batch.counts.device, 0,
         static_cast<const void *>(batch.bias.device),
         static_cast<const void *>(batch.residual.device), i64(batch.outStride),
-        static_cast<void *>(out.device), i64(batch.outStride));
+        static_cast<void *>(out.device), i64(batch.outStride),
+        static_cast<const void *>(batch.scale.device),
+        static_cast<const void *>(batch.shift.device), kEps,
+        static_cast<void *>(sum.device));
     out.down();
-    if (before.empty())
+    if (before.empty()) {
       compareOutputs(batch, epilogue, out, instance);
-    else
+      sum.down();
+      if (epilogue == Epilogue::NormRms)
+        compareOutputs(batch, Epilogue::Residual, sum, instance + ", sum");
+    } else
       EXPECT_EQ(std::memcmp(before.data(), out.host.data(),
                             before.size() * sizeof(Out)),
                 0)
           << instance << ": another grid, other bits";
     before = out.host;
   }
+}
+
+/// Whole rows of the cluster's columns, ragged ones, one column in the last
+/// CTA, none in it; every tile's rows true and some.
+template <typename C> std::vector<GemmCase> normCases() {
+  int most = C::CN * C::BN;
+  std::vector<GemmCase> cases{{1, 16, most, 8, 0, 0},
+                              {65, 80, most - 1, 200, 8, 3},
+                              {0, 16, most, 128, 0, 0},
+                              {300, 320, most - C::BN / 2, 136, 8, 0},
+                              {65, 80, most - C::BN + 1, 72, 0, 1}};
+  if (C::CN > 1)
+    cases.push_back({129, 144, most - C::BN, 776, 0, 0});
+  return cases;
 }
 
 template <typename C, Epilogue epilogue> void runConfig() {
@@ -133,11 +162,14 @@ template <typename C, Epilogue epilogue> void runConfig() {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();
   }
-  for (const GemmCase &c : {GemmCase{1, 16, 96, 8, 0, 0},
-                            {65, 80, 171, 200, 0, 0},
-                            {0, 16, 96, 128, 0, 0},
-                            {300, 320, 257, 136, 8, 3},
-                            {129, 144, 200, 776, 0, 8}})
+  std::vector<GemmCase> cases{{1, 16, 96, 8, 0, 0},
+                              {65, 80, 171, 200, 0, 0},
+                              {0, 16, 96, 128, 0, 0},
+                              {300, 320, 257, 136, 8, 3},
+                              {129, 144, 200, 776, 0, 8}};
+  if constexpr (isNorm(epilogue))
+    cases = normCases<C>();
+  for (const GemmCase &c : cases)
     runCase<C, epilogue>(kernels, instance, c);
 }
 
@@ -175,6 +207,31 @@ TEST(GemmKernelsTest, SharedK) {
 TEST(GemmKernelsTest, SharedKTwoByTwo) {
   runConfig<gemm::Config<f16, false, 128, 96, 7, 2, false, 2, 2, 1, 2>,
             Epilogue::None>();
+}
+
+TEST(GemmKernelsTest, FourCtasShareK) {
+  runConfig<gemm::Config<bf16, false, 64, 32, 8, 1, false, 1, 1, 1, 4>,
+            Epilogue::GeluErf>();
+}
+TEST(GemmKernelsTest, SharedKOfOneWarpgroup) {
+  runConfig<gemm::Config<f16, false, 64, 96, 8, 1, false, 2, 1, 1, 2>,
+            Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, NormOfEightCtas) {
+  runConfig<gemm::Config<bf16, false, 64, 48, 8, 1, false, 1, 8, 1, 1, true>,
+            Epilogue::NormLayer>();
+}
+TEST(GemmKernelsTest, NormOfThreeCtasTwoWarpgroups) {
+  runConfig<gemm::Config<f16, false, 128, 128, 6, 2, false, 1, 3, 1, 1, true>,
+            Epilogue::NormRms>();
+}
+TEST(GemmKernelsTest, NormOfOneCta) {
+  runConfig<gemm::Config<bf16, false, 64, 96, 8, 1, false, 1, 1, 1, 1, true>,
+            Epilogue::NormRms>();
+}
+TEST(GemmKernelsTest, NormOfCtasThatShareK) {
+  runConfig<gemm::Config<f16, false, 64, 192, 5, 1, false, 1, 3, 1, 2, true>,
+            Epilogue::NormLayer>();
 }
 
 } // namespace

@@ -44,21 +44,33 @@ template <typename C> struct TileMaps {
 };
 
 #ifdef __CUDACC__
-/// One launch of C over a batch.
-template <typename C, typename Score> struct Call {
+/// One launch of C over a batch; `brief`: of attention_short.
+template <typename C, typename Score, bool brief = false> struct Call {
   Batch<typename C::S> &batch;
   Score score;
   TileMaps<C> maps;
 
   Call(Batch<typename C::S> &b, const Score &s) : batch(b), score(s), maps(b) {
-    cuda(cudaFuncSetAttribute(tilesKernel<C, Score>,
+    cuda(cudaFuncSetAttribute(kernel(),
                               cudaFuncAttributeMaxDynamicSharedMemorySize,
                               C::kSharedBytes),
          "shared memory");
   }
+  static constexpr auto kernel() {
+    if constexpr (brief)
+      return shortKernel<C, Score>;
+    else
+      return tilesKernel<C, Score>;
+  }
+  /// `grid`: CTAs. attention_short has one for each tile and head, and some for
+  /// tiles past the last one, which `grid` varies.
   void operator()(cudaStream_t stream, int grid) {
-    launch(tilesKernel<C, Score>, dim3(grid), C::kThreads, C::kSharedBytes,
-           stream, maps.q, maps.k, maps.v, batch.args(), score);
+    dim3 ctas(grid);
+    if (brief)
+      ctas = dim3((batch.total + C::BM - 1) / C::BM + grid % 3, batch.c.heads);
+    launch(kernel(), ctas, brief ? 128 * C::kWarpgroups : C::kThreads,
+           C::kSharedBytes, stream, maps.q, maps.k, maps.v, batch.args(),
+           score);
   }
 };
 #endif

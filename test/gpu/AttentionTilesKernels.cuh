@@ -3,7 +3,7 @@
 #define FT_TEST_GPU_ATTENTIONTILESKERNELS_CUH
 
 #include "AttentionKernels.cuh"
-#include "sm90/attention_tiles.cuh"
+#include "sm90/attention_short.cuh"
 
 namespace check {
 
@@ -15,6 +15,16 @@ __global__ void __launch_bounds__(C::kThreads, C::kCtas)
                 const __grid_constant__ Args<typename C::T> args,
                 const __grid_constant__ Score score) {
   attention::runTiles<C>(q, k, v, args, score);
+}
+
+template <typename C, typename Score>
+__global__ void __launch_bounds__(128 * C::kWarpgroups, C::kCtas)
+    shortKernel(const __grid_constant__ TensorMap q,
+                const __grid_constant__ TensorMap k,
+                const __grid_constant__ TensorMap v,
+                const __grid_constant__ Args<typename C::T> args,
+                const __grid_constant__ Score score) {
+  attention::runShort<C>(q, k, v, args, score);
 }
 
 } // namespace check

@@ -103,3 +103,21 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
     ft.return %z : !ft.packed<tokens, 4x16xbf16>
   }
 }
+
+// -----
+
+// A norm behind a GEMM: only sm_90a's kernel in preview runs it in one launch.
+module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
+  ft.param @w : tensor<8x8xbf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8, 8>}>
+  ft.param @norm : tensor<8xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8>}>
+  ft.entry @e(%x: !ft.packed<tokens, 8xbf16>) -> !ft.packed<tokens, 8xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    // expected-error @below {{has no implementation in the capability table for this step kind}}
+    %y = ft.fused gemm (%x) "w" {
+    ^bb0(%p: !ft.packed<tokens, 8xbf16>):
+      %0 = ft.linear %p, @w : (!ft.packed<tokens, 8xbf16>) -> !ft.packed<tokens, 8xbf16>
+      %1 = ft.rms_norm %0, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 8xbf16>
+      ft.yield %1 : !ft.packed<tokens, 8xbf16>
+    } : (!ft.packed<tokens, 8xbf16>) -> !ft.packed<tokens, 8xbf16>
+    ft.return %y : !ft.packed<tokens, 8xbf16>
+  }
+}

@@ -6,7 +6,8 @@
 Random weights, random tokens; prints one JSON line like ft-run --bench --json.
 Decoders: a static cache; the compiled step captured in a CUDA graph by hand and
 replayed; the greedy token is read back each step, as ft-run does. Encoders: the
-compiled forward, captured likewise.
+compiled forward, captured likewise, and the eager one; with --part encoder the
+encoder stack alone, hidden states in and out, and XLA's where JAX is installed.
 """
 import argparse
 import json
@@ -64,12 +65,73 @@ def captured(call, warmup=4):
 
 
 def bench_encoder(model, config, args):
-    ids = torch.randint(0, config.vocab_size, (args.batch, args.length),
-                        device="cuda")
-    forward = torch.compile(lambda: model(ids).last_hidden_state)
-    graph = captured(forward)
-    timed(graph.replay, 20)
-    return {"encode": summary(timed(graph.replay, 50))}
+    if args.part == "encoder":
+        hidden = torch.randn(args.batch, args.length, config.hidden_size,
+                             device="cuda", dtype=model.dtype)
+        call = lambda: model.encoder(hidden)[0]
+    else:
+        ids = torch.randint(0, config.vocab_size, (args.batch, args.length),
+                            device="cuda")
+        call = lambda: model(ids).last_hidden_state
+    result = {}
+    for name, forward in (("eager", call), ("encode", torch.compile(call))):
+        graph = captured(forward)
+        timed(graph.replay, 20)
+        result[name] = summary(timed(graph.replay, 50))
+    xla = bench_xla(config, args)
+    return {**result, "xla": xla} if xla else result
+
+
+def bench_xla(config, args):
+    """A BERT encoder stack under jax.jit, or nothing where JAX is missing."""
+    try:
+        import jax
+        import jax.numpy as jnp
+    except ImportError:
+        return None
+    if config.model_type != "bert":
+        return None
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    dtype = {"bf16": jnp.bfloat16, "f16": jnp.float16,
+             "f32": jnp.float32}[args.dtype]
+    keys = iter(jax.random.split(jax.random.PRNGKey(0), 1000))
+    weight = lambda k, n: 0.02 * jax.random.normal(next(keys), (k, n), dtype)
+    wide = config.intermediate_size
+    layers = [(weight(hidden, 3 * hidden), weight(hidden, hidden),
+               weight(hidden, wide), weight(wide, hidden))
+              for _ in range(config.num_hidden_layers)]
+    zeros, one = (lambda n: jnp.zeros(n, dtype)), jnp.ones(hidden, dtype)
+
+    def norm(x):
+        x = x.astype(jnp.float32)
+        x = x - x.mean(-1, keepdims=True)
+        y = x * jax.lax.rsqrt((x * x).mean(-1, keepdims=True) + 1e-12)
+        return y.astype(dtype) * one + zeros(hidden)
+
+    def layer(x, weights):
+        qkv, out, up, down = weights
+        q, k, v = jnp.split(x @ qkv + zeros(3 * hidden), 3, -1)
+        split = lambda y: y.reshape(args.batch, args.length, heads, -1)
+        mixed = jax.nn.dot_product_attention(split(q), split(k), split(v))
+        x = norm(x + mixed.reshape(x.shape) @ out + zeros(hidden))
+        y = jax.nn.gelu(x @ up + zeros(wide), approximate=False)
+        return norm(x + y @ down + zeros(hidden))
+
+    def stack(x, layers):
+        for weights in layers:
+            x = layer(x, weights)
+        return x
+
+    x = jax.random.normal(next(keys), (args.batch, args.length, hidden), dtype)
+    forward = jax.jit(stack)
+    times = []
+    for i in range(70):
+        forward(x, layers).block_until_ready()
+        start = time.perf_counter()
+        forward(x, layers).block_until_ready()
+        if i >= 20:
+            times.append(1e3 * (time.perf_counter() - start))
+    return summary(times)
 
 
 def bench_decoder(model, config, args):
@@ -120,6 +182,8 @@ def main():
     parser.add_argument("--out", type=int, default=32)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16", "f32"])
+    parser.add_argument("--part", choices=["encoder"],
+                        help="of an encoder: its stack, without embeddings")
     parser.add_argument("--decode-only", action="store_true",
                         help="compile no prefill: it takes minutes")
     parser.add_argument("--coordinate-descent", action="store_true",

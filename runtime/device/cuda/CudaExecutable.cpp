@@ -219,10 +219,10 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
   const ReadyStep &ready = program_.steps[size_t(number)];
   std::vector<Candidate> found;
   for (const plan::Implementation *implementation : ready.known) {
-    const std::vector<plan::Launch> &launches = implementation->launches;
-    const plan::GemmCall *call = launches.size() == 1
-                                     ? std::get_if<plan::GemmCall>(&launches[0])
-                                     : nullptr;
+    const plan::GemmCall *call = nullptr; // there is at most one
+    for (const plan::Launch &launch : implementation->launches)
+      if (auto *one = std::get_if<plan::GemmCall>(&launch))
+        call = one;
     if (!call) {
       found.push_back({implementation->name, ""});
       continue;

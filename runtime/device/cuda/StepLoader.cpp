@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 namespace ft {
 
@@ -35,6 +36,9 @@ private:
   StatusOr<ReadyWay> ready(const plan::Implementation &implementation,
                            const plan::Step &step,
                            const std::string &architecture);
+  StatusOr<std::optional<size_t>> wayNamed(ReadyStep &ready,
+                                           const std::string &name,
+                                           const std::string &architecture);
   Status addChoices(ReadyStep &ready, const std::string &architecture);
   StatusOr<ReadyCollective> ready(const plan::CollectiveCall &call,
                                   const plan::Step &step);
@@ -298,31 +302,46 @@ StatusOr<ReadyWay> StepLoader::ready(const plan::Implementation &implementation,
   return way;
 }
 
-/// Loads what the tuning names for this step; names that the plan has no
-/// implementation of are passed over.
+/// The implementation `name` of `ready`, loaded; none where the plan has none.
+StatusOr<std::optional<size_t>>
+StepLoader::wayNamed(ReadyStep &ready, const std::string &name,
+                     const std::string &architecture) {
+  for (size_t way = 0; way < ready.ways.size(); ++way)
+    if (ready.ways[way].name == name)
+      return std::optional<size_t>(way);
+  auto named = std::find_if(ready.known.begin(), ready.known.end(),
+                            [&](const auto *i) { return i->name == name; });
+  if (named == ready.known.end())
+    return std::optional<size_t>();
+  FT_ASSIGN_OR_RETURN(ReadyWay made,
+                      this->ready(**named, *ready.step, architecture));
+  ready.ways.push_back(std::move(made));
+  return std::optional<size_t>(ready.ways.size() - 1);
+}
+
+/// Loads what the tuning names for this step, passing over names that the plan
+/// has no implementation of; without a tuning of it, what the plan says.
 Status StepLoader::addChoices(ReadyStep &ready,
                               const std::string &architecture) {
-  if (!binding_.tuning)
-    return Status::success();
   std::string problem = plan::gemmProblem(plan_, program_, *ready.step);
-  for (const plan::TunedGemm &gemm : binding_.tuning->gemms) {
-    if (problem.empty() || gemm.problem != problem)
-      continue;
-    size_t way = 0;
-    while (way < ready.ways.size() && ready.ways[way].name != gemm.choice)
-      ++way;
-    if (way == ready.ways.size()) {
-      auto named =
-          std::find_if(ready.known.begin(), ready.known.end(),
-                       [&](const auto *i) { return i->name == gemm.choice; });
-      if (named == ready.known.end())
+  if (binding_.tuning && !problem.empty())
+    for (const plan::TunedGemm &gemm : binding_.tuning->gemms) {
+      if (gemm.problem != problem)
         continue;
-      FT_ASSIGN_OR_RETURN(ReadyWay made,
-                          this->ready(**named, *ready.step, architecture));
-      ready.ways.push_back(std::move(made));
+      FT_ASSIGN_OR_RETURN(std::optional<size_t> way,
+                          wayNamed(ready, gemm.choice, architecture));
+      if (way)
+        ready.choices.push_back({gemm.rows, *way, gemm.algorithm});
     }
-    ready.choices.push_back({gemm.rows, way, gemm.algorithm});
-  }
+  if (!ready.choices.empty() || ready.known.front()->rows.empty())
+    return Status::success();
+  for (const plan::Implementation *implementation : ready.known)
+    for (int64_t rows : implementation->rows) {
+      FT_ASSIGN_OR_RETURN(
+          std::optional<size_t> way,
+          wayNamed(ready, implementation->name, architecture));
+      ready.choices.push_back({rows, way.value_or(0), ""});
+    }
   return Status::success();
 }
 

@@ -41,7 +41,7 @@ struct ReadyWay {
   std::vector<std::variant<ReadyKernel, ReadyGemm, ReadyCollective>> launches;
 };
 
-/// What a tuning says for one number of rows.
+/// What a tuning, or the plan, says for one number of rows.
 struct ReadyChoice {
   int64_t rows = 0;
   size_t way = 0;
@@ -51,7 +51,7 @@ struct ReadyChoice {
 struct ReadyStep {
   const plan::Step *step = nullptr;
   std::vector<ReadyWay> ways;       // the first one where there is no choice
-  std::vector<ReadyChoice> choices; // of a GEMM that was tuned
+  std::vector<ReadyChoice> choices; // by the number of rows
   /// Every implementation for this device, loaded or not.
   std::vector<const plan::Implementation *> known;
 

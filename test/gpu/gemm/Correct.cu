@@ -8,6 +8,7 @@
 #include "Expected.h"
 #include "Harness.h"
 
+#include <array>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -31,6 +32,23 @@ constexpr Case kCases[] = {
     {4000, 4096, 1544, 776, 0, 0}, {7, 4096, 3072, 768, 0, 0},
 };
 
+/// The same for a kernel that normalizes rows of `most` outputs at most, in
+/// CTAs of `bn` columns: whole rows, ragged ones, one column in the last CTA,
+/// none in it.
+std::vector<Case> normCases(const Variant &v) {
+  int most = v.most, bn = v.outputs;
+  std::vector<Case> cases{{1, 16, most, 768, 0, 0},
+                          {65, 80, most, 3072, 8, 8},
+                          {197, 208, most - 1, 72, 64, 3},
+                          {300, 512, most - bn / 2, 448, 0, 2},
+                          {0, 16, most, 128, 0, 0},
+                          {2100, 2304, most, 256, 0, 0},
+                          {513, 528, most - bn + 1, 1032, 24, 1}};
+  if (most > bn)
+    cases.push_back({129, 144, most - bn, 776, 0, 0});
+  return cases;
+}
+
 struct Verdict {
   unsigned long long wrong;   // outputs
   unsigned long long touched; // elements that should have kept the poison
@@ -50,15 +68,22 @@ static __global__ void referenceKernel(Operands o, int n, Sum *result) {
   result[i] = sumOf(o, int(i % o.rows), int(i / o.rows));
 }
 
+static __global__ void rowKernel(Operands o, Epilogue e, double eps,
+                                 const Sum *reference, RowNorm *rows) {
+  int m = int(blockIdx.x * blockDim.x + threadIdx.x);
+  if (m < o.rows)
+    rows[m] = rowNorm(o, e, eps, reference, m);
+}
+
 static __device__ bool isPoison(const void *out, int64_t i, bool f32) {
   return f32 ? static_cast<const uint32_t *>(out)[i] == 0xffffffffu
              : static_cast<const uint16_t *>(out)[i] == 0xffffu;
 }
 
 static __global__ void compareKernel(Operands o, Epilogue e,
-                                     const Sum *reference, const void *out,
-                                     int64_t outStride, int64_t allRows,
-                                     Verdict *verdict) {
+                                     const Sum *reference, const RowNorm *rows,
+                                     const void *out, int64_t outStride,
+                                     int64_t allRows, Verdict *verdict) {
   int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= allRows * outStride)
     return;
@@ -69,7 +94,7 @@ static __global__ void compareKernel(Operands o, Epilogue e,
       atomicAdd(&verdict->touched, 1ull);
     return;
   }
-  Sum want = expected(o, e, reference, m, j);
+  Sum want = expected(o, e, reference, rows, m, j);
   double got = f32 ? double(static_cast<const float *>(out)[i])
                    : toDouble(static_cast<const uint16_t *>(out)[i], o.bf16);
   double allowed = allowance(want, o.bf16, f32);
@@ -113,11 +138,12 @@ struct Prepared {
   Prepared(const Case &c, int n, bool bf16, uint32_t seed)
       : n(n), aStride(c.k + c.gapA), outStride(c.outputs + c.gapOut),
         a(c.bound * aStride * 2), w(int64_t(n) * c.k * 2), bias(n * 2),
-        residual(c.bound * outStride * 2), counts(16),
+        residual(c.bound * outStride * 2), scale(n * 2), shift(n * 2),
+        counts(16), rows(sizeof(RowNorm) * (c.rows + 1)),
         reference(sizeof(Sum) * (int64_t(c.rows) * n + 1)),
         verdict(sizeof(Verdict)), first(c.bound * outStride * 4),
-        second(c.bound * outStride * 4) {
-    for (Memory *m : {&a, &w, &bias, &residual})
+        second(c.bound * outStride * 4), sum(c.bound * outStride * 2) {
+    for (Memory *m : {&a, &w, &bias, &residual, &scale, &shift})
       m->fill(0xff);
     fillRandomRows(a.as<void>(), c.rows, c.k, aStride, bf16, 1, seed);
     fillRandom(w.as<void>(), int64_t(n) * c.k, bf16,
@@ -125,11 +151,15 @@ struct Prepared {
     fillRandom(bias.as<void>(), n, bf16, 0.5f, seed + 2);
     fillRandomRows(residual.as<void>(), c.rows, c.outputs, outStride, bf16, 1,
                    seed + 3);
+    fillRandom(scale.as<void>(), n, bf16, 1, seed + 4);
+    fillRandom(shift.as<void>(), n, bf16, 0.5f, seed + 5);
     FT_CHECK(cudaMemcpy(counts.as<void>(), &c.rows, 4, cudaMemcpyHostToDevice));
     operands = {a.as<uint16_t>(),
                 w.as<uint16_t>(),
                 bias.as<uint16_t>(),
                 residual.as<uint16_t>(),
+                scale.as<uint16_t>(),
+                shift.as<uint16_t>(),
                 aStride,
                 outStride,
                 c.rows,
@@ -143,7 +173,8 @@ struct Prepared {
   }
   int n;
   int64_t aStride, outStride;
-  Memory a, w, bias, residual, counts, reference, verdict, first, second;
+  Memory a, w, bias, residual, scale, shift, counts, rows, reference, verdict;
+  Memory first, second, sum;
   Operands operands;
 };
 
@@ -159,11 +190,28 @@ static Call makeCall(const Variant &v, const Case &c, const Prepared &p) {
   call.bias = p.bias.as<void>();
   call.residual = p.residual.as<void>();
   call.residualStride = call.outStride = p.outStride;
+  call.scale = p.scale.as<void>();
+  call.shift = p.shift.as<void>();
+  call.sum = p.sum.as<void>();
   return call;
+}
+
+/// Counts what is wrong with `out`, of epilogue `e`, in p.verdict.
+static void compare(Epilogue e, const Case &c, const Prepared &p,
+                    const Memory &out) {
+  int64_t all = c.bound * p.outStride;
+  compareKernel<<<int((all + 255) / 256), 256>>>(
+      p.operands, e, p.reference.as<Sum>(), p.rows.as<RowNorm>(),
+      out.as<void>(), p.outStride, c.bound, p.verdict.as<Verdict>());
 }
 
 static bool runCase(const Variant &v, const Case &c, Prepared &p) {
   Call call = makeCall(v, c, p);
+  if (v.normed() && c.rows > 0)
+    rowKernel<<<(c.rows + 127) / 128, 128>>>(p.operands, v.epilogue, call.eps,
+                                             p.reference.as<Sum>(),
+                                             p.rows.as<RowNorm>());
+  p.sum.fill(0xff);
   for (Memory *out : {&p.first, &p.second}) {
     out->fill(0xff);
     call.out = out->as<void>();
@@ -171,28 +219,34 @@ static bool runCase(const Variant &v, const Case &c, Prepared &p) {
     launch(v, call, 0, true); // over itself: same bits
   }
   p.verdict.fill(0);
-  Verdict *verdict = p.verdict.as<Verdict>();
+  compare(v.epilogue, c, p, p.first);
+  if (v.epilogue == Epilogue::NormRms)
+    compare(Epilogue::Residual, c, p, p.sum);
   int64_t all = c.bound * p.outStride;
-  compareKernel<<<int((all + 255) / 256), 256>>>(
-      p.operands, v.epilogue, p.reference.as<Sum>(), p.first.as<void>(),
-      p.outStride, c.bound, verdict);
   differKernel<<<int((2 * all + 255) / 256), 256>>>(
-      p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all, verdict);
+      p.first.as<uint16_t>(), p.second.as<uint16_t>(), 2 * all,
+      p.verdict.as<Verdict>());
   Verdict result;
-  FT_CHECK(cudaMemcpy(&result, verdict, sizeof result, cudaMemcpyDeviceToHost));
+  FT_CHECK(cudaMemcpy(&result, p.verdict.as<Verdict>(), sizeof result,
+                      cudaMemcpyDeviceToHost));
   return report(v, c, result);
 }
 
 bool gemmtest::checkVariant(const Variant &v) {
-  static std::map<std::pair<size_t, bool>, std::unique_ptr<Prepared>> known;
+  using Key = std::array<int, 7>;
+  static std::map<Key, std::unique_ptr<Prepared>> known;
   prepare(v);
   bool right = true;
-  for (size_t i = 0; i < std::size(kCases); ++i) {
-    const Case &c = kCases[i];
-    std::unique_ptr<Prepared> &p = known[{i, v.gated()}];
+  std::vector<Case> cases(std::begin(kCases), std::end(kCases));
+  if (v.normed())
+    cases = normCases(v);
+  for (const Case &c : cases) {
+    int n = v.gated() ? 2 * c.outputs : c.outputs;
+    Key key{c.rows, c.bound, n, c.outputs, c.k, c.gapA, c.gapOut};
+    std::unique_ptr<Prepared> &p = known[key];
     if (!p)
-      p = std::make_unique<Prepared>(c, v.gated() ? 2 * c.outputs : c.outputs,
-                                     v.bf16, uint32_t(17 + 10 * i));
+      p = std::make_unique<Prepared>(c, n, v.bf16,
+                                     uint32_t(17 + 10 * known.size()));
     right = runCase(v, c, *p) && right;
   }
   return right;

@@ -4,7 +4,23 @@
 
 namespace gemmtest {
 
-enum class Epilogue { Bias, None, Residual, GeluErf, GeluTanh, Gated, F32 };
+/// NormLayer: bias, residual, layer_norm. NormRms: bias, residual, rms_norm,
+/// with the sum stored besides.
+enum class Epilogue {
+  Bias,
+  None,
+  Residual,
+  GeluErf,
+  GeluTanh,
+  Gated,
+  F32,
+  NormLayer,
+  NormRms
+};
+
+constexpr bool isNorm(Epilogue e) {
+  return e == Epilogue::NormLayer || e == Epilogue::NormRms;
+}
 
 } // namespace gemmtest
 

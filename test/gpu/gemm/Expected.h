@@ -22,7 +22,7 @@
 namespace gemmtest {
 
 struct Operands {
-  const uint16_t *a, *w, *bias, *residual;
+  const uint16_t *a, *w, *bias, *residual, *scale, *shift;
   int64_t aStride, residualStride;
   int rows, outputs, k;
   bool bf16;
@@ -65,6 +65,50 @@ FT_EVERYWHERE Sum sumOf(const Operands &o, int m, int n) {
   return {sum, size * (o.k / 8.0 + 8) * 1.1920929e-7};
 }
 
+/// Of the row that a norm reads: its centre (0 of rms_norm), 1 / deviation, and
+/// the root mean square of its elements' allowed errors.
+struct RowNorm {
+  double mean, factor, error;
+};
+
+/// Row m of bias, residual and `reference`, the sums before both.
+FT_EVERYWHERE RowNorm rowNorm(const Operands &o, Epilogue e, double eps,
+                              const Sum *reference, int m) {
+  RowNorm row{0, 0, 0};
+  auto at = [&](int j) {
+    return reference[int64_t(j) * o.rows + m].value +
+           toDouble(o.bias[j], o.bf16) +
+           toDouble(o.residual[m * o.residualStride + j], o.bf16);
+  };
+  for (int j = 0; e == Epilogue::NormLayer && j < o.outputs; ++j)
+    row.mean += at(j) / o.outputs;
+  for (int j = 0; j < o.outputs; ++j) {
+    double x = at(j) - row.mean;
+    double error =
+        reference[int64_t(j) * o.rows + m].error + 3e-7 * fabs(at(j));
+    row.factor += x * x / o.outputs;
+    row.error += error * error / o.outputs;
+  }
+  row.factor = 1 / sqrt(row.factor + eps);
+  row.error = sqrt(row.error);
+  return row;
+}
+
+/// (x - mean) * factor * scale + shift. An error of one element passes through;
+/// of the mean it is at most the root mean square of theirs, and so is that of
+/// the deviation, relative to it; fp32 sums of rows of some thousand columns
+/// and the functions add 4e-6.
+FT_EVERYWHERE Sum normalized(const Operands &o, Epilogue e, const RowNorm &row,
+                             const Sum &x, int j) {
+  double scale = toDouble(o.scale[j], o.bf16);
+  double z = (x.value - row.mean) * row.factor;
+  double error = (x.error + row.error * (1 + fabs(z))) * row.factor +
+                 4e-6 * (1 + fabs(z) + fabs(row.mean) * row.factor);
+  bool shifted = e == Epilogue::NormLayer;
+  return {z * scale + (shifted ? toDouble(o.shift[j], o.bf16) : 0.0),
+          error * fabs(scale) + 4e-7};
+}
+
 FT_EVERYWHERE double geluErf(double x) {
   return 0.5 * x * (1 + erf(x * 0.70710678118654752));
 }
@@ -73,8 +117,9 @@ FT_EVERYWHERE double geluTanh(double x) {
 }
 
 /// The output at (m, j) and its allowed error before the last rounding.
+/// `rows`: of norms.
 FT_EVERYWHERE Sum expected(const Operands &o, Epilogue e, const Sum *reference,
-                           int m, int j) {
+                           const RowNorm *rows, int m, int j) {
   Sum y = reference[int64_t(j) * o.rows + m];
   if (e != Epilogue::None) {
     y.value += toDouble(o.bias[j], o.bf16);
@@ -82,8 +127,11 @@ FT_EVERYWHERE Sum expected(const Operands &o, Epilogue e, const Sum *reference,
   }
   switch (e) {
   case Epilogue::Residual:
+  case Epilogue::NormLayer:
+  case Epilogue::NormRms:
     y.value += toDouble(o.residual[m * o.residualStride + j], o.bf16);
-    return {y.value, y.error + fabs(y.value) * 1.2e-7};
+    y.error += fabs(y.value) * 1.2e-7;
+    return isNorm(e) ? normalized(o, e, rows[m], y, j) : y;
   case Epilogue::GeluErf: // slope below 1.13; fp32 functions within 4e-6
     return {geluErf(y.value), 1.13 * y.error + 4e-6 * (1 + fabs(y.value))};
   case Epilogue::GeluTanh:

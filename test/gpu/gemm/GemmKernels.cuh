@@ -18,15 +18,26 @@ template <typename T, Epilogue kind> struct Finish {
   using Residual = T;
   static constexpr bool kGated = kind == Epilogue::Gated;
   static constexpr bool kBias = kind != Epilogue::None;
-  static constexpr bool kResidual = kind == Epilogue::Residual;
+  static constexpr bool kResidual = kind == Epilogue::Residual || isNorm(kind);
+  static constexpr gemm::Norm kNorm =
+      kind == Epilogue::NormLayer ? gemm::Norm::Layer
+      : kind == Epilogue::NormRms ? gemm::Norm::Rms
+                                  : gemm::Norm::None;
+  static constexpr bool kShift = kind == Epilogue::NormLayer;
+  static constexpr bool kSum = kind == Epilogue::NormRms;
+  using Scale = T;
   const Bias *bias;
   const Residual *residual;
   i64 residualStride;
   Out *out;
   i64 outStride;
+  const Scale *scale, *shift;
+  float eps;
+  Out *sum;
+  i64 sumStride;
 
   __device__ float operator()(float y, float r) const {
-    if constexpr (kind == Epilogue::Residual)
+    if constexpr (kResidual)
       return y + r;
     if constexpr (kind == Epilogue::GeluErf)
       return 0.5f * y * (1.0f + erff(y * 0.70710678118654752f));
@@ -46,11 +57,19 @@ __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads,
     kernel(const __grid_constant__ TensorMap a,
            const __grid_constant__ TensorMap w, int n, int k, const int *counts,
            int axis, const void *bias, const void *residual, i64 residualStride,
-           void *out, i64 outStride) {
+           void *out, i64 outStride, const void *scale, const void *shift,
+           float eps, void *sum) {
   using F = Finish<typename C::T, kind>;
   F finish{static_cast<const typename F::Bias *>(bias),
-           static_cast<const typename F::Residual *>(residual), residualStride,
-           static_cast<typename F::Out *>(out), outStride};
+           static_cast<const typename F::Residual *>(residual),
+           residualStride,
+           static_cast<typename F::Out *>(out),
+           outStride,
+           static_cast<const typename F::Scale *>(scale),
+           static_cast<const typename F::Scale *>(shift),
+           eps,
+           static_cast<typename F::Out *>(sum),
+           outStride};
   gemm::run<C>(a, w, n, k, counts, axis, finish);
 }
 

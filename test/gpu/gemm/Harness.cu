@@ -105,6 +105,9 @@ static int gridOf(const Variant &v) {
 int gemmtest::prepare(const Variant &v) {
   FT_CHECK(cudaFuncSetAttribute(
       v.function, cudaFuncAttributeMaxDynamicSharedMemorySize, v.shared));
+  if (v.cluster > 8)
+    FT_CHECK(cudaFuncSetAttribute(
+        v.function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
   return gridOf(v);
 }
 
@@ -112,10 +115,11 @@ void gemmtest::launch(const Variant &v, const Call &call, cudaStream_t stream,
                       bool dependent) {
   int axis = 0;
   Call c = call;
-  void *arguments[] = {&c.a,    &c.w,        &c.n,
-                       &c.k,    &c.counts,   &axis,
-                       &c.bias, &c.residual, &c.residualStride,
-                       &c.out,  &c.outStride};
+  void *arguments[] = {&c.a,     &c.w,         &c.n,
+                       &c.k,     &c.counts,    &axis,
+                       &c.bias,  &c.residual,  &c.residualStride,
+                       &c.out,   &c.outStride, &c.scale,
+                       &c.shift, &c.eps,       &c.sum};
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(gridOf(v));
   config.blockDim = dim3(v.threads);

@@ -64,6 +64,11 @@ struct Call {
   long long residualStride = 0;
   void *out = nullptr;
   long long outStride = 0;
+  // Norms only; `sum` has the stride of `out`.
+  const void *scale = nullptr;
+  const void *shift = nullptr;
+  float eps = 1e-5f;
+  void *sum = nullptr;
 };
 
 /// Allows the shared memory; the CTAs that run at once.
@@ -73,8 +78,9 @@ void launch(const Variant &v, const Call &call, cudaStream_t stream,
 
 /// True where the kernel is right on all cases; prints what is wrong.
 bool checkVariant(const Variant &v);
+enum class Shapes { All, Quick, Encoders };
 /// Times `fit` (those that are right) on the model shapes; a table to stdout.
-void timeAll(const std::vector<const Variant *> &fit, bool bf16, bool quick,
+void timeAll(const std::vector<const Variant *> &fit, bool bf16, Shapes which,
              const std::string &jsonPath);
 
 } // namespace gemmtest

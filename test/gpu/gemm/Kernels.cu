@@ -29,6 +29,7 @@ template <typename C, Epilogue kind> void add(const char *name) {
   v.ctas = C::kCtas;
   v.threads = C::kThreads;
   v.shared = C::kSharedBytes;
+  v.most = C::kNorm ? C::CN * C::BN : 0;
   v.function = reinterpret_cast<const void *>(&kernel<C, kind>);
   gemmtest::variants().push_back(v);
 }
@@ -53,13 +54,26 @@ void addConfig(const char *name) {
   }
 }
 
+/// A cluster of CN CTAs, times the splits, that normalizes rows.
+template <int BM, int BN, int stages, int warpgroups, int CN, int splits = 1>
+void addNorm(const char *name) {
+  using Rows = gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1, CN,
+                            1, splits, true>;
+  add<Rows, Epilogue::NormLayer>(name);
+  add<Rows, Epilogue::NormRms>(name);
+}
+
 template <int group> struct Registrar {
   Registrar() {
 #define CONFIG(number, name, ...)                                              \
   if constexpr (group == number)                                               \
     addConfig<__VA_ARGS__>(name);
+#define NORM(number, name, ...)                                                \
+  if constexpr (group == number)                                               \
+    addNorm<__VA_ARGS__>(name);
 #include "Configs.inc"
 #undef CONFIG
+#undef NORM
   }
 };
 Registrar<FT_GROUP> registrar;

@@ -1,7 +1,7 @@
 //===- Main.cpp - check every tile shape, then time the right ones -------===//
 //
-//   gemm-check [--type bf16|f16] [--only CONFIG] [--no-time | --quick]
-//              [--json FILE]
+//   gemm-check [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
+//              --encoders] [--json FILE]
 //
 // Kernels are checked in a child process, so that one that hangs or traps
 // costs itself only; the exit status is 1 where any was wrong.
@@ -22,7 +22,8 @@ namespace {
 constexpr unsigned kSecondsPerVariant = 30;
 
 struct Options {
-  bool bf16 = true, time = true, quick = false;
+  bool bf16 = true, time = true;
+  Shapes shapes = Shapes::All;
   std::string only, json;
 };
 
@@ -39,7 +40,9 @@ bool parse(int argc, char **argv, Options &o) {
     else if (arg == "--no-time")
       o.time = false;
     else if (arg == "--quick")
-      o.quick = true;
+      o.shapes = Shapes::Quick;
+    else if (arg == "--encoders")
+      o.shapes = Shapes::Encoders;
     else
       return false;
   }
@@ -96,7 +99,7 @@ int main(int argc, char **argv) {
   Options o;
   if (!parse(argc, argv, o)) {
     std::fprintf(stderr, "usage: gemm-check [--type bf16|f16] [--only CONFIG] "
-                         "[--no-time | --quick] [--json FILE]\n");
+                         "[--no-time | --quick | --encoders] [--json FILE]\n");
     return 2;
   }
   std::vector<const Variant *> chosen;
@@ -113,6 +116,6 @@ int main(int argc, char **argv) {
               o.bf16 ? "bf16" : "f16");
   std::fflush(stdout);
   if (o.time && !fit.empty())
-    timeAll(fit, o.bf16, o.quick, o.json);
+    timeAll(fit, o.bf16, o.shapes, o.json);
   return fit.size() == chosen.size() ? 0 : 1;
 }

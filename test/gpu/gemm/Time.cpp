@@ -21,16 +21,18 @@ struct Shape {
   int tokens, n, k;
 };
 
-std::vector<Shape> makeShapes(bool quick) {
+std::vector<Shape> makeShapes(Shapes which) {
   std::vector<Shape> shapes;
   const int bert[][2] = {{2304, 768}, {768, 768}, {3072, 768}, {768, 3072}};
   const int llama[][2] = {
       {6144, 4096}, {4096, 4096}, {28672, 4096}, {4096, 14336}};
-  std::vector<int> bertTokens = {197, 1024, 1576, 4096, 6304, 12288};
+  std::vector<int> bertTokens = {32, 128, 197, 1024, 1576, 4096, 6304, 12288};
   std::vector<int> llamaTokens = {512, 1024, 2048, 4096};
-  if (quick) {
+  if (which == Shapes::Quick) {
     bertTokens = {1024, 4096};
     llamaTokens = {512, 2048};
+  } else if (which == Shapes::Encoders) {
+    llamaTokens.clear();
   }
   for (int tokens : bertTokens)
     for (const auto &s : bert)
@@ -168,6 +170,7 @@ public:
     call.out = data_.out.as<void>();
     call.outStride = v.gated() ? shape_.n / 2 : shape_.n;
     call.residualStride = call.outStride;
+    call.scale = call.shift = call.bias;
     prepare(v);
     return std::make_unique<Chain>(instances_, [&](int i, cudaStream_t s) {
       call.w = maps[i % data_.copies];
@@ -182,12 +185,15 @@ public:
     });
   }
 
-  /// Every tile shape with the bias epilogue, fastest first.
-  std::vector<Timed> screenOurs() {
+  /// Every tile shape with epilogue `e` that holds such rows, fastest first.
+  std::vector<Timed> screenOurs(Epilogue e) {
     std::vector<Timed> timed;
-    for (const Variant *v : fit_)
-      if (v->epilogue == Epilogue::Bias)
+    for (const Variant *v : fit_) {
+      bool holds = v->most == 0 ||
+                   (shape_.n <= v->most && shape_.n > v->most - v->outputs);
+      if (v->epilogue == e && holds)
         timed.push_back({v, screen(*ours(*v, false))});
+    }
     std::sort(timed.begin(), timed.end(),
               [](const Timed &x, const Timed &y) { return x.us < y.us; });
     return timed;
@@ -226,11 +232,19 @@ private:
   int instances_;
 };
 
+static void writeScreened(FILE *json, const std::vector<Bench::Timed> &list) {
+  for (size_t i = 0; i < list.size(); ++i)
+    std::fprintf(json, "%s\"%s\": %.3f", i ? ", " : "",
+                 list[i].variant->config.c_str(), list[i].us);
+}
+
 /// One line of the table and one object of the file.
 void timeShape(const std::vector<const Variant *> &fit, bool bf16,
                const Shape &s, FILE *json, bool &firstObject) {
   Bench bench(fit, bf16, s);
-  std::vector<Bench::Timed> ours = bench.screenOurs();
+  std::vector<Bench::Timed> ours = bench.screenOurs(Epilogue::Bias);
+  // Bias, residual and layer_norm in one launch.
+  std::vector<Bench::Timed> rows = bench.screenOurs(Epilogue::NormLayer);
   int algorithm;
   float firstChoice;
   bench.screenTheirs(algorithm, firstChoice);
@@ -254,6 +268,8 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
     const Variant *v = bench.sibling(*top[0], e);
     enter(v ? bench.ours(*v, false) : nullptr);
   }
+  enter(rows.empty() ? nullptr : bench.ours(*rows[0].variant, false));
+  enter(rows.empty() ? nullptr : bench.ours(*rows[0].variant, true));
   std::vector<float> us = race(chains);
   int winner = us[2] < us[1] ? 1 : 0;
   float best = us[1 + winner], dependent = us[3 + winner];
@@ -261,10 +277,11 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
   double peak = bf16 ? 773 : 728;
   std::printf(
       "%5s %5d %5dx%-5d %-12s %7.2f %6.1f %5.1f%% %7.2f %7.2f %7.2f "
-      "%5.3f  %6.2f %6.2f %6.2f  %s %.2f, %s %.2f\n",
+      "%5.3f  %6.2f %6.2f %6.2f  norm %s %.2f, pdl %.2f  %s %.2f, %s %.2f\n",
       s.model, s.tokens, s.n, s.k, top[winner]->config.c_str(), best, tflops,
       100 * tflops / peak, dependent, us[0], firstChoice, us[0] / best, us[5],
-      us[6], us[7], top[1 - winner]->config.c_str(), us[2 - winner],
+      us[6], us[7], rows.empty() ? "-" : rows[0].variant->config.c_str(), us[8],
+      us[9], top[1 - winner]->config.c_str(), us[2 - winner],
       ours[std::min<size_t>(2, ours.size() - 1)].variant->config.c_str(),
       ours[std::min<size_t>(2, ours.size() - 1)].us);
   std::fflush(stdout);
@@ -275,13 +292,14 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
                "\"n\": %d, \"k\": %d, \"best\": \"%s\", \"us\": %.3f, "
                "\"us_dependent\": %.3f, \"tflops\": %.1f, \"cublaslt_us\": "
                "%.3f, \"cublaslt_first_us\": %.3f, \"gelu_erf_us\": %.3f, "
-               "\"residual_us\": %.3f, \"gated_us\": %.3f, \"screened\": {",
+               "\"residual_us\": %.3f, \"gated_us\": %.3f, \"norm_us\": %.3f, "
+               "\"norm_us_dependent\": %.3f, \"screened\": {",
                firstObject ? "" : ",", s.model, bf16 ? "bf16" : "f16", s.tokens,
                s.n, s.k, top[winner]->config.c_str(), best, dependent, tflops,
-               us[0], firstChoice, us[5], us[6], us[7]);
-  for (size_t i = 0; i < ours.size(); ++i)
-    std::fprintf(json, "%s\"%s\": %.3f", i ? ", " : "",
-                 ours[i].variant->config.c_str(), ours[i].us);
+               us[0], firstChoice, us[5], us[6], us[7], us[8], us[9]);
+  writeScreened(json, ours);
+  std::fprintf(json, "}, \"screened_norm\": {");
+  writeScreened(json, rows);
   std::fprintf(json, "}}");
   firstObject = false;
 }
@@ -289,7 +307,7 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
 } // namespace
 
 void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
-                       bool quick, const std::string &jsonPath) {
+                       Shapes which, const std::string &jsonPath) {
   FILE *json = jsonPath.empty() ? nullptr : std::fopen(jsonPath.c_str(), "w");
   if (json)
     std::fprintf(json, "[");
@@ -307,7 +325,7 @@ void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
       bf16 ? "bf16" : "fp16", bf16 ? 773 : 728, "model", "rows", "n x k",
       "tile", "us", "TF/s", "peak", "pdl", "lt", "lt0", "ratio", "erf", "resid",
       "gated");
-  for (const Shape &s : makeShapes(quick))
+  for (const Shape &s : makeShapes(which))
     timeShape(fit, bf16, s, json, firstObject);
   if (json) {
     std::fprintf(json, "\n]\n");

@@ -10,9 +10,9 @@
 namespace gemmtest {
 
 inline const char *epilogueName(Epilogue e) {
-  static const char *const names[] = {"bias",     "none",      "residual",
-                                      "gelu_erf", "gelu_tanh", "gated_silu",
-                                      "f32_out"};
+  static const char *const names[] = {"bias",     "none",       "residual",
+                                      "gelu_erf", "gelu_tanh",  "gated_silu",
+                                      "f32_out",  "norm_layer", "norm_rms"};
   return names[int(e)];
 }
 
@@ -23,9 +23,11 @@ struct Variant {
   Epilogue epilogue = Epilogue::Bias;
   int bm = 0, outputs = 0; // of a CTA's tile
   int boxA = 0, boxW = 0, cluster = 1, ctas = 1, threads = 0, shared = 0;
+  int most = 0; // outputs that a cluster's columns hold; 0: any number
   const void *function = nullptr;
 
   bool gated() const { return epilogue == Epilogue::Gated; }
+  bool normed() const { return isNorm(epilogue); }
   std::string name() const {
     return config + " " + epilogueName(epilogue) + (bf16 ? " bf16" : " f16");
   }

@@ -2,8 +2,8 @@
 # Builds the GEMM check with nvcc, checks every tile shape against sums in
 # double, then times the right ones beside cuBLASLt. Needs a Hopper GPU.
 #
-#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick]
-#                        [--json FILE]
+#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
+#                        --encoders] [--json FILE]
 #
 # BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
 set -euo pipefail
@@ -32,7 +32,7 @@ so=$(ls "$lib"/libcublasLt.so* | head -1)
 flags=(-std=c++20 -O2 -I "$here" -I "$root/codegen/cuda/kernels"
   -gencode=arch=compute_90a,code=sm_90a)
 started=$(date +%s)
-groups=$(sed -n 's/^CONFIG(\([0-9]*\),.*/\1/p' "$here/Configs.inc" | sort -un)
+groups=$(sed -nE 's/^(CONFIG|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort -un)
 {
   for source in Harness.cu Correct.cu Time.cpp Main.cpp Library.cpp; do
     echo "$source -I $blas/include -o $build/${source%.*}.o"

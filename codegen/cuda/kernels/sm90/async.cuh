@@ -186,6 +186,24 @@ __device__ __forceinline__ void storeRemote(u32 to, float x, float y, float z,
                "f"(x), "f"(y), "f"(z), "f"(w)
                : "memory");
 }
+__device__ __forceinline__ void storeRemote(u32 to, float x, float y) {
+  asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x),
+               "f"(y)
+               : "memory");
+}
+__device__ __forceinline__ void storeShared4(u32 to, float4 v) {
+  asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to), "f"(v.x),
+               "f"(v.y), "f"(v.z), "f"(v.w)
+               : "memory");
+}
+__device__ __forceinline__ float2 loadShared2(u32 from) {
+  float2 v;
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"
+               : "=f"(v.x), "=f"(v.y)
+               : "r"(from)
+               : "memory");
+  return v;
+}
 __device__ __forceinline__ float4 loadShared4(u32 from) {
   float4 v;
   asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"

@@ -151,6 +151,19 @@ struct Sight {
   int at, origin, low, high;
 };
 
+/// To what causality and a window leave of it.
+template <typename C>
+__device__ __forceinline__ void narrowSight(const Args<typename C::T> &a,
+                                            Sight &s) {
+  if (C::S::kCausal)
+    s.high = min(s.high, s.at + 1);
+  if (a.window > 0) {
+    s.low = max(s.low, s.at - a.window + 1);
+    if (!C::S::kCausal)
+      s.high = min(s.high, s.at + a.window);
+  }
+}
+
 template <typename C>
 __device__ __forceinline__ Sight sightOf(const Args<typename C::T> &a,
                                          const Job &job, int token) {
@@ -165,13 +178,7 @@ __device__ __forceinline__ Sight sightOf(const Args<typename C::T> &a,
       s.high = a.cuTokens[owner + 1];
     }
   }
-  if (C::S::kCausal)
-    s.high = min(s.high, s.at + 1);
-  if (a.window > 0) {
-    s.low = max(s.low, s.at - a.window + 1);
-    if (!C::S::kCausal)
-      s.high = min(s.high, s.at + a.window);
-  }
+  narrowSight<C>(a, s);
   return s;
 }
 

@@ -10,7 +10,7 @@
 // maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
 // CN in n, each load a part of what they share and copy it to all that need
 // it. Sums are made in ascending k: results depend on neither grid nor tile,
-// but for Config's splits.
+// but for Config's splits and norm.
 //
 // Tensor maps (both 2-d, 128-byte swizzle, no interleave, zero fill, element =
 // T, coordinate 0 contiguous): `a` is {k, bound of rows}, row stride of a's
@@ -28,7 +28,9 @@
 
 #include "sm90/async.cuh"
 #include "sm90/gemm_epilogue.cuh"
+#include "sm90/gemm_norm.cuh"
 #include "sm90/gemm_shape.cuh"
+#include "sm90/gemm_split.cuh"
 #include "sm90/wgmma.cuh"
 
 namespace ft {
@@ -54,6 +56,8 @@ template <typename C> struct Producer {
   /// This CTA's part of the tile of `a` at (m, k), to its cluster row.
   __device__ void loadA(u32 stage, int m, int k) const {
     int part = cn * C::kBoxA;
+    if (part >= C::BM) // others bring all of it
+      return;
     u32 target = stages.a(stage) + part * kRowBytes;
     int y = m + cm * C::BM + part;
     if constexpr (C::CN == 1) {
@@ -186,34 +190,6 @@ template <typename C> struct Consumer {
       release(before);
   }
 
-  /// Splits: this warpgroup's sums to the CTA that stores their rows.
-  __device__ __forceinline__ void send(const Sums &d, u32 turn) const {
-    u32 other = (1 - split) * C::kPart + cm + C::CM * cn;
-    u32 to = remoteAddress(stages.sums(), other) + threadIdx.x % 128 * 16;
-    barrierWait(stages.sumsFree(), ~turn & 1);
-#pragma unroll
-    for (int i = 0; i < C::BN / 2; i += 4)
-      storeRemote(to + i * 512, d[0][i], d[0][i + 1], d[0][i + 2], d[0][i + 3]);
-    __syncwarp();
-    if (threadIdx.x % 32 == 0)
-      barrierArriveAt(stages.sumsFull(), other);
-  }
-  /// The whole of k's sums of the rows that this CTA stores.
-  __device__ __forceinline__ void receive(Sums &d, u32 turn) const {
-    u32 other = (1 - split) * C::kPart + cm + C::CM * cn;
-    u32 from = stages.sums() + threadIdx.x % 128 * 16;
-    barrierWaitCluster(stages.sumsFull(), turn & 1);
-#pragma unroll
-    for (int i = 0; i < C::BN / 2; i += 4) {
-      float4 more = loadShared4(from + i * 512);
-      d[0][i] += more.x, d[0][i + 1] += more.y;
-      d[0][i + 2] += more.z, d[0][i + 3] += more.w;
-    }
-    __syncwarp();
-    if (threadIdx.x % 32 == 0)
-      barrierArriveAt(stages.sumsFree(), other);
-  }
-
   template <typename E>
   __device__ __forceinline__ void run(const Problem &p, const Tiles<C> &tiles,
                                       int first, int stride, int warpgroup,
@@ -237,11 +213,19 @@ template <typename C> struct Consumer {
       multiply(d, at, p.steps, row);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {
-        if (warpgroup != split) {
-          send(d, taken);
+        SplitSums<C> parts{stages, split, cm + C::CM * cn};
+        if (!parts.storesHere(warpgroup)) {
+          parts.send(d[0], warpgroup, taken);
           continue;
         }
-        receive(d, taken);
+        parts.receive(d[0], warpgroup, taken);
+      }
+      if constexpr (C::kNorm) {
+        finish.keep(d[0]);
+        RowNumbers<C> exchange{stages, split, cn, p.outputs};
+        NormFinisher<C, E>(place, e, exchange)
+            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken);
+        continue;
       }
       finish.run(d[0]);
       if constexpr (kBlocks == 2) {
@@ -276,9 +260,12 @@ __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
       barrierInit(stages.full(s), 1);
       barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
     }
-    if constexpr (C::kPingPong || C::kSplits > 1)
+    constexpr int turns = C::kPingPong ? 4 : (C::kSplits - 1) * C::kStoring;
+    if constexpr (turns > 0)
       for (int w = 0; w < 2; ++w)
-        barrierInit(stages.turn(w), 4);
+        barrierInit(stages.turn(w), turns);
+    if constexpr (C::kNorm)
+      barrierInit(stages.rowsFull(), C::CN * C::kStoring);
     barrierInitFence();
   }
   if constexpr (C::kCluster == 1)
@@ -293,6 +280,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
                                     int n, int k, const int *counts, int axis,
                                     const E &e) {
   static_assert(C::kGated == E::kGated);
+  static_assert(C::kNorm == (E::kNorm != Norm::None));
   launchDependents();
   if (threadIdx.x == 0) {
     prefetchMap(a);
@@ -304,9 +292,9 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   int rank = C::kCluster == 1 ? 0 : int(clusterRank());
   int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;
   int steps = (k + kDepth - 1) / kDepth;
-  int half = (steps + C::kSplits - 1) / C::kSplits;
-  Problem p{counts[axis], C::kGated ? n / 2 : n, split * half,
-            min(half, steps - split * half)};
+  int own = (steps + C::kSplits - 1) / C::kSplits;
+  Problem p{counts[axis], C::kGated ? n / 2 : n, split * own,
+            max(0, min(own, steps - split * own))};
   Tiles<C> tiles(p.rows, p.outputs);
   int first = blockIdx.x / C::kCluster, stride = gridDim.x / C::kCluster;
   if (threadIdx.x < 128) {
@@ -319,6 +307,8 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   } else {
     if constexpr (kMoveRegisters<C>)
       registersUp<kConsumerRegisters<C>>();
+    if constexpr (C::kNorm)
+      NormColumns<C, E>{stages}.fill(e, cn * C::kOutputs, p.outputs);
     dependencyWait();
     Consumer<C>{stages, cm, cn, split}.run(p, tiles, first, stride,
                                            threadIdx.x / 128 - 1, e);

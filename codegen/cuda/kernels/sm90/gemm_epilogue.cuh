@@ -5,6 +5,7 @@
 //       using Out = bf16;                       // bf16, f16 or float
 //       using Bias = bf16, Residual = bf16;     // any of the three
 //       static constexpr bool kGated, kBias, kResidual;
+//       static constexpr gemm::Norm kNorm;      // not None: see gemm_norm.cuh
 //       const Bias *bias;                       // [n]
 //       const Residual *residual;               // [rows, outputs]
 //       i64 residualStride;
@@ -27,6 +28,9 @@
 
 namespace ft {
 namespace gemm {
+
+/// What becomes of a row as a whole.
+enum class Norm { None, Layer, Rms };
 
 /// Two columns of each of G groups of eight.
 template <int G> struct Pairs { float v[G][2]; };
@@ -254,6 +258,15 @@ public:
       finishGroups<kGroups % 4>(d, kGroups / 4 * 4);
   }
 
+  /// d = what `run` would store, unrounded.
+  __device__ __forceinline__ void keep(float (&d)[sums]) {
+#pragma unroll
+    for (int first = 0; first + 4 <= kGroups; first += 4)
+      keepGroups<4>(d, first);
+    if constexpr (kGroups % 4 != 0)
+      keepGroups<kGroups % 4>(d, kGroups / 4 * 4);
+  }
+
 private:
   template <int G>
   __device__ __forceinline__ void loadResidual(Pairs<G> &r, int first, int h) {
@@ -269,38 +282,62 @@ private:
     load(r, residualRows_[h], p_.n + 8 * first);
   }
 
-  /// Groups first .. first + G - 1 of the outputs. With kGated the second half
-  /// of d's groups is `up`.
+  /// Groups first .. first + G - 1 of the outputs, of row h. With kGated the
+  /// second half of d's groups is `up`.
+  template <int G>
+  __device__ __forceinline__ void compute(Pairs<G> &y, const float (&d)[sums],
+                                          int first, int h) {
+    Pairs<G> residual{};
+    if constexpr (E::kResidual)
+      loadResidual(residual, first, h);
+#pragma unroll
+    for (int g = 0; g < G; ++g) {
+      float bias[2] = {}, up[2] = {};
+      if constexpr (E::kBias)
+        bias_.pair[first + g].get(bias);
+      if constexpr (E::kBias && E::kGated)
+        up_.pair[first + g].get(up);
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        int at = 4 * (first + g) + 2 * h + i;
+        float value = d[at] + bias[i];
+        if constexpr (E::kGated)
+          y.v[g][i] = e_(value, d[at + sums / 2] + up[i], residual.v[g][i]);
+        else
+          y.v[g][i] = e_(value, residual.v[g][i]);
+      }
+    }
+  }
+  template <int G> __device__ __forceinline__ void fetchNext(int first) {
+    if constexpr (G == 4 && kEarly)
+      if (whole_)
+        residual_.fetch(residualRows_, p_.n, first / 4 + ahead);
+  }
   template <int G>
   __device__ __forceinline__ void finishGroups(const float (&d)[sums],
                                                int first) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      Pairs<G> residual{}, y;
-      if constexpr (E::kResidual)
-        loadResidual(residual, first, h);
-#pragma unroll
-      for (int g = 0; g < G; ++g) {
-        float bias[2] = {}, up[2] = {};
-        if constexpr (E::kBias)
-          bias_.pair[first + g].get(bias);
-        if constexpr (E::kBias && E::kGated)
-          up_.pair[first + g].get(up);
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          int at = 4 * (first + g) + 2 * h + i;
-          float value = d[at] + bias[i];
-          if constexpr (E::kGated)
-            y.v[g][i] = e_(value, d[at + sums / 2] + up[i], residual.v[g][i]);
-          else
-            y.v[g][i] = e_(value, residual.v[g][i]);
-        }
-      }
+      Pairs<G> y;
+      compute(y, d, first, h);
       store(y, outRows_[h], p_.n + 8 * first);
     }
-    if constexpr (G == 4 && kEarly)
-      if (whole_)
-        residual_.fetch(residualRows_, p_.n, first / 4 + ahead);
+    fetchNext<G>(first);
+  }
+  /// The same, left in d.
+  template <int G>
+  __device__ __forceinline__ void keepGroups(float (&d)[sums], int first) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      Pairs<G> y;
+      compute(y, d, first, h);
+#pragma unroll
+      for (int g = 0; g < G; ++g)
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+          d[4 * (first + g) + 2 * h + i] = y.v[g][i];
+    }
+    fetchNext<G>(first);
   }
 
   const Place p_;

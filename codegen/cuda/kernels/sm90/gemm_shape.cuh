@@ -14,20 +14,32 @@ namespace gemm {
 constexpr int kDepth = 64; // columns of a stage: 128 bytes
 constexpr int kRowBytes = 2 * kDepth;
 
+/// Rows of a tile of `rows` that each of `ctas` CTAs brings, or some of them:
+/// whole swizzle patterns, and a divisor.
+constexpr int boxOf(int rows, int ctas) {
+  int box = 8;
+  while (box * ctas < rows || rows % box != 0)
+    box += 8;
+  return box;
+}
+
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
-/// them gate and half up. With splits = 2, for few tiles of a long k, two CTAs
-/// of a cluster make half of a tile's sums each, and each stores half of its
-/// rows. Consumer warpgroups share a tile's rows, or, with
+/// them gate and half up. Consumer warpgroups share a tile's rows, or, with
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
+/// With splits = 2 or 4, for few tiles, so many CTAs of a cluster make a part
+/// of a tile's sums each, over a part of k, and each stores a part of its rows
+/// (gemm_split.cuh). With norm the CN CTAs side by side hold whole rows, of at
+/// most CN * BN outputs, which the epilogue normalizes (gemm_norm.cuh).
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
-          int splits = 1>
+          int splits = 1, bool norm = false>
 struct Config {
   using T = T_;
   static_assert(!pingPong || warpgroups == 2, "two take turns");
-  static_assert(splits == 1 ||
-                (splits == 2 && !pingPong && BM_ == 128 && warpgroups == 2));
-  static constexpr bool kGated = gated, kPingPong = pingPong;
+  static_assert(splits == 1 || splits == 2 || splits == 4);
+  static_assert(!pingPong || (splits == 1 && !norm));
+  static_assert(!norm || (CM_ == 1 && !gated), "a cluster holds whole rows");
+  static constexpr bool kGated = gated, kPingPong = pingPong, kNorm = norm;
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
   static constexpr int kStages = stages, kWarpgroups = warpgroups;
   static constexpr int kSplits = splits;
@@ -36,19 +48,26 @@ struct Config {
   static constexpr int kThreads = 128 * (1 + warpgroups);
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
-  static constexpr int kBoxA = BM / CN;
+  static constexpr int kBoxA = boxOf(BM, CN);
   static constexpr int kBoxW = kOutputs / CM;
   static constexpr int kStageBytes = (BM + BN) * kRowBytes;
-  /// The other half of k's sums of the 64 rows that a CTA stores.
-  static constexpr int kSumBytes = splits > 1 ? 64 * BN * 4 : 0;
+  /// Warps that store; each has 16 rows of a 64-row tile.
+  static constexpr int kStoring = 4 * warpgroups / splits;
+  /// The sums of the other parts of k, of the rows that a CTA stores.
+  static constexpr int kSumBytes = (splits - 1) * kStoring * 16 * BN * 4;
+  /// Two sets of the numbers of each row from each CTA, their barrier, and
+  /// scale and shift of the columns.
+  static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
   static constexpr int kSharedBytes =
-      1024 + stages * (kStageBytes + 16) + 16 + kSumBytes;
+      1024 + stages * (kStageBytes + 16) + 16 + kSumBytes + kNormBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
   static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
 
   static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
-  static_assert(kBoxA % 8 == 0 && kBoxW % 8 == 0, "whole swizzle patterns");
+  static_assert(kRows == 64 || (splits == 1 && !norm));
+  static_assert(kCluster <= 16);
+  static_assert(kBoxW % 8 == 0, "whole swizzle patterns");
   static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
 };
 
@@ -82,11 +101,18 @@ template <typename C> struct Stages {
   __device__ u32 turn(u32 w) const {
     return a(C::kStages) + 8 * (2 * C::kStages + w);
   }
-  /// Splits: the other CTA's sums, complete when `sumsFull` is, and read when
+  /// Splits: the other CTAs' sums, complete when `sumsFull` is, and read when
   /// `sumsFree` of the CTA that sent them is.
   __device__ u32 sums() const { return turn(2); }
   __device__ u32 sumsFull() const { return turn(0); }
   __device__ u32 sumsFree() const { return turn(1); }
+  /// Norm: {mean, squares} of row `row` from CTA `cn` of its cluster row.
+  __device__ u32 rowNumbers(u32 set, u32 cn, u32 row) const {
+    return sums() + C::kSumBytes + ((set * C::CN + cn) * C::BM + row) * 8;
+  }
+  __device__ u32 rowsFull() const { return rowNumbers(2, 0, 0); }
+  /// {scale, scale, shift, shift} of columns 2 * pair and the next.
+  __device__ u32 columns(u32 pair) const { return rowsFull() + 16 + 16 * pair; }
 };
 
 } // namespace gemm

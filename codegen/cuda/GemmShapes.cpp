@@ -1,0 +1,171 @@
+//===- GemmShapes.cpp - tile shapes of sm90/gemm.cuh ----------------------===//
+#include "codegen/cuda/GemmShapes.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace ft::codegen;
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+// What makes a shape: an H200 has 132 multiprocessors. BERT-base at 1,024
+// tokens is 1,024 x {2304, 768, 3072, 768}: 128 x 144, 64 x 96 (or 128 x 192
+// for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
+// 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
+// L2, at some 45 bytes a cycle, (bm / cn + bn / cm) * 128 / 45: small tiles
+// wait for L2 unless a cluster shares what it reads. Storing costs about 0.22
+// cycles an output. Stages are what 227 KB hold, up to eight.
+
+/// Fastest somewhere on an H200 (docs/benchmarks, gemm-sm90), then those that
+/// the arithmetic above asks for.
+static constexpr GemmShape kPlain[] = {
+    // One warpgroup: twice the tiles for few rows or few columns.
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1},
+    {.bm = 64, .bn = 256, .stages = 5, .warpgroups = 1, .cm = 2},
+    // Two share a tile; a cluster shares weights, and rows where both are 2.
+    {.bm = 128, .bn = 64, .stages = 8, .warpgroups = 2, .cm = 2, .cn = 2},
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 144, .stages = 6, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
+    // k is shared: for few tiles. 32 tokens x 768 x 3072 is 24 tiles of 64 x
+    // 32; four CTAs each keep 96 multiprocessors reading weights.
+    {.bm = 64, .bn = 32, .stages = 8, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 2},
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cm = 2, .splits = 2},
+};
+
+/// Of shapes that normalize, `cn` is what the row needs, at most eight CTAs.
+static constexpr GemmShape kNorm[] = {
+    {.bm = 64, .bn = 48, .stages = 8, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 192, .stages = 6, .warpgroups = 1, .norm = true},
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .norm = true},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .norm = true},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .norm = true},
+    // Half of the columns' CTAs, two for each: k is long and rows are few.
+    {.bm = 64,
+     .bn = 192,
+     .stages = 5,
+     .warpgroups = 1,
+     .splits = 2,
+     .norm = true},
+};
+static constexpr int64_t kMaxCluster = 8; // that every device runs
+
+/// Row counts that shapes are chosen for: BERT's and ViT's batches, a prompt.
+static constexpr int64_t kRows[] = {32,   128,  256,  1024,
+                                    1600, 4096, 6400, 16384};
+
+//===----------------------------------------------------------------------===//
+// Geometry, as Config has it
+//===----------------------------------------------------------------------===//
+
+int64_t GemmShape::boxRows() const {
+  int64_t box = 8;
+  while (box * cn < bm || bm % box != 0)
+    box += 8;
+  return box;
+}
+
+int64_t GemmShape::sharedBytes() const {
+  int64_t sums = (splits - 1) * (4 * warpgroups / splits) * 16 * bn * 4;
+  int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
+  return 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers;
+}
+
+std::string GemmShape::name() const {
+  auto text = [](int64_t value) { return std::to_string(value); };
+  std::string name = (norm ? "n" : "") + text(bm) + "x" + text(bn);
+  if (cm * cn > 1)
+    name += "_" + text(cm) + "x" + text(cn);
+  return splits > 1 ? name + "_k" + text(splits) : name;
+}
+
+//===----------------------------------------------------------------------===//
+// The choice
+//===----------------------------------------------------------------------===//
+
+static int64_t ceilDiv(int64_t a, int64_t b) {
+  return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
+}
+
+/// Clusters that run at once: six of the device's parts have 16
+/// multiprocessors, two have 18, and none spans two.
+static int64_t clustersAtOnce(const GemmShape &shape) {
+  int64_t size = shape.cluster();
+  return (6 * (16 / size) + 2 * (18 / size)) * shape.ctas;
+}
+
+/// Cycles of a multiprocessor, as far as they tell shapes apart (see the
+/// table); the constants are from docs/benchmarks, what an exchange in a
+/// cluster costs is a guess.
+static double cyclesOf(const GemmShape &shape, const GemmMatch &match,
+                       int64_t rows) {
+  constexpr double start = 2000, store = 0.22, exchange = 1500, l2 = 45;
+  int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
+  int64_t columns = match.gated ? match.n / 2 : match.n;
+  int64_t tiles =
+      ceilDiv(rows, shape.bm * shape.cm) * ceilDiv(columns, outputs * shape.cn);
+  int64_t waves = ceilDiv(tiles, clustersAtOnce(shape));
+  double a = double(shape.boxRows()), w = double(shape.bn) / double(shape.cm);
+  double step = std::max(double(shape.bm * shape.bn) / 32, (a + w) * 128 / l2);
+  double stored = store * double(shape.bm * shape.bn) / double(shape.splits);
+  double exchanges = exchange * ((shape.splits > 1) + shape.norm);
+  int64_t steps = ceilDiv(ceilDiv(match.k, 64), shape.splits);
+  return start + double(waves) * (double(steps) * step + stored + exchanges);
+}
+
+/// Those that can run `match`.
+static std::vector<GemmShape> shapesFor(const GemmMatch &match) {
+  std::vector<GemmShape> shapes;
+  if (match.outNorm) {
+    for (GemmShape shape : kNorm) {
+      shape.cn = ceilDiv(match.n, shape.bn);
+      // Of a short row most of a cluster's columns would be idle.
+      bool full =
+          shape.bn * shape.cn - match.n <= std::max<int64_t>(16, match.n / 8);
+      if (shape.cluster() <= kMaxCluster && shape.sharedBytes() <= 227 * 1024 &&
+          (full || shape.cn == 1))
+        shapes.push_back(shape);
+    }
+    return shapes;
+  }
+  for (const GemmShape &shape : kPlain)
+    // Both halves of a gated tile are whole boxes of the cluster's CTAs.
+    if (!match.gated || (shape.bn % (32 * shape.cm) == 0 && shape.bn >= 96))
+      shapes.push_back(shape);
+  return shapes;
+}
+
+std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
+  std::vector<GemmShape> shapes = shapesFor(match);
+  std::vector<ShapeChoice> chosen;
+  auto choose = [&](const GemmShape &shape) -> ShapeChoice & {
+    for (ShapeChoice &known : chosen)
+      if (known.shape.name() == shape.name())
+        return known;
+    return chosen.emplace_back(ShapeChoice{shape, {}});
+  };
+  for (int64_t rows : kRows) {
+    llvm::stable_sort(shapes, [&](const GemmShape &a, const GemmShape &b) {
+      return cyclesOf(a, match, rows) < cyclesOf(b, match, rows);
+    });
+    // The next one is worth a try: the arithmetic is no measurement.
+    for (size_t i = 0; i < std::min<size_t>(2, shapes.size()); ++i) {
+      ShapeChoice &choice = choose(shapes[i]);
+      if (i == 0)
+        choice.rows.push_back(rows);
+    }
+  }
+  return chosen;
+}

@@ -1,0 +1,43 @@
+//===- GemmShapes.h - tile shapes of sm90/gemm.cuh --------------*- C++ -*-===//
+#ifndef FT_CODEGEN_CUDA_GEMMSHAPES_H
+#define FT_CODEGEN_CUDA_GEMMSHAPES_H
+
+#include "codegen/cuda/GemmMatch.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ft::codegen {
+
+/// gemm::Config of sm90/gemm_shape.cuh, without the types.
+struct GemmShape {
+  int64_t bm, bn, stages, warpgroups;
+  int64_t cm = 1, cn = 1; // CTAs of a cluster, in rows and in columns
+  int64_t ctas = 1;       // of a multiprocessor
+  int64_t splits = 1;     // CTAs of a cluster that share k
+  bool norm = false;      // a cluster holds whole rows
+
+  int64_t cluster() const { return cm * cn * splits; }
+  int64_t threads() const { return 128 * (1 + warpgroups); }
+  int64_t boxRows() const; // of a, that one CTA brings
+  int64_t sharedBytes() const;
+  /// "128x192_2x1": rows x columns, of the cluster; "k2" where two share k,
+  /// "n" in front where rows are normalized.
+  std::string name() const;
+};
+
+/// A shape, and the numbers of rows (of kGemmRows) that it should be the
+/// fastest at, which may be none.
+struct ShapeChoice {
+  GemmShape shape;
+  std::vector<int64_t> rows;
+};
+
+/// Shapes that are worth a try, those for few rows first; none where rows are
+/// too long for a cluster to normalize.
+std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
+
+} // namespace ft::codegen
+
+#endif // FT_CODEGEN_CUDA_GEMMSHAPES_H
