@@ -327,6 +327,11 @@ CHECKPOINTS = (GPT2_CHECKPOINTS + LLAMA_CHECKPOINTS + VARIANT_CHECKPOINTS
                + BERT_CHECKPOINTS + HEAD_CHECKPOINTS + FAMILY_CHECKPOINTS)
 
 RAGGED = (9, 40, 1, 23)
+SHORT = (9, 21, 1, 14)
+LONG = (31, 35, 1, 29)  # for heads with a number a token
+# Heads of whole sequences say little of each: the error of transformers, which
+# is the tolerance, is then one of many sequences.
+MANY = (2, 7, 4, 9, 1, 8, 5, 6) * 8
 PROMPTS = (5, 17, 1)
 TINY_TEXTS = ("The cat sat on the mat.", "How do I use my password?", "",
               "Déjà vu: naïve café", "x", "It was 3.14, not 42!")
@@ -375,20 +380,14 @@ ENCODER_CASES = [
     Case("bert-masked-lm", "bert-masked-lm", RAGGED, entry="encode"),
     Case("bert-pretraining", "bert-pretraining", (33, 64, 2),
          segments=True, entry="encode", outputs=("prediction_logits",)),
-    Case("bert-pretraining-next", "bert-pretraining",
-         (2, 7, 4, 9, 1, 8, 5, 6) * 8, segments=True, entry="encode",
-         outputs=("seq_relationship_logits",)),
+    Case("bert-pretraining-next", "bert-pretraining", MANY, segments=True,
+         entry="encode", outputs=("seq_relationship_logits",)),
     Case("minilm-tiny", "minilm-tiny", RAGGED, entry="encode",
          outputs=("last_hidden_state",)),
     Case("minilm-tiny-embed", "minilm-tiny", (), texts=TINY_TEXTS,
          entry="embed", outputs=("sentence_embedding",)),
 ]
 
-SHORT = (9, 21, 1, 14)
-LONG = (31, 35, 1, 29)  # for heads with a number a token
-# Heads of whole sequences say little of each: the error of transformers, which
-# is the tolerance, is then one of many sequences.
-MANY = (2, 7, 4, 9, 1, 8, 5, 6) * 8
 SPANS = ("start_logits", "end_logits")
 
 

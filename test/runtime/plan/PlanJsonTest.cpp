@@ -186,7 +186,10 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
         {"residual", 1},
         {"epilogue", "relu"},
         {"n", 16},
-        {"k", 4}}},
+        {"k", 4},
+        {"tf32", true}}},
+      {"/labels",
+       {{"names", {"a", "b", "c", "d", "e"}}, {"scores", "sigmoid"}}},
   };
   for (const auto &[pointer, value] : expected) {
     Json::json_pointer place(pointer);

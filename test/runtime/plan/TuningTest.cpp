@@ -133,6 +133,13 @@ TEST(TuningTest, ProblemsAreTypesShapesAndOps) {
   program.buffers[1].dtype = DType::F32;
   EXPECT_EQ(gemmProblem(plan, program, step),
             "bf16 to f32 [24, 8] linear, gelu_none");
+  // A choice for exact products is none for those in TF32.
+  GemmCall call;
+  call.tf32 = true;
+  step.implementations = {{"library", {"sm_90a"}, {call}}};
+  EXPECT_EQ(gemmProblem(plan, program, step),
+            "bf16 to f32 by tf32 [24, 8] linear, gelu_none");
+  EXPECT_TRUE(usesTf32(step));
   step.pattern = "row";
   EXPECT_EQ(gemmProblem(plan, program, step), "");
 }

@@ -16,10 +16,9 @@ namespace ft::text {
 using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
-inline const char *const kFixtures[] = {"gpt2",         "llama3",    "qwen2",
-                                        "roberta",      "llama2",    "mistral",
-                                        "bert-uncased", "bert-cased",
-                                        "xlm-roberta",  "unigram-bytes"};
+inline const char *const kFixtures[] = {
+    "gpt2",    "llama3",       "qwen2",      "roberta",     "llama2",
+    "mistral", "bert-uncased", "bert-cased", "xlm-roberta", "unigram-bytes"};
 
 inline std::string readFixture(const std::string &name) {
   std::ifstream file(std::string(FT_TEXT_FIXTURES) + "/" + name,

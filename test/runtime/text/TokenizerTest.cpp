@@ -22,8 +22,7 @@ TEST_P(FixtureTest, EncodesAsTheReference) {
 
 TEST_P(FixtureTest, JoinsTwoTextsAsTheReference) {
   Tokenizer tokenizer = fixture(GetParam());
-  for (const Json &entry :
-       fixtureLines(std::string(GetParam()) + ".pairs")) {
+  for (const Json &entry : fixtureLines(std::string(GetParam()) + ".pairs")) {
     std::string first = entry["first"], second = entry["second"];
     StatusOr<TokenPair> pair = tokenizer.encodePair(first, second);
     ASSERT_TRUE(pair.ok()) << pair.status().message();
