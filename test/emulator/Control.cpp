@@ -96,8 +96,14 @@ static Status decodeDependencies(Decoder &d) {
   return d.emit(waits ? waitDependencies : nothing);
 }
 
+static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
+  w.cta->fenceStores();
+  return Flow::Next;
+}
+
 /// Order and time: all memory is one.
 static Status decodeNothing(Decoder &d) {
+  bool proxy = d.has("proxy") && d.has("async");
   for (std::string_view modifier : {"inc",
                                     "dec",
                                     "sync",
@@ -124,7 +130,7 @@ static Status decodeNothing(Decoder &d) {
                                     "sync_restrict::shared::cta",
                                     "sync_restrict::shared::cluster"})
     d.take(modifier);
-  return d.emit(nothing);
+  return d.emit(proxy ? fenceProxy : nothing);
 }
 
 std::span<const Opcode> emulator::controlOpcodes() {

@@ -112,6 +112,8 @@ static Status decodeCopyAsync(Decoder &d) {
 /// Into one CTA's shared memory, which is there: the target was checked.
 static void copyInto(Cta &cta, const BulkCopy &copy) {
   uint8_t *memory = cta.shared.data() - kSharedBase;
+  for (uint32_t at = copy.target; at < copy.target + copy.bytes; at += 16)
+    cta.unfenced[(at - kSharedBase) / 16] = 0; // not by an ordinary store
   if (copy.from) {
     std::memcpy(memory + copy.target, copy.from, copy.bytes);
     return;

@@ -54,6 +54,8 @@ void Engine::begin(Cluster &cluster, uint64_t number) {
     cta.sharedBytes =
         launch.function->dynamicShared - kSharedBase + s.sharedBytes;
     cta.shared.assign(cta.sharedBytes, 0xff); // NaN in every type
+    cta.unfenced.assign((cta.sharedBytes + 15) / 16, 0);
+    cta.unfencedPieces.clear();
     cta.barriers = {};
     cta.warps.resize((cta.threads + 31) / 32);
     for (uint32_t w = 0; w < cta.warps.size(); ++w) {
@@ -86,6 +88,8 @@ bool Engine::step(std::vector<std::unique_ptr<Cluster>> &resident) {
         if (!warp->ended())
           order_.push_back(warp.get());
   }
+  if (executed > launch.options.instructionLimit)
+    return stopEndless(), true;
   auto completeSome = [&] {
     size_t which = random() % copies;
     for (const auto &cluster : resident) {
@@ -119,6 +123,11 @@ bool Engine::runDependencies() {
     error = status.message();
   launch.dependenciesEnded = true;
   return true;
+}
+
+void Engine::stopEndless() {
+  error = "kernel " + launch.function->info.name + ": no end after " +
+          std::to_string(executed) + " thread instructions";
 }
 
 void Engine::deadlock(const std::vector<std::unique_ptr<Cluster>> &resident) {

@@ -201,6 +201,17 @@ TEST(FaultsTest, ClusterMemoryAfterTheEnd) {
   EXPECT_GE(found, 10);
 }
 
+TEST(FaultsTest, NoEnd) {
+  std::string text = kernelText("$L_loop: add.s32 %r1, %r1, 1;\n"
+                                "bra $L_loop;");
+  std::vector<uint32_t> in(1), out(1);
+  LaunchOptions options;
+  options.instructionLimit = 1000000;
+  Status status = runText(text, {{}, {32, 1, 1}, {}, 0}, in, out, options);
+  EXPECT_NE(status.message().find("no end after"), std::string::npos)
+      << status.message();
+}
+
 TEST(FaultsTest, UnknownInstruction) {
   auto module = Module::parse(kernelText("add.s32 %r1, %r0, 1;\n"
                                          "frobnicate.b32 %r1, %r0;"));

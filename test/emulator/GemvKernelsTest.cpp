@@ -49,6 +49,7 @@ template <typename T, typename Norm, bool gated> void runRing() {
   run({0, 2, 64, 64, 5, 0, {4, 8}});    // no rows
   run({1, 1, 90, 1048, 40, 0, {4, 1}}); // fewer rows than CTAs
   run({17, 17, 64, 520, 2, 0, {3, 8}});
+  run({5, 8, 160, 1096, 2, 0, {3, 4}}); // several turns of the ring
 }
 
 TEST(GemvKernelsTest, RingBf16) { runRing<bf16, NoNorm, false>(); }

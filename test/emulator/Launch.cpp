@@ -119,6 +119,7 @@ static Status runEngines(const Launch &launch) {
   uint32_t threads = uint32_t(
       std::min<uint64_t>(std::max(launch.options.hostThreads, 1u), count));
   std::vector<std::string> errors(threads);
+  std::atomic<uint64_t> executed{0};
   auto work = [&](uint32_t thread) {
     Engine engine(launch, launch.options.seed * 1000003 + thread);
     engine.run([&](uint64_t &number) {
@@ -126,6 +127,7 @@ static Status runEngines(const Launch &launch) {
       return number < count;
     });
     errors[thread] = engine.error;
+    executed += engine.executed;
     if (!engine.error.empty())
       taken = count;
   };
@@ -135,6 +137,8 @@ static Status runEngines(const Launch &launch) {
   work(0);
   for (std::thread &thread : others)
     thread.join();
+  if (launch.options.executed)
+    *launch.options.executed += executed;
   for (const std::string &error : errors)
     if (!error.empty())
       return internalError(error);

@@ -1,10 +1,40 @@
 //===- Lexer.cpp - PTX to tokens ------------------------------------------===//
 #include "Lexer.h"
 
+#include "Syntax.h"
+
 #include <cctype>
+#include <cstring>
 
 using namespace ft;
 using namespace ft::emulator;
+
+std::vector<std::string_view> emulator::splitDots(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    size_t dot = text.find('.');
+    parts.push_back(text.substr(0, dot));
+    if (dot == std::string_view::npos)
+      return parts;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+uint32_t emulator::typeBytes(std::string_view type) {
+  if (type == "f16x2" || type == "bf16x2")
+    return 4;
+  if (type == "bf16")
+    return 2;
+  if (type.size() < 2 || !std::strchr("usbf", type[0]))
+    return 0;
+  std::string_view bits = type.substr(1);
+  return bits == "8"     ? 1
+         : bits == "16"  ? 2
+         : bits == "32"  ? 4
+         : bits == "64"  ? 8
+         : bits == "128" ? 16
+                         : 0;
+}
 
 static bool isWord(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' ||

@@ -35,10 +35,15 @@ static Flow store(Warp &w, const Inst &i, uint32_t mask) {
     uint8_t *to = w.at(space, address, bytes, lane);
     if (!to)
       return w.failAddress(i, lane, address, bytes, space);
+    bool changes = false;
     for (uint32_t k = 0; k < i.count; ++k) {
       T value = T(w.lanes<R>(from[k])[lane]);
+      changes |= std::memcmp(to + sizeof(T) * k, &value, sizeof(T)) != 0;
       std::memcpy(to + sizeof(T) * k, &value, sizeof(T));
     }
+    if constexpr (space == Space::Shared || space == Space::Generic)
+      if (changes) // several may store what is there
+        w.cta->markStore(to);
   }
   return Flow::Next;
 }

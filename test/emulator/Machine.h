@@ -40,7 +40,6 @@ struct Warp {
   uint32_t live = 0;           // lanes that have not ended
   uint32_t pc = 0, active = 0; // of the group that runs
   uint8_t parkedAt = 0;        // the barrier of Flow::Park
-  uint64_t executed = 0;       // thread instructions
 
   std::array<Group, 33> groups;
   uint32_t groupCount = 0;
@@ -93,10 +92,26 @@ struct Cta {
   Dim3 index;
   uint32_t threads = 0, liveThreads = 0, sharedBytes = 0;
   std::vector<uint8_t> shared; // from kSharedBase on
+  /// Pieces of 16 bytes that ordinary stores wrote and no proxy fence has made
+  /// visible to tensor cores since: a flag each, and which are set.
+  std::vector<uint8_t> unfenced;
+  std::vector<uint32_t> unfencedPieces;
   std::array<NamedBarrier, 16> barriers;
   std::vector<std::unique_ptr<Warp>> warps;
 
   uint8_t *place(uint32_t address, uint32_t bytes);
+  void markStore(const uint8_t *at) {
+    size_t piece = size_t(at - shared.data()) / 16;
+    if (piece < unfenced.size() && !unfenced[piece]) {
+      unfenced[piece] = 1;
+      unfencedPieces.push_back(uint32_t(piece));
+    }
+  }
+  void fenceStores() {
+    for (uint32_t piece : unfencedPieces)
+      unfenced[piece] = 0;
+    unfencedPieces.clear();
+  }
   /// Wakes those who wait at a barrier that is complete.
   void checkBarrier(uint32_t id);
   uint32_t warpThreads() const; // of warps that have not ended
@@ -137,6 +152,7 @@ struct Engine {
   uint64_t randomState;
   std::string error; // empty while all is well
   uint64_t ticks = 0;
+  uint64_t executed = 0; // thread instructions
 
   uint32_t random() {
     randomState ^= randomState << 13;
@@ -180,6 +196,7 @@ private:
   bool step(std::vector<std::unique_ptr<Cluster>> &resident);
   /// Runs what griddepcontrol.wait waits for; false if that has ended.
   bool runDependencies();
+  void stopEndless();
   void deadlock(const std::vector<std::unique_ptr<Cluster>> &resident);
 
   std::vector<Warp *> order_;

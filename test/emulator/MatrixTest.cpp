@@ -218,6 +218,26 @@ TEST(MatrixTest, OperandOverwrittenBeforeTheWait) {
       << status.message();
 }
 
+TEST(MatrixTest, StoreWithoutProxyFence) {
+  auto run = [](const char *fence) {
+    Tiles t;
+    t.a = matrix(64, 64);
+    t.b = matrix(16, 64);
+    t.mapA = makeMap(t.a, 64, 64, 64);
+    t.mapB = makeMap(t.b, 16, 64, 16);
+    return t.run(expect(8192 + 2048) + copyBox("%d2", "%r21", 0, 0) +
+                     copyBox("%d3", "%r22", 0, 0) + kWait +
+                     "@%p1 st.shared.u32 [%r22+128], 0;\n" + fence +
+                     "bar.sync 0;\n" + multiply(kWgmmaWait),
+                 128);
+  };
+  Status right = run("fence.proxy.async.shared::cta;\n"), wrong = run("");
+  EXPECT_TRUE(right.ok()) << right.message();
+  EXPECT_NE(wrong.message().find("stored without a fence.proxy.async since"),
+            std::string::npos)
+      << wrong.message();
+}
+
 TEST(MatrixTest, RowsInRegistersTimesColumns) {
   // a: thread t holds row / column as wgmma.cuh says; b is [16 k][64 n].
   Tiles t;

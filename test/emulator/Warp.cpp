@@ -14,80 +14,49 @@ using namespace ft::emulator;
 
 Engine &Warp::engine() const { return *cta->cluster->engine; }
 
-static uint32_t specialValue(const Warp &w, Special kind, uint32_t lane) {
+/// The first 24 are triples, in the order of the enumeration.
+static uint32_t tripleValue(const Warp &w, uint32_t kind, uint32_t lane) {
   const Cta &cta = *w.cta;
   const LaunchShape &shape = cta.cluster->engine->launch.shape;
-  const Dim3 &block = shape.block, &grid = shape.grid, &own = shape.cluster;
-  uint32_t thread = w.number * 32 + lane;
-  Dim3 inCluster{cta.index.x % own.x, cta.index.y % own.y, cta.index.z % own.z};
+  const Dim3 &block = shape.block, &grid = shape.grid, &own = shape.cluster,
+             &at = cta.index;
+  uint32_t t = w.number * 32 + lane;
+  const Dim3 triples[] = {
+      {t % block.x, t / block.x % block.y, t / block.x / block.y},
+      block,
+      at,
+      grid,
+      {at.x % own.x, at.y % own.y, at.z % own.z},
+      own,
+      {at.x / own.x, at.y / own.y, at.z / own.z},
+      {grid.x / own.x, grid.y / own.y, grid.z / own.z}};
+  const Dim3 &d = triples[kind / 3];
+  return kind % 3 == 0 ? d.x : kind % 3 == 1 ? d.y : d.z;
+}
+
+static uint32_t specialValue(const Warp &w, Special kind, uint32_t lane) {
+  const Cta &cta = *w.cta;
+  const Launch &launch = cta.cluster->engine->launch;
   switch (kind) {
-  case Special::TidX:
-    return thread % block.x;
-  case Special::TidY:
-    return thread / block.x % block.y;
-  case Special::TidZ:
-    return thread / block.x / block.y;
-  case Special::NtidX:
-    return block.x;
-  case Special::NtidY:
-    return block.y;
-  case Special::NtidZ:
-    return block.z;
-  case Special::CtaidX:
-    return cta.index.x;
-  case Special::CtaidY:
-    return cta.index.y;
-  case Special::CtaidZ:
-    return cta.index.z;
-  case Special::NctaidX:
-    return grid.x;
-  case Special::NctaidY:
-    return grid.y;
-  case Special::NctaidZ:
-    return grid.z;
-  case Special::ClusterCtaidX:
-    return inCluster.x;
-  case Special::ClusterCtaidY:
-    return inCluster.y;
-  case Special::ClusterCtaidZ:
-    return inCluster.z;
-  case Special::ClusterNctaidX:
-    return own.x;
-  case Special::ClusterNctaidY:
-    return own.y;
-  case Special::ClusterNctaidZ:
-    return own.z;
-  case Special::ClusteridX:
-    return cta.index.x / own.x;
-  case Special::ClusteridY:
-    return cta.index.y / own.y;
-  case Special::ClusteridZ:
-    return cta.index.z / own.z;
-  case Special::NclusteridX:
-    return grid.x / own.x;
-  case Special::NclusteridY:
-    return grid.y / own.y;
-  case Special::NclusteridZ:
-    return grid.z / own.z;
   case Special::ClusterCtarank:
     return cta.rank;
   case Special::ClusterNctarank:
-    return uint32_t(own.count());
+    return uint32_t(launch.shape.cluster.count());
   case Special::Laneid:
     return lane;
   case Special::Warpid:
     return w.number;
   case Special::Nwarpid:
-    return uint32_t(block.count() + 31) / 32;
+    return uint32_t(launch.shape.block.count() + 31) / 32;
   case Special::Smid:
-    return (cta.index.x + cta.index.y * grid.x) %
-           cta.cluster->engine->launch.options.multiprocessors;
+    return (cta.index.x + cta.index.y * launch.shape.grid.x) %
+           launch.options.multiprocessors;
   case Special::Nsmid:
-    return cta.cluster->engine->launch.options.multiprocessors;
+    return launch.options.multiprocessors;
   case Special::Gridid:
     return 1;
   case Special::DynamicSmemSize:
-    return shape.sharedBytes;
+    return launch.shape.sharedBytes;
   case Special::TotalSmemSize:
     return cta.sharedBytes;
   case Special::LanemaskEq:
@@ -100,8 +69,9 @@ static uint32_t specialValue(const Warp &w, Special kind, uint32_t lane) {
     return ~((2u << lane) - 1);
   case Special::LanemaskGe:
     return ~((1u << lane) - 1);
+  default:
+    return tripleValue(w, uint32_t(kind), lane);
   }
-  return 0;
 }
 
 void Warp::begin(const Function &f, Cta &home, uint32_t which) {
@@ -205,6 +175,7 @@ bool Warp::execute(Group &group, uint32_t &quantum) {
       meets = std::min(meets, groups[i].pc);
   const Inst *code = function->code.data();
   bool progress = false;
+  uint64_t executed = 0;
   group.state = Group::Ready;
   while (true) {
     const Inst &inst = code[pc];
@@ -242,5 +213,6 @@ bool Warp::execute(Group &group, uint32_t &quantum) {
   }
   group.pc = pc;
   group.mask = active;
+  engine().executed += executed;
   return progress;
 }

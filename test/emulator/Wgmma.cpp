@@ -26,9 +26,12 @@ struct Descriptor {
   }
 };
 
-/// 8 elements at a place that the swizzle moves; null outside.
+/// 8 elements at a place that the swizzle moves; null outside, and where a
+/// store waits for its fence.
 static const uint8_t *piece(Cta &cta, const Descriptor &m, uint32_t place) {
-  return cta.place(swizzled(place, m.swizzle), 16);
+  uint32_t at = swizzled(place, m.swizzle);
+  const uint8_t *from = cta.place(at, 16);
+  return from && !cta.unfenced[(at - kSharedBase) / 16] ? from : nullptr;
 }
 
 /// `count` rows from `first` on, 16 elements of k each, to `to`.
@@ -116,7 +119,9 @@ static Flow multiply(Warp &w, const Inst &i, uint32_t mask) {
                  w.wgmma.committed};
   std::vector<uint16_t> &now = w.wgmma.now;
   if (!gather(w, read, now))
-    return w.fail(i, 0, "an operand reaches beyond shared memory");
+    return w.fail(i, 0,
+                  "an operand reaches beyond shared memory, or was "
+                  "stored without a fence.proxy.async since");
   w.wgmma.data.insert(w.wgmma.data.end(), now.begin(), now.end());
   w.wgmma.reads.push_back(read);
   float a[16][kDepth];
@@ -159,9 +164,8 @@ static Flow wait(Warp &w, const Inst &i, uint32_t mask) {
          g.reads[done].group + i.imm < int64_t(g.committed);
        ++done) {
     const WgmmaRead &read = g.reads[done];
-    if (!gather(w, read, g.now))
-      return Flow::Fail;
-    if (std::memcmp(g.now.data(), &g.data[read.first], 2 * g.now.size()) != 0)
+    if (!gather(w, read, g.now) ||
+        std::memcmp(g.now.data(), &g.data[read.first], 2 * g.now.size()) != 0)
       return w.fail(i, 0,
                     "shared memory that the wgmma of PTX line " +
                         std::to_string(read.line) +
