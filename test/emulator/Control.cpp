@@ -100,6 +100,7 @@ static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
   w.cta->fenceStores();
   return Flow::Next;
 }
+
 /// Order and time: all memory is one.
 static Status decodeNothing(Decoder &d) {
   bool proxy = d.has("proxy") && d.has("async");

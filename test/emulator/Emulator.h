@@ -94,15 +94,15 @@ struct LaunchOptions {
   uint32_t residentClusters = 1;
   uint32_t hostThreads = 1;
   uint32_t multiprocessors = 132; // %nsmid
+  /// Thread instructions after which a kernel counts as one without end.
+  uint64_t instructionLimit = uint64_t(1) << 42;
+  /// Where not null, what was executed is added.
+  uint64_t *executed = nullptr;
   /// Of a kernel that starts before the one in front has ended: runs the
   /// latter. Called once, when no thread can go on but behind
   /// griddepcontrol.wait; not called where none waits. Empty: the wait is over
   /// at once.
   std::function<Status()> dependencies;
-  /// Thread instructions after which a kernel counts as one without end.
-  uint64_t instructionLimit = uint64_t(1) << 42;
-  /// Where not null, what was executed is added.
-  uint64_t *executed = nullptr;
 };
 
 /// Runs a grid to its end. `params[i]` points at the bytes of parameter i, as

@@ -15,7 +15,8 @@ import gtest_rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = ROOT / "test/emulator/run"
-CHECKPOINTS = ROOT / "test/e2e/checkpoints"
+E2E = ROOT / "test/e2e"
+CHECKPOINTS = E2E / "checkpoints"
 
 # What is compared with goldens, in fp32 and bf16.
 GOLDENS = ("bert-no-pooler", "gpt2-plain", "qwen2-plain")
@@ -26,7 +27,7 @@ CONFORMANCE = (("llama-head128-sharded", "bf16"), ("minilm-tiny", "f16"),
                ("gpt2-plain", "f32"))
 TUNED = "minilm-tiny"
 DRAWS = 60
-SOAK_SECONDS = 10
+SOAK_SECONDS = 4
 
 
 def missing(build):
@@ -71,8 +72,8 @@ class Suite:
             yield f"{name} (emulated)", outcome, detail
 
     def tuner(self):
-        """Every candidate of a plan that has several runs, and equals the CPU;
-        with what was chosen the results are the same."""
+        """Every candidate of every step runs, and equals the CPU; with what was
+        chosen the plan gives its golden."""
         plan = self.compile(TUNED, "bf16", "tuned", "--preview-kernels")
         tuning = plan.with_suffix(".json")
         call([*self.emulated, "ft-run", plan, "--tune", "--device", "cuda",
@@ -82,6 +83,16 @@ class Suite:
         names = {gemm["choice"] for gemm in found["gemms"]}
         names |= {gemm["runner_up"] for gemm in found["gemms"]}
         assert any(name.startswith("tiles_") for name in names), names
+        golden = next(case for case in json.loads(
+            (E2E / "cases.json").read_text())["cases"] if case["name"] == TUNED)
+        output = golden["outputs"][0]
+        inputs = [x for name, file in golden["inputs"].items()
+                  for x in ("--input", f"{name}=@{E2E / file}")]
+        call([*self.emulated, "ft-run", plan, "--device", "cuda", "--tuning",
+              tuning, "--weights", CHECKPOINTS / TUNED, "--entry",
+              golden["entry"], *inputs, "--expect",
+              f"{output['name']}=@{E2E / output['file']}", "--tolerance",
+              output["tolerance"]["bf16"]])
 
     def soak(self):
         """Random requests; twice the same bits, alone the same tokens."""
