@@ -44,8 +44,8 @@ const KernelHeaders &codegen::kernelHeaders() {
 }
 
 bool codegen::isKnownTarget(const std::string &target) {
-  static constexpr std::array names = {
-      "sm_80", "sm_90a", "sm_100f", "compute_90a", "compute_100f", "ptx"};
+  static constexpr std::array names = {"sm_80",       "sm_90a",       "sm_100f",
+                                       "compute_90a", "compute_100f", "ptx"};
   return std::find(names.begin(), names.end(), target) != names.end();
 }
 
