@@ -1,6 +1,7 @@
 //===- SelectKernels.cpp - the kernels phase ------------------------------===//
 #include "codegen/SelectKernels.h"
 
+#include "codegen/KernelTable.h"
 #include "codegen/SplitStep.h"
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/Neighbours.h"
@@ -11,10 +12,7 @@
 #include "passes/Capability.h"
 #include "passes/Passes.h"
 
-#include "llvm/ADT/StringMap.h"
-
 #include <algorithm>
-#include <set>
 #include <utility>
 
 using namespace mlir;
@@ -24,51 +22,6 @@ using namespace ft::codegen;
 namespace {
 
 using Archs = std::vector<std::string>;
-
-/// The kernel texts of a module: equal texts are one ft.kernel.
-class KernelTable {
-public:
-  explicit KernelTable(ModuleOp module)
-      : builder_(OpBuilder::atBlockBegin(module.getBody())),
-        location_(module.getLoc()) {}
-
-  FlatSymbolRefAttr add(const KernelText &text, const Archs &archs) {
-    Entry &entry = entries_[text.source];
-    entry.archs.insert(archs.begin(), archs.end());
-    if (!entry.op)
-      entry.op = create(text);
-    return FlatSymbolRefAttr::get(entry.op.getSymNameAttr());
-  }
-  /// Kernels that only some of `all` use say so.
-  void nameArchs(const Archs &all) {
-    for (auto &item : entries_) {
-      Entry &entry = item.second;
-      SmallVector<StringRef> names(entry.archs.begin(), entry.archs.end());
-      if (names.size() < all.size())
-        entry.op->setAttr(kArchsAttr, builder_.getStrArrayAttr(names));
-    }
-  }
-
-private:
-  struct Entry {
-    ir::KernelOp op;
-    std::set<std::string> archs;
-  };
-
-  ir::KernelOp create(const KernelText &text) {
-    int count = names_[text.function]++;
-    std::string name = text.function;
-    if (count > 0)
-      name += "." + std::to_string(count);
-    return ir::KernelOp::create(builder_, location_, name, text.function,
-                                text.source);
-  }
-
-  OpBuilder builder_;
-  Location location_;
-  llvm::StringMap<Entry> entries_;
-  llvm::StringMap<int> names_;
-};
 
 class SelectKernels
     : public PassWrapper<SelectKernels, OperationPass<ModuleOp>> {

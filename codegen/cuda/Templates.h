@@ -59,7 +59,7 @@ mlir::FailureOr<TemplateKernel> emitGemvRing(ir::FusedOp fused,
 struct GemmCandidate {
   std::string name; // plan::Implementation::name
   TemplateKernel kernel;
-  int64_t cluster = 1; // CTAs that start together
+  int64_t cluster = 1;       // CTAs that start together
   std::vector<int64_t> rows; // plan::Implementation::rows
 };
 /// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.

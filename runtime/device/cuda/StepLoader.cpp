@@ -337,9 +337,8 @@ Status StepLoader::addChoices(ReadyStep &ready,
     return Status::success();
   for (const plan::Implementation *implementation : ready.known)
     for (int64_t rows : implementation->rows) {
-      FT_ASSIGN_OR_RETURN(
-          std::optional<size_t> way,
-          wayNamed(ready, implementation->name, architecture));
+      FT_ASSIGN_OR_RETURN(std::optional<size_t> way,
+                          wayNamed(ready, implementation->name, architecture));
       ready.choices.push_back({rows, way.value_or(0), ""});
     }
   return Status::success();
