@@ -19,8 +19,8 @@ template <typename S, typename E, typename Score>
 std::string instance(bool clusters, int stages) {
   return std::string("check::") +
          (clusters ? "decodeClusters<" : "decodeKernel<") + nameOf<S>() + ", " +
-         nameOf<E>() + ", " + std::to_string(stages) + ", " +
-         nameOf<Score>() + ">";
+         nameOf<E>() + ", " + std::to_string(stages) + ", " + nameOf<Score>() +
+         ">";
 }
 
 /// Every case with one CTA, with several, and with clusters where there are.
@@ -42,14 +42,13 @@ void runCases(const std::vector<Case> &cases, const Score &score,
       for (int grid : {clusters ? 8 : 1, clusters ? 32 : 13}) {
         if (clusters && !hopper)
           continue;
-        checkDecode<S, E>(
-            {c, grid, clusters}, stages, score, [&](auto &batch) {
-              kernels.launch(instance<S, E, Score>(clusters, stages),
-                             {uint32_t(grid), 1, 1}, {128, 1, 1},
-                             attention::Decode<S, E, stages>::kShared,
-                             batch.args(), batch.fresh(), score);
-              ++kernels.options.seed;
-            });
+        checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
+          kernels.launch(instance<S, E, Score>(clusters, stages),
+                         {uint32_t(grid), 1, 1}, {128, 1, 1},
+                         attention::Decode<S, E, stages>::kShared, batch.args(),
+                         batch.fresh(), score);
+          ++kernels.options.seed;
+        });
       }
   EXPECT_EQ(failures, before) << "printed above";
 }
