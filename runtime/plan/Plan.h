@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 3;
+inline constexpr uint32_t kPlanVersion = 4;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -92,7 +92,8 @@ struct Recipe {
     Scale,      // of[0] * value
     Offset,     // of[0] + value
     Interleave, // of..., axis 0, row i of each in turn
-    Pad         // of[0], then zeros up to shape[axis]
+    Pad,        // of[0], then zeros up to shape[axis]
+    Rotations   // of[0] = n frequencies: cos(i f), then sin(i f), [., 2n]
   };
   Op op = Op::Tensor;
   std::vector<int64_t> shape;
