@@ -414,6 +414,7 @@ def Ft_ReduceMaxOp : Ft_ReduceOp<"reduce_max", "maximum over the last extent, ke
 def Ft_ReduceMeanOp : Ft_ReduceOp<"reduce_mean", "mean over the last extent, kept as 1">;
 
 def Ft_SoftmaxOp : Ft_UnaryOp<"softmax", "softmax over the last extent">;
+def Ft_CumsumOp : Ft_UnaryOp<"cumsum", "sum of the elements up to and with each, over the last extent">;
 
 def Ft_NormalizeOp : Ft_Op<"normalize", [Pure, Ft_RowWise, SameOperandsAndResultType]> {
   let summary = "x / max(||x||_2, eps) over the last extent";

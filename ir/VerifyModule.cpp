@@ -56,7 +56,7 @@ bool ft::ir::isFloat(PackedType type) {
 static LogicalResult verifyRecipe(ParamOp param, RecipeAttr recipe) {
   static const llvm::StringSet<> kOps = {
       "tensor",  "literal", "generator", "slice",      "concat", "transpose",
-      "reshape", "scale",   "offset",    "interleave", "pad"};
+      "reshape", "scale",   "offset",    "interleave", "pad",    "rotations"};
   // param_c4
   if (!kOps.contains(recipe.getOp().getValue()))
     return param.emitOpError()

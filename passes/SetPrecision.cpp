@@ -56,8 +56,11 @@ struct SetPrecision : impl::SetPrecisionBase<SetPrecision> {
     module->setAttr(kDTypeAttr, TypeAttr::get(type_));
     if (name == "tf32") // stored as f32; only the library's products differ
       module->setAttr(kTf32Attr, UnitAttr::get(&getContext()));
-    if (type_.isF32())
+    if (type_.isF32()) {
+      for (EntryOp entry : module.getOps<EntryOp>())
+        copyFactors(entry);
       return;
+    }
     for (EntryOp entry : module.getOps<EntryOp>())
       setEntry(entry);
     setParams(module);
@@ -83,6 +86,24 @@ private:
     builder.setInsertionPoint(terminator);
     for (OpOperand &operand : terminator->getOpOperands())
       castResult(operand, entry, builder);
+  }
+
+  /// A product reads its factor from a buffer, not from an input of the batch:
+  /// the cast that other types have is a copy in fp32.
+  void copyFactors(EntryOp entry) {
+    OpBuilder builder(entry.getContext());
+    builder.setInsertionPointToStart(&entry.getBody().front());
+    for (BlockArgument argument : entry.getBody().getArguments()) {
+      auto isProduct = [](OpOperand &use) {
+        return isa<LinearOp>(use.getOwner());
+      };
+      if (!llvm::any_of(argument.getUses(), isProduct))
+        continue;
+      Value copy = CastOp::create(builder, argument.getLoc(),
+                                  argument.getType(), argument);
+      argument.replaceUsesWithIf(copy, isProduct);
+      ++numCasts;
+    }
   }
 
   void castArgument(BlockArgument argument, OpBuilder &builder) {

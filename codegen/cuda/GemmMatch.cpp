@@ -28,6 +28,28 @@ int64_t rowCount(ir::ParamOp param) {
   return param.getTensorType().getDimSize(0);
 }
 
+/// Rows `row` to `end` of a resident weight as a weight: a view, which is made
+/// where there is none.
+FlatSymbolRefAttr viewOf(ir::ParamOp resident, int64_t row, int64_t end) {
+  auto module = resident->getParentOfType<ModuleOp>();
+  for (auto param : module.getOps<ir::ParamOp>())
+    if (param.getViewOf() == resident.getSymName() &&
+        int64_t(param.getRow()) == row && rowCount(param) == end - row)
+      return FlatSymbolRefAttr::get(param.getSymNameAttr());
+  SmallVector<int64_t> shape(resident.getTensorType().getShape());
+  shape.front() = end - row;
+  OpBuilder builder(resident);
+  builder.setInsertionPointAfter(resident);
+  std::string name = (resident.getSymName() + "[" + std::to_string(row) + ":" +
+                      std::to_string(end) + "]")
+                         .str();
+  ir::ParamOp::create(
+      builder, resident.getLoc(), name,
+      RankedTensorType::get(shape, resident.getTensorType().getElementType()),
+      ir::RecipeAttr(), FlatSymbolRefAttr::get(resident.getSymNameAttr()), row);
+  return FlatSymbolRefAttr::get(builder.getContext(), name);
+}
+
 /// The symbol for `symbols`' rows taken together, which must be adjacent; null
 /// where they are not.
 FlatSymbolRefAttr joinRows(Operation *from,
@@ -40,8 +62,10 @@ FlatSymbolRefAttr joinRows(Operation *from,
       return symbols.size() == 1 ? symbols.front() : FlatSymbolRefAttr();
     end += rowCount(ir::lookupParam(from, symbol));
   }
-  if (symbols.size() == 1 || first.row != 0 || end != rowCount(first.resident))
+  if (symbols.size() == 1)
     return symbols.front();
+  if (first.row != 0 || end != rowCount(first.resident))
+    return viewOf(first.resident, first.row, end);
   return FlatSymbolRefAttr::get(first.resident.getSymNameAttr());
 }
 

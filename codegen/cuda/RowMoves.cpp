@@ -1,4 +1,4 @@
-//===- RowMoves.cpp - CUDA text of row ops that read memory anywhere ------===//
+//===- RowMoves.cpp - CUDA text of row ops that need others' elements -----===//
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowSegment.h"
 
@@ -82,5 +82,22 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::move(Operation *op) {
   out_.line("float " + name + "[L::kElements];");
   out_.eachElement("L::kElements",
                    name + "[e] = line.inside(e) ? " + text + " : 0.0f;");
+  return Held{name, Kind::Elements};
+}
+
+/// Each element needs those before it, which other threads hold.
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::cumsum(ir::CumsumOp op,
+                                                             View view) {
+  if (view == View::Partner)
+    return op->emitError("row program: rope of a cumsum");
+  FailureOr<Held> operand = value(op.getInput(), view);
+  if (failed(operand))
+    return failure();
+  if (operand->kind != Kind::Elements) // a line of one element
+    return operand;
+  std::string name = fresh(view);
+  out_.comment("cumsum");
+  out_.line("float " + name + "[L::kElements];");
+  out_.line("row::cumsum(" + name + ", line, " + operand->name + ");");
   return Held{name, Kind::Elements};
 }

@@ -123,7 +123,8 @@ static LogicalResult setDomain(ir::FusedOp fused, RowSegment &segment) {
     llvm::for_each(op->getResults(), add);
     segment.reduces |=
         isa<ir::RmsNormOp, ir::LayerNormOp, ir::SoftmaxOp, ir::NormalizeOp,
-            ir::ReduceSumOp, ir::ReduceMaxOp, ir::ReduceMeanOp>(op);
+            ir::CumsumOp, ir::ReduceSumOp, ir::ReduceMaxOp, ir::ReduceMeanOp>(
+            op);
   }
   for (ir::PackedType type : types)
     segment.last = std::max(segment.last, type.getLastDim());

@@ -82,7 +82,8 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
   kernel.function = "row_" + llvm::join(ArrayRef(names).take_front(4), "_");
   CudaPrinter text;
   text.comment("Row program: " + llvm::join(names, ", ") + ".");
-  text.line("#include \"row.cuh\"");
+  bool sums = !fused.getBody().getOps<ir::CumsumOp>().empty();
+  text.line(sums ? "#include \"row_cumsum.cuh\"" : "#include \"row.cuh\"");
   text.line("");
   text.line("using namespace ft;");
   text.line("");

@@ -298,6 +298,8 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
     return toFloat(number);
   if (isa<ir::RearrangeOp, ir::ConcatOp>(op))
     return move(op);
+  if (auto running = dyn_cast<ir::CumsumOp>(op))
+    return cumsum(running, view);
   if (lineOp(op))
     return lineWise(op, view);
   return elementwise(op, view);

@@ -43,6 +43,7 @@ private:
   mlir::FailureOr<Held> embedding(ir::EmbeddingOp op, View view);
   mlir::FailureOr<Held> gather(ir::RowsOp op, View view);
   mlir::FailureOr<Held> rope(ir::RopeOp op, View view);
+  mlir::FailureOr<Held> cumsum(ir::CumsumOp op, View view);
   mlir::FailureOr<Held> elementwise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> lineWise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> index(mlir::Value value);

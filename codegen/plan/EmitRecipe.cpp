@@ -25,6 +25,7 @@ static std::optional<Recipe::Op> recipeOp(StringRef name) {
       .Case("offset", Recipe::Op::Offset)
       .Case("interleave", Recipe::Op::Interleave)
       .Case("pad", Recipe::Op::Pad)
+      .Case("rotations", Recipe::Op::Rotations)
       .Default(std::nullopt);
 }
 

@@ -64,6 +64,10 @@ static StringRef recipeName(plan::Recipe::Op op) {
     return "offset";
   case Op::Interleave:
     return "interleave";
+  case Op::Pad:
+    return "pad";
+  case Op::Rotations:
+    return "rotations";
   }
   return "";
 }
@@ -103,6 +107,8 @@ static void addRecipeArgs(const plan::Recipe &recipe, const ModelGraph &graph,
   case Op::Transpose:
   case Op::Reshape:
   case Op::Interleave:
+  case Op::Pad:
+  case Op::Rotations:
     break;
   }
 }

@@ -97,6 +97,10 @@ static void addDense(std::vector<OpSchema> &ops) {
                  {value("input")},
                  {number("eps", "the smallest divisor")}});
   ops.push_back({"softmax", "Softmax over the last extent.", {value("input")}});
+  ops.push_back({"cumsum",
+                 "The sum of the elements up to and with each, over the last "
+                 "extent.",
+                 {value("input")}});
 }
 
 static void addElementwise(std::vector<OpSchema> &ops) {

@@ -27,7 +27,8 @@ const std::vector<RecipeSchema> &ft::json::recipeSchemas() {
       {"reshape", Op::Reshape, RecipeSource::One, {"shape"}},
       {"scale", Op::Scale, RecipeSource::One, {"by"}},
       {"offset", Op::Offset, RecipeSource::One, {"by"}},
-      {"interleave", Op::Interleave, RecipeSource::Many, {}}};
+      {"interleave", Op::Interleave, RecipeSource::Many, {}},
+      {"rotations", Op::Rotations, RecipeSource::One, {"shape"}}};
   return table;
 }
 
@@ -133,6 +134,10 @@ private:
       return finishConcat(view, recipe);
     case Recipe::Op::Interleave:
       return finishInterleave(view, recipe);
+    case Recipe::Op::Rotations:
+      return finishRotations(view, recipe);
+    case Recipe::Op::Pad: // of ranks only, in plans
+      return {};
     case Recipe::Op::Transpose:
       if (recipe.of[0].shape.size() != 2)
         return view.error("expected a matrix to transpose, found shape " +
@@ -288,6 +293,18 @@ private:
       if (recipe.of[i].shape != recipe.shape)
         return mismatchedParts(view, recipe, i);
     recipe.shape[0] *= int64_t(recipe.of.size());
+    return {};
+  }
+
+  Status finishRotations(const JsonView &view, Recipe &recipe) {
+    const std::vector<int64_t> &from = recipe.of[0].shape;
+    if (from.size() != 1)
+      return view.error("expected a vector of frequencies, found shape " +
+                        graph::shapeText(from));
+    FT_RETURN_IF_ERROR(readShape(view, recipe));
+    if (recipe.shape.size() != 2 || recipe.shape[1] != 2 * from[0])
+      return view.member("shape").mismatch("[positions, " +
+                                           std::to_string(2 * from[0]) + "]");
     return {};
   }
 

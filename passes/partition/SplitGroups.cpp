@@ -82,8 +82,8 @@ bool isLocal(Operation *op) {
   if (isUnary(op) || isa<BroadcastOp, AddOp, SubOp, MulOp, DivOp, MaximumOp,
                          MinimumOp, RowsOp, SegmentReduceOp, RopeOp>(op))
     return true;
-  bool lines = isa<RmsNormOp, LayerNormOp, SoftmaxOp, NormalizeOp, ReduceSumOp,
-                   ReduceMaxOp, ReduceMeanOp>(op);
+  bool lines = isa<RmsNormOp, LayerNormOp, SoftmaxOp, NormalizeOp, CumsumOp,
+                   ReduceSumOp, ReduceMaxOp, ReduceMeanOp>(op);
   return lines &&
          cast<PackedType>(op->getOperand(0).getType()).getShape().size() > 1;
 }

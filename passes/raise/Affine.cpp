@@ -112,6 +112,30 @@ const Node *Exprs::affine(double constant,
   return intern(node);
 }
 
+double takeCommonFactor(Exprs &exprs, const Node *&node) {
+  if (node->isFn("select")) {
+    const Node *a = node->args[1], *b = node->args[2];
+    double factor = takeCommonFactor(exprs, a);
+    if (factor == 1 || factor != takeCommonFactor(exprs, b))
+      return 1;
+    node = exprs.select(node->args[0], a, b);
+    return factor;
+  }
+  if (node->kind != Node::Affine || node->value != 0)
+    return 1;
+  bool sole = node->args.size() == 1;
+  double factor = sole ? node->coefs[0] : std::fabs(node->coefs[0]);
+  SmallVector<std::pair<const Node *, double>> terms;
+  for (auto [arg, coef] : zip(node->args, node->coefs)) {
+    if (std::fabs(coef) != std::fabs(factor))
+      return 1;
+    terms.push_back({arg, coef / factor});
+  }
+  if (factor != 1)
+    node = exprs.affine(0, terms);
+  return factor;
+}
+
 //===----------------------------------------------------------------------===//
 // Affine indices, families of formulas
 //===----------------------------------------------------------------------===//

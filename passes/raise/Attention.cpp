@@ -1,6 +1,8 @@
 //===- Attention.cpp - softmax(q k^T) v as one operation ------------------===//
 #include "passes/raise/Attention.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ft::ir;
 
@@ -16,6 +18,7 @@ public:
   const Node *emit();
 
 private:
+  const Node *withKeys(const Node *weights);
   bool findScores();
   bool orientDot();
   bool mergeDims();
@@ -36,9 +39,46 @@ private:
 
 } // namespace
 
+/// Whether `node` is true where it is of any key of a query.
+static bool isOfAnyKey(const Node *node) {
+  if (node->kind != Node::Reduce || node->fn != "max")
+    return false;
+  auto [low, high] = rangeOf(node->args[0]);
+  return low >= 0 && high <= 1;
+}
+
+/// Whether a score is -inf or inf: no number that is computed of tokens is.
+static bool isNumberInfinite(const Node *node) {
+  if (!node->isFn("eq") || !node->args[1]->isConst() ||
+      std::isfinite(node->args[1]->value))
+    return false;
+  bool finite = !node->args[0]->isConst();
+  forEachNode(node->args[0],
+              [&](const Node *part) { finite &= std::isfinite(part->value); });
+  return finite;
+}
+
+/// Attention weights that are chosen by whether the query has a key at all: a
+/// real token has one, itself.
+const Node *AttentionEmitter::withKeys(const Node *weights) {
+  const Node *query = exprs_.index(parts_.query);
+  return exprs_.rewrite(weights, [&](const Node *n) -> const Node * {
+    if (n->kind == Node::Softmax)
+      return n;
+    if (!isOfAnyKey(n))
+      return nullptr;
+    const Node *own = exprs_.substitute(n->args[0], n->bound[0], query);
+    own = forRealToken(ctx_, own, parts_.query);
+    own = exprs_.rewrite(own, [&](const Node *part) {
+      return isNumberInfinite(part) ? exprs_.constant(0) : nullptr;
+    });
+    return own->isConst(1) ? own : n;
+  });
+}
+
 /// The scores below the softmax.
 bool AttentionEmitter::findScores() {
-  const Node *weights = parts_.weights;
+  const Node *weights = withKeys(parts_.weights);
   if (weights->kind != Node::Softmax ||
       weights->args[1] != exprs_.index(parts_.key)) {
     ctx_.because(weights->kind == Node::Softmax
@@ -139,20 +179,29 @@ Value AttentionEmitter::rowsOf(const Node *node, const Dim *sequence,
   return fullRows(ctx_, emitted, rows, sizesOf(rows), loc_);
 }
 
-/// Takes a factor out of queries or keys, from under a rotary embedding too.
-static double takeScale(Value &rows) {
+/// Takes a factor out of queries or keys, from under a rotary embedding too,
+/// which others may read: they get one without it.
+static double takeScale(Context &ctx, Value &rows) {
   if (auto rope = rows.getDefiningOp<RopeOp>()) {
     Value input = rope.getInput();
-    double factor =
-        rope->hasOneUse() || rope->use_empty() ? takeScale(input) : 1;
-    rope.getInputMutable().assign(input);
+    double factor = takeScale(ctx, input);
+    if (factor == 1)
+      return 1;
+    Value &unscaled = ctx.unscaled[rope];
+    if (!unscaled) {
+      OpBuilder builder(rope);
+      auto clone = cast<RopeOp>(builder.clone(*rope));
+      clone.getInputMutable().assign(input);
+      unscaled = clone;
+    }
+    rows = unscaled;
     return factor;
   }
   auto scale = rows.getDefiningOp<ScaleOp>();
   if (!scale)
     return 1;
   rows = scale.getInput();
-  return scale.getBy().convertToDouble() * takeScale(rows);
+  return scale.getBy().convertToDouble() * takeScale(ctx, rows);
 }
 
 Value AttentionEmitter::emitOp() {
@@ -173,7 +222,7 @@ Value AttentionEmitter::emitOp() {
   double scale = scaleOf(mask_.score, dot_);
   auto type =
       cast<PackedType>(q.getType()).withShape({head_->size, row_->size});
-  double factor = takeScale(q) * takeScale(k);
+  double factor = takeScale(ctx_, q) * takeScale(ctx_, k);
   auto op = AttentionOp::create(
       ctx_.builder, loc_, type, q, k, v, ctx_.sequences, FlatSymbolRefAttr(),
       ctx_.builder.getI64IntegerAttr(0),

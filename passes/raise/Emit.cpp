@@ -65,10 +65,23 @@ Value RowEmitter::emitStatic(const Node *node) {
   return broadcast(ctx_.weights.literal(data, weightShape), shape);
 }
 
-Value RowEmitter::emitSum(const Node *node) {
+/// The terms of a sum; those that have one factor as one: 0.5 * (x + bias).
+static SmallVector<std::pair<const Node *, double>> termsOf(Exprs &exprs,
+                                                            const Node *node) {
   SmallVector<std::pair<const Node *, double>> terms;
-  for (auto [arg, coef] : llvm::zip(node->args, node->coefs))
-    terms.push_back({arg, coef});
+  for (auto [arg, coef] : llvm::zip(node->args, node->coefs)) {
+    auto *like = llvm::find_if(
+        terms, [c = coef](auto &term) { return term.second == c; });
+    if (std::fabs(coef) == 1 || like == terms.end())
+      terms.push_back({arg, coef});
+    else
+      like->first = exprs.add(like->first, arg);
+  }
+  return terms;
+}
+
+Value RowEmitter::emitSum(const Node *node) {
+  SmallVector<std::pair<const Node *, double>> terms = termsOf(exprs_, node);
   // Start with something that is added.
   for (auto &term : terms)
     if (term.second > 0) {
@@ -133,10 +146,12 @@ Value RowEmitter::emitNode(const Node *node) {
   case Node::Fn:
     return emitFn(node);
   case Node::Read:
+    if (node->array->kind == Array::Numbers && !node->array->symbol)
+      return emitLookup(asWeight(node));
     return node->array->symbol ? emitLookup(node) : emitRead(node);
   case Node::Index:
     if (Value ids = emitIds(node))
-      return rearrange(toFloat(ids), {}, shapeOf(node));
+      return toFloat(ids, shapeOf(node));
     return nullptr;
   default:
     return ctx_.because("attention scores are used beside an attention");
@@ -169,49 +184,6 @@ Value emitIdRows(Context &ctx, const Node *expr, const Dim *batch,
                  const Dim *sequence, Location loc) {
   RowEmitter emitter(ctx, batch, sequence, {}, loc);
   return emitter.emitIds(forRealToken(ctx, expr, sequence));
-}
-
-Value fullRows(Context &ctx, const Emitted &emitted, ArrayRef<const Dim *> rows,
-               ArrayRef<int64_t> shape, Location loc) {
-  Value value = emitted.value;
-  SmallVector<int64_t> sizes = sizesOf(rows), strides;
-  if (cast<PackedType>(value.getType()).getShape() != ArrayRef(sizes)) {
-    AffineIndex index = *affineIndex(emitted.read->args.back());
-    for (const Dim *dim : rows)
-      strides.push_back(int64_t(index.coefficient(dim)));
-    value = rearranged(ctx.builder, loc, value, 0, sizes, strides);
-  }
-  return ArrayRef(sizes) == shape ? value
-                                  : reshaped(ctx.builder, loc, value, shape);
-}
-
-Emitted emitRows(Context &ctx, const Node *expr, const Dim *batch,
-                 const Dim *sequence, ArrayRef<const Dim *> rows,
-                 Location loc) {
-  ctx.why.clear();
-  Exprs &exprs = ctx.exprs;
-  bool padded = sequence && isZeroWherePadded(ctx, expr, sequence);
-  expr = forRealToken(ctx, expr, sequence);
-  if (sequence)
-    if (const Node *rotated = emitRope(ctx, expr, batch, sequence, rows, loc))
-      expr = rotated;
-  RowEmitter emitter(ctx, batch, sequence, rows, loc);
-  Value value = emitter.emit(expr);
-  if (!value)
-    return {};
-  Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = value;
-  array->zeroWherePadded = padded;
-  SmallVector<const Node *> at{exprs.index(batch)};
-  if (sequence)
-    at.push_back(exprs.index(sequence));
-  const Node *flat = exprs.constant(0);
-  for (auto [dim, extent] :
-       llvm::zip(rows, cast<PackedType>(value.getType()).getShape()))
-    if (extent != 1)
-      flat = exprs.affine(0, {{flat, double(extent)}, {exprs.index(dim), 1}});
-  at.push_back(flat);
-  return {value, exprs.read(array, at)};
 }
 
 } // namespace ft::passes::raise

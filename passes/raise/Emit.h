@@ -30,7 +30,9 @@ private:
   mlir::Value emitPieces(const Node *node);
   mlir::Value rearrange(mlir::Value value, const AffineIndex &index,
                         llvm::ArrayRef<int64_t> shape);
-  mlir::Value toFloat(mlir::Value ids);
+  mlir::Value toFloat(mlir::Value ids, llvm::ArrayRef<int64_t> shape);
+  const Node *asWeight(const Node *node);
+  mlir::Value emitRuns(mlir::Value value, const Node *flat);
   mlir::Value linearRows(ir::LinearOp linear, const Node *flat,
                          llvm::ArrayRef<const Dim *> present,
                          llvm::ArrayRef<int64_t> shape);

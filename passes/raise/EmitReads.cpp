@@ -1,6 +1,8 @@
 //===- EmitReads.cpp - reads of rows, tables and parts of them ------------===//
 #include "passes/raise/Emit.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ft::ir;
 
@@ -21,6 +23,20 @@ Value RowEmitter::emitIds(const Node *node) {
                       "positions");
 }
 
+/// ids + n look up the table from row n on: takes n out of `ids`. Positions
+/// have an offset of their own.
+static int64_t takeOffset(const Node *&ids) {
+  bool shifted = ids->kind == Node::Affine && ids->args.size() == 1 &&
+                 ids->coefs[0] == 1 && ids->value > 0 &&
+                 ids->value == std::floor(ids->value) &&
+                 ids->args[0]->kind == Node::Read;
+  if (!shifted)
+    return 0;
+  auto offset = int64_t(ids->value);
+  ids = ids->args[0];
+  return offset;
+}
+
 /// A row of a table for each token.
 Value RowEmitter::emitLookup(const Node *node) {
   SmallVector<const Node *> args(node->args);
@@ -32,8 +48,12 @@ Value RowEmitter::emitLookup(const Node *node) {
     if (ids)
       return ctx_.because("a weight is looked up along two axes");
     ids = arg;
-    entry = exprs_.dim(Dim::Literal, node->array->shape[i]);
-    args[i] = exprs_.index(entry);
+    int64_t first = takeOffset(ids);
+    int64_t left = node->array->shape[i] - first;
+    if (left < 1)
+      return ctx_.because("all ids of a table look-up are beyond the table");
+    entry = exprs_.dim(Dim::Literal, left);
+    args[i] = exprs_.plus(exprs_.index(entry), double(first));
   }
   const Node *table = exprs_.read(node->array, args);
   SmallVector<const Dim *> dims = present(table);
@@ -79,15 +99,26 @@ Value reshaped(OpBuilder &builder, Location loc, Value value,
 Value RowEmitter::rearrange(Value value, const AffineIndex &index,
                             ArrayRef<int64_t> shape) {
   SmallVector<int64_t> strides;
+  int64_t stride = 1;
+  bool inOrder = index.constant == 0;
   for (const Dim *dim : rows_)
     strides.push_back(int64_t(index.coefficient(dim)));
+  for (auto [extent, own] : llvm::reverse(llvm::zip(shape, strides))) {
+    inOrder &= extent == 1 || own == stride;
+    stride *= extent;
+  }
+  auto type = cast<PackedType>(value.getType());
+  if (inOrder && stride == type.getRowElements())
+    if (Value same = withExtents(ctx_, value, shape))
+      return same;
   return rearranged(ctx_.builder, nodeLoc_, value, int64_t(index.constant),
                     shape, strides);
 }
 
-Value RowEmitter::toFloat(Value ids) {
+Value RowEmitter::toFloat(Value ids, ArrayRef<int64_t> shape) {
   auto type = cast<PackedType>(ids.getType())
-                  .withElementType(ctx_.builder.getF32Type());
+                  .withElementType(ctx_.builder.getF32Type())
+                  .withShape(shape);
   return ToFloatOp::create(ctx_.builder, nodeLoc_, type, ids);
 }
 
@@ -151,17 +182,24 @@ Value RowEmitter::emitRead(const Node *node) {
     return ctx_.because("one token reads the values of another outside of "
                         "attention and pooling");
   const Node *flat = node->args.back();
+  Value value = array.value;
+  SmallVector<int64_t> shape = shapeOf(flat);
+  auto type = cast<PackedType>(value.getType());
+  if (type.getElementType().isInteger(32))
+    return type.getRowElements() == 1
+               ? toFloat(value, shape)
+               : ctx_.because("several integers of one token are used as "
+                              "numbers");
   std::optional<AffineIndex> index = affineIndex(flat);
   bool forward =
       index && index->terms.size() == present(flat).size() &&
       llvm::all_of(index->terms, [](auto &term) { return term.second > 0; });
-  if (!forward)
-    return ctx_.because("the place of an element in its row is computed by "
-                        "more than offsets and strides");
-  SmallVector<int64_t> shape = shapeOf(flat);
-  Value value = array.value;
-  if (cast<PackedType>(value.getType()).getElementType().isInteger(32))
-    value = toFloat(value);
+  if (!forward) {
+    Value runs = emitRuns(value, flat);
+    return runs ? runs
+                : ctx_.because("the place of an element in its row depends on "
+                               "data, or is one of many without an order");
+  }
   llvm::stable_sort(index->terms,
                     [](auto &a, auto &b) { return a.second > b.second; });
   SmallVector<const Dim *> order;
@@ -172,47 +210,6 @@ Value RowEmitter::emitRead(const Node *node) {
       if (Value rows = linearRows(linear, flat, order, shape))
         return rows;
   return rearrange(value, *index, shape);
-}
-
-//===----------------------------------------------------------------------===//
-// Concatenations
-//===----------------------------------------------------------------------===//
-
-/// A select by the index along the last dimension: pieces side by side.
-Value RowEmitter::emitPieces(const Node *node) {
-  const Node *condition = node->args[0];
-  if (rows_.empty() || condition->free.size() != 1 ||
-      condition->free[0] != rows_.back())
-    return nullptr;
-  const Dim *last = rows_.back();
-  SmallVector<Value> pieces;
-  for (int64_t begin = 0; begin < last->size;) {
-    auto truth = [&](int64_t i) {
-      return exprs_.substitute(condition, last, exprs_.constant(double(i)));
-    };
-    int64_t end = begin + 1;
-    while (end < last->size && truth(end) == truth(begin))
-      ++end;
-    const Node *branch = node->args[truth(begin)->isConst(0) ? 2 : 1];
-    const Dim *part = exprs_.dim(Dim::Literal, end - begin);
-    SmallVector<const Dim *> rows(rows_);
-    rows.back() = part;
-    const Node *at = exprs_.plus(exprs_.index(part), double(begin));
-    Emitted piece = emitRows(ctx_, exprs_.substitute(branch, last, at), batch_,
-                             sequence_, rows, nodeLoc_);
-    auto type = piece.value ? cast<PackedType>(piece.value.getType()) : nullptr;
-    if (!type || type.getLastDim() != end - begin)
-      return nullptr;
-    pieces.push_back(piece.value);
-    begin = end;
-  }
-  SmallVector<int64_t> shape(cast<PackedType>(pieces[0].getType()).getShape());
-  shape.back() = last->size;
-  OperationState state(
-      nodeLoc_, "ft.concat", pieces,
-      TypeRange(cast<PackedType>(pieces[0].getType()).withShape(shape)));
-  return state.name.isRegistered() ? ctx_.builder.create(state)->getResult(0)
-                                   : Value();
 }
 
 } // namespace ft::passes::raise

@@ -156,11 +156,7 @@ const Node *Exprs::dot(const Node *a, const Node *b,
   // A product is linear: factors of its operands are factors of it.
   double factor = 1;
   for (const Node **side : {&a, &b})
-    if ((*side)->kind == Node::Affine && (*side)->args.size() == 1 &&
-        (*side)->value == 0) {
-      factor *= (*side)->coefs[0];
-      *side = (*side)->args[0];
-    }
+    factor *= takeCommonFactor(*this, *side);
   const Node *args[] = {a, b};
   Node node(Node::Dot);
   node.args = args;

@@ -158,6 +158,10 @@ private:
   unsigned order_ = 0;
 };
 
+/// Takes a factor out that all terms of `node` have: of both halves of a
+/// rotation, say.
+double takeCommonFactor(Exprs &exprs, const Node *&node);
+
 /// The values an integer node can have: [low, high], infinite where unknown.
 std::pair<double, double> rangeOf(const Node *node);
 

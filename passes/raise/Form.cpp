@@ -164,6 +164,20 @@ std::optional<Form> Layout::reshape(const Form &form, ir::PaddedType type) {
   return result;
 }
 
+/// The dimensions of an axis from `first` on as one; false where they are not
+/// all literal.
+bool Layout::mergeFrom(Form &form, size_t axis, size_t first) {
+  Axis &dims = form.axes[axis];
+  SmallVector<const Dim *> merged(dims.begin() + long(first), dims.end());
+  auto isLiteral = [](const Dim *dim) { return dim->kind == Dim::Literal; };
+  if (!llvm::all_of(merged, isLiteral))
+    return false;
+  const Dim *whole = merge(merged, {&form.expr});
+  dims.resize(first);
+  dims.push_back(whole);
+  return true;
+}
+
 bool Layout::unify(Form &a, size_t axisA, Form &b, size_t axisB) {
   if (a.axes[axisA].empty() || b.axes[axisB].empty()) {
     // A missing dimension repeats; `a` takes what `b` has.
@@ -181,8 +195,12 @@ bool Layout::unify(Form &a, size_t axisA, Form &b, size_t axisB) {
       split(a, x[i], y[i]->size, x[i]->size / y[i]->size);
     else if (y[i]->size > x[i]->size && y[i]->size % x[i]->size == 0)
       split(b, y[i], x[i]->size, y[i]->size / x[i]->size);
-    else if (x[i]->size != y[i]->size)
-      return false;
+    else if (x[i]->size != y[i]->size) {
+      // Parts of no common size: as one.
+      if (!mergeFrom(a, axisA, i) || !mergeFrom(b, axisB, i) ||
+          a.axes[axisA][i]->size != b.axes[axisB][i]->size)
+        return false;
+    }
     const Dim *from = b.axes[axisB][i], *to = a.axes[axisA][i];
     b.expr = exprs_.substitute(b.expr, from, exprs_.index(to));
     b.axes[axisB][i] = to;

@@ -46,6 +46,8 @@ public:
   /// of `a`, splitting where one is finer; a missing one repeats. False where
   /// they do not match. `all` are the values whose formulas are rewritten.
   bool unify(Form &a, size_t axisA, Form &b, size_t axisB);
+  /// The dimensions of `axis` from the number `first` on as one.
+  bool mergeFrom(Form &form, size_t axis, size_t first);
   /// Replaces what `axis` has by one dimension.
   const Dim *mergeAxis(Form &form, size_t axis);
   /// Splits `dim` of `form` into `outer` times `inner`.

@@ -69,7 +69,37 @@ Value Raiser::materialize(Form &form, Location loc) {
   return emitted.value;
 }
 
-/// Whether `node` reads whole rows, each element in its place.
+bool Raiser::alongRow(Form &form, const Dim *last, Location loc,
+                      llvm::function_ref<Value(Value)> make) {
+  SmallVector<const Dim *> sequences = form.sequenceDims();
+  const Dim *batch = form.batchDim();
+  if (!batch || sequences.size() > 1) {
+    ctx_.because("its operand is no value of tokens or sequences");
+    return false;
+  }
+  const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
+  SmallVector<const Dim *> rows = form.rowDims();
+  llvm::erase(rows, last);
+  rows.push_back(last);
+  Emitted input = emitRows(ctx_, form.expr, batch, sequence, rows, loc);
+  if (!input.value)
+    return false;
+  Array *array = exprs_.array(sequence ? Array::Tokens : Array::Sequences);
+  array->value = make(fullRows(ctx_, input, rows, sizesOf(rows), loc));
+  auto type = cast<PackedType>(array->value.getType());
+  if (type.getLastDim() == 1)
+    rows.pop_back();
+  SmallVector<const Node *> at{exprs_.index(batch)}, row;
+  if (sequence)
+    at.push_back(exprs_.index(sequence));
+  for (const Dim *dim : rows)
+    row.push_back(exprs_.index(dim));
+  at.push_back(flatIndex(exprs_, row, sizesOf(rows)));
+  form.expr = exprs_.read(array, at);
+  return true;
+}
+
+/// Whether `node` reads rows, or parts of them, each element in its place.
 static bool isPlain(const Node *node) {
   bool plain = true;
   forEachNode(node, [&](const Node *read) {
@@ -82,24 +112,48 @@ static bool isPlain(const Node *node) {
       return void(plain = false);
     llvm::stable_sort(index->terms,
                       [](auto &a, auto &b) { return a.second > b.second; });
-    int64_t elements = 1;
-    for (auto [dim, step] : index->terms)
-      elements *= dim->size;
-    plain &= elements == type.getRowElements() &&
-             cutsOf(elements, index->constant, index->terms).has_value();
+    plain &= cutsOf(type.getRowElements(), index->constant, index->terms)
+                 .has_value();
   });
   return plain;
 }
 
-/// What several read is made once. A part of a row is not: it may be a half of
-/// a rotary embedding.
+/// What several read is made once. A part of what is made already is not: it
+/// may be a half of a rotary embedding.
 void Raiser::materializeIfShared(Operation *op, Form &form) {
   Value value = op->getResult(0);
-  if (value.use_empty() || value.hasOneUse() || !readsData(form.expr) ||
+  bool shared = !value.use_empty() && !value.hasOneUse();
+  if ((!shared && !addsVector(op)) || !readsData(form.expr) ||
       hasScores(form.expr) || form.expr->kind == Node::Read ||
       !isPlain(form.expr))
     return;
-  materialize(form, op->getLoc());
+  SmallVector<const Dim *> sequences = form.sequenceDims();
+  const Node *rotated = nullptr;
+  if (sequences.size() == 1 && form.batchDim())
+    rotated =
+        emitRope(ctx_, forRealToken(ctx_, form.expr, sequences[0]),
+                 form.batchDim(), sequences[0], form.rowDims(), op->getLoc());
+  if (rotated)
+    form.expr = rotated;
+  else
+    materialize(form, op->getLoc());
+}
+
+/// Whether a weight is added to a product: a norm's bias, which a later sum
+/// must not take from it.
+bool Raiser::addsVector(Operation *op) {
+  if (!isa<PrimAddOp>(op))
+    return false;
+  auto is = [&](Value value, bool product) {
+    const Node *expr = forms_.lookup(value).expr;
+    return product ? expr->isFn("mul") && readsData(expr)
+                   : !expr->isConst() && !readsData(expr) &&
+                         llvm::all_of(expr->free, [](const Dim *dim) {
+                           return dim->kind == Dim::Literal;
+                         });
+  };
+  Value a = op->getOperand(0), b = op->getOperand(1);
+  return (is(a, true) && is(b, false)) || (is(b, true) && is(a, false));
 }
 
 Value Raiser::result(OpOperand &operand) {

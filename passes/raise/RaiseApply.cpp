@@ -8,23 +8,38 @@ using namespace ft::ir;
 
 namespace ft::passes::raise {
 
-/// The operations of `body` along tokens, or along sequences.
+/// The operations of `body` along tokens, or along sequences; on a row for each
+/// index of `outer`, extents that stand before those of the row.
 static void cloneRows(Context &ctx, Block &body, IRMapping &mapping,
-                      const Dim *sequence) {
+                      const Dim *sequence, ArrayRef<int64_t> outer) {
   auto own = cast<SequencesType>(ctx.sequences.getType());
   for (Operation &inner : body.without_terminator()) {
     Operation *clone = ctx.builder.clone(inner, mapping);
+    // A weight is the same for all of them.
+    SmallVector<int64_t> before(outer);
+    if (isa<BroadcastOp>(clone))
+      before.assign(outer.size(), 1);
     for (OpResult value : clone->getResults())
-      if (auto type = dyn_cast<PackedType>(value.getType()))
+      if (auto type = dyn_cast<PackedType>(value.getType())) {
+        SmallVector<int64_t> shape(before);
+        llvm::append_range(shape, type.getShape());
         value.setType(
-            type.withAxis(sequence ? own.getTokens() : own.getSequences()));
+            type.withAxis(sequence ? own.getTokens() : own.getSequences())
+                .withShape(shape));
+      }
   }
+}
+
+/// What takes a row apart, or all of it at once, is not done to several.
+static bool takesOneRow(Operation &op) {
+  return isa<LinearOp, EmbeddingOp, RopeOp, RearrangeOp, ToFloatOp,
+             PositionsOp>(op);
 }
 
 /// The formula of a row that was made of `value`, whose axes follow those of
 /// `form`.
-static void readRows(Context &ctx, Form &form, Value value,
-                     const Dim *sequence) {
+static void readRows(Context &ctx, Form &form, Value value, const Dim *sequence,
+                     ArrayRef<const Dim *> outer) {
   Exprs &exprs = ctx.exprs;
   Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
   array->value = value;
@@ -32,7 +47,9 @@ static void readRows(Context &ctx, Form &form, Value value,
   if (sequence)
     at.push_back(exprs.index(sequence));
   auto shape = cast<PackedType>(array->value.getType()).getShape();
-  for (int64_t extent : shape) {
+  for (const Dim *dim : outer)
+    row.push_back(exprs.index(dim));
+  for (int64_t extent : shape.drop_front(outer.size())) {
     Axis axis;
     if (extent > 1)
       axis.push_back(exprs.dim(Dim::Literal, extent));
@@ -92,13 +109,20 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     return std::nullopt;
   Form result = leading[0];
   SmallVector<const Dim *> sequences = result.sequenceDims();
-  if (!result.batchDim() || sequences.size() > 1 || !result.rowDims().empty())
-    return because("its leading axes are not [batch, sequence] or [batch]");
+  SmallVector<const Dim *> heads = result.rowDims();
+  if (!result.batchDim() || sequences.size() > 1)
+    return because("its leading axes hold no batch axis, or two sequence axes");
+  if (!heads.empty() && llvm::any_of(body, takesOneRow))
+    return because("it takes whole rows, and its leading axes are not "
+                   "[batch, sequence] or [batch]");
   const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
   IRMapping mapping;
   for (auto [source, dims, arg] :
        llvm::zip(leading, rows, body.getArguments())) {
     auto type = cast<PackedType>(arg.getType());
+    SmallVector<int64_t> shape = sizesOf(heads);
+    llvm::append_range(shape, type.getShape());
+    dims.insert(dims.begin(), heads.begin(), heads.end());
     Emitted input;
     if (type.getElementType().isInteger())
       input.value = emitIdRows(ctx_, source.expr, result.batchDim(), sequence,
@@ -109,12 +133,12 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     if (!input.value)
       return std::nullopt;
     if (input.read)
-      input.value = fullRows(ctx_, input, dims, type.getShape(), op.getLoc());
+      input.value = fullRows(ctx_, input, dims, shape, op.getLoc());
     mapping.map(arg, input.value);
   }
-  cloneRows(ctx_, body, mapping, sequence);
+  cloneRows(ctx_, body, mapping, sequence, sizesOf(heads));
   readRows(ctx_, result, mapping.lookup(body.getTerminator()->getOperand(0)),
-           sequence);
+           sequence, heads);
   return result;
 }
 

@@ -30,6 +30,8 @@ Raiser::MaybeForm Raiser::cumsum(PrimCumsumOp op) {
     return std::nullopt;
   if (!dim)
     return result;
+  if (dim->kind == Dim::Literal)
+    return cumsumOfRow(op, result, dim);
   const Node *count = exprs_.plus(exprs_.index(dim), 1);
   bool fine = true;
   auto sumOf = [&](const Node *node) {
@@ -56,12 +58,43 @@ Raiser::MaybeForm Raiser::cumsum(PrimCumsumOp op) {
   return result;
 }
 
+/// Within a row: an operation on it, or other known numbers.
+Raiser::MaybeForm Raiser::cumsumOfRow(PrimCumsumOp op, Form form,
+                                      const Dim *dim) {
+  if (hasScores(form.expr))
+    return because("it is a running sum of attention scores");
+  if (!readsData(form.expr) && form.expr->free.size() <= 1) {
+    Array *sums = exprs_.array(Array::Numbers);
+    sums->shape = {dim->size};
+    const Node *sum = exprs_.constant(0);
+    for (int64_t i = 0; i < dim->size && sum->isConst(); ++i) {
+      sum = exprs_.add(
+          sum, exprs_.substitute(form.expr, dim, exprs_.constant(double(i))));
+      sums->data.push_back(sum->value);
+    }
+    if (sum->isConst()) {
+      form.expr = exprs_.read(sums, exprs_.index(dim));
+      return form;
+    }
+  }
+  bool made = alongRow(form, dim, op.getLoc(), [&](Value rows) -> Value {
+    return CumsumOp::create(ctx_.builder, op.getLoc(), rows);
+  });
+  if (!made)
+    return std::nullopt;
+  return form;
+}
+
 Raiser::MaybeForm Raiser::softmax(PrimSoftmaxOp op) {
   Form result = form(op.getInput());
   size_t axis = op.getAxis();
   const Dim *dim = soleDim(ctx_, result, axis);
+  if (!dim && result.axes[axis].empty()) {
+    result.expr = exprs_.constant(1); // of one element
+    return result;
+  }
   if (!dim)
-    return because("it is over an axis of extent 1 or of several dimensions");
+    return std::nullopt;
   std::string place =
       ("its softmax is over axis " + Twine(axis) + ", which is ").str();
   if (dim->kind == Dim::Batch)
@@ -78,14 +111,11 @@ Raiser::MaybeForm Raiser::softmax(PrimSoftmaxOp op) {
   if (dim->kind == Dim::Sequence)
     return because(place + "the sequence axis, of values that are no "
                            "attention scores");
-  if (result.rowDims().back() != dim)
-    return because(place + "not the last one of the row");
-  if (!materialize(result, op.getLoc()))
+  bool made = alongRow(result, dim, op.getLoc(), [&](Value rows) -> Value {
+    return SoftmaxOp::create(ctx_.builder, op.getLoc(), rows);
+  });
+  if (!made)
     return std::nullopt;
-  auto value = result.expr->array->value;
-  Array *array = exprs_.array(result.expr->array->kind);
-  array->value = SoftmaxOp::create(ctx_.builder, op.getLoc(), value);
-  result.expr = exprs_.read(array, result.expr->args);
   return result;
 }
 

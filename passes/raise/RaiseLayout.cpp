@@ -74,6 +74,8 @@ Raiser::MaybeForm Raiser::slice(PrimSliceOp op) {
 }
 
 Raiser::MaybeForm Raiser::concat(PrimConcatOp op) {
+  if (op.getInputs().size() == 1)
+    return form(op.getInputs()[0]);
   size_t axis = op.getAxis();
   SmallVector<Form> forms;
   SmallVector<const Dim *> parts;

@@ -2,6 +2,10 @@
 #include "passes/Passes.h"
 #include "passes/raise/Raiser.h"
 
+#include "mlir/IR/Dominance.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/CSE.h"
+
 using namespace mlir;
 using namespace ft::ir;
 
@@ -58,23 +62,35 @@ private:
 /// The symbols of the first two extents of every input.
 std::optional<Symbols> EntryRaiser::symbols() {
   Symbols found;
-  for (Type type : old_.getArgumentTypes()) {
-    auto padded = cast<PaddedType>(type);
-    auto isSymbol = [](DimAttr dim) {
-      return dim.getFactor() == 1 && dim.getSymbols().size() == 1;
-    };
-    if (padded.getRank() < 2 || !isSymbol(padded.getShape()[0]) ||
-        !isSymbol(padded.getShape()[1]))
-      return std::nullopt;
-    Symbols own{padded.getShape()[0].getSymbols()[0],
-                padded.getShape()[1].getSymbols()[0]};
-    if (found.batch &&
-        (own.batch != found.batch || own.sequence != found.sequence))
-      return std::nullopt;
+  auto refuse = [&](unsigned input, const Twine &why) {
+    auto name = old_.getArgAttrOfType<StringAttr>(input, kNameAttr);
+    old_.emitError() << "entry '" << old_.getSymName()
+                     << "' cannot be raised: its input '"
+                     << (name ? name.getValue() : "") << "' " << why;
+    return std::nullopt;
+  };
+  auto isSymbol = [](DimAttr dim) {
+    return dim.getFactor() == 1 && dim.getSymbols().size() == 1;
+  };
+  for (auto [i, type] : llvm::enumerate(old_.getArgumentTypes())) {
+    ArrayRef<DimAttr> shape = cast<PaddedType>(type).getShape();
+    if (shape.size() < 2 || !isSymbol(shape[0]) || !isSymbol(shape[1]) ||
+        shape[0] == shape[1])
+      return refuse(i, "does not start with two symbols, the batch and the "
+                       "sequence axis");
+    Symbols own{shape[0].getSymbols()[0], shape[1].getSymbols()[0]};
+    bool same = own.batch == found.batch && own.sequence == found.sequence;
+    if (found.batch && !same)
+      return refuse(i, "is of other sequences, [" + own.batch.getValue() +
+                           ", " + own.sequence.getValue() +
+                           "], than those "
+                           "before it, [" +
+                           found.batch.getValue() + ", " +
+                           found.sequence.getValue() +
+                           "]; what each group of sequences goes through is "
+                           "an entry of its own");
     found = own;
   }
-  if (found.batch == found.sequence)
-    return std::nullopt;
   return found;
 }
 
@@ -216,26 +232,28 @@ void EntryRaiser::limitIds() {
   }
 }
 
+/// What no result needs; appends write, so they stay.
+static void eraseDead(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op) || (isa<AttentionOp>(op) && op.use_empty()))
+      op.erase();
+}
+
 void EntryRaiser::finish() {
   Builder builder(old_.getContext());
   made_.setFunctionType(builder.getFunctionType(
       block_->getArgumentTypes(), block_->getTerminator()->getOperandTypes()));
   made_.setArgAttrsAttr(builder.getArrayAttr(argAttrs_));
   made_.setResAttrsAttr(builder.getArrayAttr(resultAttrs_));
+  eraseDead(*block_);
   shareLinears(*block_);
-  // What no result needs; appends write, so they stay.
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block_)))
-    if (isOpTriviallyDead(&op) || (isa<AttentionOp>(op) && op.use_empty()))
-      op.erase();
+  eraseDead(*block_);
 }
 
 LogicalResult EntryRaiser::run() {
   std::optional<Symbols> found = symbols();
   if (!found)
-    return old_.emitError()
-           << "entry '" << old_.getSymName()
-           << "' cannot be raised: every input must start with the same two "
-              "symbols, the batch and the sequence axis";
+    return failure();
   ModuleOp module = old_->getParentOfType<ModuleOp>();
   OpBuilder builder(old_);
   made_ = cast<EntryOp>(builder.cloneWithoutRegions(*old_.getOperation()));
@@ -252,6 +270,10 @@ LogicalResult EntryRaiser::run() {
     return failure();
   preferWholes(ctx, *block_);
   finish();
+  // Layers that attend to the same keys are known by them.
+  IRRewriter rewriter(old_.getContext());
+  DominanceInfo dominance(made_);
+  eliminateCommonSubExpressions(rewriter, dominance, made_);
   if (made_.getCausal() && failed(addCaches(made_, module)))
     return failure();
   sortOps(*block_);

@@ -117,6 +117,68 @@ Raiser::MaybeForm Raiser::linear(PrimMatmulOp op, const Form &x,
   return result;
 }
 
+/// The linear whose product alone `value` is, read by nothing else, through
+/// whatever only moves elements.
+LinearOp Raiser::soleLinear(Value value, const Node *read) {
+  auto isProduct = [&](Value other) {
+    const Node *expr = forms_.lookup(other).expr;
+    return expr && expr->kind == Node::Read && expr->array == read->array;
+  };
+  while (value.hasOneUse() && value.getDefiningOp()) {
+    Operation *op = value.getDefiningOp();
+    if (isa<PrimMatmulOp>(op))
+      return read->array->value.getDefiningOp<LinearOp>();
+    Value from;
+    for (Value operand : op->getOperands())
+      if (isProduct(operand))
+        from = operand;
+    if (!from)
+      return nullptr;
+    value = from;
+  }
+  return nullptr;
+}
+
+/// What is added to a linear, the same for every row, is its bias.
+void Raiser::takeBias(Operation *op, Form &form) {
+  if (!isa<PrimAddOp, PrimSubOp>(op))
+    return;
+  for (Value operand : op->getOperands()) {
+    const Form &source = forms_[operand];
+    if (source.expr->kind != Node::Read ||
+        source.expr->array->kind == Array::Param)
+      continue;
+    LinearOp linear = soleLinear(operand, source.expr);
+    if (!linear || linear.getBiasAttr() || form.expr->kind != Node::Affine)
+      continue;
+    // What the sum has beside the product.
+    const Node *read = nullptr;
+    for (auto [arg, coef] : llvm::zip(form.expr->args, form.expr->coefs))
+      if (arg->kind == Node::Read && arg->array == source.expr->array &&
+          coef == 1)
+        read = arg;
+    const Node *rest = read ? exprs_.sub(form.expr, read) : nullptr;
+    if (!rest || readsData(rest) || rest->isConst())
+      continue;
+    std::optional<AffineIndex> index = affineIndex(read->args.back());
+    if (!index)
+      continue;
+    llvm::stable_sort(index->terms,
+                      [](auto &a, auto &b) { return a.second > b.second; });
+    SmallVector<const Dim *> dims;
+    for (auto [dim, step] : index->terms)
+      dims.push_back(dim);
+    int64_t n = linear.getType().getRowElements();
+    FlatSymbolRefAttr bias = ctx_.weights.find(rest, dims, {n});
+    if (!bias)
+      continue;
+    linear.setBiasAttr(bias);
+    linear->setLoc(op->getLoc());
+    form.expr = read;
+    return;
+  }
+}
+
 /// A product of attention weights with values.
 Raiser::MaybeForm Raiser::context(PrimMatmulOp op, const Form &weights,
                                   const Form &value, const Dim *key,

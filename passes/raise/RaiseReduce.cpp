@@ -55,42 +55,28 @@ Raiser::MaybeForm Raiser::reduceRows(Operation *op, Form form, StringRef kind,
   if (hasScores(form.expr))
     return because("it reduces attention scores over another axis than the "
                    "keys");
-  SmallVector<const Dim *> kept =
-      llvm::filter_to_vector(form.rowDims(), [&](const Dim *dim) {
-        return !llvm::is_contained(reduced, dim);
-      });
   const Dim *last = ctx_.layout.merge(reduced, {&form.expr});
   if (!readsData(form.expr))
     return reduceKnown(form, kind, last);
-  if (form.sequenceDims().size() > 1 || !form.batchDim())
-    return because("its operand is no value of tokens or sequences");
-  SmallVector<const Dim *> rows(kept);
-  rows.push_back(last);
-  const Dim *sequence =
-      form.sequenceDims().empty() ? nullptr : form.sequenceDims()[0];
-  const Node *negative = exprs_.scaled(form.expr, -1);
-  Emitted input = emitRows(ctx_, kind == "min" ? negative : form.expr,
-                           form.batchDim(), sequence, rows, op->getLoc());
-  if (!input.value)
+  // The merged dimension stands in the first reduced axis.
+  for (int64_t axis : axes)
+    form.axes[axis].clear();
+  form.axes[axes[0]] = {last};
+  bool negated = kind == "min";
+  if (negated)
+    form.expr = exprs_.scaled(form.expr, -1);
+  bool made = alongRow(form, last, op->getLoc(), [&](Value rows) -> Value {
+    auto type = cast<PackedType>(rows.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = 1;
+    OperationState state(op->getLoc(),
+                         ("ft.reduce_" + (negated ? "max" : kind)).str(), rows,
+                         TypeRange(type.withShape(shape)));
+    return ctx_.builder.create(state)->getResult(0);
+  });
+  if (!made)
     return std::nullopt;
-  input.value = fullRows(ctx_, input, rows, sizesOf(rows), op->getLoc());
-  auto type = cast<PackedType>(input.value.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape.back() = 1;
-  OperationState state(op->getLoc(),
-                       ("ft.reduce_" + (kind == "min" ? "max" : kind)).str(),
-                       input.value, TypeRange(type.withShape(shape)));
-  Array *array = exprs_.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = ctx_.builder.create(state)->getResult(0);
-  SmallVector<const Node *> at{exprs_.index(form.batchDim())};
-  if (sequence)
-    at.push_back(exprs_.index(sequence));
-  const Node *flat = exprs_.constant(0);
-  for (auto [dim, extent] : llvm::zip(kept, shape))
-    if (extent != 1)
-      flat = exprs_.affine(0, {{flat, double(extent)}, {exprs_.index(dim), 1}});
-  at.push_back(flat);
-  form.expr = exprs_.scaled(exprs_.read(array, at), kind == "min" ? -1 : 1);
+  form.expr = exprs_.scaled(form.expr, negated ? -1 : 1);
   return form;
 }
 
@@ -142,6 +128,13 @@ Raiser::MaybeForm Raiser::pool(Location loc, Form form, size_t axis,
                                StringRef kind) {
   if (form.sequenceDims().size() != 1 || !form.batchDim())
     return because("it reduces over tokens of more than one sequence");
+  if (kind == "min") {
+    form.expr = exprs_.scaled(form.expr, -1);
+    MaybeForm largest = pool(loc, form, axis, "max");
+    if (largest)
+      largest->expr = exprs_.scaled(largest->expr, -1);
+    return largest;
+  }
   const Dim *dim = form.sequenceDims()[0];
   const Node *padded =
       exprs_.rewrite(form.expr, [&](const Node *node) -> const Node * {
@@ -157,10 +150,8 @@ Raiser::MaybeForm Raiser::pool(Location loc, Form form, size_t axis,
     return because("its mean over the sequence axis counts padded positions; "
                    "divide a masked sum by the sum of the mask");
   if (ctx_.hasMask && kind == "max" && !low)
-    return because("its maximum over the sequence axis counts padded "
-                   "positions");
-  if (kind == "min")
-    return because("a minimum over tokens has no operation");
+    return because("its maximum or minimum over the sequence axis counts "
+                   "padded positions");
   SmallVector<const Dim *> rows = form.rowDims();
   // A sum over tokens divided by what they have in common: after the sum.
   const Node *over = nullptr;

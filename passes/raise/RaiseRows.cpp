@@ -162,7 +162,7 @@ bool RaiseRows::raiseProduct(Operation *op) {
 
 bool RaiseRows::raise(Operation *op) {
   OpBuilder builder(op);
-  if (Value value = respell(op, builder)) {
+  if (Value value = respell(op, builder, *weights_)) {
     replace(op, value);
     return true;
   }

@@ -12,6 +12,9 @@
 #include "passes/raise/Form.h"
 #include "passes/raise/Weights.h"
 
+#include <map>
+#include <set>
+
 namespace ft::passes::raise {
 
 /// What the formulas of one entry live in, and what it is made into.
@@ -35,6 +38,18 @@ struct Context {
   /// Why the last attempt that returned null failed: a property, as a clause.
   std::string why;
   llvm::DenseMap<mlir::StringAttr, Array *> params; // by symbol
+  /// What came of rotations by positions, while rows are made of one formula.
+  struct Rotations {
+    int depth = 0;      // of formulas within it
+    unsigned found = 0; // that are rotary embeddings
+    std::string why;    // of one that is none
+    std::set<std::pair<const void *, std::string>> said; // by location
+  } rotations;
+  /// Rotary embeddings without the scale of what they rotate.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> unscaled;
+  /// Operations made anew in other shapes (withExtents).
+  std::map<std::pair<mlir::Operation *, std::vector<int64_t>>, mlir::Value>
+      reshaped;
   /// Linears in the row shapes that readers want.
   std::map<
       std::tuple<mlir::Operation *, std::vector<int64_t>, std::vector<int64_t>>,
@@ -75,11 +90,17 @@ mlir::Value fullRows(Context &ctx, const Emitted &emitted,
                      llvm::ArrayRef<const Dim *> rows,
                      llvm::ArrayRef<int64_t> shape, mlir::Location loc);
 
+/// `value` as rows of `shape`, which differs in extents of 1; null where what
+/// makes it cannot be made so.
+mlir::Value withExtents(Context &ctx, mlir::Value value,
+                        llvm::ArrayRef<int64_t> shape);
+
 /// Ids, one for each index along `sequence`: an input's or positions.
 mlir::Value emitIdRows(Context &ctx, const Node *expr, const Dim *batch,
                        const Dim *sequence, mlir::Location loc);
 
-/// A rotary embedding, where that is what `expr` says; else null.
+/// A rotary embedding, where that is what `expr` says; else null, and
+/// ctx.rotations.why says what keeps a rotation from being one.
 const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
                      const Dim *sequence, llvm::ArrayRef<const Dim *> rows,
                      mlir::Location loc);
@@ -134,6 +155,7 @@ private:
   MaybeForm concat(ir::PrimConcatOp op);
   MaybeForm gather(ir::PrimGatherOp op);
   MaybeForm cumsum(ir::PrimCumsumOp op);
+  MaybeForm cumsumOfRow(ir::PrimCumsumOp op, Form form, const Dim *dim);
   MaybeForm softmax(ir::PrimSoftmaxOp op);
   MaybeForm argmax(ir::PrimArgmaxOp op);
   MaybeForm reduce(mlir::Operation *op);
@@ -154,9 +176,15 @@ private:
   bool broadcast(llvm::MutableArrayRef<Form> forms, size_t rank);
   void takeMean(Form &form, mlir::Location loc);
   void takeBias(mlir::Operation *op, Form &form);
+  ir::LinearOp soleLinear(mlir::Value value, const Node *read);
   /// Makes rows of a form, which then reads them.
   mlir::Value materialize(Form &form, mlir::Location loc);
   void materializeIfShared(mlir::Operation *op, Form &form);
+  bool addsVector(mlir::Operation *op);
+  /// Whole rows of a form, elements along `last` side by side; `form.expr` then
+  /// reads what `make` makes of them, whose last extent is as long, or 1.
+  bool alongRow(Form &form, const Dim *last, mlir::Location loc,
+                llvm::function_ref<mlir::Value(mlir::Value)> make);
   std::nullopt_t because(const llvm::Twine &reason) {
     ctx_.because(reason);
     return std::nullopt;

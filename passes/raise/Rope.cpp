@@ -13,6 +13,24 @@ using namespace ft::ir;
 
 namespace ft::passes::raise {
 
+/// Whether rows are cosines or sines, computed of no product with a weight.
+static bool isOfWaves(Value rows) {
+  SmallVector<Value> work{rows};
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val().getDefiningOp();
+    if (isa_and_nonnull<CosOp, SinOp>(op))
+      return true;
+    if (op && !isa<LinearOp, AttentionOp, RopeOp>(op))
+      work.append(op->operand_begin(), op->operand_end());
+  }
+  return false;
+}
+
+static bool readsWaves(const Node *node) {
+  return node->kind == Node::Read && node->array->kind == Array::Tokens &&
+         isOfWaves(node->array->value);
+}
+
 /// term = factor * read * functions of the position.
 bool RopeMatcher::addTerm(Lane &lane, const Node *term, double factor) {
   SmallVector<const Node *> left{term};
@@ -33,19 +51,27 @@ bool RopeMatcher::addTerm(Lane &lane, const Node *term, double factor) {
       rest = exprs_.mul(rest, part);
       continue;
     }
+    bool wave = readsWaves(part) ||
+                (part->kind != Node::Read && !part->dependsOn(dims_) &&
+                 !part->dependsOn(heads));
+    if (wave)
+      return because("its angles are computed from values of tokens, such as "
+                     "an input of positions, not from the index of a token");
     if (read || part->kind != Node::Read ||
         part->array->kind != Array::Tokens ||
         part->args[1] != exprs_.index(sequence_))
-      return false;
+      return because("it is no sum of elements of one row times cosines and "
+                     "sines");
     read = part;
   }
   std::optional<AffineIndex> index =
       read ? affineIndex(read->args.back()) : std::nullopt;
   if (!index || (lane.array && lane.array != read->array))
-    return false;
+    return because("it is no sum of elements of one row times cosines and "
+                   "sines");
   const Node *head = exprs_.plus(read->args.back(), -index->constant);
   if (lane.head && lane.head != head)
-    return false;
+    return because("it mixes elements of different heads");
   lane.array = read->array;
   lane.head = head;
   const Node *&sum = lane.factors[int64_t(index->constant)];
@@ -57,7 +83,7 @@ bool RopeMatcher::splitLanes(const Node *expr) {
   for (const Dim *dim : dims_)
     size *= dim->size;
   if (size > kMaxHead)
-    return false;
+    return because("its heads have more than 1024 elements");
   for (int64_t i = 0; i < size; ++i) {
     DimMap map;
     int64_t rest = i;
@@ -69,7 +95,7 @@ bool RopeMatcher::splitLanes(const Node *expr) {
     Lane lane;
     bool sum = element->kind == Node::Affine;
     if (sum && element->value != 0)
-      return false;
+      return because("it adds a number");
     if (!sum && !addTerm(lane, element, 1))
       return false;
     if (sum)
@@ -79,7 +105,7 @@ bool RopeMatcher::splitLanes(const Node *expr) {
     if (!array)
       array = lane.array, head = lane.head;
     if (lane.array != array || lane.head != head || lane.factors.size() > 2)
-      return false;
+      return because("an element of it is no sum of itself and one partner");
     lanes_.push_back(std::move(lane));
   }
   return true;
@@ -97,9 +123,14 @@ bool RopeMatcher::pairUp(bool inPairs) {
       return it == lanes_[lane].factors.end() ? nullptr : it->second;
     };
     const Node *cos = factor(a, a), *sin = factor(b, a), *minus = factor(a, b);
-    if (!cos || !sin || !minus || factor(b, b) != cos ||
-        exprs_.scaled(sin, -1) != minus)
-      return false;
+    const Node *other = factor(b, b);
+    if (!cos || !sin || !minus || !other)
+      return why.empty() &&
+             because("its elements are paired neither in halves nor with "
+                     "their neighbours");
+    if (!isSame(cos, other) || !isSame(exprs_.scaled(sin, -1), minus))
+      return because("the cosines or sines of the two elements of a pair are "
+                     "not proven equal");
     cos_.push_back(cos);
     sin_.push_back(sin);
   }
@@ -108,6 +139,7 @@ bool RopeMatcher::pairUp(bool inPairs) {
 }
 
 bool RopeMatcher::match(const Node *expr) {
+  why.clear();
   if (!splitLanes(expr))
     return false;
   // Elements from `rotated` on pass through.
@@ -156,23 +188,56 @@ static const Node *rotate(Context &ctx, RopeMatcher &rope,
       rope.factor);
 }
 
+/// Whether elements are multiplied with cosines, sines or numbers of a table
+/// that go with the position.
+static bool rotates(const Node *expr, const Dim *sequence) {
+  auto isWave = [&](const Node *node) {
+    bool found = false;
+    forEachNode(node, [&](const Node *part) {
+      bool table =
+          part->kind == Node::Read && (part->array->kind == Array::Param ||
+                                       part->array->kind == Array::Numbers);
+      found |=
+          part->dependsOn(sequence) &&
+          (part->isFn("cos") || part->isFn("sin") || table || readsWaves(part));
+    });
+    return found;
+  };
+  auto isElement = [](const Node *node) {
+    return node->kind == Node::Read && node->array->kind == Array::Tokens &&
+           !node->args.back()->isConst() && !readsWaves(node);
+  };
+  bool found = false;
+  forEachNode(expr, [&](const Node *node) {
+    if (!node->isFn("mul"))
+      return;
+    for (int i : {0, 1})
+      found |= isElement(node->args[i]) && isWave(node->args[1 - i]);
+  });
+  return found;
+}
+
 const Node *emitRope(Context &ctx, const Node *expr, const Dim *batch,
                      const Dim *sequence, ArrayRef<const Dim *> rows,
                      Location loc) {
-  bool moves = false, reads = false;
-  forEachNode(expr, [&](const Node *node) {
-    moves |= node->kind == Node::Index && node->dim == sequence;
-    reads |= node->kind == Node::Read && node->array->kind == Array::Tokens;
-  });
-  if (!moves || !reads || expr->kind == Node::Read)
+  if (expr->kind == Node::Read || !rotates(expr, sequence))
     return nullptr;
   for (size_t count = 1; count <= rows.size(); ++count) {
     RopeMatcher rope(ctx, sequence, rows.drop_back(count),
                      rows.take_back(count));
-    if (!rope.match(expr))
-      continue;
-    if (FlatSymbolRefAttr table = rope.table())
-      return rotate(ctx, rope, table, batch, sequence, rows, loc);
+    FlatSymbolRefAttr table =
+        rope.match(expr) ? rope.table() : FlatSymbolRefAttr();
+    const Node *rotated =
+        table ? rotate(ctx, rope, table, batch, sequence, rows, loc) : nullptr;
+    if (rotated) {
+      ++ctx.rotations.found;
+      return rotated;
+    }
+    if (table)
+      rope.why = "what it rotates is no rows of heads";
+    // What the row as one head says is said of one with more.
+    if (count == 1 || ctx.rotations.why.empty())
+      ctx.rotations.why = rope.why;
   }
   return nullptr;
 }

@@ -37,12 +37,22 @@ public:
   const Node *head = nullptr;
   int64_t first = 0; // of a head in its row
   double factor = 1; // of the result, beside the table
+  std::string why;   // of the last refusal
 
 private:
+  bool because(const llvm::Twine &reason) {
+    why = reason.str();
+    return false;
+  }
   bool splitLanes(const Node *expr);
   bool addTerm(Lane &lane, const Node *term, double factor);
   bool pairUp(bool inPairs);
-  mlir::FlatSymbolRefAttr generated();
+  bool isSame(const Node *a, const Node *b);
+  mlir::FlatSymbolRefAttr fromFrequencies();
+  mlir::FlatSymbolRefAttr geometric(llvm::ArrayRef<double> frequencies,
+                                    int64_t positions);
+  mlir::FlatSymbolRefAttr fromTables();
+  mlir::FlatSymbolRefAttr tabulated(int64_t positions);
 
   Context &ctx_;
   Exprs &exprs_;

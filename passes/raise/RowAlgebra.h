@@ -57,7 +57,8 @@ inline ir::ParamOp paramOf(ir::BroadcastOp op) {
 
 /// Another value that says the same in one operation: a mean, sigmoid, relu,
 /// softmax, normalize or bias; null where `op` is none of these.
-mlir::Value respell(mlir::Operation *op, mlir::OpBuilder &builder);
+mlir::Value respell(mlir::Operation *op, mlir::OpBuilder &builder,
+                    Weights &weights);
 
 /// A factor that is 1 / sqrt(mean(of^2) + eps).
 struct InverseRoot {

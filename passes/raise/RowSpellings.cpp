@@ -44,25 +44,60 @@ static Value sigmoidOf(ReciprocalOp op, OpBuilder &builder) {
 }
 
 /// What is added to a linear, or to a norm without one, is its bias.
-static Value biasOf(AddOp op, OpBuilder &builder) {
+static Value biasOf(AddOp op, OpBuilder &builder, Weights &weights) {
   for (auto [x, b] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
                       std::pair<Value, Value>(op.getRhs(), op.getLhs())}) {
     auto bias = b.getDefiningOp<BroadcastOp>();
     if (!bias || !x.hasOneUse() || x.getType() != op.getType())
       continue;
-    ArrayRef<int64_t> shape = paramOf(bias).getTensorType().getShape();
+    RankedTensorType own = paramOf(bias).getTensorType();
+    ArrayRef<int64_t> shape = own.getShape();
     auto linear = x.getDefiningOp<LinearOp>();
     if (linear && !linear.getBiasAttr() &&
-        shape == ArrayRef(linear.getType().getRowElements()))
+        own.getNumElements() == linear.getType().getRowElements() &&
+        bias.getType().getShape() == linear.getType().getShape())
       return LinearOp::create(builder, op.getLoc(), linear.getType(),
                               linear.getInput(), linear.getWeightAttr(),
-                              bias.getWeightAttr());
+                              weights.flat(bias.getWeightAttr()));
     auto norm = x.getDefiningOp<LayerNormOp>();
     if (norm && !norm.getBiasAttr() &&
         shape == ArrayRef(norm.getType().getLastDim()))
       return LayerNormOp::create(builder, op.getLoc(), norm.getType(),
                                  norm.getInput(), norm.getWeightAttr(),
                                  bias.getWeightAttr(), norm.getEpsAttr());
+  }
+  return nullptr;
+}
+
+/// Whether a weight is ones, as a norm without a weight has it.
+static bool isOnes(ParamOp param) {
+  std::optional<RecipeAttr> recipe = param.getRecipe();
+  auto data = recipe ? recipe->getArgs().getAs<DenseF32ArrayAttr>("data")
+                     : DenseF32ArrayAttr();
+  return data &&
+         llvm::all_of(data.asArrayRef(), [](float x) { return x == 1; });
+}
+
+/// What several readers of one norm each multiply it with is their weight.
+static Value weightOf(MulOp op, OpBuilder &builder) {
+  for (auto [x, w] : {std::pair<Value, Value>(op.getLhs(), op.getRhs()),
+                      std::pair<Value, Value>(op.getRhs(), op.getLhs())}) {
+    auto weight = w.getDefiningOp<BroadcastOp>();
+    auto rms = x.getDefiningOp<RmsNormOp>();
+    auto layer = x.getDefiningOp<LayerNormOp>();
+    if (!weight || (!rms && !layer) || (layer && layer.getBiasAttr()) ||
+        paramOf(weight).getTensorType().getShape() !=
+            ArrayRef(op.getType().getLastDim()) ||
+        !isOnes(
+            lookupParam(op, rms ? rms.getWeightAttr() : layer.getWeightAttr())))
+      continue;
+    FlatSymbolRefAttr symbol = weight.getWeightAttr();
+    if (rms)
+      return RmsNormOp::create(builder, op.getLoc(), op.getType(),
+                               rms.getInput(), symbol, rms.getEpsAttr());
+    return LayerNormOp::create(builder, op.getLoc(), op.getType(),
+                               layer.getInput(), symbol, FlatSymbolRefAttr(),
+                               layer.getEpsAttr());
   }
   return nullptr;
 }
@@ -110,7 +145,7 @@ static Value normalizeOf(DivOp op, OpBuilder &builder) {
   return nullptr;
 }
 
-Value respell(Operation *op, OpBuilder &builder) {
+Value respell(Operation *op, OpBuilder &builder, Weights &weights) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](ScaleOp scale) { return meanOf(scale, builder); })
       .Case([&](DivOp div) {
@@ -118,7 +153,8 @@ Value respell(Operation *op, OpBuilder &builder) {
         return softmax ? softmax : normalizeOf(div, builder);
       })
       .Case([&](ReciprocalOp one) { return sigmoidOf(one, builder); })
-      .Case([&](AddOp add) { return biasOf(add, builder); })
+      .Case([&](MulOp mul) { return weightOf(mul, builder); })
+      .Case([&](AddOp add) { return biasOf(add, builder, weights); })
       .Case([&](MaximumOp max) { return reluOf(max, builder); })
       .Default([](Operation *) { return Value(); });
 }

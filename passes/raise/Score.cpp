@@ -147,9 +147,13 @@ Value ScoreBuilder::buildTable(const Node *node) {
       return nullptr;
     indices.push_back(index);
   }
+  if (dims.empty()) { // one number of a weight
+    shape.push_back(1);
+    indices.push_back(number(0));
+  }
   if (dims.size() != array.shape.size())
     table = ctx_.weights.find(exprs.read(&array, at), dims, shape);
-  if (!table || dims.empty() || dims.size() > 2)
+  if (!table || dims.size() > 2)
     return ctx_.because("a table of attention scores has more than two axes");
   return ScoreTableOp::create(builder_, loc_, builder_.getF32Type(), table,
                               indices);

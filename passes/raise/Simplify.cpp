@@ -216,6 +216,8 @@ const Node *Exprs::fn(StringRef name, ArrayRef<const Node *> list) {
       numbers.push_back(arg->value);
     return constant(evaluateFn(name, numbers));
   }
+  if (name == "eq" && args[0]->isConst())
+    std::swap(args[0], args[1]);
   const Node *made = nullptr;
   if (name == "mul")
     made = simplifyMul(*this, args[0], args[1]);

@@ -52,10 +52,25 @@ FlatSymbolRefAttr Weights::literal(ArrayRef<float> data,
                                    ArrayRef<int64_t> shape) {
   if (int64_t(data.size()) > kMaxLiteral)
     return nullptr;
-  return of(node("literal", {}, shape,
-                 {builder_.getNamedAttr("data",
-                                        builder_.getDenseF32ArrayAttr(data))}),
-            "literal");
+  return of(numbers(data, shape), "literal");
+}
+
+FlatSymbolRefAttr Weights::flat(FlatSymbolRefAttr symbol) {
+  RecipeAttr own = recipe(symbol.getAttr());
+  RecipeAttr row = reshape(own, {product(own.getShape())});
+  return row == own ? symbol : of(row, symbol.getValue());
+}
+
+RecipeAttr Weights::numbers(ArrayRef<float> data, ArrayRef<int64_t> shape) {
+  return node(
+      "literal", {}, shape,
+      {builder_.getNamedAttr("data", builder_.getDenseF32ArrayAttr(data))});
+}
+
+FlatSymbolRefAttr Weights::rotations(RecipeAttr frequencies,
+                                     int64_t positions) {
+  int64_t dims = 2 * frequencies.getShape()[0];
+  return of(node("rotations", {frequencies}, {positions, dims}), "rope");
 }
 
 RecipeAttr Weights::reshape(RecipeAttr recipe, ArrayRef<int64_t> shape) {
@@ -66,10 +81,39 @@ RecipeAttr Weights::reshape(RecipeAttr recipe, ArrayRef<int64_t> shape) {
   return node("reshape", {recipe}, shape);
 }
 
+RecipeAttr Weights::transpose(RecipeAttr recipe) {
+  if (recipe.getOp() == "transpose")
+    return recipe.getOf()[0];
+  SmallVector<int64_t> shape = recipe.getShape();
+  return node("transpose", {recipe}, {shape[1], shape[0]});
+}
+
+/// What indices [start, start + size) of `axis` are of a concatenation: a part
+/// of it, or within one; start is then that within the part.
+static RecipeAttr partOf(RecipeAttr recipe, int64_t axis, int64_t &start,
+                         int64_t size) {
+  auto along = recipe.getArgs().getAs<IntegerAttr>("axis");
+  if (recipe.getOp() != "concat" || (along ? along.getInt() : 0) != axis)
+    return recipe;
+  int64_t begin = 0;
+  for (RecipeAttr part : recipe.getOf()) {
+    int64_t end = begin + part.getShape()[axis];
+    if (start >= begin && start + size <= end) {
+      start -= begin;
+      return partOf(part, axis, start, size);
+    }
+    begin = end;
+  }
+  return recipe;
+}
+
 /// Elements [start, start + size) of the last extent of a matrix.
 RecipeAttr Weights::range(RecipeAttr recipe, int64_t start, int64_t size) {
   auto slice = [&](RecipeAttr of, int64_t axis, int64_t first, int64_t count) {
+    of = partOf(of, axis, first, count);
     SmallVector<int64_t> shape = of.getShape();
+    if (shape[axis] == count)
+      return of;
     shape[axis] = count;
     return node(
         "slice", {of}, shape,
@@ -136,8 +180,7 @@ RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
     return nullptr;
   llvm::stable_sort(flat.terms,
                     [](auto &a, auto &b) { return a.second > b.second; });
-  RecipeAttr recipe =
-      *symbols_.lookup<ParamOp>(read->array->symbol).getRecipe();
+  RecipeAttr recipe = this->recipe(read->array->symbol);
   recipe = view(recipe, flat.constant, flat.terms);
   if (!recipe)
     return nullptr;
@@ -150,8 +193,7 @@ RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
   if (first) {
     int64_t rows = product(sizesOf(dims.drop_front(dims.size() - first)));
     int64_t columns = product(sizesOf(dims.drop_back(first)));
-    recipe =
-        node("transpose", {reshape(recipe, {rows, columns})}, {columns, rows});
+    recipe = transpose(reshape(recipe, {rows, columns}));
   }
   recipe = reshape(recipe, shape);
   auto value = [&](double x) {

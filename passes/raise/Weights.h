@@ -19,8 +19,24 @@ public:
   /// Known numbers as a weight; null if they are too many to be kept in a plan.
   mlir::FlatSymbolRefAttr literal(llvm::ArrayRef<float> data,
                                   llvm::ArrayRef<int64_t> shape);
+  /// The same elements as a vector.
+  mlir::FlatSymbolRefAttr flat(mlir::FlatSymbolRefAttr symbol);
   /// The weight that `recipe` makes, named after `base` where it is new.
   mlir::FlatSymbolRefAttr of(ir::RecipeAttr recipe, llvm::StringRef base);
+
+  /// The recipe that find() makes a weight of.
+  ir::RecipeAttr recipeOf(const Node *node, llvm::ArrayRef<const Dim *> dims,
+                          llvm::ArrayRef<int64_t> shape);
+  /// The table of a rotary embedding whose frequencies `frequencies` makes.
+  mlir::FlatSymbolRefAttr rotations(ir::RecipeAttr frequencies,
+                                    int64_t positions);
+  /// Known numbers, as a recipe.
+  ir::RecipeAttr numbers(llvm::ArrayRef<float> data,
+                         llvm::ArrayRef<int64_t> shape);
+  /// What a weight is made by.
+  ir::RecipeAttr recipe(mlir::StringAttr symbol) {
+    return *symbols_.lookup<ir::ParamOp>(symbol).getRecipe();
+  }
 
   /// Cosines and sines of a rotary embedding: find() for both, side by side.
   mlir::FlatSymbolRefAttr sideBySide(const Node *left, const Node *right,
@@ -31,11 +47,10 @@ public:
   mlir::Builder &builder() { return builder_; }
 
 private:
-  ir::RecipeAttr recipeOf(const Node *node, llvm::ArrayRef<const Dim *> dims,
-                          llvm::ArrayRef<int64_t> shape);
   ir::RecipeAttr view(ir::RecipeAttr recipe, double start,
                       llvm::ArrayRef<std::pair<const Dim *, double>> terms);
   ir::RecipeAttr reshape(ir::RecipeAttr recipe, llvm::ArrayRef<int64_t> shape);
+  ir::RecipeAttr transpose(ir::RecipeAttr recipe);
   ir::RecipeAttr range(ir::RecipeAttr recipe, int64_t start, int64_t size);
 
   mlir::ModuleOp module_;

@@ -92,7 +92,8 @@ struct Recipe {
     Scale,      // of[0] * value
     Offset,     // of[0] + value
     Interleave, // of..., axis 0, row i of each in turn
-    Pad         // of[0], then zeros up to shape[axis]
+    Pad,        // of[0], then zeros up to shape[axis]
+    Rotations   // of[0] = n frequencies: cos(i f), then sin(i f), [., 2n]
   };
   Op op = Op::Tensor;
   std::vector<int64_t> shape;

@@ -49,6 +49,7 @@ inline constexpr Spelling<Recipe::Op> kSpellings<Recipe::Op>[] = {
     {Recipe::Op::Offset, "offset"},
     {Recipe::Op::Interleave, "interleave"},
     {Recipe::Op::Pad, "pad"},
+    {Recipe::Op::Rotations, "rotations"},
 };
 
 template <>

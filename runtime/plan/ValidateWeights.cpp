@@ -11,6 +11,8 @@ using Shape = std::vector<int64_t>;
 
 // 64 KB of fp32.
 constexpr size_t kMaxLiteral = 16384;
+// Of one rotations recipe, which are read for each range of it.
+constexpr int64_t kMaxFrequencies = 65536;
 
 /// Equal but for extent `axis`.
 bool equalBut(const Shape &a, const Shape &b, int64_t axis) {
@@ -111,6 +113,12 @@ Status validateNode(const Plan &plan, const Recipe &recipe,
     return validateConcat(recipe, place);
   case Recipe::Op::Interleave:
     return validateInterleave(recipe, place);
+  case Recipe::Op::Rotations:
+    return place.require(from.size() == 1 && from[0] <= kMaxFrequencies &&
+                             recipe.shape.size() == 2 &&
+                             recipe.shape[1] == 2 * from[0],
+                         "rotations by n frequencies, a vector of at most "
+                         "65536, are [positions, 2n]");
   case Recipe::Op::Transpose:
     return place.require(from.size() == 2 &&
                              recipe.shape == Shape{from[1], from[0]},

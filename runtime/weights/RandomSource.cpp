@@ -3,6 +3,7 @@
 #include "runtime/weights/TensorSource.h"
 
 #include <cmath>
+#include <map>
 #include <unordered_map>
 
 namespace ft {
@@ -50,8 +51,14 @@ public:
   }
 
 private:
+  /// How a plan reads a tensor, in all of its weights together.
+  struct Uses {
+    bool isNorm = false;    // in any
+    bool transposed = true; // in all
+    std::vector<const plan::Recipe *> leaves;
+  };
   void addLeaves(const plan::Recipe &recipe, bool isNorm, bool transposed,
-                 uint64_t seed);
+                 std::map<std::string, Uses> &tensors);
 
   std::unordered_map<const plan::Recipe *, Distribution> leaves_;
 };
@@ -75,13 +82,6 @@ std::vector<bool> findNorms(const plan::Plan &plan) {
   return norms;
 }
 
-RandomSource::RandomSource(const plan::Plan &plan, uint64_t seed) {
-  std::vector<bool> norms = findNorms(plan);
-  for (size_t i = 0; i < plan.weights.size(); ++i)
-    if (plan.weights[i].viewOf < 0)
-      addLeaves(plan.weights[i].recipe, norms[i], false, seed);
-}
-
 /// The variance of a matrix is 1 / fan-in, so that activations keep their
 /// size; fan-in is the tensor's own, hence the same for any slice of it.
 Distribution distributionOf(const plan::Recipe &leaf, bool isNorm,
@@ -101,13 +101,29 @@ Distribution distributionOf(const plan::Recipe &leaf, bool isNorm,
   return d;
 }
 
+RandomSource::RandomSource(const plan::Plan &plan, uint64_t seed) {
+  std::vector<bool> norms = findNorms(plan);
+  std::map<std::string, Uses> tensors;
+  for (size_t i = 0; i < plan.weights.size(); ++i)
+    if (plan.weights[i].viewOf < 0)
+      addLeaves(plan.weights[i].recipe, norms[i], false, tensors);
+  for (const auto &[name, uses] : tensors)
+    for (const plan::Recipe *leaf : uses.leaves)
+      leaves_[leaf] = distributionOf(*leaf, uses.isNorm, uses.transposed, seed);
+}
+
 void RandomSource::addLeaves(const plan::Recipe &recipe, bool isNorm,
-                             bool transposed, uint64_t seed) {
-  if (recipe.op == plan::Recipe::Op::Tensor)
-    leaves_[&recipe] = distributionOf(recipe, isNorm, transposed, seed);
+                             bool transposed,
+                             std::map<std::string, Uses> &tensors) {
+  if (recipe.op == plan::Recipe::Op::Tensor) {
+    Uses &uses = tensors[recipe.text];
+    uses.isNorm |= isNorm;
+    uses.transposed &= transposed;
+    uses.leaves.push_back(&recipe);
+  }
   transposed ^= recipe.op == plan::Recipe::Op::Transpose;
   for (const plan::Recipe &operand : recipe.of)
-    addLeaves(operand, isNorm, transposed, seed);
+    addLeaves(operand, isNorm, transposed, tensors);
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 #include "runtime/weights/Generators.h"
 
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 namespace ft {
 
@@ -61,6 +63,8 @@ void RecipeReader::read(const Recipe &recipe, int64_t first, int64_t count,
     return readInterleave(recipe, first, count, out);
   case Recipe::Op::Transpose:
     return readTranspose(recipe, first, count, out);
+  case Recipe::Op::Rotations:
+    return readRotations(recipe, first, count, out);
   case Recipe::Op::Reshape:
     return read(recipe.of[0], first, count, out);
   case Recipe::Op::Scale:
@@ -118,6 +122,18 @@ void RecipeReader::readPad(const Recipe &recipe, int64_t first, int64_t count,
               std::fill(out + take, out + part, 0.0f);
               out += part;
             });
+}
+
+void RecipeReader::readRotations(const Recipe &recipe, int64_t first,
+                                 int64_t count, float *out) const {
+  int64_t half = recipe.of[0].shape[0], dims = 2 * half;
+  std::vector<float> frequencies(static_cast<size_t>(half));
+  read(recipe.of[0], 0, half, frequencies.data());
+  for (int64_t i = first; i < first + count; ++i) {
+    int64_t column = i % dims;
+    double angle = double(i / dims) * frequencies[size_t(column % half)];
+    *out++ = float(column < half ? std::cos(angle) : std::sin(angle));
+  }
 }
 
 void RecipeReader::readInterleave(const Recipe &recipe, int64_t first,

@@ -26,6 +26,8 @@ private:
                   float *out) const;
   void readPad(const plan::Recipe &recipe, int64_t first, int64_t count,
                float *out) const;
+  void readRotations(const plan::Recipe &recipe, int64_t first, int64_t count,
+                     float *out) const;
   void readInterleave(const plan::Recipe &recipe, int64_t first, int64_t count,
                       float *out) const;
   void readTranspose(const plan::Recipe &recipe, int64_t first, int64_t count,

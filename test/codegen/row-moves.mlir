@@ -7,6 +7,9 @@
 // CHECK-SAME:  v0[e] = line.inside(e) ? ft::toFloat(in0[row * in0Stride + 2 + line.index(e) * 8 + group / 1 % 3 * 1]) : 0.0f;
 // CHECK-LABEL: ft.kernel @row_concat "row_concat"
 // CHECK-SAME:  line.inside(e) ? line.index(e) < 8 ? ft::toFloat(in0[row * in0Stride + group * 8 + line.index(e) - 0]) : ft::toFloat(in1[row * in1Stride + group * 2 + line.index(e) - 8]) : 0.0f;
+// CHECK-LABEL: ft.kernel @row_cumsum "row_cumsum"
+// CHECK-SAME:  #include \22row_cumsum.cuh\22
+// CHECK-SAME:  row::cumsum(v1, line, v0);
 // CHECK-LABEL: ft.kernel @row_to_float_mul "row_to_float_mul"
 // CHECK-SAME:  const float v0 = float(in{{[01]}}[row]);
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
@@ -31,7 +34,12 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
       %1 = ft.rearrange %a from 0 by [1] : (!ft.packed<tokens, 2x10xf32>) -> !ft.packed<tokens, 8xf32>
       ft.yield %1 : !ft.packed<tokens, 8xf32>
     } : (!ft.packed<tokens, 2x10xf32>) -> !ft.packed<tokens, 8xf32>
-    %5 = ft.fused row (%4, %i) "m" attributes {slots = [#ft.slot<0 + [512, 0, 0] stride 8>]} {
+    %8 = ft.fused row (%4) "u" attributes {slots = [#ft.slot<0 + [384, 0, 0] stride 8>]} {
+    ^bb0(%a: !ft.packed<tokens, 8xf32>):
+      %1 = ft.cumsum %a : !ft.packed<tokens, 8xf32>
+      ft.yield %1 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %5 = ft.fused row (%8, %i) "m" attributes {slots = [#ft.slot<0 + [512, 0, 0] stride 8>]} {
     ^bb0(%a: !ft.packed<tokens, 8xf32>, %b: !ft.packed<tokens, i32>):
       %1 = ft.to_float %b : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 1xf32>
       %7 = ft.mul %1, %a : (!ft.packed<tokens, 1xf32>, !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>

@@ -59,7 +59,7 @@ class Graph:
         if name is None:
             self.count += 1
             name = f"v{self.count}"
-        if op in ("reshape", "expand", "iota"):
+        if op in ("reshape", "expand", "iota") or "values" in attributes:
             attributes["shape"] = list(shape)
         self.nodes.append({"out": name, "op": op, "in": list(inputs)}
                           | attributes)
@@ -69,27 +69,49 @@ class Graph:
 
     def noise(self, value):
         """Now and then a cast or reshape that changes nothing."""
-        way = self.pick("noise", ["none"] * 9 + ["cast", "reshape"]) \
-            if self.random else "none"
-        shape = self.shapes[value]
-        if way == "none" or self.dtypes[value] != "f32":
+        way = self.pick("noise", ["none"] * 16 + [
+            "cast", "reshape", "turn", "add_zero", "times_one", "expand",
+            "slice", "concat"]) if self.random else "none"
+        shape = list(self.shapes[value])
+        if way == "none" or self.dtypes[value] != "f32" or not shape:
             return value
-        self.count += 1
-        name = f"v{self.count}"
-        if way == "cast":
-            self.nodes.append({"out": name, "op": "cast", "in": [value],
-                               "dtype": "f32"})
-        else:
-            self.nodes.append({"out": name, "op": "reshape", "in": [value],
-                               "shape": list(shape)})
-        self.shapes[name], self.dtypes[name] = shape, "f32"
-        return name
+        wide, turn = len(shape) > 1, [*range(len(shape))]
+        if wide:
+            turn[-1], turn[-2] = turn[-2], turn[-1]
+        turned = [shape[i] for i in turn]
+        steps = {
+            "cast": [("cast", [], shape, {"dtype": "f32"})],
+            "reshape": [("reshape", [], [1, *shape], {}),
+                        ("reshape", [], shape, {})],
+            "turn": [("transpose", [], turned, {"perm": turn}),
+                     ("transpose", [], shape, {"perm": turn})],
+            "expand": [("expand", [], shape, {})],
+            "slice": [("slice", [], shape, {"axis": -1, "start": 0,
+                                            "size": shape[-1]})],
+            "concat": [("concat", [], shape, {"axis": -1})],
+        }
+        if way in ("add_zero", "times_one"):
+            op, number = ("add", 0) if way == "add_zero" else ("mul", 1)
+            number = self.constant(number)
+            steps[way] = [(op, [number], shape, {})]
+        for op, more, out, attributes in steps[way]:
+            self.count += 1
+            name = f"v{self.count}"
+            if op in ("reshape", "expand"):
+                attributes = {"shape": list(out)}
+            self.nodes.append({"out": name, "op": op, "in": [value] + more}
+                              | attributes)
+            self.shapes[name], self.dtypes[name] = list(out), "f32"
+            value = name
+        return value
 
     def dtype_of(self, op, inputs, attributes):
         if op in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"):
             return "bool"
         if op in ("iota", "argmax"):
             return "i32"
+        if op == "constant":
+            return attributes.get("dtype", "f32")
         first = inputs[1 if op == "select" else 0]
         if op in ("embedding", "linear") or first.startswith("@"):
             return "f32"
@@ -147,7 +169,13 @@ class Graph:
         """x by a param of shape [N, K]; the last axis of x has K elements."""
         n, k = self.shapes[weight]
         shape = self.shapes[x]
-        way = self.pick("linear", ["transpose", "stored", "flat", "semantic"])
+        way = self.pick("linear", ["transpose", "stored", "flat", "semantic"] +
+                        (["left"] if self.random else []))
+        if way == "left" and len(shape) == 3:  # W x^T, turned
+            turned = self.transpose(x, [0, 2, 1])
+            y = self.matmul(weight, turned)
+            y = self.transpose(y, [0, 2, 1], None if bias else name)
+            return self.binary("add", y, bias, name) if bias else y
         out = shape[:-1] + [n]
         if way == "semantic":
             return self.node("linear", [x, weight] + ([bias] if bias else []),
@@ -198,11 +226,11 @@ class Graph:
 
     def layer_norm(self, x, weight, bias, eps, name=None):
         if self.pick("norm", ["primitive", "semantic"]) == "semantic":
-            return self.node("layer_norm", [x, weight, bias], self.shapes[x],
-                             name, eps=eps)
+            return self.node("layer_norm", [x, weight, bias][:3 if bias else 2],
+                             self.shapes[x], name, eps=eps)
         centred = self.binary("sub", x, self.mean(x))
         scaled = self.binary("mul", self.normed(centred, eps), weight)
-        return self.binary("add", scaled, bias, name)
+        return self.binary("add", scaled, bias, name) if bias else scaled
 
     def gelu(self, x, name=None):
         half, one = self.constant(0.5), self.constant(1)

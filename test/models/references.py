@@ -3,6 +3,7 @@
 reference(name, entry)(w, ids) gives the rows of the entry's first output; `w`
 maps tensor names to nested lists.
 """
+import itertools
 import math
 
 from math_lists import (add, attention, each, gelu, gelu_tanh, heads,
@@ -142,6 +143,6 @@ def row_ops(w, ids):
         best = []
         for i in range(4):
             e = [math.exp(p) for p in joined[i:i + 64:8]]
-            best += [p / sum(e) for p in e]
+            best += itertools.accumulate(p / sum(e) for p in e)
         out.append(best)
     return linear(out, w["down"])

@@ -99,9 +99,13 @@ def check_outputs(model, folder, plan, entry, reference, weights, rng):
     write_ids(folder / "mask.npy",
               [[1] * len(s) + [0] * (longest - len(s)) for s in sequences])
     output = next(iter(model["entries"][entry]["outputs"]))
+    own = model["entries"][entry].get("inputs")
+    ids, mask = (next(i["name"] for i in model["inputs"] if i["role"] == role
+                      and (own is None or i["name"] in own))
+                 for role in ("tokens", "mask"))
     run("ft-run", plan, "--device", "cpu", "--weights", folder, "--entry",
-        entry, "--input", f"input_ids=@{folder}/ids.npy", "--input",
-        f"attention_mask=@{folder}/mask.npy", "--output",
+        entry, "--input", f"{ids}=@{folder}/ids.npy", "--input",
+        f"{mask}=@{folder}/mask.npy", "--output",
         f"{output}=@{folder}/out.npy")
     found = read_floats(folder / "out.npy")
     want = []

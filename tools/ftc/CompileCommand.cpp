@@ -41,7 +41,10 @@ static Status emitPhase(const CompileArguments &arguments) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   const CompileRequest &request = arguments.model.request;
   Phase last = *phase == Phase::Plan ? Phase::Kernels : *phase;
-  FT_ASSIGN_OR_RETURN(auto module, lowerModel(request, last, context));
+  Warnings warnings;
+  FT_ASSIGN_OR_RETURN(auto module,
+                      lowerModel(request, last, context, warnings));
+  printWarnings(warnings);
   if (*phase == Phase::Plan) {
     FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
     return writeText(arguments.output, plan::planToJson(plan, 1) + "\n");
@@ -77,12 +80,9 @@ static Status run(CompileArguments &arguments) {
   }
   if (!arguments.emit.empty())
     return emitPhase(arguments);
-  std::vector<codegen::KernelWarning> warnings;
+  Warnings warnings;
   FT_ASSIGN_OR_RETURN(plan::Plan plan, compileModel(request, warnings));
-  for (const codegen::KernelWarning &warning : warnings)
-    std::fprintf(stderr, "ftc: warning: kernel %s for %s %s\n",
-                 warning.kernel.c_str(), warning.target.c_str(),
-                 warning.text.c_str());
+  printWarnings(warnings);
   return plan::writePlan(plan, arguments.output.empty()
                                    ? defaultOutput(request.model)
                                    : arguments.output);

@@ -1,6 +1,7 @@
 //===- Compiler.cpp - from a model to a plan, in memory -------------------===//
 #include "tools/ftc/Compiler.h"
 
+#include "codegen/CompileKernels.h"
 #include "codegen/SelectKernels.h"
 #include "codegen/cuda/KernelCache.h"
 #include "codegen/plan/EmitPlan.h"
@@ -17,16 +18,22 @@ using passes::Phase;
 
 namespace {
 
-/// Keeps the first error said while it lives; every diagnostic of ours is a
-/// whole sentence of its own.
+/// Keeps the first error said while it lives, and every warning; each
+/// diagnostic of ours is a whole sentence of its own.
 class FirstError {
 public:
-  explicit FirstError(mlir::MLIRContext &context)
-      : handler_(&context, [this](mlir::Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
-            return;
-          if (text_.empty())
-            text_ = placeOf(diagnostic.getLocation()) + diagnostic.str();
+  explicit FirstError(mlir::MLIRContext &context, Warnings *warnings = nullptr)
+      : handler_(&context, [this, warnings](mlir::Diagnostic &diagnostic) {
+          std::string text =
+              placeOf(diagnostic.getLocation()) + diagnostic.str();
+          bool warning =
+              diagnostic.getSeverity() == mlir::DiagnosticSeverity::Warning;
+          if (warning && warnings)
+            warnings->push_back(text);
+          bool error =
+              diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
+          if (error && text_.empty())
+            text_ = text;
         }) {}
 
   Status status(const std::string &fallback) const {
@@ -68,7 +75,7 @@ loadModel(const CompileRequest &request, mlir::MLIRContext &context) {
 
 /// Runs every phase up to `phase` on an imported module.
 static Status lower(const CompileRequest &request, Phase phase,
-                    mlir::ModuleOp module) {
+                    mlir::ModuleOp module, Warnings &warnings) {
   passes::PipelineOptions options;
   options.dtype = request.dtype;
   options.tp = request.tp;
@@ -82,7 +89,7 @@ static Status lower(const CompileRequest &request, Phase phase,
   };
   mlir::PassManager manager(module.getContext());
   passes::buildPipeline(manager, options, phase);
-  FirstError error(*module.getContext());
+  FirstError error(*module.getContext(), &warnings);
   if (mlir::failed(manager.run(module)))
     return error.status("the passes failed without saying why");
   return {};
@@ -90,9 +97,9 @@ static Status lower(const CompileRequest &request, Phase phase,
 
 StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
 ft::lowerModel(const CompileRequest &request, Phase phase,
-               mlir::MLIRContext &context) {
+               mlir::MLIRContext &context, Warnings &warnings) {
   FT_ASSIGN_OR_RETURN(auto module, loadModel(request, context));
-  FT_RETURN_IF_ERROR(lower(request, phase, *module));
+  FT_RETURN_IF_ERROR(lower(request, phase, *module, warnings));
   return module;
 }
 
@@ -119,8 +126,7 @@ static void showProgress(int done, int total) {
 
 /// Adds machine code for every target to `plan`, which was made of `module`.
 static Status addImages(const CompileRequest &request, mlir::ModuleOp module,
-                        plan::Plan &plan,
-                        std::vector<codegen::KernelWarning> &warnings) {
+                        plan::Plan &plan, Warnings &warnings) {
   codegen::CompileOptions options;
   options.targets = request.targets;
   if (request.cache)
@@ -129,15 +135,19 @@ static Status addImages(const CompileRequest &request, mlir::ModuleOp module,
     options.progress = showProgress;
   if (request.targets.empty())
     return {};
-  return codegen::compileKernels(module, options, plan, warnings);
+  std::vector<codegen::KernelWarning> ofKernels;
+  FT_RETURN_IF_ERROR(codegen::compileKernels(module, options, plan, ofKernels));
+  for (const codegen::KernelWarning &warning : ofKernels)
+    warnings.push_back("kernel " + warning.kernel + " for " + warning.target +
+                       " " + warning.text);
+  return {};
 }
 
-StatusOr<plan::Plan>
-ft::compileModel(const CompileRequest &request,
-                 std::vector<codegen::KernelWarning> &warnings) {
+StatusOr<plan::Plan> ft::compileModel(const CompileRequest &request,
+                                      Warnings &warnings) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   FT_ASSIGN_OR_RETURN(auto module,
-                      lowerModel(request, Phase::Kernels, context));
+                      lowerModel(request, Phase::Kernels, context, warnings));
   FT_ASSIGN_OR_RETURN(plan::Plan plan, makePlan(request, *module));
   FT_RETURN_IF_ERROR(addImages(request, *module, plan, warnings));
   return plan;
@@ -149,11 +159,11 @@ StatusOr<CompiledModel> ft::compileWithSource(const CompileRequest &request,
   CompiledModel model;
   FT_ASSIGN_OR_RETURN(model.source, loadModel(request, context));
   model.lowered = model.source->clone();
-  FT_RETURN_IF_ERROR(lower(request, Phase::Kernels, *model.lowered));
+  FT_RETURN_IF_ERROR(
+      lower(request, Phase::Kernels, *model.lowered, model.warnings));
   FT_ASSIGN_OR_RETURN(model.plan, makePlan(request, *model.lowered));
-  std::vector<codegen::KernelWarning> warnings;
   if (machineCode)
     FT_RETURN_IF_ERROR(
-        addImages(request, *model.lowered, model.plan, warnings));
+        addImages(request, *model.lowered, model.plan, model.warnings));
   return model;
 }

@@ -2,7 +2,6 @@
 #ifndef FT_TOOLS_FTC_COMPILER_H
 #define FT_TOOLS_FTC_COMPILER_H
 
-#include "codegen/CompileKernels.h"
 #include "frontends/ImportOptions.h"
 #include "ir/Ft.h"
 #include "passes/Pipelines.h"
@@ -32,25 +31,28 @@ struct CompileRequest {
   bool progress = false; // on stderr
 };
 
+/// What the user should know of a compilation that succeeds, a sentence each.
+using Warnings = std::vector<std::string>;
+
 /// The module of `request` after phase `phase`; `context` owns it. Errors are
 /// the first diagnostic.
 StatusOr<mlir::OwningOpRef<mlir::ModuleOp>>
 lowerModel(const CompileRequest &request, passes::Phase phase,
-           mlir::MLIRContext &context);
+           mlir::MLIRContext &context, Warnings &warnings);
 
 /// The plan of a module after phase kernels, without machine code.
 StatusOr<plan::Plan> makePlan(const CompileRequest &request,
                               mlir::ModuleOp module);
 
 /// Everything: the plan with machine code for every target.
-StatusOr<plan::Plan>
-compileModel(const CompileRequest &request,
-             std::vector<codegen::KernelWarning> &warnings);
+StatusOr<plan::Plan> compileModel(const CompileRequest &request,
+                                  Warnings &warnings);
 
 /// A model as imported, as lowered by the end of phase kernels, and its plan.
 struct CompiledModel {
   mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
   plan::Plan plan;
+  Warnings warnings;
 };
 
 /// As compileModel, keeping the modules; `context` owns them. Without

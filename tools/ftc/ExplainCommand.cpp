@@ -30,6 +30,7 @@ static StatusOr<Report> explainModel(ExplainArguments &arguments) {
       compileWithSource(request, /*machineCode=*/false, context));
   model.plan.targets = request.targets;
   Report report = makeReport(model.plan, arguments.shape);
+  report.warnings = model.warnings;
   addSource(report, *model.source, *model.lowered);
   return report;
 }

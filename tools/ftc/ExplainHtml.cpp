@@ -16,7 +16,8 @@ constexpr const char *kStyle = R"css(
 body{font:15px/1.45 system-ui,sans-serif;color:var(--text);
 background:var(--page);max-width:84rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2.2rem}
-p,summary,figcaption{color:var(--quiet)}summary{cursor:pointer}
+p,summary,figcaption{color:var(--quiet)}
+p.warning{color:inherit;border-left:4px solid #d08700;padding-left:.7rem}summary{cursor:pointer}
 .facts{display:flex;flex-wrap:wrap;gap:.4rem 2rem;padding:0}
 .facts div{display:flex;flex-direction:column-reverse}
 dt{color:var(--quiet);font-size:.85rem}dd{margin:0;font-weight:600}
@@ -124,9 +125,10 @@ std::string countsText(const KernelCounts &counts) {
 std::string programHtml(const ProgramReport &program) {
   char time[32];
   std::snprintf(time, sizeof time, "%.2f µs", program.total.microseconds);
-  int64_t peak = 0;
+  StepReport peak;
   for (const StepReport &step : program.steps)
-    peak = std::max(peak, step.liveBytes);
+    if (step.liveBytes > peak.liveBytes)
+      peak = step;
   std::string out = "<section class=program><h2>" +
                     escaped(program.entry + ", " + rangeText(program)) +
                     "</h2>\n<p>Figures for " + escaped(batchText(program)) +
@@ -142,7 +144,8 @@ std::string programHtml(const ProgramReport &program) {
          fact("workspace", sizeText(double(program.workspaceBytes), "B")) +
          "</dl>\n<figure>" + memorySvg(program) +
          "<figcaption>Live activations over the steps: at most " +
-         sizeText(double(peak), "B") + "; the arena has " +
+         sizeText(double(peak.liveBytes), "B") + ", in step " +
+         escaped(peak.name) + "; the arena has " +
          sizeText(double(program.arenaBytes), "B") + "</figcaption></figure>\n";
   return out + stepTable(program) + "</section>\n";
 }
@@ -196,6 +199,8 @@ std::string ft::reportHtml(const Report &report) {
   out += fact("kernel texts", std::to_string(report.kernelTexts)) +
          "</dl>\n<p>Times are estimates for an H200: the larger of bytes and "
          "FLOPs over its measured ceilings, plus the kernel boundary.</p>\n";
+  for (const std::string &warning : report.warnings)
+    out += "<p class=warning>Warning: " + escaped(warning) + "</p>\n";
   for (const SourceEntry &entry : report.source)
     out += sourceHtml(entry, report);
   for (const ProgramReport &program : report.programs)

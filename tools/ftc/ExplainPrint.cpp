@@ -130,6 +130,8 @@ std::string ft::reportText(const Report &report) {
   out +=
       "  times are estimates for an H200: the larger of bytes and FLOPs over "
       "its\n  measured ceilings, plus the kernel boundary\n";
+  for (const std::string &warning : report.warnings)
+    out += "  warning: " + warning + "\n";
   for (const SourceEntry &entry : report.source)
     printSource(out, entry);
   for (const ProgramReport &program : report.programs)
@@ -216,6 +218,7 @@ std::string ft::reportJson(const Report &report) {
               {"plan_bytes", report.planBytes},
               {"weight_bytes", report.weightBytes},
               {"cache_bytes_per_token", report.cacheBytesPerToken},
+              {"warnings", report.warnings},
               {"source", sourceJson(report)},
               {"programs", std::move(programs)}};
   // Names come from files and need not be UTF-8.

@@ -80,7 +80,8 @@ struct Report {
   int64_t planBytes = 0; // 0 = not written yet
   int64_t weightBytes = 0;
   int64_t cacheBytesPerToken = 0;
-  std::vector<SourceEntry> source; // empty where only the plan is known
+  std::vector<SourceEntry> source;   // empty where only the plan is known
+  std::vector<std::string> warnings; // of its compilation, likewise
   std::vector<ProgramReport> programs;
 };
 

@@ -76,6 +76,11 @@ Status ModelOptions::finish() {
   return {};
 }
 
+void ft::printWarnings(const Warnings &warnings) {
+  for (const std::string &warning : warnings)
+    std::fprintf(stderr, "ftc: warning: %s\n", warning.c_str());
+}
+
 int ft::report(const Status &status) {
   if (status.ok())
     return 0;

@@ -27,6 +27,8 @@ struct ModelOptions {
 
 /// Prints `status` as `ftc: error: ...`; the exit code.
 int report(const Status &status);
+/// Prints each as `ftc: warning: ...`.
+void printWarnings(const Warnings &warnings);
 
 } // namespace ft
 

@@ -48,6 +48,7 @@ static StatusOr<Outcome> verifyModel(VerifyArguments &arguments) {
   FT_ASSIGN_OR_RETURN(
       CompiledModel compiled,
       compileWithSource(request, arguments.device != "cpu", context));
+  printWarnings(compiled.warnings);
   verify::VerifyOptions options;
   if (arguments.weights == "random")
     options.weights.seed = arguments.seed;
@@ -94,6 +95,7 @@ static std::string outcomeJson(const Outcome &outcome) {
                        {"programs_run", entry.programsRun},
                        {"values", entry.values},
                        {"compared", entry.compared},
+                       {"derived", entry.derived},
                        {"worst",
                         {{"value", entry.worstValue},
                          {"error", entry.worstError},
@@ -120,6 +122,10 @@ static std::string outcomeText(const Outcome &outcome) {
         entry.worstValue.empty() ? "nothing" : entry.worstValue.c_str(),
         entry.worstError, entry.worstTolerance);
     out += line;
+    if (entry.derived > 0)
+      out += "  " + std::to_string(entry.derived) +
+             " of them by what the plan stored before them: steps and steep "
+             "functions turn roundings into differences of any size\n";
   }
   if (!outcome.difference)
     out += "the plan computes what the source says\n";

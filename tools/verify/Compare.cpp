@@ -63,6 +63,13 @@ std::vector<double> RowLayout::row(const Tensor &value, int64_t sequence,
   return out;
 }
 
+void RowLayout::setRow(Tensor &value, int64_t sequence, int64_t at,
+                       std::span<const double> row) const {
+  int64_t first = sequence * batchStep_ + at * sequenceStep_;
+  for (size_t i = 0; i < offsets_.size(); ++i)
+    value.data[size_t(first + offsets_[i])] = row[i];
+}
+
 double verify::norm(std::span<const double> row) {
   double squares = 0;
   for (double x : row)

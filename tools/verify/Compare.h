@@ -30,6 +30,8 @@ public:
   /// The row of token `at` of sequence `sequence`, in row-major order.
   std::vector<double> row(const Tensor &value, int64_t sequence,
                           int64_t at) const;
+  void setRow(Tensor &value, int64_t sequence, int64_t at,
+              std::span<const double> row) const;
 
 private:
   std::vector<int64_t> offsets_; // of the row's elements from its first

@@ -5,6 +5,7 @@
 #include "tools/verify/Compare.h"
 #include "tools/verify/PlanMap.h"
 #include "tools/verify/PlanRunner.h"
+#include "tools/verify/StoredValues.h"
 #include "tools/verify/Verify.h"
 
 #include <map>
@@ -39,21 +40,34 @@ private:
   const plan::Entry &entry() const { return runner_.model().entry(entry_); }
   Status mapPrograms(mlir::ModuleOp lowered);
   Status evaluate();
+  Status runCalls(const std::vector<Call> &calls);
   Status runCall(const Call &call);
   Status compareOutputs(const Call &call, const plan::Program &program);
   const Expected *expect(mlir::Value value);
   Status compare(mlir::Value source, int32_t buffer, const Call &call,
                  const plan::Program &program, std::optional<int32_t> step);
   void judge();
+  /// Which tokens the rows of a buffer are: sequence and position.
+  using Rows = std::vector<std::pair<int64_t, int64_t>>;
+  struct RowsError {
+    RowError worst;
+    size_t row = 0;
+  };
+  RowsError compareRows(const Expected &expected, std::span<const double> found,
+                        const Rows &rows) const;
+  /// The same against what the source makes of what the plan stored.
+  StatusOr<std::pair<RowsError, double>>
+  compareDerived(mlir::Value source, const Expected &expected,
+                 std::span<const double> found, const Rows &rows);
+  void store(mlir::Value source, const Expected &expected,
+             std::span<const double> found, const Rows &rows);
   RowError compareOne(const Expected &expected, std::span<const double> found,
                       int64_t sequence, int64_t at) const;
   /// Counts an agreement.
-  void note(mlir::Value source, const Expected &expected,
-            const RowError &error);
-  void report(mlir::Value source, const Expected &expected,
-              const RowError &error, const Call &call,
-              const plan::Program &program, std::optional<int32_t> step,
-              int64_t sequence, int64_t at);
+  void note(mlir::Value source, double tolerance, const RowError &error);
+  void report(mlir::Value source, double tolerance, const RowError &error,
+              const Call &call, const plan::Program &program,
+              std::optional<int32_t> step, std::pair<int64_t, int64_t> row);
 
   const SourceIndex &source_;
   SourceWeights &weights_;
@@ -67,6 +81,9 @@ private:
   std::set<void *> seen_;
   std::set<int> programsRun_;
   EntryOutcome outcome_;
+  /// What the plan stored, once something differs.
+  std::optional<StoredValues> stored_;
+  std::set<void *> derived_; // agreed by what was stored before them only
   /// Of the call that runs: what differs and what agrees, in order.
   std::vector<std::pair<mlir::Value, Difference>> differences_;
   std::vector<mlir::Value> agreements_;

@@ -172,6 +172,13 @@ Tensor verify::softmaxRows(const Tensor &input) {
   });
 }
 
+static Tensor cumsumRows(const Tensor &input) {
+  return mapRows(input, input.shape, [&](auto *x, auto *y, int64_t width) {
+    for (int64_t i = 0; i < width; ++i)
+      y[i] = x[i] + (i > 0 ? y[i - 1] : 0);
+  });
+}
+
 Tensor verify::argmaxRows(const Tensor &input) {
   Shape shape(input.shape.begin(), input.shape.end() - 1);
   Tensor out(shape);
@@ -262,6 +269,7 @@ Evaluated verify::evaluateRowWise(Operation *op, const EvalContext &context) {
       .Case<ir::NormalizeOp>([&](auto unit) { return normalize(unit, in(0)); })
       .Case<ir::ReduceSumOp, ir::ReduceMaxOp, ir::ReduceMeanOp>(
           [&](auto) { return reduce(op, in(0)); })
+      .Case<ir::CumsumOp>([&](auto) { return cumsumRows(in(0)); })
       .Case<ir::SoftmaxOp>([&](auto) { return softmaxRows(in(0)); })
       .Case<ir::ArgmaxOp, ir::SampleOp>([&](auto) { return argmaxRows(in(0)); })
       // Every row is wanted, and every float is exact.

@@ -4,6 +4,7 @@
 #include "tools/verify/Evaluator.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace mlir;
 using namespace ft;
@@ -185,6 +186,18 @@ Tensor matmul(const Tensor &a, const Tensor &b, const Shape &shape) {
   return out;
 }
 
+/// Of -inf alone, the scores of padding that sees no key, it is 0.
+Tensor softmaxOfScores(const Tensor &scores) {
+  Tensor out = softmaxRows(scores);
+  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0, n = scores.last(); i < out.size(); i += n) {
+    auto row = scores.data.begin() + i;
+    if (std::all_of(row, row + n, [](double x) { return x == kLowest; }))
+      std::fill_n(out.data.begin() + i, n, 0.0);
+  }
+  return out;
+}
+
 } // namespace
 
 Evaluated verify::evaluateShapes(Operation *op, const EvalContext &context) {
@@ -203,7 +216,7 @@ Evaluated verify::evaluateShapes(Operation *op, const EvalContext &context) {
     return cumulate(in(0), int64_t(sums.getAxis()));
   if (auto soft = dyn_cast<ir::PrimSoftmaxOp>(op)) {
     auto axis = int64_t(soft.getAxis());
-    return fromLast(softmaxRows(toLast(in(0), axis)), axis);
+    return fromLast(softmaxOfScores(toLast(in(0), axis)), axis);
   }
   if (auto most = dyn_cast<ir::PrimArgmaxOp>(op)) {
     Tensor out = argmaxRows(toLast(in(0), int64_t(most.getAxis())));

@@ -79,6 +79,16 @@ public:
   Status run(llvm::function_ref<bool(mlir::Value)> keep,
              llvm::function_ref<void(int64_t, int64_t)> progress);
 
+  /// Evaluates `target` alone, from values that were given and inputs. Steps in
+  /// between (floor, comparisons) go up or down, by the sign of `nudge`, where
+  /// their operand is within fp32's rounding of the edge.
+  StatusOr<Tensor> derive(mlir::Value target, int nudge);
+  void give(mlir::Value value, const Tensor &tensor) {
+    context_.values[value] = tensor;
+  }
+  /// Operations on the longest way from given values to `target`.
+  int64_t depthOf(mlir::Value target) const;
+
   /// Null for a value that was not kept.
   const Tensor *find(mlir::Value value) const {
     auto found = context_.values.find(value);
@@ -87,6 +97,7 @@ public:
 
 private:
   Status bindInputs();
+  llvm::DenseMap<mlir::Operation *, int64_t> missing(mlir::Value target) const;
   Status evaluate(mlir::Operation *op);
   Status apply(ir::PrimApplyOp op);
 

@@ -36,6 +36,14 @@ ir::CacheAppendOp SourceIndex::appendOf(ir::AttentionOp attention) const {
   return last;
 }
 
+llvm::SmallVector<Value> SourceIndex::readBy(Operation *op) const {
+  llvm::SmallVector<Value> operands(op->getOperands());
+  if (auto attention = dyn_cast<ir::AttentionOp>(op))
+    if (ir::CacheAppendOp append = appendOf(attention))
+      operands.append(append->operand_begin(), append->operand_end());
+  return operands;
+}
+
 void SourceIndex::findLive() {
   Block &block = entry_.getBody().front();
   llvm::DenseSet<Operation *> needed{block.getTerminator()};

@@ -38,6 +38,9 @@ public:
   /// The cache_append that an attention reads; null without a cache.
   ir::CacheAppendOp appendOf(ir::AttentionOp attention) const;
 
+  /// The operands of `op` and, of attention, those that reach it by its cache.
+  llvm::SmallVector<mlir::Value> readBy(mlir::Operation *op) const;
+
 private:
   void findLive();
   void measure();

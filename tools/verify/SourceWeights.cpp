@@ -2,6 +2,7 @@
 #include "tools/verify/SourceWeights.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace ft;
 using namespace ft::verify;
@@ -71,6 +72,21 @@ WeightTensor transpose(const WeightTensor &from, WeightTensor to) {
   return to;
 }
 
+/// Cosines, then sines, of position times frequency; `rows` positions of them.
+WeightTensor rotations(const WeightTensor &frequencies, int64_t rows,
+                       WeightTensor to) {
+  to.shape[0] = std::min(to.shape[0], rows);
+  int64_t half = frequencies.size();
+  to.data.resize(size_t(elementsOf(to.shape)));
+  for (int64_t p = 0; p < to.shape[0]; ++p)
+    for (int64_t j = 0; j < half; ++j) {
+      double angle = double(p) * double(frequencies.data[size_t(j)]);
+      to.data[size_t(2 * half * p + j)] = float(std::cos(angle));
+      to.data[size_t(2 * half * p + half + j)] = float(std::sin(angle));
+    }
+  return to;
+}
+
 WeightTensor interleave(const std::vector<WeightTensor> &parts,
                         WeightTensor to) {
   int64_t row = innerOf(to.shape, 0), count = int64_t(parts.size());
@@ -80,6 +96,13 @@ WeightTensor interleave(const std::vector<WeightTensor> &parts,
   return to;
 }
 } // namespace
+
+void verify::roundTo(DType dtype, std::vector<float> &numbers) {
+  auto count = int64_t(numbers.size());
+  std::vector<std::byte> narrow(size_t(count * dtypeSize(dtype)));
+  narrowFromF32(numbers.data(), dtype, count, narrow.data());
+  widenToF32(narrow.data(), dtype, count, numbers.data());
+}
 
 SourceWeights::SourceWeights(mlir::ModuleOp source, const plan::Plan &compiled,
                              const WeightChoice &choice)
@@ -117,9 +140,12 @@ StatusOr<WeightTensor> SourceWeights::readTensor(ir::RecipeAttr recipe) {
   const plan::Recipe *leaf = nullptr;
   if (random_) {
     auto found = leaves_.find(name);
-    if (found == leaves_.end() || found->second->shape != out.shape)
-      return notFound("the plan lacks the tensor '" + name +
-                      "' that the source reads, or has another shape of it");
+    // What the plan does not read reaches no result, or the results differ.
+    if (found == leaves_.end())
+      return out;
+    if (found->second->shape != out.shape)
+      return notFound("the plan has another shape of the tensor '" + name +
+                      "' that the source reads");
     leaf = found->second;
   } else {
     auto own = std::make_unique<plan::Recipe>();
@@ -177,6 +203,8 @@ StatusOr<WeightTensor> SourceWeights::make(ir::RecipeAttr recipe) {
       x = op == "scale" ? x * value : op == "offset" ? x + value : x;
     return out;
   }
+  if (op == "rotations")
+    return rotations(parts[0], positions_, std::move(out));
   out.data.resize(size_t(elementsOf(out.shape)));
   if (op == "slice")
     return slice(parts[0], axis, int64_t(numberOf(args, "start")),
@@ -212,6 +240,8 @@ SourceWeights::get(mlir::FlatSymbolRefAttr symbol) {
     return found->second;
   FT_ASSIGN_OR_RETURN(WeightTensor made,
                       make(ir::lookupParam(source_, symbol)));
+  if (rounding_)
+    roundTo(*rounding_, made.data);
   auto shared = std::make_shared<const WeightTensor>(std::move(made));
   if (shared->size() <= kSmall)
     small_[name] = shared;

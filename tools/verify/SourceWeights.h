@@ -37,6 +37,13 @@ public:
   /// Rows from `positions` on of generated tables are not needed.
   void setPositions(int64_t positions) { positions_ = positions; }
 
+  /// Rounds what get() returns to `dtype`, as a plan may store it; none: not.
+  void setRounding(std::optional<DType> dtype) {
+    if (rounding_ != dtype)
+      small_.clear();
+    rounding_ = dtype;
+  }
+
   /// The weight `symbol`, made anew unless it is small. Generated tables may
   /// have fewer rows than declared.
   StatusOr<Ptr> get(mlir::FlatSymbolRefAttr symbol);
@@ -50,6 +57,7 @@ private:
 
   mlir::ModuleOp source_;
   int64_t positions_ = 0;
+  std::optional<DType> rounding_;
   plan::Plan files_; // the files and, as they are met, the tensors of source_
   std::unique_ptr<TensorSource> tensors_;
   /// Random tensors: the plan's leaf of each name.
@@ -58,6 +66,9 @@ private:
   std::vector<std::unique_ptr<plan::Recipe>> ownLeaves_;
   std::map<std::string, Ptr> small_;
 };
+
+/// Numbers as `dtype` holds them.
+void roundTo(DType dtype, std::vector<float> &numbers);
 
 /// A table that a recipe names: rope, alibi or iota, at most `rows` rows.
 StatusOr<WeightTensor> generateTable(ir::RecipeAttr recipe, int64_t rows);

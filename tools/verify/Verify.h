@@ -50,6 +50,9 @@ struct EntryOutcome {
   int64_t calls = 0, programs = 0, programsRun = 0;
   int64_t values = 0;   // of the source that agreed at least once
   int64_t compared = 0; // buffers that agreed in all
+  /// Of `values`, those that agree with what the source makes of what the plan
+  /// stored before them, and not with the source alone.
+  int64_t derived = 0;
   /// The largest share of its tolerance that an agreement took, and where.
   double worst = 0;
   std::string worstValue;

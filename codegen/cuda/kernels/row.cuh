@@ -93,20 +93,24 @@ template <int LAST, int V, int TEAM, int CHUNKS> struct Line {
         storePack<V>(p + index(c * V), x + c * V);
   }
 
+  /// Threads of the team in one warp, and which lanes they are.
+  static constexpr int kLanes = TEAM < 32 ? TEAM : 32;
+  static __device__ __forceinline__ unsigned lanes() {
+    return kLanes == 32 ? ~0u
+                        : ((1u << kLanes % 32) - 1)
+                              << (threadIdx.x % 32 & ~(unsigned(kLanes) - 1));
+  }
+
   template <typename Fold>
   __device__ __forceinline__ float reduce(const float (&x)[kElements]) const {
     float r = Fold::identity();
 #pragma unroll
     for (int e = 0; e < kElements; ++e)
       r = inside(e) ? Fold::join(r, x[e]) : r;
-    constexpr int lanes = TEAM < 32 ? TEAM : 32;
     unsigned lane = threadIdx.x % 32;
-    unsigned mask = lanes == 32 ? ~0u
-                                : ((1u << lanes % 32) - 1)
-                                      << (lane & ~(unsigned(lanes) - 1));
 #pragma unroll
-    for (int offset = lanes / 2; offset > 0; offset >>= 1)
-      r = Fold::join(r, __shfl_xor_sync(mask, r, offset));
+    for (int offset = kLanes / 2; offset > 0; offset >>= 1)
+      r = Fold::join(r, __shfl_xor_sync(lanes(), r, offset));
     if constexpr (TEAM > 32) {
       __shared__ float ofWarp[TEAM / 32];
       __syncthreads(); // the readers of the last reduction are done

@@ -112,6 +112,15 @@ static Status runSoftmax(const OpSite &site, RunContext &context) {
   });
 }
 
+static Status runCumsum(const OpSite &site, RunContext &context) {
+  int64_t n = site.in[0].lastExtent();
+  return mapVectors(site, context, [&](const float *x, float *y) {
+    double sum = 0;
+    for (int64_t j = 0; j < n; ++j)
+      y[j] = float(sum += x[j]);
+  });
+}
+
 static Status checkReduce(const OpSite &site) {
   const Operand &x = site.in[0];
   if (!isFloatValue(x) || x.shape.empty() || x.shape.back() < 1)
@@ -146,6 +155,7 @@ static constexpr OpSpec kOps[] = {
     {"layer_norm", 2, 3, true, checkNorm, runLayerNorm},
     {"normalize", 1, 1, true, checkNormalize, runNormalize},
     {"softmax", 1, 1, true, checkSameShape, runSoftmax},
+    {"cumsum", 1, 1, true, checkSameShape, runCumsum},
     {"reduce_sum", 1, 1, true, checkReduce, runReduce},
     {"reduce_max", 1, 1, true, checkReduce, runReduce},
     {"reduce_mean", 1, 1, true, checkReduce, runReduce},

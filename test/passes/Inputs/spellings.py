@@ -17,13 +17,14 @@ CHOICES = {
     "gelu": ["tanh", "pow", "expanded"],
     "silu": ["sigmoid", "exp", "reciprocal"],
     "scale": ["scores", "query", "both", "divide", "key"],
-    "mask": ["additive", "select", "multiply", "bool", "tril", "cumsum"],
-    "softmax": ["op", "spelled"],
+    "mask": ["additive", "select", "multiply", "bool", "tril", "cumsum",
+             "filled"],
+    "softmax": ["op", "spelled", "safe"],
     "heads": ["split", "late"],
     "repeat": ["expand", "concat", "gather", "grouped"],
     "qkv": ["separate", "fused", "fused_params"],
     "rope": ["half", "halves", "select"],
-    "table": ["computed", "literal"],
+    "table": ["computed", "literal", "product"],
     "weights": ["plain", "left"],
     "residual": ["left", "right"],
 }
@@ -143,8 +144,12 @@ class Model:
         else:
             j = g.iota(0, half, type="f32") * 2.0 / float(self.d)
             f = 1.0 / (g.constant(10000.0) ** j)
-        s = g.iota(0, "sequence").cast("f32").reshape("sequence", 1)
-        return s * f.reshape(1, half)
+        s = g.iota(0, "sequence").cast("f32")
+        if self.c["table"] == "product":  # [1, half, 1] by [1, 1, sequence]
+            f = f.reshape(1, half, 1).expand(1, half, 1)
+            y = f @ s.reshape(1, 1, "sequence")
+            return y.transpose(0, 2, 1).reshape("sequence", half)
+        return s.reshape("sequence", 1) * f.reshape(1, half)
 
     def rope(self, x):
         g, d, half, how = self.g, self.d, self.d // 2, self.c["rope"]
@@ -212,6 +217,13 @@ class Model:
                 tril = (i - j >= g.constant(0, "i32")).cast("f32")
                 keep = tril.ne(g.constant(0.0)) & keep
             return g.select(keep.unary("not"), LOW, s)
+        if how == "filled":  # as transformers fills a triangle
+            m = g.constant(LOW, shape=("sequence", "sequence"))
+            m = m * (j > i if c else i.ne(i)).cast("f32")
+            m = m.reshape(1, 1, "sequence", "sequence")
+            m = m.expand("batch", 1, "sequence", "sequence")
+            pad = (m + real.cast("f32")).eq(g.constant(0.0))
+            return s + g.select(pad, LOW, m)
         p = g.constant(1, "i32", ("sequence",)).along("cumsum", 0)
         keep = real > g.constant(0, "i32")
         if c:
@@ -246,6 +258,10 @@ class Model:
         s = self.masked(s)
         if self.c["softmax"] == "op":
             p = s.along("softmax", -1)
+        elif self.c["softmax"] == "safe":  # 0 for a query without a key
+            some = s.eq(g.constant(-math.inf)).unary("not").cast("i32")
+            none = some.reduce("max", -1).cast("i1").unary("not")
+            p = g.select(none, 0.0, s.along("softmax", -1))
         else:
             e = (s - s.reduce("max", -1)).unary("exp")
             p = e / e.reduce("sum", -1)

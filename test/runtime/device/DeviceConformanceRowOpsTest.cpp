@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 namespace ft::test {
 
@@ -281,12 +282,19 @@ static Values softmax(const Values &x, const Values &, const Values &) {
   return map(x, [&](size_t i) { return e[i] / sum; });
 }
 
+static Values cumsum(const Values &x, const Values &, const Values &) {
+  Values sums(x.size());
+  std::partial_sum(x.begin(), x.end(), sums.begin());
+  return sums;
+}
+
 static const ReductionCase kReductionCases[] = {
     {"rms_norm", rmsNorm, 1, true, {{"eps", 1e-5}}},
     {"layer_norm", layerNorm, 2, true, {{"eps", 1e-5}}},
     {"layer_norm", layerNorm, 1, true, {{"eps", 1e-5}}},
     {"normalize", normalize, 0, true, {{"eps", 1e-12}}},
     {"softmax", softmax},
+    {"cumsum", cumsum},
     {"reduce_sum",
      [](const Values &x, const Values &, const Values &) {
        return Values{total(x)};

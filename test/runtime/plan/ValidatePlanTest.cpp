@@ -196,6 +196,14 @@ const Case kWeightCases[] = {
      "/weights/0/recipe/axis"},
     {"InterleaveParts", [](Plan &p) { merged(p).of[1].of.pop_back(); },
      "/weights/0/recipe/of/1"},
+    {"RotationsWidth",
+     [](Plan &p) {
+       Recipe frequencies = p.weights[4].recipe;
+       Recipe &outer = p.weights[4].recipe;
+       outer.op = Recipe::Op::Rotations;
+       outer.of = {frequencies};
+     },
+     "/weights/4/recipe"},
     {"DeepRecipe",
      [](Plan &p) {
        for (int i = 0; i < 16; ++i) {

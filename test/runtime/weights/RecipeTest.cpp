@@ -1,6 +1,7 @@
 //===- RecipeTest.cpp - recipes by ranges against a plain evaluator -------===//
 #include "runtime/weights/RecipeReader.h"
 
+#include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
 #include <numeric>
@@ -109,6 +110,17 @@ TEST(Recipe, InterleavesRows) {
   Recipe a = tensor(0, {2, 2}), b = tensor(1, {2, 2});
   EXPECT_EQ(evaluate(node(Recipe::Op::Interleave, {4, 2}, {a, b})),
             (Floats{0, 1, 1000, 1001, 2, 3, 1002, 1003}));
+}
+
+TEST(Recipe, RotatesByFrequencies) {
+  // Of 0 and 1 radians a position; a range that starts within a row.
+  Recipe rotations = node(Recipe::Op::Rotations, {3, 4}, {tensor(0, {2})});
+  float c1 = std::cos(1.0), c2 = std::cos(2.0);
+  float s1 = std::sin(1.0), s2 = std::sin(2.0);
+  EXPECT_EQ(evaluate(rotations),
+            (Floats{1, 1, 0, 0, 1, c1, 0, s1, 1, c2, 0, s2}));
+  Recipe part = node(Recipe::Op::Slice, {3, 1}, {rotations}, 1, 3);
+  EXPECT_EQ(evaluate(part), (Floats{0, s1, s2}));
 }
 
 TEST(Recipe, TransposesAcrossTiles) {

@@ -19,6 +19,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
+#include <set>
 
 using namespace mlir;
 using namespace ft;
@@ -269,6 +271,29 @@ void makeCausal(ModuleOp module) {
   firstOf<ir::AttentionOp>(module).setCausal(true);
 }
 
+/// Cosines and sines of other angles.
+void otherTheta(ModuleOp module) {
+  auto rope = firstOf<ir::RopeOp>(module);
+  auto table = module.lookupSymbol<ir::ParamOp>(rope.getTable());
+  ir::RecipeAttr recipe = *table.getRecipe();
+  Builder builder(module);
+  NamedAttrList args(recipe.getArgs());
+  args.set("numbers", builder.getDictionaryAttr(builder.getNamedAttr(
+                          "theta", builder.getF64FloatAttr(9000))));
+  table.setRecipeAttr(
+      ir::RecipeAttr::get(module.getContext(), recipe.getOp(), recipe.getOf(),
+                          args.getDictionary(module.getContext())));
+}
+
+void otherScale(ModuleOp module) {
+  firstOf<ir::AttentionOp>(module).setScaleAttr(
+      Builder(module).getF64FloatAttr(0.2));
+}
+
+void lastTokenPooled(ModuleOp module) {
+  firstOf<ir::SegmentReduceOp>(module).setKind("last");
+}
+
 void firstNormEps(ModuleOp module) {
   firstOf<ir::LayerNormOp>(module).setEpsAttr(
       Builder(module).getF64FloatAttr(0.1));
@@ -312,8 +337,14 @@ const Fault kFaults[] = {
     // that is.
     {"RaisedMask", "ft-raise-primitives", "bert-primitives.json", true,
      makeCausal, "v42"},
+    {"RaisedRopeTable", "ft-raise-primitives", "llama-primitives.json", true,
+     otherTheta, "v61"},
+    {"RaisedScale", "ft-raise-primitives", "gpt2-primitives.json", true,
+     otherScale, "v41"},
+    {"RaisedPooling", "ft-raise-primitives", "bert-primitives.json", true,
+     lastTokenPooled, "v73"},
     {"RaisedNorm", "ft-raise-rows", "gpt2-primitives.json", true, firstNormEps,
-     "v41"},
+     "l0.h1"},
     {"RaisedGelu", "ft-raise-rows", "bert-primitives.json", false, firstGelu,
      "l0.x2"},
     {"SumsOfRanksForgotten", "ft-partition", "llama-mha", true, forgetReduction,
@@ -369,6 +400,34 @@ TEST_P(PlantedFaults, IsNamed) {
 
 INSTANTIATE_TEST_SUITE_P(EveryPass, PlantedFaults, testing::ValuesIn(kFaults),
                          [](const auto &info) { return info.param.name; });
+
+/// No pass is without a fault. Where the verifier of a phase would refuse a
+/// mistake of the pass before it, the fault stands behind the verifier.
+TEST(PlantedFaultsList, HasEveryPassOfThePipeline) {
+  const std::map<std::string, std::string> behind = {
+      {"ft-set-precision", "ft-verify-precision"},
+      {"ft-plan-memory", "ft-verify-schedule"}};
+  std::set<std::string> faulty;
+  for (const Fault &fault : kFaults)
+    faulty.insert(fault.after);
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  for (bool optimize : {false, true}) {
+    passes::PipelineOptions options;
+    options.optimize = optimize;
+    options.addKernels = [&](OpPassManager &manager) {
+      manager.addPass(codegen::createSelectKernelsPass(options.archs));
+    };
+    PassManager manager(&context);
+    passes::buildPipeline(manager, options, passes::Phase::Kernels);
+    for (const Pass &pass : manager.getPasses()) {
+      std::string name = pass.getArgument().str();
+      auto verifier = behind.find(name);
+      bool planted = faulty.count(name) || (verifier != behind.end() &&
+                                            faulty.count(verifier->second));
+      EXPECT_TRUE(planted || StringRef(name).starts_with("ft-verify-")) << name;
+    }
+  }
+}
 
 /// Without a fault the same models verify: what is found above is the fault.
 TEST(VerifyControl, NothingIsFoundWithoutFault) {
