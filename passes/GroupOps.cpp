@@ -13,7 +13,7 @@
 //     residual, and the norm of its input where nobody else reads that.
 //  4. Such a norm is left to step 3, unless its input is made by a row group
 //     that can compute it as well: there it costs nothing.
-//  5. Attention, segment_reduce, argmax and sample are groups alone.
+//  5. Attention, patches, segment_reduce, argmax and sample are groups alone.
 //  6. A row operation joins the first group, from the last one it depends on,
 //     that has its axis and accepts it: its producer if that is a row group
 //     (norm after an unfused residual add), else an independent segment beside

@@ -213,7 +213,8 @@ def GroupOps : FtPass<"ft-group-ops"> {
     Every operation ends up in an `ft.fused`, one a kernel: linears with the
     prologue and epilogue that an implementation exists for (passes/Capability),
     row programs as large as the order of operations allows, and attention,
-    segment_reduce, argmax and sample alone. The algorithm is described in GroupOps.cpp.
+    patches, segment_reduce, argmax and sample alone. The algorithm is described in
+    GroupOps.cpp.
 
     ```mlir
     // before

@@ -50,6 +50,8 @@ private:
   };
   Status unpackSequence(int64_t row);
   Status unpackInput(const plan::Input &input, size_t index, Sequence &to);
+  Status unpackImage(const plan::Input &input, const Array &array, size_t index,
+                     Sequence &to);
   void makeOutputs();
   Status nextBatch();
   Status scatter();
@@ -69,12 +71,45 @@ private:
   NamedArrays outputs_;
 };
 
+/// Numbers of other float types are rounded to f32 once.
+Status Evaluation::unpackImage(const plan::Input &input, const Array &array,
+                               size_t index, Sequence &to) {
+  int64_t elements = elementCount(input.shape);
+  if (array.dtype != DType::F32 && array.dtype != DType::F64 &&
+      array.dtype != DType::F16)
+    return invalidArgument("input '" + input.name + "': expected f32, found " +
+                           std::string(dtypeName(array.dtype)) +
+                           "; an image is normalized already, as the "
+                           "checkpoint's processor leaves it");
+  const std::byte *from =
+      array.bytes.data() + to.row * elements * dtypeSize(array.dtype);
+  std::vector<float> row(static_cast<size_t>(elements));
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (array.dtype == DType::F32)
+      std::memcpy(&row[i], from + i * 4, 4);
+    double wide;
+    uint16_t half;
+    if (array.dtype == DType::F64) {
+      std::memcpy(&wide, from + i * 8, 8);
+      row[i] = float(wide);
+    } else if (array.dtype == DType::F16) {
+      std::memcpy(&half, from + i * 2, 2);
+      row[i] = f16ToF32(half);
+    }
+  }
+  auto bytes = std::as_bytes(std::span(row));
+  to.inputs[index].assign(bytes.begin(), bytes.end());
+  return Status::success();
+}
+
 Status Evaluation::unpackInput(const plan::Input &input, size_t index,
                                Sequence &to) {
   auto found = inputs_.find(input.name);
   if (found == inputs_.end() || input.role == plan::InputRole::Mask)
     return Status::success();
   const Array &array = found->second;
+  if (input.role == plan::InputRole::Image)
+    return unpackImage(input, array, index, to);
   int64_t count = padded_.spans[size_t(to.row)].second;
   int64_t first = to.row * padded_.length + to.column;
   if (input.role == plan::InputRole::Data) {
@@ -157,6 +192,10 @@ SequenceSlice Evaluation::slice(const Sequence &sequence, int64_t count) const {
     slice.pages = std::span(sequence.pages->pages());
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
     std::span<const std::byte> bytes(sequence.inputs[i]);
+    if (entry_.inputs[i].role == plan::InputRole::Image) {
+      slice.inputs.push_back(bytes);
+      continue;
+    }
     size_t row = bytes.size() / sequence.tokens.size();
     slice.inputs.push_back(
         bytes.subspan(size_t(sequence.done) * row, size_t(count) * row));

@@ -77,7 +77,7 @@ template <>
 inline constexpr Spelling<InputRole> kSpellings<InputRole>[] = {
     {InputRole::Tokens, "tokens"},       {InputRole::Mask, "mask"},
     {InputRole::Positions, "positions"}, {InputRole::Segments, "segments"},
-    {InputRole::Data, "data"},
+    {InputRole::Data, "data"},           {InputRole::Image, "image"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -263,6 +263,7 @@ template <typename Io> void fields(Io &io, Member<Io, Input> input) {
   io.field("axis", input.axis);
   io.list("shape", input.shape);
   io.optional("limit", input.limit, int64_t(0));
+  io.optional("tokens", input.tokens, int64_t(0));
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Sequences> sequences) {
@@ -303,6 +304,16 @@ template <typename Io> void fields(Io &io, Member<Io, Axis> axis) {
 template <typename Io> void fields(Io &io, Member<Io, MeshAxis> axis) {
   io.field("name", axis.name);
   io.field("size", axis.size);
+}
+
+template <typename Io> void fields(Io &io, Member<Io, ImageSteps> image) {
+  io.optional("input", image.input, std::string());
+  io.list("resize", image.resize);
+  io.optional("filter", image.filter, std::string("bilinear"));
+  io.list("crop", image.crop);
+  io.optional("scale", image.scale, 1.0);
+  io.list("mean", image.mean);
+  io.list("deviation", image.deviation);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Text> text) {
@@ -355,6 +366,7 @@ template <typename Io> void fields(Io &io, Member<Io, Plan> plan) {
   io.list("kernels", plan.kernels);
   io.field("entries", plan.entries);
   io.part("text", plan.text);
+  io.part("image", plan.image);
   io.part("tuning", plan.tuning);
   io.list("blobs", plan.blobs);
 }
