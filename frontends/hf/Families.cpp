@@ -15,6 +15,11 @@ static const std::vector<Family> &families() {
   static const std::vector<Family> table = {
       {"gpt2", buildGpt2, {"GPT2LMHeadModel", "GPT2Model"}},
       {"llama", buildLlama, {"LlamaForCausalLM", "LlamaModel"}},
+      {"vit", buildVit, {"ViTModel", "ViTForImageClassification"}},
+      {"deit",
+       buildDeit,
+       {"DeiTModel", "DeiTForImageClassification",
+        "DeiTForImageClassificationWithTeacher"}},
       {"mistral", buildMistral, {"MistralForCausalLM", "MistralModel"}},
       {"qwen2", buildQwen2, {"Qwen2ForCausalLM", "Qwen2Model"}},
       {"qwen3", buildQwen3, {"Qwen3ForCausalLM", "Qwen3Model"}},

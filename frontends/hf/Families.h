@@ -20,6 +20,8 @@ struct Family {
   std::vector<std::string> architectures;
 };
 
+Status buildVit(Config &config, GraphBuilder &builder);
+Status buildDeit(Config &config, GraphBuilder &builder);
 Status buildGpt2(Config &config, GraphBuilder &builder);
 Status buildLlama(Config &config, GraphBuilder &builder);
 Status buildMistral(Config &config, GraphBuilder &builder);
