@@ -1,6 +1,8 @@
 //===- FixedBatch.cpp - a batch of random tokens to time ------------------===//
 #include "tools/ft-run/FixedBatch.h"
 
+#include "runtime/device/Addressing.h"
+
 #include <algorithm>
 
 namespace ft::run {
@@ -13,6 +15,26 @@ std::vector<int32_t> randomTokens(const plan::Plan &plan, int64_t count,
   for (int64_t i = 0; i < count; ++i)
     tokens.push_back(token(random));
   return tokens;
+}
+
+void FixedBatch::makeImages(const plan::Entry &entry, int64_t count,
+                            std::mt19937 &random) {
+  std::normal_distribution<float> pixel;
+  for (const plan::Input &input : entry.inputs) {
+    images_.emplace_back();
+    if (input.role != plan::InputRole::Image)
+      continue;
+    std::vector<float> pixels(size_t(count * elementCount(input.shape)));
+    for (float &value : pixels)
+      value = pixel(random);
+    auto bytes = std::as_bytes(std::span(pixels));
+    images_.back().assign(bytes.begin(), bytes.end());
+  }
+}
+
+void FixedBatch::keepImages(bool kept) {
+  for (SequenceSlice &slice : slices_)
+    slice.inputsKept = kept;
 }
 
 BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
@@ -35,6 +57,7 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
   const plan::Entry &entry = model.entry(index);
   std::unique_ptr<FixedBatch> batch(new FixedBatch(model));
   std::mt19937 random(1);
+  batch->makeImages(entry, count, random);
   for (int64_t i = 0; i < count; ++i) {
     batch->tokens_.push_back(randomTokens(model.plan(), each, random));
     batch->pages_.emplace_back(batch->pool_);
@@ -44,6 +67,10 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
   bool rows = model.axisBound("rows") > 0;
   for (size_t i = 0; i < size_t(count); ++i) {
     SequenceSlice slice;
+    for (const std::vector<std::byte> &images : batch->images_) {
+      size_t row = images.size() / size_t(count);
+      slice.inputs.push_back(std::span(images).subspan(i * row, row));
+    }
     slice.tokens = batch->tokens_[i];
     slice.position = cached;
     slice.pages = batch->pages_[i].pages();

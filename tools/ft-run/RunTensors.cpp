@@ -1,5 +1,6 @@
 //===- RunTensors.cpp - --input, --output, --expect -----------------------===//
 #include "runtime/engine/Evaluate.h"
+#include "tools/ft-run/Images.h"
 #include "tools/ft-run/RunOptions.h"
 
 #include <nlohmann/json.hpp>
@@ -209,6 +210,7 @@ StatusOr<int> runTensors(RunOptions &options) {
   FT_ASSIGN_OR_RETURN(NamedArrays inputs, readArrays(inputFiles));
   FT_ASSIGN_OR_RETURN(NamedArrays expected, readArrays(expectFiles));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
+  FT_RETURN_IF_ERROR(addImages(file->plan(), options.images, inputs));
   std::vector<std::string> wanted;
   for (const auto &[name, path] : outputFiles)
     wanted.push_back(name);
