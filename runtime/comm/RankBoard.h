@@ -92,7 +92,7 @@ private:
   std::vector<Member> members_;
   std::mutex healthMutex_; // held while asking: who leaves waits
   std::vector<std::function<Status()>> health_; // by rank; null: not watched
-  std::shared_ptr<void> offered_; // by rank 0
+  std::shared_ptr<void> offered_;               // by rank 0
   Status failure_;
   std::string failedPlace_; // where the ranks waited in vain, or empty
 };

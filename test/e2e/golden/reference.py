@@ -7,7 +7,10 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, BertModel
 
-FAMILIES = ("gpt2", "llama", "mistral", "qwen2", "qwen3", "bert")
+from golden import vision
+
+FAMILIES = ("gpt2", "llama", "mistral", "qwen2", "qwen3", "bert",
+            *vision.FAMILIES)
 
 
 class Float64Torch:
@@ -50,6 +53,8 @@ def load(directory, dtype, has_pooler=True, change=None):
     config = transformers.AutoConfig.from_pretrained(directory,
                                                      **(change or {}))
     options = dict(config=config, dtype=dtype, attn_implementation="eager")
+    if config.model_type in vision.FAMILIES:
+        return vision.load(directory, has_pooler=has_pooler, **options).eval()
     if config.model_type == "bert":
         model = BertModel.from_pretrained(
             directory, add_pooling_layer=has_pooler, **options)
@@ -75,6 +80,8 @@ def positions(mask):
 @torch.no_grad()
 def forward(model, inputs, outputs):
     """The named outputs, {name: tensor}, padded places set to zero."""
+    if "pixel_values" in inputs:
+        return vision.forward(model, inputs, outputs)
     ids = inputs["input_ids"]
     mask = inputs.get("attention_mask", torch.ones_like(ids))
     result = model(**inputs, position_ids=positions(mask))
