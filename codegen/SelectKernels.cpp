@@ -188,6 +188,8 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
                                         : emitAttention(fused, context));
   case ir::Pattern::SegmentReduce:
     return take(emitSegmentReduce(fused));
+  case ir::Pattern::Patches:
+    return take(emitPatches(fused));
   case ir::Pattern::Argmax:
     return take(emitArgmax(fused, context));
   case ir::Pattern::Sample:

@@ -57,6 +57,7 @@ inline constexpr llvm::StringLiteral kMeshAttr = "ft.mesh";
 inline constexpr llvm::StringLiteral kNameAttr = "ft.name";
 inline constexpr llvm::StringLiteral kRoleAttr = "ft.role";
 inline constexpr llvm::StringLiteral kLimitAttr = "ft.limit";
+inline constexpr llvm::StringLiteral kTokensAttr = "ft.tokens";
 
 /// The weight `symbol` names, from anywhere below the module; null if none.
 ParamOp lookupParam(mlir::Operation *from, mlir::FlatSymbolRefAttr symbol);

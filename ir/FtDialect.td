@@ -201,7 +201,8 @@ def Ft_Pattern : I32Enum<"Pattern", "what kind of kernel runs a fused op", [
     I32EnumCase<"SegmentReduce", 3, "segment_reduce">,
     I32EnumCase<"Argmax", 4, "argmax">,
     I32EnumCase<"Collective", 5, "collective">,
-    I32EnumCase<"Sample", 6, "sample">]> {
+    I32EnumCase<"Sample", 6, "sample">,
+    I32EnumCase<"Patches", 7, "patches">]> {
   let cppNamespace = "::ft::ir";
 }
 def Ft_PatternAttr : EnumAttr<Ft_Dialect, Ft_Pattern, "pattern">;

@@ -94,8 +94,9 @@ def Ft_EntryOp : Ft_Op<"entry", [
   let description = [{
     A function over packed values, or, before the raise phase, over padded
     ones. Arguments carry `ft.name` and `ft.role` ("tokens", "positions",
-    "segments", "data", "sequences", "rows"; of padded values also "mask") and,
-    where ids are looked up, `ft.limit`; results carry `ft.name`. `causal` entries may
+    "segments", "data", "image", "sequences", "rows"; of padded values also
+    "mask"), where ids are looked up `ft.limit`, and, of images, `ft.tokens`, the
+    tokens that one makes; results carry `ft.name`. `causal` entries may
     be fed in chunks through their cache. After cloning, `kind` is the token
     range and `entry` the name of the entry the clone belongs to. `arena` (after
     schedule) is the size of the activations: bytes for each row of every axis,
@@ -174,12 +175,47 @@ def Ft_YieldOp : Ft_Op<"yield", [Pure, Terminator, ParentOneOf<[
 //===----------------------------------------------------------------------===//
 
 def Ft_PositionsOp : Ft_Op<"positions", [Pure]> {
-  let summary = "the position of every token in its sequence";
+  let summary = "the position of every token in its sequence, at most `most`";
   let arguments = (ins Ft_SequencesType:$sequences,
-                       DefaultValuedAttr<I64Attr, "0">:$offset);
+                       DefaultValuedAttr<I64Attr, "0">:$offset,
+                       OptionalAttr<I64Attr>:$most);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = "$sequences attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+}
+
+def Ft_PatchesOp : Ft_Op<"patches", [Pure]> {
+  let summary = "the patches of every sequence's image, one a token";
+  let description = [{
+    The image of a sequence is [channels, height, width]; its patches of `patch`
+    (height, width), without overlap, row by row, are its tokens from position
+    `prefix` on: rows of [channels, patch height, patch width]. What is left at
+    the right and lower border is in no patch. Other tokens are rows of zeros.
+    A convolution whose stride is its kernel is this and `ft.linear`.
+
+    ```mlir
+    %p = ft.patches %image at %seq by [16, 16] {prefix = 1 : i64}
+      : (!ft.packed<sequences, 3x224x224xf32>, !ft.sequences<tokens, sequences>)
+        -> !ft.packed<tokens, 768xf16>
+    ```
+  }];
+  let arguments = (ins Ft_PackedType:$image, Ft_SequencesType:$sequences,
+                       DenseI64ArrayAttr:$patch,
+                       DefaultValuedAttr<I64Attr, "0">:$prefix);
+  let results = (outs Ft_PackedType:$result);
+  let assemblyFormat = [{
+    $image `at` $sequences `by` $patch attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Patches along height and width; none where the types do not verify.
+    std::pair<int64_t, int64_t> getGrid();
+    /// Tokens that an image makes, those of the prefix included.
+    int64_t getTokens() {
+      return int64_t(getPrefix()) + getGrid().first * getGrid().second;
+    }
+  }];
 }
 
 def Ft_EmbeddingOp : Ft_Op<"embedding", [
@@ -521,8 +557,12 @@ def Ft_ScoreOp : Ft_Op<"score.op", [Pure]> {
 
 def Ft_SegmentReduceOp : Ft_Op<"segment_reduce", [Pure]> {
   let summary = "one row a sequence: its mean, sum, max, first or last row";
+  let description = [{
+    `index` counts on from the first row, or back from the last: with "first"
+    and 1, the second one. A sequence without that row gives zeros.
+  }];
   let arguments = (ins Ft_PackedType:$input, Ft_SequencesType:$sequences,
-                       StrAttr:$kind);
+                       StrAttr:$kind, DefaultValuedAttr<I64Attr, "0">:$index);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = [{
     $kind $input `at` $sequences attr-dict

@@ -230,6 +230,28 @@ static Inferred inferSegmentReduce(const OpOperands &in, EmitError emitError) {
   return x.withAxis(in.sequences.getSequences());
 }
 
+static Inferred inferPatches(const OpOperands &in, EmitError emitError) {
+  PackedType image = in.values[0];
+  ArrayRef<int64_t> shape = image.getShape();
+  if (failed(checkFloat(image, emitError)))
+    return failure();
+  if (shape.size() != 3 || image.getAxis() != in.sequences.getSequences())
+    return emitError() << "expected an image of [channels, height, width], "
+                          "found "
+                       << image;
+  ArrayRef<int64_t> patch = in.patch;
+  bool fits = patch.size() == 2;
+  for (size_t i = 0; fits && i < 2; ++i)
+    fits = patch[i] >= 1 && patch[i] <= shape[i + 1];
+  if (!fits)
+    return emitError() << "expected the height and width of a patch within an "
+                          "image of "
+                       << shape[1] << " by " << shape[2] << ", found "
+                       << text(patch);
+  return image.withAxis(in.sequences.getTokens())
+      .withShape({shape[0] * patch[0] * patch[1]});
+}
+
 static Inferred inferArgmax(const OpOperands &in, EmitError emitError) {
   PackedType x = in.values[0];
   if (failed(checkFloat(x, emitError)))
@@ -277,6 +299,7 @@ Inferred ft::ir::inferResultType(const OpOperands &in, EmitError emitError) {
           .Case("attention", inferAttention)
           .Case("rows", inferRows)
           .Case("segment_reduce", inferSegmentReduce)
+          .Case("patches", inferPatches)
           .Case("argmax", inferArgmax)
           .Case("sample", inferSample)
           .Case("positions", inferPositions)

@@ -20,6 +20,7 @@ struct OpOperands {
   RowsType rows;                    // likewise
   int64_t heads = 0;                // linear: 0 = a flat result
   llvm::SmallVector<int64_t> shape; // rearrange: the result's
+  llvm::SmallVector<int64_t> patch; // patches: height and width of one
   mlir::StringAttr axis;            // broadcast: the result's axis
   CacheOp cache;                    // attention, cache_append: null where none
 };

@@ -208,6 +208,12 @@ LogicalResult SegmentReduceOp::verify() {
     return emitOpError() << "segment_reduce_c1: expected mean, sum, max, first "
                             "or last, found "
                          << getKindAttr();
+  // segment_reduce_c4
+  bool single = getKind() == "first" || getKind() == "last";
+  if (int64_t(getIndex()) < 0 || (getIndex() && !single))
+    return emitOpError() << "segment_reduce_c4: an index from 0 on counts from "
+                            "the first or the last row, found "
+                         << int64_t(getIndex()) << " of " << getKindAttr();
   // segment_reduce_c2
   if (in.getAxis() != sequences.getTokens() || !isFloat(in))
     return emitOpError() << "segment_reduce_c2: expected floats along '"

@@ -151,6 +151,7 @@ static bool roleFits(StringRef role, Type type) {
       .Cases({"tokens", "segments", "positions"}, ids)
       .Case("mask", padded && ids)
       .Case("data", packed || padded)
+      .Case("image", packed && isFloat(packed) && packed.getShape().size() == 3)
       .Case("sequences", isa<SequencesType>(type))
       .Case("rows", isa<RowsType>(type))
       .Default(false);
@@ -180,6 +181,17 @@ LogicalResult EntryOp::verify() {
       if (!roleFits(role.getValue(), type))
         return emitOpError() << "entry_c2: argument " << index << " of " << type
                              << " cannot have the role " << role;
+  // entry_c8
+  for (auto [index, type] : llvm::enumerate(getArgumentTypes())) {
+    auto role = getArgAttrOfType<StringAttr>(index, kRoleAttr);
+    auto tokens = getArgAttrOfType<IntegerAttr>(index, kTokensAttr);
+    bool image = role && role.getValue() == "image";
+    if (image != bool(tokens) || (tokens && tokens.getInt() < 1))
+      return emitOpError() << "entry_c8: images, and nothing else, say how "
+                              "many tokens one makes, found argument "
+                           << index << " of " << type << " with "
+                           << (tokens ? tokens.getInt() : 0);
+  }
   // entry_c3
   bool padded = llvm::any_of(getArgumentTypes(), llvm::IsaPred<PaddedType>);
   for (Type type : getResultTypes())

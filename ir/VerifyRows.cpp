@@ -20,6 +20,47 @@ LogicalResult PositionsOp::verify() {
     return emitOpError() << "positions_c1: expected one i32 for each row of '"
                          << getSequences().getType().getTokens().getValue()
                          << "', found " << type;
+  // positions_c2
+  if (getMost() && int64_t(*getMost()) < 0)
+    return emitOpError() << "positions_c2: expected a limit from 0 on, found "
+                         << int64_t(*getMost());
+  return success();
+}
+
+std::pair<int64_t, int64_t> PatchesOp::getGrid() {
+  ArrayRef<int64_t> image = getImage().getType().getShape();
+  ArrayRef<int64_t> patch = getPatch();
+  if (image.size() != 3 || patch.size() != 2 || patch[0] < 1 || patch[1] < 1)
+    return {0, 0};
+  return {image[1] / patch[0], image[2] / patch[1]};
+}
+
+LogicalResult PatchesOp::verify() {
+  PackedType image = getImage().getType();
+  SequencesType sequences = getSequences().getType();
+  // patches_c1
+  if (image.getAxis() != sequences.getSequences() || !isFloat(image) ||
+      image.getShape().size() != 3)
+    return emitOpError() << "patches_c1: expected floats of [channels, height, "
+                            "width] along '"
+                         << sequences.getSequences().getValue() << "', found "
+                         << image;
+  // patches_c2
+  auto [rows, columns] = getGrid();
+  if (rows < 1 || columns < 1 || int64_t(getPrefix()) < 0)
+    return emitOpError() << "patches_c2: expected the height and width of a "
+                            "patch within the image of "
+                         << image << " and a prefix from 0 on, found ["
+                         << getPatch() << "] and " << int64_t(getPrefix());
+  // patches_c3
+  int64_t elements = image.getShape()[0] * getPatch()[0] * getPatch()[1];
+  PackedType out = getType();
+  if (out.getAxis() != sequences.getTokens() || !isFloat(out) ||
+      out.getShape() != ArrayRef(elements))
+    return emitOpError() << "patches_c3: expected rows of " << elements
+                         << " floats along '"
+                         << sequences.getTokens().getValue() << "', found "
+                         << out;
   return success();
 }
 

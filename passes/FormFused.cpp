@@ -39,6 +39,7 @@ ir::Pattern patternOf(Operation *op) {
       .Case<LinearOp>([](auto) { return ir::Pattern::Gemm; })
       .Case<AttentionOp>([](auto) { return ir::Pattern::Attention; })
       .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
+      .Case<PatchesOp>([](auto) { return ir::Pattern::Patches; })
       .Case<ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp>(
           [](auto) { return ir::Pattern::Argmax; })
       .Case<SampleOp>([](auto) { return ir::Pattern::Sample; })

@@ -110,6 +110,9 @@ private:
     auto packed = dyn_cast<PackedType>(argument.getType());
     if (!packed || !packed.getElementType().isF32() || argument.use_empty())
       return;
+    // Patches round what they take from an image themselves.
+    if (llvm::all_of(argument.getUsers(), llvm::IsaPred<PatchesOp>))
+      return;
     auto cast = CastOp::create(builder, argument.getLoc(),
                                packed.withElementType(type_), argument);
     argument.replaceAllUsesExcept(cast.getResult(), cast);

@@ -93,6 +93,8 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::index(Value value) {
     std::string text = position(positions.getSequences());
     if (positions.getOffset() != 0)
       text = "(" + text + " + " + std::to_string(positions.getOffset()) + ")";
+    if (positions.getMost())
+      text = "min(" + text + ", " + std::to_string(*positions.getMost()) + ")";
     return Held{text, Kind::Index};
   }
   auto argument = dyn_cast<BlockArgument>(value);

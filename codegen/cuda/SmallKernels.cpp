@@ -1,4 +1,4 @@
-//===- SmallKernels.cpp - argmax.cuh, sample.cuh, segment_reduce.cuh ------===//
+//===- SmallKernels.cpp - argmax, sample, segment_reduce, patches ---------===//
 #include "codegen/cuda/CudaPrinter.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
@@ -233,17 +233,72 @@ FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
   params.add("int", "width", params.i32(width));
   params.add("const int *", "cuTokens", params.batch("cu_tokens", int(s)));
   params.add("const int *", "counts", params.batch("counts"));
+  // A text without an index serves every one that needs none.
+  std::string index;
+  if (op.getIndex()) {
+    params.add("int", "index", params.i32(int64_t(op.getIndex())));
+    index = ", index";
+  }
   CudaPrinter out;
   openKernel(out, "One row a sequence.", {"segment_reduce.cuh"});
   TemplateKernel kernel =
       finish(out, params, ("segment_reduce_" + op.getKind()).str(), "256",
              ("segment_reduce::run<segment_reduce::Kind::" + kind +
               ">(x, xStride, out, outStride, width, cuTokens, counts, " +
-              llvm::Twine(axisNumber(fused, result.getAxis())) + ");")
+              llvm::Twine(axisNumber(fused, result.getAxis())) + index + ");")
                  .str());
   Builder &builder = params.builder();
   kernel.text.grid = {builder.getI64IntegerAttr((width + 31) / 32),
                       gridOver(builder, result.getAxis(), 1)};
   kernel.text.block = {32, 8, 1};
+  return kernel;
+}
+
+/// Elements that a thread moves in one go: aligned in the image and in the row.
+static int64_t patchVector(ir::PatchesOp op, const Placement &place) {
+  auto image = op.getImage().getType();
+  int64_t columns = op.getPatch()[1], width = image.getShape()[2];
+  int64_t size = op.getType().getElementType().getIntOrFloatBitWidth() / 8;
+  for (int64_t vector : {4, 2})
+    if (columns % vector == 0 && width % vector == 0 &&
+        place.rowStride % vector == 0 && place.alignment % (vector * size) == 0)
+      return vector;
+  return 1;
+}
+
+FailureOr<TemplateKernel> codegen::emitPatches(ir::FusedOp fused) {
+  auto op = *fused.getBody().front().getOps<ir::PatchesOp>().begin();
+  auto image = op.getImage().getType();
+  auto result = cast<ir::PackedType>(fused.getResult(0).getType());
+  unsigned x = cast<BlockArgument>(op.getImage()).getArgNumber();
+  int s = int(cast<BlockArgument>(op.getSequences()).getArgNumber());
+  Placement place = placementOf(fused.getResult(0));
+  KernelParams params(fused.getContext());
+  params.add(("const " + typeText(image.getElementType()) + " *").str(),
+             "image", params.in(x));
+  static constexpr const char *names[] = {"channels", "height", "width"};
+  for (auto [name, extent] : llvm::zip(names, image.getShape()))
+    params.add("int", name, params.i32(extent));
+  params.add((typeText(result.getElementType()) + " *").str(), "out",
+             params.out(0));
+  params.add("i64", "outStride", params.i64(place.rowStride));
+  params.add("int", "prefix", params.i32(int64_t(op.getPrefix())));
+  params.add("const int *", "positions", params.batch("positions", s));
+  params.add("const int *", "sequenceIds", params.batch("sequence_ids", s));
+  params.add("const int *", "counts", params.batch("counts"));
+  CudaPrinter out;
+  openKernel(out, "Every token's patch of its sequence's image.",
+             {"patches.cuh"});
+  std::string shape = std::to_string(op.getPatch()[0]) + ", " +
+                      std::to_string(op.getPatch()[1]) + ", " +
+                      std::to_string(patchVector(op, place));
+  TemplateKernel kernel =
+      finish(out, params, "patches", "128",
+             "patches::run<" + shape +
+                 ">(image, {channels, height, width}, out, outStride, prefix, "
+                 "positions, sequenceIds, counts, " +
+                 std::to_string(axisNumber(fused, result.getAxis())) + ");");
+  kernel.text.grid = {gridOver(params.builder(), result.getAxis(), 1)};
+  kernel.text.block = {128, 1, 1};
   return kernel;
 }

@@ -97,6 +97,8 @@ mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
 mlir::FailureOr<TemplateKernel> emitSample(ir::FusedOp fused,
                                            const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitSegmentReduce(ir::FusedOp fused);
+/// patches.cuh: a gather of every token's patch.
+mlir::FailureOr<TemplateKernel> emitPatches(ir::FusedOp fused);
 
 /// The number of `axis` in the module's ft.axes.
 int32_t axisNumber(mlir::Operation *from, mlir::StringAttr axis);

@@ -197,6 +197,8 @@ void RegionEmitter::emitAttributes(Operation &op, MeaningOp &out) {
       })
       .Case<ir::PositionsOp>([&](ir::PositionsOp positions) {
         attrs["offset"] = int64_t(positions.getOffset());
+        if (positions.getMost())
+          attrs["most"] = int64_t(*positions.getMost());
       })
       .Case<ir::CacheAppendOp>([&](ir::CacheAppendOp append) {
         attrs["layer"] = int64_t(append.getLayer());
@@ -208,6 +210,13 @@ void RegionEmitter::emitAttributes(Operation &op, MeaningOp &out) {
       })
       .Case<ir::SegmentReduceOp>([&](ir::SegmentReduceOp reduce) {
         attrs["kind"] = reduce.getKind().str();
+        if (reduce.getIndex())
+          attrs["index"] = int64_t(reduce.getIndex());
+      })
+      .Case<ir::PatchesOp>([&](ir::PatchesOp patches) {
+        attrs["patch_height"] = patches.getPatch()[0];
+        attrs["patch_width"] = patches.getPatch()[1];
+        attrs["prefix"] = int64_t(patches.getPrefix());
       })
       .Case<ir::AttentionOp>([&](ir::AttentionOp attention) {
         attrs["scale"] = attention.getScale().convertToDouble();

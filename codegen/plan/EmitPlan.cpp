@@ -161,6 +161,33 @@ static LogicalResult emitText(ModuleOp module, plan::Plan &plan) {
   return success();
 }
 
+/// `ft.image`: how pictures become an input.
+static void emitImage(ModuleOp module, plan::Plan &plan) {
+  auto image = module->getAttrOfType<DictionaryAttr>("ft.image");
+  if (!image)
+    return;
+  auto text = [&](StringRef key, std::string &to) {
+    if (auto attr = image.getAs<StringAttr>(key))
+      to = attr.getValue();
+  };
+  auto sides = [&](StringRef key, std::vector<int64_t> &to) {
+    if (auto attr = image.getAs<DenseI64ArrayAttr>(key))
+      to.assign(attr.asArrayRef().begin(), attr.asArrayRef().end());
+  };
+  auto numbers = [&](StringRef key, std::vector<double> &to) {
+    if (auto attr = image.getAs<DenseF64ArrayAttr>(key))
+      to.assign(attr.asArrayRef().begin(), attr.asArrayRef().end());
+  };
+  text("input", plan.image.input);
+  sides("resize", plan.image.resize);
+  text("filter", plan.image.filter);
+  sides("crop", plan.image.crop);
+  if (auto scale = image.getAs<FloatAttr>("scale"))
+    plan.image.scale = scale.getValueAsDouble();
+  numbers("mean", plan.image.mean);
+  numbers("deviation", plan.image.deviation);
+}
+
 static LogicalResult emitEntries(ModuleOp module, const PlanIndex &index,
                                  plan::Plan &plan) {
   llvm::MapVector<StringRef, SmallVector<ir::EntryOp, 4>> clones;
@@ -194,6 +221,7 @@ FailureOr<plan::Plan> codegen::emitPlan(ModuleOp module) {
   emitModel(module, plan);
   if (auto dtype = module->getAttrOfType<TypeAttr>(passes::kDTypeAttr))
     plan.dtype = dtypeOf(dtype.getValue());
+  emitImage(module, plan);
   emitCaches(index, plan);
   for (ir::KernelOp op : index.kernelOps()) {
     plan::Kernel kernel;

@@ -14,6 +14,7 @@ static InputRole inputRole(StringRef role) {
       .Case("mask", InputRole::Mask)
       .Case("positions", InputRole::Positions)
       .Case("segments", InputRole::Segments)
+      .Case("image", InputRole::Image)
       .Default(InputRole::Data);
 }
 
@@ -53,6 +54,9 @@ static plan::Input makeInput(ir::PackedType type, DictionaryAttr attrs,
   if (auto limit =
           attrs ? attrs.getAs<IntegerAttr>(ir::kLimitAttr) : IntegerAttr())
     input.limit = limit.getInt();
+  if (auto tokens =
+          attrs ? attrs.getAs<IntegerAttr>(ir::kTokensAttr) : IntegerAttr())
+    input.tokens = tokens.getInt();
   return input;
 }
 

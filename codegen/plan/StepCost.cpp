@@ -22,7 +22,7 @@ static int64_t paramBytes(ir::ParamOp param) {
 static int64_t flopsPerElement(Operation *op) {
   return llvm::TypeSwitch<Operation *, int64_t>(op)
       .Case<ir::EmbeddingOp, ir::BroadcastOp, ir::RowsOp, ir::PositionsOp,
-            ir::CacheAppendOp>([](auto) { return 0; })
+            ir::CacheAppendOp, ir::PatchesOp>([](auto) { return 0; })
       .Case<ir::LayerNormOp>([](auto) { return 8; })
       .Case<ir::RmsNormOp, ir::SoftmaxOp>([](auto) { return 4; })
       .Case<ir::NormalizeOp, ir::RopeOp>([](auto) { return 3; })
@@ -110,6 +110,14 @@ plan::Cost codegen::stepCost(ir::FusedOp fused, const PlanIndex &index) {
   addWeights(fused, index, cost);
   for (Operation &op : fused.getBody().front().without_terminator())
     addOp(op, index, cost);
+  // Each token reads its own patch of the image.
+  for (auto op : fused.getBody().getOps<ir::PatchesOp>()) {
+    ir::PackedType image = op.getImage().getType();
+    cost.bytesPerRow =
+        rowBytes(op.getType()) +
+        rowBytes(op.getType().withElementType(image.getElementType()));
+    return cost;
+  }
   auto addRow = [&](Value value) {
     if (auto type = dyn_cast<ir::PackedType>(value.getType()))
       cost.bytesPerRow += rowBytes(type);

@@ -38,6 +38,9 @@ private:
   void addArguments();
   PackedType inputType(const Input &input);
   LogicalResult buildNode(const Node &node);
+  LogicalResult countTokens(PatchesOp patches);
+  LogicalResult checkImages();
+  LogicalResult checkPlaces(EmbeddingOp embedding);
   void gather(const Node &node, const OpSchema &schema, OpOperands &types,
               OperationState &state);
   void addAttributes(const Node &node, const OpSchema &schema,
@@ -60,7 +63,8 @@ private:
 PackedType EntryBuilder::inputType(const Input &input) {
   Type element = input.dtype == DType::I32 ? Type(builder_.getI32Type())
                                            : Type(builder_.getF32Type());
-  return PackedType::get(axis(0), input.shape, element);
+  bool image = input.role == plan::InputRole::Image;
+  return PackedType::get(axis(image ? 1 : 0), input.shape, element);
 }
 
 void EntryBuilder::addArguments() {
@@ -167,6 +171,8 @@ void EntryBuilder::addAttributes(const Node &node, const OpSchema &schema,
     const AttrSchema &attr = *findAttrSchema(schema, name);
     if (name == "heads")
       types.heads = std::get<int64_t>(value);
+    if (name == "patch")
+      llvm::append_range(types.patch, std::get<std::vector<int64_t>>(value));
     if (name == "shape")
       llvm::append_range(types.shape, std::get<std::vector<int64_t>>(value));
     if (name == "axis")
@@ -233,9 +239,62 @@ LogicalResult EntryBuilder::buildNode(const Node &node) {
   Operation *op = builder_.create(state);
   if (schema.hasResult)
     values_[node.out] = op->getResult(0);
+  if (auto patches = dyn_cast<PatchesOp>(op))
+    return countTokens(patches);
   if (schema.hasScore)
     buildScore(node, op->getRegion(0), loc);
   return success();
+}
+
+/// All images of an entry make as many tokens, its sequences.
+LogicalResult EntryBuilder::countTokens(PatchesOp patches) {
+  int64_t tokens = patches.getTokens();
+  for (const std::string &name : entry_.inputs)
+    if (graph_.findInput(name)->role == plan::InputRole::Image)
+      if (int64_t known = frame_.makeTokens(values_[name], tokens);
+          known != tokens)
+        return patches.emitError()
+               << "'patches': makes " << tokens
+               << " tokens of an image, other patches of the entry make "
+               << known;
+  return success();
+}
+
+LogicalResult EntryBuilder::checkImages() {
+  for (const std::string &name : entry_.inputs)
+    if (graph_.findInput(name)->role == plan::InputRole::Image &&
+        !frame_.makeTokens(values_[name], 0))
+      return frame_.op()->emitError()
+             << "no 'patches' say how many tokens the image '" << name
+             << "' makes";
+  WalkResult walk = frame_.op().walk([&](EmbeddingOp embedding) {
+    return succeeded(checkPlaces(embedding)) ? WalkResult::advance()
+                                             : WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// Positions of images are known: a table that is too short is an error here,
+/// not where it is read.
+LogicalResult EntryBuilder::checkPlaces(EmbeddingOp embedding) {
+  auto positions = embedding.getIds().getDefiningOp<PositionsOp>();
+  int64_t tokens = 0;
+  for (const std::string &name : entry_.inputs)
+    if (graph_.findInput(name)->role == plan::InputRole::Image)
+      tokens = frame_.makeTokens(values_[name], 0);
+  if (!positions || !tokens)
+    return success();
+  int64_t last = tokens - 1 + int64_t(positions.getOffset());
+  if (positions.getMost())
+    last = std::min(last, int64_t(*positions.getMost()));
+  int64_t rows = symbols_.lookup<ParamOp>(embedding.getTable())
+                     .getTensorType()
+                     .getDimSize(0);
+  if (last < rows)
+    return success();
+  return embedding.emitError()
+         << "'embedding': positions of an image go up to " << last << ", but @"
+         << embedding.getTable() << " has " << rows << " rows";
 }
 
 LogicalResult EntryBuilder::build() {
@@ -246,6 +305,8 @@ LogicalResult EntryBuilder::build() {
   for (const Node &node : entry_.nodes)
     if (failed(buildNode(node)))
       return failure();
+  if (failed(checkImages()))
+    return failure();
   SmallVector<Value> results;
   for (const Output &output : entry_.outputs)
     results.push_back(values_.lookup(output.value));

@@ -175,6 +175,19 @@ static DictionaryAttr modelAttr(const ModelGraph &graph, Builder &builder) {
   return attrs.getDictionary(builder.getContext());
 }
 
+static DictionaryAttr imageAttr(const plan::ImageSteps &steps,
+                                Builder &builder) {
+  NamedAttrList attrs;
+  attrs.set("input", builder.getStringAttr(steps.input));
+  attrs.set("resize", builder.getDenseI64ArrayAttr(steps.resize));
+  attrs.set("filter", builder.getStringAttr(steps.filter));
+  attrs.set("crop", builder.getDenseI64ArrayAttr(steps.crop));
+  attrs.set("scale", builder.getF64FloatAttr(steps.scale));
+  attrs.set("mean", builder.getDenseF64ArrayAttr(steps.mean));
+  attrs.set("deviation", builder.getDenseF64ArrayAttr(steps.deviation));
+  return attrs.getDictionary(builder.getContext());
+}
+
 static void setModuleAttrs(ModuleOp module, const ModelGraph &graph,
                            Builder &builder) {
   MLIRContext *context = builder.getContext();
@@ -191,6 +204,8 @@ static void setModuleAttrs(ModuleOp module, const ModelGraph &graph,
     files.push_back(attrs.getDictionary(context));
   }
   module->setAttr("ft.files", builder.getArrayAttr(files));
+  if (!graph.image.input.empty())
+    module->setAttr("ft.image", imageAttr(graph.image, builder));
   NamedAttrList text;
   auto addText = [&](StringRef key, const std::string &name) {
     if (!name.empty())

@@ -188,6 +188,23 @@ static Status checkKinds(const ModelGraph &graph, const Entry &entry) {
   return {};
 }
 
+/// Sequences are images, or tokens that a caller gives, not both.
+static Status checkImages(const ModelGraph &graph, const Entry &entry) {
+  const Input *image = nullptr, *other = nullptr;
+  for (const std::string &name : entry.inputs) {
+    const Input *input = graph.findInput(name);
+    (input->role == plan::InputRole::Image ? image : other) = input;
+  }
+  if (image && other)
+    return invalidArgument(entryPlace(entry) + "/inputs: '" + image->name +
+                           "' is an image and makes the tokens; '" +
+                           other->name + "' cannot stand beside it");
+  if (image && entry.causal)
+    return invalidArgument(entryPlace(entry) + "/causal: '" + image->name +
+                           "' is an image, which is not fed in chunks");
+  return {};
+}
+
 /// Values of the entry: its inputs and what nodes make, each once.
 static StatusOr<Names> collectValues(const Entry &entry,
                                      const Globals &globals) {
@@ -211,6 +228,7 @@ static Status checkEntry(const ModelGraph &graph, Entry &entry,
                          const Globals &globals) {
   FT_ASSIGN_OR_RETURN(Names values, collectValues(entry, globals));
   FT_RETURN_IF_ERROR(checkKinds(graph, entry));
+  FT_RETURN_IF_ERROR(checkImages(graph, entry));
   Names inputs;
   for (const std::string &name : entry.inputs)
     inputs.add(name);
@@ -252,9 +270,25 @@ static StatusOr<Names> collect(const List &list, const std::string &where) {
   return names;
 }
 
+static Status checkPicture(const ModelGraph &graph, const Names &inputs) {
+  const std::string &name = graph.image.input;
+  const std::string place = "/model/image/input";
+  if (name.empty())
+    return {};
+  if (!inputs.has(name))
+    return undefined(place, "input", name, inputs);
+  const Input &input = *graph.findInput(name);
+  if (input.role == plan::InputRole::Image && input.shape[0] == 3)
+    return {};
+  return invalidArgument(place + ": '" + name +
+                         "' is no image of 3 channels; pictures are red, "
+                         "green and blue");
+}
+
 Status ft::graph::checkGraph(ModelGraph &graph) {
   Globals globals;
   FT_ASSIGN_OR_RETURN(globals.inputs, collect(graph.inputs, "inputs"));
+  FT_RETURN_IF_ERROR(checkPicture(graph, globals.inputs));
   FT_ASSIGN_OR_RETURN(globals.params, collect(graph.params, "params"));
   FT_ASSIGN_OR_RETURN(globals.caches, collect(graph.caches, "caches"));
   for (const std::string &name : globals.caches.list)

@@ -40,6 +40,16 @@ void EntryFrame::limitIds(Value ids, int64_t rows) {
     attrs.set(kLimitAttr, builder_.getI64IntegerAttr(rows));
 }
 
+int64_t EntryFrame::makeTokens(Value argument, int64_t tokens) {
+  NamedAttrList &attrs =
+      argAttrs_[cast<BlockArgument>(argument).getArgNumber()];
+  if (auto known = dyn_cast_or_null<IntegerAttr>(attrs.get(kTokensAttr)))
+    return known.getInt();
+  if (tokens)
+    attrs.set(kTokensAttr, builder_.getI64IntegerAttr(tokens));
+  return tokens;
+}
+
 void EntryFrame::finish(ValueRange results) {
   SmallVector<Attribute> argAttrs, resultAttrs;
   MLIRContext *context = builder_.getContext();

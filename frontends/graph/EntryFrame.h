@@ -19,6 +19,9 @@ public:
   /// Where `ids` is an argument: its ids must be below `rows`, those of a table
   /// that they reach.
   void limitIds(mlir::Value ids, int64_t rows);
+  /// The tokens that the image `argument` makes: those said before, else
+  /// `tokens`, which are remembered.
+  int64_t makeTokens(mlir::Value argument, int64_t tokens);
   /// The end of the body; results are values of the entry's outputs.
   void finish(mlir::ValueRange results);
 

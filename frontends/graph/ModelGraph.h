@@ -37,7 +37,8 @@ struct Input {
   std::string name;
   plan::InputRole role = plan::InputRole::Tokens;
   DType dtype = DType::I32;
-  std::vector<int64_t> shape; // of one row; empty for ids
+  std::vector<int64_t> shape; // of one row; empty for ids; of an image:
+                              // channels, height, width
   Shape padded;               // all of a padded tensor; empty where packed
   int64_t limit = 0;          // ids must be below; 0 = the table's rows
 };
@@ -109,6 +110,7 @@ struct ModelGraph {
   std::vector<Input> inputs;
   std::vector<Param> params;
   std::vector<plan::Cache> caches;
+  plan::ImageSteps image; // how pictures become an input
   std::vector<Entry> entries;
 
   const Input *findInput(const std::string &wanted) const {
@@ -132,6 +134,8 @@ inline const char *roleName(plan::InputRole role) {
     return "segments";
   case plan::InputRole::Data:
     return "data";
+  case plan::InputRole::Image:
+    return "image";
   }
   return "data";
 }

@@ -36,10 +36,20 @@ static void addSources(std::vector<OpSchema> &ops) {
                   {"tokens", "sequences", "rows"},
                   false};
   ops.push_back({"positions",
-                 "The position of every token in its sequence, plus `offset`.",
+                 "The position of every token in its sequence, plus `offset`, "
+                 "at most `most`.",
                  {},
-                 {integer("offset", "0", "added to every position")},
+                 {integer("offset", "0", "added to every position"),
+                  integer("most", "no limit", "the largest result")},
                  Implicit::Sequences});
+  ops.push_back(
+      {"patches",
+       "The patches of an image, row by row, a token each, as rows of "
+       "[channels, patch height, patch width].",
+       {value("image")},
+       {{"patch", AttrKind::Integers, true, "", "its height and width"},
+        integer("prefix", "0", "tokens before the patches, which are zeros")},
+       Implicit::Sequences});
   ops.push_back(
       {"embedding", "Row ids[t] of a table.", {value("ids"), param("table")}});
   ops.push_back({"broadcast",
@@ -51,16 +61,18 @@ static void addSources(std::vector<OpSchema> &ops) {
                  {value("input")},
                  {},
                  Implicit::Rows});
-  ops.push_back({"segment_reduce",
-                 "One row a sequence, made of its rows.",
-                 {value("input")},
-                 {{"kind",
-                   AttrKind::Choice,
-                   true,
-                   "",
-                   "which",
-                   {"mean", "sum", "max", "first", "last"}}},
-                 Implicit::Sequences});
+  ops.push_back(
+      {"segment_reduce",
+       "One row a sequence, made of its rows.",
+       {value("input")},
+       {{"kind",
+         AttrKind::Choice,
+         true,
+         "",
+         "which",
+         {"mean", "sum", "max", "first", "last"}},
+        integer("index", "0", "rows after the first, or before the last")},
+       Implicit::Sequences});
   ops.push_back({"argmax",
                  "The index of the largest element of each row, the lowest on "
                  "a tie.",

@@ -194,6 +194,26 @@ int64_t Config::count(const std::string &key, int64_t absent) {
   return 1;
 }
 
+std::vector<int64_t> Config::sides(const std::string &key, int64_t absent) {
+  constexpr int64_t kMaxSide = 1 << 14;
+  std::vector<int64_t> sides{absent, absent};
+  std::optional<JsonView> view = find(key);
+  if (!view)
+    return sides;
+  bool list = view->value().is_array();
+  if (list && view->value().size() != 2)
+    fail(view->mismatch("an integer, or two: height and width"));
+  for (size_t i = 0; i < 2 && (!list || view->value().size() == 2); ++i) {
+    StatusOr<int64_t> side =
+        (list ? view->element(i) : *view).integer(1, kMaxSide);
+    if (side.ok())
+      sides[i] = *side;
+    else
+      fail(side.status());
+  }
+  return sides;
+}
+
 double Config::number(const std::string &key, double absent) {
   std::optional<JsonView> view = find(key);
   if (!view)

@@ -33,6 +33,8 @@ public:
   int64_t layers(const std::string &key);
   /// A size that may be 0.
   int64_t count(const std::string &key, int64_t absent);
+  /// [height, width]: a size, or a list of two; `absent` is for both.
+  std::vector<int64_t> sides(const std::string &key, int64_t absent);
   double number(const std::string &key, double absent);
   bool flag(const std::string &key, bool absent);
   std::string text(const std::string &key, const std::string &absent);

@@ -23,6 +23,8 @@ struct Family {
   bool hasEncoderPart = false;
 };
 
+Status buildVit(Config &config, GraphBuilder &builder);
+Status buildDeit(Config &config, GraphBuilder &builder);
 Status buildGpt2(Config &config, GraphBuilder &builder);
 Status buildLlama(Config &config, GraphBuilder &builder);
 Status buildMistral(Config &config, GraphBuilder &builder);

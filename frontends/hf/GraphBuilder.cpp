@@ -84,6 +84,14 @@ Recipe ft::hf::transposeOf(Recipe of) {
   return recipe;
 }
 
+Recipe ft::hf::reshapeOf(Recipe of, std::vector<int64_t> shape) {
+  Recipe recipe;
+  recipe.op = Recipe::Op::Reshape;
+  recipe.shape = std::move(shape);
+  recipe.of = {std::move(of)};
+  return recipe;
+}
+
 //===----------------------------------------------------------------------===//
 // Entries and nodes
 //===----------------------------------------------------------------------===//
@@ -107,6 +115,11 @@ void GraphBuilder::cache(const std::string &name, int64_t layers, int64_t heads,
   cache.planes = {{"k", DType::F32, {heads, headSize}},
                   {"v", DType::F32, {heads, headSize}}};
   graph_.caches.push_back(std::move(cache));
+}
+
+void GraphBuilder::image(const std::string &name, std::vector<int64_t> shape) {
+  graph_.inputs.push_back(
+      {name, plan::InputRole::Image, DType::F32, std::move(shape), {}, 0});
 }
 
 void GraphBuilder::entry(const std::string &name, bool causal,

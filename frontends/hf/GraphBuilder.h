@@ -85,6 +85,9 @@ public:
   void dataInput(const std::string &name, std::vector<int64_t> shape);
   void cache(const std::string &name, int64_t layers, int64_t heads,
              int64_t headSize);
+  /// f32 [channels, height, width] for every sequence; a "patches" node says
+  /// how many tokens it makes.
+  void image(const std::string &name, std::vector<int64_t> shape);
   void entry(const std::string &name, bool causal,
              std::vector<std::string> inputs);
   void output(const std::string &name, const std::string &value);
@@ -114,6 +117,7 @@ private:
 plan::Recipe sliceOf(plan::Recipe of, int64_t axis, int64_t start,
                      int64_t size);
 plan::Recipe transposeOf(plan::Recipe of);
+plan::Recipe reshapeOf(plan::Recipe of, std::vector<int64_t> shape);
 
 } // namespace ft::hf
 

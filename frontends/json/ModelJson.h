@@ -43,6 +43,11 @@ StatusOr<graph::Extent> readExtent(const JsonView &view, bool open);
 StatusOr<graph::Shape> readPaddedShape(const JsonView &view, bool open);
 StatusOr<DType> readFloatType(const JsonView &view); // "f32", "f16", "bf16"
 
+/// model.image: how pictures become an input.
+StatusOr<plan::ImageSteps> readImageSteps(const JsonView &view);
+Json writeImageSteps(const plan::ImageSteps &steps);
+Json imageStepsSchema();
+
 } // namespace ft::json
 
 #endif // FT_FRONTENDS_JSON_MODELJSON_H

@@ -238,6 +238,7 @@ static Json metaSchema() {
                  {"start_token", integer(-1)},
                  {"dtype", ref("dtype")},
                  {"weights", typed("string")},
+                 {"image", imageStepsSchema()},
                  {"tokenizer", typed("string")},
                  {"tokenizer_config", typed("string")},
                  {"labels", listOf(typed("string"))},
@@ -249,7 +250,8 @@ static Json inputSchema() {
   return closed(
       {{"name", typed("string")},
        {"role",
-        {{"enum", {"tokens", "mask", "positions", "segments", "data"}}}},
+        {{"enum",
+          {"tokens", "mask", "positions", "segments", "data", "image"}}}},
        {"dtype", {{"enum", {"i32", "f32"}}}},
        {"shape", listOf(ref("extent"))},
        {"limit", integer(1)}},

@@ -39,7 +39,7 @@ static Status readMeta(const JsonView &view, const std::string &directory,
   FT_RETURN_IF_ERROR(view.expectOnly(
       {"architecture", "vocabulary", "max_positions", "end_tokens",
        "start_token", "dtype", "weights", "tokenizer", "tokenizer_config",
-       "labels", "label_scores"}));
+       "labels", "label_scores", "image"}));
   auto text = [&](const char *key, std::string &to) -> Status {
     if (view.has(key)) {
       FT_ASSIGN_OR_RETURN(to, view.member(key).string());
@@ -60,6 +60,9 @@ static Status readMeta(const JsonView &view, const std::string &directory,
   FT_RETURN_IF_ERROR(text("weights", weights));
   FT_RETURN_IF_ERROR(text("tokenizer", graph.tokenizer));
   FT_RETURN_IF_ERROR(text("tokenizer_config", graph.tokenizerConfig));
+  if (view.has("image")) {
+    FT_ASSIGN_OR_RETURN(graph.image, readImageSteps(view.member("image")));
+  }
   if (view.has("end_tokens")) {
     FT_ASSIGN_OR_RETURN(graph.endTokens, view.member("end_tokens").integers(0));
   }
@@ -94,17 +97,18 @@ static Status readSymbols(const JsonView &view, const ModelGraph &graph) {
 static StatusOr<plan::InputRole> readRole(const JsonView &view) {
   using enum plan::InputRole;
   FT_ASSIGN_OR_RETURN(std::string name, view.string());
-  for (plan::InputRole role : {Tokens, Mask, Positions, Segments, Data})
+  for (plan::InputRole role : {Tokens, Mask, Positions, Segments, Data, Image})
     if (name == graph::roleName(role))
       return role;
-  return view.mismatch("tokens, mask, positions, segments or data");
+  return view.mismatch("tokens, mask, positions, segments, data or image");
 }
 
 /// A shape with symbols makes the input a padded tensor.
 static Status readInputShape(const JsonView &view, graph::Input &input) {
   FT_RETURN_IF_ERROR(view.expectArray());
   const Json &list = view.value();
-  bool ids = input.role != plan::InputRole::Data;
+  bool image = input.role == plan::InputRole::Image;
+  bool ids = input.role != plan::InputRole::Data && !image;
   bool padded = std::any_of(list.begin(), list.end(),
                             [](const Json &e) { return e.is_string(); });
   if (!padded) {
@@ -113,6 +117,8 @@ static Status readInputShape(const JsonView &view, graph::Input &input) {
       return view.error("ids have no shape beside the tokens");
     return {};
   }
+  if (image)
+    return view.mismatch("the numbers [channels, height, width]");
   FT_ASSIGN_OR_RETURN(input.padded, readPaddedShape(view, /*open=*/false));
   auto isSymbol = [](const graph::Extent &extent) {
     return extent.factor == 1 && extent.symbols.size() == 1;
@@ -140,16 +146,23 @@ static StatusOr<graph::Input> readInput(const JsonView &view) {
   FT_ASSIGN_OR_RETURN(JsonView role, view.at("role"));
   FT_ASSIGN_OR_RETURN(input.role, readRole(role));
   bool data = input.role == plan::InputRole::Data;
-  input.dtype = data ? DType::F32 : DType::I32;
+  bool image = input.role == plan::InputRole::Image;
+  input.dtype = data || image ? DType::F32 : DType::I32;
   if (view.has("dtype")) {
     FT_ASSIGN_OR_RETURN(std::string dtype, view.member("dtype").string());
     std::optional<DType> type = dtypeFromName(dtype);
-    if (type != DType::I32 && !(data && type == DType::F32))
-      return view.member("dtype").mismatch(data ? "f32 or i32" : "i32");
+    bool fits = (type == DType::I32 && !image) ||
+                (type == DType::F32 && (data || image));
+    if (!fits)
+      return view.member("dtype").mismatch(data    ? "f32 or i32"
+                                           : image ? "f32"
+                                                   : "i32");
     input.dtype = *type;
   }
   if (view.has("shape"))
     FT_RETURN_IF_ERROR(readInputShape(view.member("shape"), input));
+  if (image && input.shape.size() != 3)
+    return view.error("an image has the \"shape\" [channels, height, width]");
   if (view.has("limit")) {
     FT_ASSIGN_OR_RETURN(input.limit, view.member("limit").integer(1));
   }

@@ -152,6 +152,8 @@ static Json writeMeta(const ModelGraph &graph, const std::string &directory) {
   json["end_tokens"] = graph.endTokens;
   json["start_token"] = graph.startToken;
   json["dtype"] = dtypeName(graph.dtype);
+  if (!graph.image.input.empty())
+    json["image"] = writeImageSteps(graph.image);
   std::error_code ignored;
   fs::path from = fs::weakly_canonical(directory, ignored);
   json["weights"] =

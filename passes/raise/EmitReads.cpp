@@ -18,7 +18,8 @@ Value RowEmitter::emitIds(const Node *node) {
       index->coefficient(sequence_) == 1)
     return PositionsOp::create(
         ctx_.builder, nodeLoc_, PackedType::get(axis_, {}, i32), ctx_.sequences,
-        builder.getI64IntegerAttr(int64_t(index->constant)));
+        builder.getI64IntegerAttr(int64_t(index->constant)),
+        /*most=*/IntegerAttr());
   return ctx_.because("the ids of a table look-up are neither an input nor "
                       "positions");
 }

@@ -30,6 +30,10 @@ Status HostBatch::checkCounts(std::span<const SequenceSlice> slices) {
   int64_t tokens = 0, rows = 0;
   for (const SequenceSlice &slice : slices) {
     int64_t count = int64_t(slice.tokens.size());
+    if (int64_t image = entry_.imageTokens(); image && count != image)
+      return invalidArgument("an image makes " + std::to_string(image) +
+                             " tokens, found a sequence of " +
+                             std::to_string(count));
     tokens += count;
     rows += slice.wanted == WantedRows::All    ? count
             : slice.wanted == WantedRows::Last ? 1
@@ -127,23 +131,53 @@ void HostBatch::packSampling(std::span<const SequenceSlice> slices) {
   use(layout_.sampling, at - layout_.sampling);
 }
 
+/// Whether the images have to be sent.
+bool HostBatch::packImages(size_t input,
+                           std::span<const SequenceSlice> slices) {
+  auto &images = images_[input];
+  bool kept = true;
+  for (const SequenceSlice &slice : slices) {
+    kept &= slice.inputsKept;
+    images.push_back(input < slice.inputs.size()
+                         ? slice.inputs[input]
+                         : std::span<const std::byte>());
+  }
+  auto same = [](std::span<const std::byte> a, std::span<const std::byte> b) {
+    return a.data() == b.data() && a.size() == b.size();
+  };
+  auto sent = sentImages_.find(input);
+  return !kept || sent == sentImages_.end() ||
+         !std::equal(images.begin(), images.end(), sent->second.begin(),
+                     sent->second.end(), same);
+}
+
 void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
+  images_.clear();
+  imageRanges_.clear();
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
     const plan::Input &input = entry_.inputs[i];
     if (input.role == plan::InputRole::Tokens ||
         input.role == plan::InputRole::Mask)
       continue;
+    bool image = input.role == plan::InputRole::Image;
+    if (image && !packImages(i, slices))
+      continue;
     int64_t rowBytes = elementCount(input.shape) * dtypeSize(input.dtype);
     std::byte *to = block_.data() + layout_.inputs[i];
     for (const SequenceSlice &slice : slices) {
-      int64_t bytes = int64_t(slice.tokens.size()) * rowBytes;
+      int64_t bytes = (image ? 1 : int64_t(slice.tokens.size())) * rowBytes;
       if (i < slice.inputs.size() && !slice.inputs[i].empty())
         std::memcpy(to, slice.inputs[i].data(), size_t(bytes));
       else
         std::memset(to, 0, size_t(bytes));
       to += bytes;
     }
-    use(layout_.inputs[i], counts_[size_t(tokensAxis_)] * rowBytes);
+    int64_t count = counts_[size_t(image ? sequencesAxis_ : tokensAxis_)];
+    int64_t begin = layout_.inputs[i];
+    if (image)
+      imageRanges_.push_back({begin, begin + count * rowBytes});
+    else
+      use(begin, count * rowBytes);
   }
 }
 
@@ -174,7 +208,7 @@ bool HostBatch::isHeld(Range range) const {
 void HostBatch::findChanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
-  changed_.clear();
+  changed_ = imageRanges_;
   sendsPlaces_ = false;
   for (Range range : used_)
     if (!isHeld(range))
@@ -205,6 +239,8 @@ void HostBatch::markRun(std::optional<int64_t> step) {
     if (int64_t(held.size()) != range.end - range.begin || !isHeld(range))
       held.assign(block_.begin() + range.begin, block_.begin() + range.end);
   }
+  sentImages_ = std::move(images_);
+  images_.clear();
   // Devices hold tokens where the host wrote places.
   if (namesPlaces_)
     held_.erase(layout_.inputs[size_t(feedInput(entry_))]);

@@ -30,8 +30,12 @@ struct SequenceSlice {
   WantedRows wanted = WantedRows::None;
   plan::SamplingRecord sampling; // of the row, where wanted is Last
   /// Per Entry::inputs of role segments, positions or data: this slice's rows
-  /// (token axis) in the input's own dtype; empty means zeros.
+  /// (token axis) in the input's own dtype; of role image: its one row. Empty
+  /// means zeros.
   std::vector<std::span<const std::byte>> inputs;
+  /// `inputs` name the memory that they named in the batch before, and the
+  /// caller has not written there since: images on the device are used again.
+  bool inputsKept = false;
 };
 
 /// The host's copy of a batch block and the true counts in it.
@@ -56,7 +60,10 @@ public:
   /// feed: then blocks have been moved on to the next.
   void markRun(std::optional<int64_t> step);
   /// Blocks were used otherwise: nothing of what they hold is known.
-  void forget() { held_.clear(); }
+  void forget() {
+    held_.clear();
+    sentImages_.clear();
+  }
 
 private:
   struct Range {
@@ -66,6 +73,7 @@ private:
   Status packTokens(std::span<const SequenceSlice> slices);
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
+  bool packImages(size_t input, std::span<const SequenceSlice> slices);
   void packSampling(std::span<const SequenceSlice> slices);
   void moveOn(int64_t step);
   bool isHeld(Range range) const;
@@ -90,6 +98,11 @@ private:
   bool namesPlaces_ = false, sendsPlaces_ = false;
   /// What devices hold of a field from its offset on.
   std::map<int64_t, std::vector<std::byte>> held_;
+  /// Images are too large to be compared: where those of this batch, and those
+  /// on the devices, came from, by input.
+  using Sources = std::map<size_t, std::vector<std::span<const std::byte>>>;
+  Sources images_, sentImages_;
+  std::vector<Range> imageRanges_; // to be sent
 };
 
 } // namespace ft

@@ -101,12 +101,26 @@ Status unpackData(const plan::Input &input, const Array &array, int64_t first,
   return Status::success();
 }
 
+/// An image is a row of its own for each sequence.
+Status unpackImage(const plan::Input &input, const Array &array, int64_t row,
+                   std::vector<std::byte> &to) {
+  if (array.dtype != DType::F32 && array.dtype != DType::F64 &&
+      array.dtype != DType::F16)
+    return invalidArgument("input '" + input.name + "': expected f32, found " +
+                           std::string(dtypeName(array.dtype)) +
+                           "; an image is normalized already, as the "
+                           "checkpoint's processor leaves it");
+  return unpackData(input, array, row, 1, to);
+}
+
 Status Evaluation::unpackInput(const plan::Input &input, size_t index,
                                Sequence &to) {
   auto found = inputs_.find(input.name);
   if (found == inputs_.end() || input.role == plan::InputRole::Mask)
     return Status::success();
   const Array &array = found->second;
+  if (input.role == plan::InputRole::Image)
+    return unpackImage(input, array, to.row, to.inputs[index]);
   int64_t count = padded_.spans[size_t(to.row)].second;
   int64_t first = to.row * padded_.length + to.column;
   if (input.role == plan::InputRole::Data)
@@ -181,6 +195,10 @@ SequenceSlice Evaluation::slice(const Sequence &sequence, int64_t count) const {
     slice.pages = std::span(sequence.pages->pages());
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
     std::span<const std::byte> bytes(sequence.inputs[i]);
+    if (entry_.inputs[i].role == plan::InputRole::Image) {
+      slice.inputs.push_back(bytes);
+      continue;
+    }
     size_t row = bytes.size() / sequence.tokens.size();
     slice.inputs.push_back(
         bytes.subspan(size_t(sequence.done) * row, size_t(count) * row));

@@ -19,6 +19,15 @@ bool hasCausalEntry(const plan::Plan &plan) {
                      [](const plan::Entry &entry) { return entry.causal; });
 }
 
+/// The fewest tokens of an image, where entries take nothing but images; 0
+/// elsewhere.
+int64_t imageTokens(const plan::Plan &plan) {
+  int64_t fewest = plan.entries.empty() ? 0 : INT32_MAX;
+  for (const plan::Entry &entry : plan.entries)
+    fewest = std::min(fewest, entry.imageTokens());
+  return fewest;
+}
+
 /// Counts fit the int32 fields of a batch; products of two cannot overflow.
 Status checkOptions(const ModelOptions &options) {
   const std::pair<const char *, int64_t> counts[] = {
@@ -52,6 +61,12 @@ StatusOr<Sizes> chooseSizes(const plan::Plan &plan,
                       std::to_string(plan.maxPositions) +
                       " positions the model was made for");
   int64_t tokens = orDefault(options.maxTokens, kDefaultTokens);
+  // Images take as much memory as their bound says: no more than have tokens.
+  if (int64_t each = imageTokens(plan)) {
+    if (!options.maxTokens && options.maxSequences > 0)
+      tokens = std::min<int64_t>(options.maxSequences, INT32_MAX / each) * each;
+    sequences = std::clamp<int64_t>(tokens / each, 1, sequences);
+  }
   // Without a cache a sequence cannot be fed in chunks.
   if (!hasCausalEntry(plan))
     tokens = std::max(tokens, context);

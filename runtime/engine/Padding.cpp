@@ -119,9 +119,33 @@ Status checkShape(const std::string &name, const Array &array,
 
 } // namespace
 
+/// Images [batch, channels, height, width]: no sequence has padding.
+static StatusOr<PaddedBatch> readImages(const plan::Entry &entry,
+                                        const NamedArrays &inputs) {
+  PaddedBatch result;
+  result.length = entry.imageTokens();
+  for (const plan::Input &input : entry.inputs) {
+    auto found = inputs.find(input.name);
+    if (found == inputs.end())
+      return invalidArgument("the entry '" + entry.name +
+                             "' needs the input '" + input.name +
+                             "'; give --input " + input.name + "=@FILE.npy");
+    const std::vector<int64_t> &shape = found->second.shape;
+    if (!result.batch && !shape.empty())
+      result.batch = shape[0];
+    std::vector<int64_t> expected{std::max<int64_t>(1, result.batch)};
+    expected.insert(expected.end(), input.shape.begin(), input.shape.end());
+    FT_RETURN_IF_ERROR(checkShape(input.name, found->second, expected));
+  }
+  result.spans.assign(size_t(result.batch), {0, result.length});
+  return result;
+}
+
 StatusOr<PaddedBatch> readPadding(const plan::Entry &entry,
                                   const NamedArrays &inputs) {
   FT_RETURN_IF_ERROR(checkNames(entry, inputs));
+  if (entry.imageTokens())
+    return readImages(entry, inputs);
   const plan::Input *ids = findInput(entry, plan::InputRole::Tokens);
   if (!ids)
     ids = findInput(entry, plan::InputRole::Data);

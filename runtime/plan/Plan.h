@@ -353,7 +353,9 @@ struct Program {
 };
 
 /// Roles tell the engine how to fill an input from a caller's tensors.
-enum class InputRole { Tokens, Mask, Positions, Segments, Data };
+/// An image has one row a sequence, [channels, height, width]; the others one
+/// a token.
+enum class InputRole { Tokens, Mask, Positions, Segments, Data, Image };
 
 struct Input {
   std::string name; // "input_ids"
@@ -362,6 +364,7 @@ struct Input {
   int32_t axis = 0;
   std::vector<int64_t> shape; // of one row; empty for ids
   int64_t limit = 0;          // ids must be < limit; 0 = unchecked
+  int64_t tokens = 0;         // of an image: the tokens that one makes
 };
 
 /// A packed batch: the axes of its tokens and of its sequences.
@@ -387,6 +390,14 @@ struct Entry {
   std::vector<Sequences> sequences;
   std::vector<Output> outputs;
   std::vector<Program> programs; // ascending, disjoint token ranges
+
+  /// The tokens of every sequence, where sequences are images; else 0.
+  int64_t imageTokens() const {
+    for (const Input &input : inputs)
+      if (input.role == InputRole::Image)
+        return input.tokens;
+    return 0;
+  }
 };
 
 //===----------------------------------------------------------------------===//
@@ -417,6 +428,20 @@ struct Axis {
 struct MeshAxis {
   std::string name; // "tp"
   int64_t size = 1; // ranks
+};
+
+/// How a picture file becomes a row of an image input, in this order: resize,
+/// crop, scale, normalize. Resizing rounds to bytes, as Pillow does.
+struct ImageSteps {
+  std::string input; // which it makes; empty: the plan says nothing
+  /// [height, width]; [edge]: the shorter side, the other in proportion; empty:
+  /// no resizing.
+  std::vector<int64_t> resize;
+  std::string filter = "bilinear"; // nearest, box, bilinear, hamming, bicubic,
+                                   // lanczos
+  std::vector<int64_t> crop;       // [height, width] of the middle; empty: none
+  double scale = 1;                // of the bytes
+  std::vector<double> mean, deviation; // of channels: (x - mean) / deviation
 };
 
 /// What text in and out needs; indices of blobs, -1 where absent.
@@ -452,6 +477,7 @@ struct Plan {
   std::vector<Entry> entries;
   Text text;
   Labels labels;
+  ImageSteps image;
   Tuning tuning; // empty: devices take first implementations
   std::vector<Blob> blobs;
   /// The bytes of each blob while a plan is being made; a loaded plan's blobs

@@ -78,7 +78,7 @@ template <>
 inline constexpr Spelling<InputRole> kSpellings<InputRole>[] = {
     {InputRole::Tokens, "tokens"},       {InputRole::Mask, "mask"},
     {InputRole::Positions, "positions"}, {InputRole::Segments, "segments"},
-    {InputRole::Data, "data"},
+    {InputRole::Data, "data"},           {InputRole::Image, "image"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -267,6 +267,7 @@ template <typename Io> void fields(Io &io, Member<Io, Input> input) {
   io.field("axis", input.axis);
   io.list("shape", input.shape);
   io.optional("limit", input.limit, int64_t(0));
+  io.optional("tokens", input.tokens, int64_t(0));
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Sequences> sequences) {
@@ -307,6 +308,16 @@ template <typename Io> void fields(Io &io, Member<Io, Axis> axis) {
 template <typename Io> void fields(Io &io, Member<Io, MeshAxis> axis) {
   io.field("name", axis.name);
   io.field("size", axis.size);
+}
+
+template <typename Io> void fields(Io &io, Member<Io, ImageSteps> image) {
+  io.optional("input", image.input, std::string());
+  io.list("resize", image.resize);
+  io.optional("filter", image.filter, std::string("bilinear"));
+  io.list("crop", image.crop);
+  io.optional("scale", image.scale, 1.0);
+  io.list("mean", image.mean);
+  io.list("deviation", image.deviation);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Text> text) {
@@ -365,6 +376,7 @@ template <typename Io> void fields(Io &io, Member<Io, Plan> plan) {
   io.field("entries", plan.entries);
   io.part("text", plan.text);
   io.part("labels", plan.labels);
+  io.part("image", plan.image);
   io.part("tuning", plan.tuning);
   io.list("blobs", plan.blobs);
 }

@@ -3,6 +3,8 @@
 #include "runtime/plan/Tuning.h"
 #include "runtime/plan/Validate.h"
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace ft::plan {
@@ -171,9 +173,82 @@ static Status validateLabels(const Plan &plan) {
   return Status::success();
 }
 
+static constexpr const char *kFilters[] = {"nearest", "box",     "bilinear",
+                                           "hamming", "bicubic", "lanczos"};
+
+static Status validateNumbers(const std::vector<double> &numbers, bool nonZero,
+                              const Place &place) {
+  FT_RETURN_IF_ERROR(place.range(int64_t(numbers.size()), 0, 16));
+  for (size_t i = 0; i < numbers.size(); ++i)
+    FT_RETURN_IF_ERROR((place / i).require(
+        std::isfinite(numbers[i]) && (!nonZero || numbers[i] != 0),
+        "expected a finite number, and no divisor of 0"));
+  return Status::success();
+}
+
+/// Sides are small enough that an image of them fits the memory of a host.
+static Status validateImage(const Plan &plan) {
+  constexpr int64_t kMaxSide = 1 << 14;
+  Place place("/image");
+  const ImageSteps &steps = plan.image;
+  if (steps.input.empty())
+    return Status::success();
+  const Input *input = nullptr;
+  for (const Entry &entry : plan.entries)
+    for (const Input &candidate : entry.inputs)
+      if (candidate.name == steps.input && candidate.role == InputRole::Image)
+        input = &candidate;
+  FT_RETURN_IF_ERROR(
+      (place / "input")
+          .require(
+              input && input->shape[0] == 3,
+              "expected the name of an image of 3 channels among the inputs"));
+  FT_RETURN_IF_ERROR(
+      (place / "resize").range(int64_t(steps.resize.size()), 0, 2));
+  FT_RETURN_IF_ERROR((place / "crop")
+                         .require(steps.crop.empty() || steps.crop.size() == 2,
+                                  "expected two extents"));
+  for (const auto &[name, sides] :
+       {std::pair("resize", &steps.resize), std::pair("crop", &steps.crop)})
+    for (size_t i = 0; i < sides->size(); ++i)
+      FT_RETURN_IF_ERROR((place / name / i).range((*sides)[i], 1, kMaxSide));
+  FT_RETURN_IF_ERROR(
+      (place / "filter")
+          .require(std::find(std::begin(kFilters), std::end(kFilters),
+                             steps.filter) != std::end(kFilters),
+                   "unknown filter"));
+  FT_RETURN_IF_ERROR(validateNumbers({steps.scale}, false, place / "scale"));
+  FT_RETURN_IF_ERROR(validateNumbers(steps.mean, false, place / "mean"));
+  FT_RETURN_IF_ERROR(
+      validateNumbers(steps.deviation, true, place / "deviation"));
+  return place.require(steps.mean.size() == steps.deviation.size() &&
+                           (steps.mean.empty() || steps.mean.size() == 3),
+                       "mean and deviation have one number a channel");
+}
+
 //===----------------------------------------------------------------------===//
 // Entries
 //===----------------------------------------------------------------------===//
+
+/// Where an input's rows are and, of an image, what they make.
+static Status validateInput(const Entry &entry, const Input &input,
+                            const Place &place) {
+  FT_RETURN_IF_ERROR((place / "tokens").range(input.tokens, 0, INT32_MAX));
+  bool image = input.role == InputRole::Image;
+  FT_RETURN_IF_ERROR(
+      (place / "tokens")
+          .require(image == (input.tokens > 0) &&
+                       input.tokens == (image ? entry.imageTokens() : 0),
+                   "images, and nothing else, make tokens, each as many"));
+  if (!image)
+    return Status::success();
+  return place.require(
+      input.dtype == DType::F32 && input.shape.size() == 3 &&
+          entry.sequences.size() == 1 &&
+          input.axis == entry.sequences[0].sequencesAxis && !entry.causal,
+      "an image is f32 of [channels, height, width] along the one sequences "
+      "axis of an entry that is not causal");
+}
 
 static Status validateSignature(const Plan &plan, const Entry &entry,
                                 const Place &place) {
@@ -184,6 +259,7 @@ static Status validateSignature(const Plan &plan, const Entry &entry,
     FT_RETURN_IF_ERROR((at / "shape").shape(entry.inputs[i].shape));
     FT_RETURN_IF_ERROR(
         (at / "limit").range(entry.inputs[i].limit, 0, INT32_MAX));
+    FT_RETURN_IF_ERROR(validateInput(entry, entry.inputs[i], at));
   }
   for (size_t i = 0; i < entry.sequences.size(); ++i) {
     Place at = place / "sequences" / i;
@@ -261,7 +337,8 @@ Status validatePlan(const Plan &plan) {
   FT_RETURN_IF_ERROR(validateText(plan));
   FT_RETURN_IF_ERROR(validateTuning(plan.tuning));
   FT_RETURN_IF_ERROR(validateEntries(plan));
-  return validateLabels(plan);
+  FT_RETURN_IF_ERROR(validateLabels(plan));
+  return validateImage(plan);
 }
 
 } // namespace ft::plan

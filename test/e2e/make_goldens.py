@@ -7,6 +7,7 @@ files need none of them. See README.md beside this file.
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 import transformers
 from transformers import AutoConfig
 
-from golden import checkpoints, reference, texts
+from golden import checkpoints, reference, texts, vision
 from golden.specs import CASES, CHECKPOINTS
 
 HERE = Path(__file__).resolve().parent
@@ -27,8 +28,15 @@ STORY_CASE = "stories"
 STORY_COUNT, STORY_TOKENS, STORY_END = 4, 256, 0
 
 
+def spec_of(case):
+    """The checkpoint that `case` runs."""
+    return next(s for s in CHECKPOINTS if s.name == case.checkpoint)
+
+
 def make_inputs(case, directory, config):
     """The batch of `case`; padded places hold ids that must not matter."""
+    if spec_of(case).family in vision.FAMILIES:
+        return vision.make_inputs(case, directory, config)
     if case.texts:
         return texts.tokenize(directory, list(case.texts))
     generator = torch.Generator().manual_seed(1000 + case.seed)
@@ -194,6 +202,10 @@ def make_case(case, spec):
         record["greedy"] = make_greedy(case, directory)
     if case.texts:
         record["texts"] = list(case.texts)
+    if case.pictures:
+        record["pictures"] = [
+            os.path.relpath(vision.PICTURES / name, HERE)
+            for name in case.pictures]
     return [record] + [
         dict(record, name=f"{case.name}@{twin}",
              checkpoint=f"checkpoints/{twin}") for twin in case.alias]

@@ -91,10 +91,26 @@ class Runner:
 
     def outputs(self, case, dtype, tp):
         """Compares every output with its golden; returns what is wrong."""
-        plan = self.compile(case, dtype, tp)
-        arguments = ["--entry", case["entry"]]
+        arguments = []
         for name, file in case["inputs"].items():
             arguments += ["--input", f"{name}=@{HERE / file}"]
+        wrong = self.expect(case, dtype, tp, arguments)
+        if case["entry"] == "embed":
+            plan = self.compile(case, dtype, tp)
+            wrong += self.cosines(plan, case, ["--entry", case["entry"],
+                                               *arguments])
+        return wrong
+
+    def pictures(self, case, dtype, tp):
+        """The same from the picture files that the inputs were made of."""
+        arguments = [x for file in case["pictures"]
+                     for x in ("--image", HERE / file)]
+        return self.expect(case, dtype, tp, arguments)
+
+    def expect(self, case, dtype, tp, arguments):
+        """What of the case's outputs is wrong for these inputs."""
+        plan = self.compile(case, dtype, tp)
+        arguments = ["--entry", case["entry"], *arguments]
         wrong = []
         for output in case["outputs"]:
             limit = output["tolerance"][DTYPES[dtype]]
@@ -105,8 +121,6 @@ class Runner:
                 row = json.loads(text.splitlines()[-1])
                 if row["unexpected_nan"] or not row["relative_l2"] <= limit:
                     wrong.append(f"{row} beyond {limit:.3g} {' '.join(extra)}")
-        if case["entry"] == "embed":
-            wrong += self.cosines(plan, case, arguments)
         return wrong
 
     def cosines(self, plan, case, arguments):
@@ -210,6 +224,9 @@ class Runner:
             for dtype in self.args.dtypes:
                 yield f"{name} edges {dtype}", self.edges, dtype, 1
             yield f"{name} deep", self.deep, "f32", 1
+        if "pictures" in case:
+            for dtype in self.args.dtypes:
+                yield f"{name} pictures {dtype}", self.pictures, dtype, 1
         if "texts" in case and "f32" in self.args.dtypes:
             yield f"{name} texts", self.texts, "f32", 1
 

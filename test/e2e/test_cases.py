@@ -58,7 +58,8 @@ class CasesTest(unittest.TestCase):
         families = {case["family"] for case in self.cases}
         self.assertEqual(families, {
             "gpt2", "llama", "mistral", "qwen2", "qwen3", "bert", "roberta",
-            "xlm-roberta", "camembert", "distilbert", "electra", "mpnet"})
+            "xlm-roberta", "camembert", "distilbert", "electra", "mpnet",
+            "vit", "deit"})
         entries = {case["entry"] for case in self.cases}
         self.assertEqual(entries, {"step", "encode", "embed"})
 
@@ -78,6 +79,9 @@ class CasesTest(unittest.TestCase):
         for case in self.each_case():
             inputs = {name: read_npy(HERE / file)
                       for name, file in case["inputs"].items()}
+            if "pixel_values" in inputs:
+                self.check_images(case, inputs["pixel_values"])
+                continue
             rows = inputs["hidden_states" if "part" in case else "input_ids"]
             for name, (descr, shape, _) in inputs.items():
                 self.assertEqual(descr, "<f4" if name == "hidden_states"
@@ -85,6 +89,20 @@ class CasesTest(unittest.TestCase):
                 self.assertEqual(shape[:2], rows[1][:2])
             for output in case["outputs"]:
                 self.check_output(output, inputs, rows[1][:2])
+
+    def check_images(self, case, pixels):
+        """Finite float32, no place of an output empty."""
+        self.assertEqual(pixels[0], "<f4")
+        self.assertEqual(len(pixels[1]), 4)
+        for name in case.get("pictures", ()):
+            self.assertTrue((HERE / name).is_file())
+        for output in case["outputs"]:
+            descr, shape, values = read_npy(HERE / output["file"])
+            self.assertEqual((descr, shape[0]), ("<f4", pixels[1][0]))
+            self.assertTrue(all(map(math.isfinite, values)))
+            width = shape[-1]
+            for place in range(0, len(values), width):
+                self.assertTrue(any(values[place:place + width]))
 
     def check_output(self, output, inputs, places):
         """Finite float32, zero exactly where the mask is."""

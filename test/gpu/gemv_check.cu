@@ -1,5 +1,6 @@
-//===- gemv_check.cu - gemv, argmax, segment_reduce against fp64 ----------===//
+//===- gemv_check.cu - gemv and small kernels against fp64 ----------------===//
 #include "GemvBatch.h"
+#include "Patches.h"
 #include "SmallBatch.h"
 
 #include <algorithm>
@@ -92,6 +93,7 @@ template <typename T> static void checkSmall() {
   checkSegments<Kind::Max, T>();
   checkSegments<Kind::First, T>();
   checkSegments<Kind::Last, T>();
+  checkAllPatches<T>();
 }
 
 /// A chain of a Llama layer's linears, `layers` times, as one graph: x a row,

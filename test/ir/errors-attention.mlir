@@ -240,6 +240,17 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
+// segment_reduce_c4: the second mean
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{segment_reduce_c4: an index from 0 on counts from the first or the last row}}
+    %0 = ft.segment_reduce "mean" %x at %s {index = 1 : i64} : (!ft.packed<tokens, 8xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 8xf32>
+    ft.return
+  }
+}
+
+// -----
+
 // argmax_c1: rows of heads
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%h: !ft.packed<tokens, 4x16xf32>) {

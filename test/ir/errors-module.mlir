@@ -189,3 +189,33 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return
   }
 }
+
+// -----
+
+// entry_c8: an image of unknown length
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  // expected-error @below {{entry_c8: images, and nothing else, say how many tokens one makes, found argument 0}}
+  ft.entry @e(%i: !ft.packed<sequences, 3x4x6xf32> {ft.role = "image"}) {
+    ft.return
+  }
+}
+
+// -----
+
+// entry_c8: tokens that make tokens
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  // expected-error @below {{entry_c8: images, and nothing else, say how many tokens one makes, found argument 0}}
+  ft.entry @e(%i: !ft.packed<tokens, i32> {ft.role = "tokens", ft.tokens = 4 : i64}) {
+    ft.return
+  }
+}
+
+// -----
+
+// entry_c2: an image without channels
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  // expected-error @below {{entry_c2: argument 0 of}}
+  ft.entry @e(%i: !ft.packed<sequences, 4x6xf32> {ft.role = "image", ft.tokens = 4 : i64}) {
+    ft.return
+  }
+}

@@ -266,3 +266,80 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
     ft.return
   }
 }
+
+// -----
+
+// positions_c2: a negative limit
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{positions_c2: expected a limit from 0 on, found -1}}
+    %0 = ft.positions %s {most = -1 : i64} : (!ft.sequences<tokens, sequences>) -> !ft.packed<tokens, i32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c1: an image of every token
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<tokens, 3x4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{patches_c1: expected floats of [channels, height, width] along 'sequences'}}
+    %0 = ft.patches %i at %s by [2, 3] : (!ft.packed<tokens, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c1: no channels
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<sequences, 4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{patches_c1: expected floats of}}
+    %0 = ft.patches %i at %s by [2, 3] : (!ft.packed<sequences, 4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c2: a patch wider than the image
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<sequences, 3x4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{patches_c2: expected the height and width of a patch within the image}}
+    %0 = ft.patches %i at %s by [2, 7] : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c2: one extent
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<sequences, 3x4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{patches_c2: expected the height and width of a patch within the image}}
+    %0 = ft.patches %i at %s by [2] : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c2: a negative prefix
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<sequences, 3x4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{and a prefix from 0 on}}
+    %0 = ft.patches %i at %s by [2, 3] {prefix = -1 : i64} : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}
+
+// -----
+
+// patches_c3: rows of another patch
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%i: !ft.packed<sequences, 3x4x6xf32>, %s: !ft.sequences<tokens, sequences>) {
+    // expected-error @below {{patches_c3: expected rows of 12 floats along 'tokens'}}
+    %0 = ft.patches %i at %s by [2, 2] : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return
+  }
+}

@@ -20,6 +20,8 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
                 %r: !ft.rows<rows, tokens> {ft.role = "rows"})
       -> (!ft.packed<rows, i32> {ft.name = "next"}) attributes {causal} {
     %e = ft.embedding %ids, @w : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 8xf32>
+    // CHECK: ft.positions %{{.*}} {most = 3 : i64} :
+    %cut = ft.positions %s {most = 3 : i64} : (!ft.sequences<tokens, sequences>) -> !ft.packed<tokens, i32>
     // CHECK: ft.positions %{{.*}} {offset = 2 : i64} : (!ft.sequences<tokens, sequences>) -> !ft.packed<tokens, i32>
     %p = ft.positions %s {offset = 2 : i64} : (!ft.sequences<tokens, sequences>) -> !ft.packed<tokens, i32>
     %pe = ft.embedding %p, @t : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 4xf32>
@@ -54,6 +56,8 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
     %no = ft.normalize %o {eps = 1.0e-12 : f64} : !ft.packed<tokens, 8xf32>
     // CHECK: ft.segment_reduce "mean" %{{.*}} at %{{.*}} : (!ft.packed<tokens, 8xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 8xf32>
     %pool = ft.segment_reduce "mean" %no at %s : (!ft.packed<tokens, 8xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 8xf32>
+    // CHECK: ft.segment_reduce "first" %{{.*}} at %{{.*}} {index = 1 : i64} :
+    %second = ft.segment_reduce "first" %no at %s {index = 1 : i64} : (!ft.packed<tokens, 8xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 8xf32>
     // CHECK: ft.rows %{{.*}}, %{{.*}} : (!ft.packed<tokens, 8xf32>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 8xf32>
     %w = ft.rows %no, %r : (!ft.packed<tokens, 8xf32>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 8xf32>
     // CHECK: ft.fused argmax (%{{.*}}) "next" attributes {slots = [#ft.slot<4 + [16, 0, 32] stride 1>]} {
@@ -70,5 +74,13 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
       ft.yield %i : !ft.packed<rows, i32>
     } : (!ft.packed<rows, 8xf32>, !ft.sequences<tokens, sequences>, !ft.rows<rows, tokens>) -> !ft.packed<rows, i32>
     ft.return %next : !ft.packed<rows, i32>
+  }
+  // CHECK: ft.entry @see(%{{.*}}: !ft.packed<sequences, 3x4x6xf32> {ft.name = "pixels", ft.role = "image", ft.tokens = 5 : i64}
+  ft.entry @see(%image: !ft.packed<sequences, 3x4x6xf32> {ft.name = "pixels", ft.role = "image", ft.tokens = 5 : i64},
+                %s: !ft.sequences<tokens, sequences> {ft.role = "sequences"})
+      -> (!ft.packed<tokens, 18xf32> {ft.name = "patches"}) {
+    // CHECK: ft.patches %{{.*}} at %{{.*}} by [2, 3] {prefix = 1 : i64} : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    %p = ft.patches %image at %s by [2, 3] {prefix = 1 : i64} : (!ft.packed<sequences, 3x4x6xf32>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 18xf32>
+    ft.return %p : !ft.packed<tokens, 18xf32>
   }
 }

@@ -127,6 +127,21 @@ def alibi_decoder(w, ids):
     return linear(y, w["wte"])
 
 
+def patch_classifier(w, image):
+    """docs/examples/patch-classifier.json"""
+    rows = [[image[c][8 * row + y][8 * column + x]
+             for c in range(3) for y in range(8) for x in range(8)]
+            for row in range(3) for column in range(4)]
+    weight = [[x for plane in kernel for line in plane for x in line]
+              for kernel in w["patch.weight"]]
+    x = add(linear(rows, weight, w["patch.bias"]), w["places"])
+    h = layer_norm(x, w["ln.weight"], None, 1e-6)
+    q, k, v = (heads(linear(h, w[c]), 32) for c in "qkv")
+    y = add(x, linear(attention(q, k, v, 32 ** -0.5), w["out"]))
+    mean = [sum(column) / len(y) for column in zip(*y, strict=True)]
+    return linear([mean], w["head"])
+
+
 def row_ops(w, ids):
     """Every row-wise operation that no family uses."""
     out = []

@@ -65,14 +65,19 @@ def write_weights(path, weights, shapes, dtype):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def write_ids(path, rows):
-    """An i64 npy of [batch, sequence]."""
-    shape = (len(rows), len(rows[0]))
-    head = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}"
+def write_npy(path, rows, code):
+    """An npy of nested lists: i64 ("q") or f32 ("f")."""
+    shape, level = [], rows
+    while isinstance(level, list):
+        shape.append(len(level))
+        level = level[0]
+    descr = {"q": "<i8", "f": "<f4"}[code]
+    head = (f"{{'descr': '{descr}', 'fortran_order': False, "
+            f"'shape': {tuple(shape)}, }}")
     head += " " * (64 - (len(head) + 11) % 64) + "\n"
     numbers = flat(rows)
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head))
-                     + head.encode() + struct.pack(f"<{len(numbers)}q",
+                     + head.encode() + struct.pack(f"<{len(numbers)}{code}",
                                                    *numbers))
 
 
@@ -91,13 +96,17 @@ def run(*command):
 
 
 def check_outputs(model, folder, plan, entry, reference, weights, rng):
+    if model["inputs"][0]["role"] == "image":
+        return check_images(model, folder, plan, entry, reference, weights,
+                            rng)
     limit = model["model"]["vocabulary"]
     sequences = [[rng.randrange(limit) for _ in range(n)] for n in LENGTHS]
     longest = max(LENGTHS)
-    write_ids(folder / "ids.npy",
-              [s + [0] * (longest - len(s)) for s in sequences])
-    write_ids(folder / "mask.npy",
-              [[1] * len(s) + [0] * (longest - len(s)) for s in sequences])
+    write_npy(folder / "ids.npy",
+              [s + [0] * (longest - len(s)) for s in sequences], "q")
+    write_npy(folder / "mask.npy",
+              [[1] * len(s) + [0] * (longest - len(s)) for s in sequences],
+              "q")
     output = next(iter(model["entries"][entry]["outputs"]))
     own = model["entries"][entry].get("inputs")
     ids, mask = (next(i["name"] for i in model["inputs"] if i["role"] == role
@@ -115,6 +124,23 @@ def check_outputs(model, folder, plan, entry, reference, weights, rng):
         if not pooled:
             rows = rows + [[0.0] * len(rows[0])] * (longest - len(rows))
         want += flat(rows)
+    compare(entry, found, want)
+
+
+def check_images(model, folder, plan, entry, reference, weights, rng):
+    """A model that takes images and gives one row of each."""
+    image = model["inputs"][0]
+    images = [fill(image["shape"], rng) for _ in LENGTHS]
+    write_npy(folder / "images.npy", images, "f")
+    output = next(iter(model["entries"][entry]["outputs"]))
+    run("ft-run", plan, "--device", "cpu", "--weights", folder, "--entry",
+        entry, "--input", f"{image['name']}=@{folder}/images.npy", "--output",
+        f"{output}=@{folder}/out.npy")
+    compare(entry, read_floats(folder / "out.npy"),
+            flat([reference(weights, pixels) for pixels in images]))
+
+
+def compare(entry, found, want):
     assert len(found) == len(want), (len(found), len(want))
     error = math.sqrt(sum((a - b) ** 2 for a, b in zip(found, want)))
     error /= math.sqrt(sum(b * b for b in want))

@@ -48,9 +48,13 @@ static void describeEntry(const plan::Plan &plan, const plan::Entry &entry) {
     return text + "]";
   };
   for (const plan::Input &input : entry.inputs)
-    std::printf("  input  %-18s %s %s\n", input.name.c_str(),
-                std::string(dtypeName(input.dtype)).c_str(),
-                shape(input.axis, input.shape).c_str());
+    std::printf(
+        "  input  %-18s %s %s%s\n", input.name.c_str(),
+        std::string(dtypeName(input.dtype)).c_str(),
+        shape(input.axis, input.shape).c_str(),
+        input.tokens
+            ? (", " + std::to_string(input.tokens) + " tokens each").c_str()
+            : "");
   for (const plan::Output &output : entry.outputs)
     std::printf("  output %-18s %s %s\n", output.name.c_str(),
                 std::string(dtypeName(output.dtype)).c_str(),

@@ -17,6 +17,26 @@ std::vector<int32_t> randomTokens(const plan::Plan &plan, int64_t count,
   return tokens;
 }
 
+void FixedBatch::makeImages(const plan::Entry &entry, int64_t count,
+                            std::mt19937 &random) {
+  std::normal_distribution<float> pixel;
+  for (const plan::Input &input : entry.inputs) {
+    images_.emplace_back();
+    if (input.role != plan::InputRole::Image)
+      continue;
+    std::vector<float> pixels(size_t(count * elementCount(input.shape)));
+    for (float &value : pixels)
+      value = pixel(random);
+    auto bytes = std::as_bytes(std::span(pixels));
+    images_.back().assign(bytes.begin(), bytes.end());
+  }
+}
+
+void FixedBatch::keepImages(bool kept) {
+  for (SequenceSlice &slice : slices_)
+    slice.inputsKept = kept;
+}
+
 BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
                       int64_t count, int64_t each, int64_t cached) {
   BatchShape shape;
@@ -54,6 +74,7 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
   const plan::Entry &entry = model.entry(index);
   std::unique_ptr<FixedBatch> batch(new FixedBatch(model));
   std::mt19937 random(1);
+  batch->makeImages(entry, count, random);
   for (int64_t i = 0; i < count; ++i) {
     batch->tokens_.push_back(randomTokens(model.plan(), each, random));
     batch->pages_.emplace_back(batch->pool_);
@@ -64,6 +85,10 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
   bool rows = model.axisBound("rows") > 0;
   for (size_t i = 0; i < size_t(count); ++i) {
     SequenceSlice slice;
+    for (const std::vector<std::byte> &images : batch->images_) {
+      size_t row = images.size() / size_t(count);
+      slice.inputs.push_back(std::span(images).subspan(i * row, row));
+    }
     slice.tokens = batch->tokens_[i];
     slice.position = cached;
     slice.pages = batch->pages_[i].pages();

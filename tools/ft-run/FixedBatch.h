@@ -25,10 +25,15 @@ public:
   const std::vector<SequenceSlice> &slices() const { return slices_; }
   const BatchShape &shape() const { return shape_; }
   const plan::Program &program() const { return *program_; }
+  /// Whether the next run may use the images that the last one sent.
+  void keepImages(bool kept);
 
 private:
   explicit FixedBatch(Model &model)
       : pool_(model.cachePages(), std::max<int64_t>(1, model.pageSize())) {}
+
+  void makeImages(const plan::Entry &entry, int64_t count,
+                  std::mt19937 &random);
 
   kv::PagePool pool_;
   std::vector<kv::PageList> pages_;
@@ -37,6 +42,7 @@ private:
   std::vector<SequenceSlice> slices_;
   BatchShape shape_;
   const plan::Program *program_ = nullptr;
+  std::vector<std::vector<std::byte>> images_; // by input, random
 };
 
 /// What `count` sequences take that have `each` new tokens after `cached`.

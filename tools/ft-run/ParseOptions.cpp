@@ -8,6 +8,7 @@ namespace ft::run {
 static const char *const kExamples = R"(
 Examples:
   ft-run stories.plan --prompt "Once upon a time" --max-new-tokens 64
+  ft-run vit.plan --image cat.jpg --image dog.png
   ft-run llama.plan --device cuda --tokens 1,2,3 --tokens 4,5 --json
   ft-run llama.plan --prompt "Hello" --temperature 0.8 --top-p 0.95 --seed 1
   ft-run bert.plan --input input_ids=@ids.npy --expect last_hidden_state=@y.npy
@@ -62,6 +63,10 @@ static void addModelOptions(CLI::App &app, RunOptions &o) {
 static void addTensorOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--input", o.inputs, "NAME=@FILE.npy; repeatable")
       ->allow_extra_args(false);
+  app.add_option("--image", o.images,
+                 "A PNG or JPEG file, prepared as the checkpoint's "
+                 "preprocessor_config.json says; repeatable: a batch")
+      ->allow_extra_args(false);
   app.add_option("--output", o.outputs, "NAME=@FILE.npy to write; repeatable")
       ->allow_extra_args(false);
   app.add_option("--expect", o.expects,
@@ -109,7 +114,7 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
   app.add_flag("--explain-memory", o.explainMemory,
                "Print the memory a run with these options takes");
   app.add_flag("--bench", o.bench, "Time prefill and decode");
-  app.add_option("--batch", o.batch, "Sequences of --bench")
+  app.add_option("--batch", o.batch, "Sequences, or images, of --bench")
       ->capture_default_str()
       ->check(kCount);
   app.add_option("--in", o.in, "Prompt tokens of --bench")

@@ -23,6 +23,7 @@ struct RunOptions {
 
   // Tensors in and out, NAME=@FILE.npy.
   std::vector<std::string> inputs, outputs, expects;
+  std::vector<std::string> images; // picture files
   double tolerance = 1e-3;
 
   // Text and tokens.

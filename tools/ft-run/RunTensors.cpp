@@ -1,5 +1,7 @@
 //===- RunTensors.cpp - --input, --output, --expect -----------------------===//
 #include "runtime/engine/Evaluate.h"
+#include "tools/ft-run/Images.h"
+#include "tools/ft-run/Labels.h"
 #include "tools/ft-run/RunOptions.h"
 
 #include <nlohmann/json.hpp>
@@ -198,6 +200,32 @@ StatusOr<bool> checkExpectations(const RunOptions &options, const Model &model,
   return pass;
 }
 
+/// The best labels of each picture; false where the model has none.
+bool printPictures(const RunOptions &options, const plan::Plan &plan,
+                   const NamedArrays &outputs) {
+  auto logits = outputs.find("logits");
+  size_t pictures = options.images.size();
+  if (pictures == 0 || plan.labels.names.empty() || logits == outputs.end())
+    return false;
+  auto *values = reinterpret_cast<const float *>(logits->second.bytes.data());
+  size_t width = plan.labels.names.size();
+  for (size_t i = 0; i < pictures; ++i) {
+    std::vector<Choice> best = topLabels(
+        plan.labels, std::span(values + i * width, width), options.top);
+    nlohmann::ordered_json line = {{"image", options.images[i]},
+                                   {"labels", labelsJson(best)}};
+    if (options.json)
+      std::printf("%s\n",
+                  line.dump(-1, ' ', false,
+                            nlohmann::ordered_json::error_handler_t::replace)
+                      .c_str());
+    else
+      std::printf("%s\n%s", options.images[i].c_str(),
+                  labelsText(best).c_str());
+  }
+  return true;
+}
+
 } // namespace
 
 StatusOr<int> runTensors(RunOptions &options) {
@@ -209,6 +237,7 @@ StatusOr<int> runTensors(RunOptions &options) {
   FT_ASSIGN_OR_RETURN(NamedArrays inputs, readArrays(inputFiles));
   FT_ASSIGN_OR_RETURN(NamedArrays expected, readArrays(expectFiles));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
+  FT_RETURN_IF_ERROR(addImages(file->plan(), options.images, inputs));
   std::vector<std::string> wanted;
   for (const auto &[name, path] : outputFiles)
     wanted.push_back(name);
@@ -226,7 +255,9 @@ StatusOr<int> runTensors(RunOptions &options) {
   }
   FT_ASSIGN_OR_RETURN(bool pass, checkExpectations(options, *model, entry,
                                                    padded, outputs, expected));
-  if (outputFiles.empty() && expectFiles.empty() && !options.json)
+  bool asked = !outputFiles.empty() || !expectFiles.empty();
+  if (!asked && !printPictures(options, model->plan(), outputs) &&
+      !options.json)
     for (const auto &[name, array] : outputs)
       std::printf("%s: %s\n", name.c_str(), shapeText(array).c_str());
   return pass ? 0 : 1;

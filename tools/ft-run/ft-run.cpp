@@ -29,13 +29,14 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return runBench(options);
   if (options.embed)
     return runEmbed(options);
-  if (!options.inputs.empty())
+  if (!options.inputs.empty() || !options.images.empty())
     return runTensors(options);
   if (!options.prompts.empty() || !options.promptFiles.empty() ||
       !options.tokens.empty())
     return runPrompts(options);
-  return invalidArgument("nothing to do: give --prompt, --tokens, --input, "
-                         "--embed, --bench, --tune or --describe (see --help)");
+  return invalidArgument(
+      "nothing to do: give --prompt, --tokens, --input, "
+      "--image, --embed, --bench, --tune or --describe (see --help)");
 }
 
 int main(int argc, char **argv) {

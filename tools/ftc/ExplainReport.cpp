@@ -70,7 +70,8 @@ static void countExchanges(ProgramReport &report) {
   exchange.bytesPerTokenAndLayer = layerBytes / report.batch.tokens;
 }
 
-/// One sequence; a decode program gets one token and a context of 512.
+/// One sequence; a decode program gets one token and a context of 512, a
+/// program of images as many whole ones as its range asks for.
 static BatchShape chooseShape(const plan::Entry &entry,
                               const plan::Program &program,
                               const ReportShape &shape) {
@@ -80,6 +81,12 @@ static BatchShape chooseShape(const plan::Entry &entry,
       : program.maxTokens > 0                         ? program.maxTokens
                               : std::max<int64_t>(512, program.minTokens);
   batch.tokens = shape.tokens.value_or(usual);
+  if (int64_t image = entry.imageTokens()) {
+    int64_t least = std::max(program.minTokens, shape.tokens.value_or(1));
+    batch.sequences = batch.rows = (least + image - 1) / image;
+    batch.tokens = batch.sequences * image;
+    return batch;
+  }
   bool decode = entry.causal && batch.tokens <= 8;
   batch.context = entry.causal ? shape.context.value_or(decode ? 512 : 0) : 0;
   return batch;

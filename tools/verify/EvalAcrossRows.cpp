@@ -189,9 +189,38 @@ StatusOr<Tensor> attention(ir::AttentionOp op, const EvalContext &context) {
 
 Tensor positions(ir::PositionsOp op, const EvalContext &context) {
   Tensor out(context.shapeOf(op.getResult().getType()));
-  for (int64_t i = 0; i < out.size(); ++i)
-    out.data[size_t(i)] =
-        double(i % context.batch.sequence + int64_t(op.getOffset()));
+  for (int64_t i = 0; i < out.size(); ++i) {
+    int64_t position = i % context.batch.sequence + int64_t(op.getOffset());
+    if (op.getMost())
+      position = std::min(position, int64_t(*op.getMost()));
+    out.data[size_t(i)] = double(position);
+  }
+  return out;
+}
+
+/// [batch, channels, height, width] to [batch, sequence, patch]; a place that
+/// has no patch stays 0.
+Tensor patches(ir::PatchesOp op, const EvalContext &context) {
+  const Tensor &image = context.value(op.getImage());
+  Tensor out(context.shapeOf(op.getResult().getType()));
+  int64_t channels = image.shape[1], height = image.shape[2];
+  int64_t width = image.shape[3], sequence = context.batch.sequence;
+  int64_t high = op.getPatch()[0], wide = op.getPatch()[1];
+  for (int64_t b = 0; b < context.batch.batch(); ++b)
+    for (int64_t row = 0; row < height / high; ++row)
+      for (int64_t column = 0; column < width / wide; ++column) {
+        int64_t at = int64_t(op.getPrefix()) + row * (width / wide) + column;
+        bool real = at < context.batch.lengths[size_t(b)];
+        for (int64_t c = 0; real && c < channels; ++c)
+          for (int64_t y = 0; y < high; ++y)
+            for (int64_t x = 0; x < wide; ++x)
+              out.data[size_t(
+                  (((b * sequence + at) * channels + c) * high + y) * wide +
+                  x)] =
+                  image.data[size_t(
+                      ((b * channels + c) * height + row * high + y) * width +
+                      column * wide + x)];
+      }
   return out;
 }
 
@@ -203,8 +232,11 @@ Tensor segmentReduce(ir::SegmentReduceOp op, const EvalContext &context) {
   int64_t width = input.size() / (context.batch.batch() * sequence);
   for (int64_t b = 0; b < context.batch.batch(); ++b) {
     int64_t length = context.batch.lengths[size_t(b)];
-    int64_t first = kind == "last" ? length - 1 : 0;
-    int64_t end = kind == "first" ? 1 : length;
+    int64_t index = int64_t(op.getIndex());
+    int64_t first = kind == "last" ? length - 1 - index : index;
+    int64_t end = kind == "first" || kind == "last" ? first + 1 : length;
+    if (first < 0 || end > length)
+      continue; // no such row: 0
     for (int64_t j = 0; j < width; ++j) {
       double &result = out.data[size_t(b * width + j)];
       for (int64_t s = first; s < end; ++s) {
@@ -230,5 +262,7 @@ Evaluated verify::evaluateAcrossRows(Operation *op,
     return positions(site, context);
   if (auto site = dyn_cast<ir::SegmentReduceOp>(op))
     return segmentReduce(site, context);
+  if (auto site = dyn_cast<ir::PatchesOp>(op))
+    return patches(site, context);
   return std::nullopt;
 }

@@ -66,9 +66,11 @@ static std::vector<std::byte> packInput(const plan::Input &input,
                                         const Tensor &padded,
                                         const Slice &slice, int64_t sequence) {
   int64_t row = elementCount(input.shape);
-  int64_t first = slice.sequence * sequence + slice.begin;
+  bool image = input.role == plan::InputRole::Image;
+  int64_t first =
+      image ? slice.sequence : slice.sequence * sequence + slice.begin;
   std::vector<float> values;
-  for (int64_t i = 0; i < slice.count * row; ++i)
+  for (int64_t i = 0; i < (image ? 1 : slice.count) * row; ++i)
     values.push_back(float(padded.data[size_t(first * row + i)]));
   std::vector<std::byte> bytes(values.size() * size_t(dtypeSize(input.dtype)));
   narrowFromF32(values.data(), input.dtype, int64_t(values.size()),

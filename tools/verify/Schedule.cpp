@@ -13,6 +13,8 @@ constexpr int64_t kLargestPage = 256;
 constexpr int64_t kUsualPage = 64;
 /// Tokens of a long sequence that are decoded one at a time.
 constexpr int64_t kDecoded = 4;
+/// Images of a batch.
+constexpr size_t kImages = 3;
 /// Sequences of at most so many tokens are fed one token at a time.
 constexpr int64_t kShort = 2;
 } // namespace
@@ -24,8 +26,9 @@ int64_t Call::tokens() const {
   return sum;
 }
 
-std::vector<int64_t> verify::chooseLengths(int64_t pageSize,
-                                           int64_t maxPositions) {
+/// 1, 2, odd, and around the edges of a cache page.
+static std::vector<int64_t> raggedLengths(int64_t pageSize,
+                                          int64_t maxPositions) {
   int64_t page =
       pageSize > 0 && pageSize <= kLargestPage ? pageSize : kUsualPage;
   std::vector<int64_t> lengths{page + 3, 1, 17, 2, page, page - 1};
@@ -33,6 +36,14 @@ std::vector<int64_t> verify::chooseLengths(int64_t pageSize,
     length = std::clamp<int64_t>(length, 1,
                                  maxPositions > 0 ? maxPositions : length);
   return lengths;
+}
+
+std::vector<int64_t> verify::chooseLengths(const plan::Plan &plan,
+                                           const plan::Entry &entry) {
+  if (int64_t tokens = entry.imageTokens())
+    return std::vector<int64_t>(kImages, tokens);
+  return raggedLengths(plan.caches.empty() ? 0 : plan.caches[0].pageSize,
+                       plan.maxPositions);
 }
 
 /// Feeds every sequence to its end: most of the long ones, the rest of them but
@@ -117,6 +128,11 @@ static void fillInput(llvm::StringRef role, int64_t limit,
                       const PaddedBatch &batch, std::mt19937_64 &random,
                       Tensor &input) {
   std::normal_distribution<float> normal; // the runtime takes data as fp32
+  if (role == "image") {                  // [batch, channels, height, width]
+    for (double &pixel : input.data)
+      pixel = double(normal(random));
+    return;
+  }
   int64_t row = input.size() / (batch.batch() * batch.sequence);
   for (int64_t i = 0; i < input.size(); ++i) {
     int64_t at = i / row % batch.sequence;

@@ -24,8 +24,9 @@ struct Call {
 };
 
 /// Ragged lengths: 1, 2, odd, and around the edges of a cache page, none above
-/// `maxPositions` (0 = any).
-std::vector<int64_t> chooseLengths(int64_t pageSize, int64_t maxPositions);
+/// the plan's positions. Images have the length that they have.
+std::vector<int64_t> chooseLengths(const plan::Plan &plan,
+                                   const plan::Entry &entry);
 
 /// Whole sequences, some of them alone and in another order; for a causal
 /// entry, chunks and then one token at a time.

@@ -45,8 +45,14 @@ static ir::EntryOp findEntry(ModuleOp source, llvm::StringRef name) {
 StatusOr<Outcome> verify::verifyPlan(ModuleOp source, ModuleOp lowered,
                                      const plan::Plan &plan,
                                      const VerifyOptions &options) {
-  int64_t page = plan.caches.empty() ? 0 : plan.caches[0].pageSize;
-  std::vector<int64_t> lengths = chooseLengths(page, plan.maxPositions);
+  // Bounds that hold the batches of all entries.
+  std::vector<int64_t> lengths;
+  for (const plan::Entry &entry : plan.entries) {
+    std::vector<int64_t> own = chooseLengths(plan, entry);
+    lengths.resize(std::max(lengths.size(), own.size()));
+    for (size_t i = 0; i < own.size(); ++i)
+      lengths[i] = std::max(lengths[i], own[i]);
+  }
   auto loading = [&](int64_t done, int64_t total) {
     if (options.progress)
       options.progress("loading weights", done, total);
@@ -65,7 +71,8 @@ StatusOr<Outcome> verify::verifyPlan(ModuleOp source, ModuleOp lowered,
                            "'");
     SourceIndex index(entry);
     EntryCheck check(index, weights, *runner, int(i), options);
-    FT_RETURN_IF_ERROR(check.run(lowered, lengths));
+    FT_RETURN_IF_ERROR(
+        check.run(lowered, chooseLengths(plan, plan.entries[i])));
     outcome.entries.push_back(check.outcome());
     outcome.difference = check.difference();
   }

@@ -111,8 +111,13 @@ static Status checkSegmentReduce(const OpSite &site) {
   if (!resultsAre(site, sequences.sequencesAxis, site.in[0].shape))
     return site.mismatch("a result of the operand's row shape on the "
                          "sequences axis");
-  if (!isSegmentKind(site.text("kind", "")))
+  std::string kind = site.text("kind", "");
+  if (!isSegmentKind(kind))
     return site.mismatch("attribute 'kind' mean, sum, max, first or last");
+  int64_t index = site.integer("index", 0);
+  if (index < 0 || index > INT32_MAX ||
+      (index > 0 && kind != "first" && kind != "last"))
+    return site.mismatch("attribute 'index' from 0 on, of first or last");
   return Status::success();
 }
 
@@ -136,14 +141,94 @@ static float segmentElement(const std::string &kind, const Rows &x,
 
 static Status runSegmentReduce(const OpSite &site, RunContext &context) {
   const SequenceFields &sequences = site.sequences(1);
+  int64_t index = site.integer("index", 0);
   std::string kind = site.text("kind", "");
   Rows x = readRows(context, site.in[0]);
   Rows y = resultRows(context, site);
   context.pool.forEach(y.count, 1, [&](int64_t first, int64_t last) {
     for (int64_t s = first; s < last; ++s) {
       int64_t begin = sequences.cuTokens[s], end = sequences.cuTokens[s + 1];
+      kind == "last" ? end -= index : begin += index;
       for (int64_t j = 0; j < y.width; ++j)
         y[s][j] = begin < end ? segmentElement(kind, x, begin, end, j) : 0.0f;
+    }
+  });
+  storeRows(context, site, y);
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// patches: y[t] = the patch of sequence s's image at t's position
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Extents of an image and its patches; patches lie `columns` to a line.
+struct PatchShape {
+  int64_t channels, height, width;
+  int64_t patchHeight, patchWidth;
+  int64_t prefix, columns, patches;
+};
+} // namespace
+
+static PatchShape patchShape(const OpSite &site) {
+  const std::vector<int64_t> &image = site.in[0].shape;
+  PatchShape shape{image[0],
+                   image[1],
+                   image[2],
+                   site.integer("patch_height", 0),
+                   site.integer("patch_width", 0),
+                   site.integer("prefix", 0),
+                   0,
+                   0};
+  if (shape.patchHeight > 0 && shape.patchWidth > 0) {
+    shape.columns = shape.width / shape.patchWidth;
+    shape.patches = shape.height / shape.patchHeight * shape.columns;
+  }
+  return shape;
+}
+
+static Status checkPatches(const OpSite &site) {
+  const Operand &image = site.in[0];
+  if (!isFloatValue(image) || image.shape.size() != 3 ||
+      !isSequences(site.in[1]) || image.axis != site.sequences(1).sequencesAxis)
+    return site.mismatch("images [channels, height, width] on the sequences "
+                         "axis of its sequences");
+  PatchShape shape = patchShape(site);
+  if (shape.patches < 1 || shape.prefix < 0)
+    return site.mismatch("attributes 'patch_height' and 'patch_width' within "
+                         "the image, and 'prefix' from 0 on");
+  int64_t row = shape.channels * shape.patchHeight * shape.patchWidth;
+  if (!resultsAre(site, site.sequences(1).tokensAxis, {row}))
+    return site.mismatch("a result of " + std::to_string(row) +
+                         " floats on the tokens axis");
+  return Status::success();
+}
+
+/// The rows of one patch, channel by channel.
+static void copyPatch(const PatchShape &shape, const float *image,
+                      int64_t patch, float *to) {
+  int64_t top = patch / shape.columns * shape.patchHeight;
+  int64_t left = patch % shape.columns * shape.patchWidth;
+  for (int64_t c = 0; c < shape.channels; ++c)
+    for (int64_t y = 0; y < shape.patchHeight; ++y) {
+      const float *line =
+          image + (c * shape.height + top + y) * shape.width + left;
+      to = std::copy(line, line + shape.patchWidth, to);
+    }
+}
+
+static Status runPatches(const OpSite &site, RunContext &context) {
+  PatchShape shape = patchShape(site);
+  const SequenceFields &sequences = site.sequences(1);
+  Rows images = readRows(context, site.in[0]);
+  Rows y = resultRows(context, site);
+  context.pool.forEach(y.count, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      int64_t patch = sequences.positions[t] - shape.prefix;
+      if (patch >= 0 && patch < shape.patches)
+        copyPatch(shape, images[sequences.sequenceIds[t]], patch, y[t]);
+      else
+        std::fill(y[t], y[t] + y.width, 0.0f);
     }
   });
   storeRows(context, site, y);
@@ -254,6 +339,7 @@ static constexpr OpSpec kOps[] = {
     {"embedding", 2, 3, true, checkEmbedding, runEmbedding},
     {"rows", 2, 2, true, checkRows, runRows},
     {"segment_reduce", 2, 2, true, checkSegmentReduce, runSegmentReduce},
+    {"patches", 2, 2, true, checkPatches, runPatches},
     {"argmax", 1, 1, true, checkArgmax, runArgmax},
     {"local_argmax", 2, 2, true, checkLocalArgmax, runLocalArgmax},
     {"merge_argmax", 1, 1, true, checkMergeArgmax, runMergeArgmax},

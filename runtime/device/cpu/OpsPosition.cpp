@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/Convert.h"
 #include "runtime/device/cpu/Ops.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace ft {
@@ -22,9 +23,11 @@ static Status checkPositions(const OpSite &site) {
 static Status runPositions(const OpSite &site, RunContext &context) {
   const SequenceFields &sequences = site.sequences(0);
   int64_t offset = site.integer("offset", 0);
+  int64_t most = site.integer("most", INT32_MAX);
   for (int64_t t = 0; t < context.counts[sequences.tokensAxis]; ++t)
     for (const Operand &result : site.out)
-      *intRow(result, t) = int32_t(sequences.positions[t] + offset);
+      *intRow(result, t) =
+          int32_t(std::min(sequences.positions[t] + offset, most));
   return Status::success();
 }
 

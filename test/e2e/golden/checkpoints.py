@@ -9,6 +9,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from golden import vision
 from golden.texts import tiny_tokenizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16,
@@ -27,6 +28,8 @@ def tensor_scale(name, shape, tied):
         return 1.5 / math.sqrt(hidden) if tied else 1.0
     if "wpe" in name:
         return 0.3
+    if "projection" in name:  # of patches
+        return 1 / math.sqrt(math.prod(shape[1:]))
     if "embeddings." in name:
         return 0.5
     if "relative_attention_bias" in name:
@@ -59,7 +62,7 @@ def build_model(spec):
     model_class = getattr(transformers, spec.model_class)
     config = model_class.config_class(**spec.config)
     options = {}
-    if spec.layout == "bert-no-pooler":
+    if spec.layout in ("bert-no-pooler", "vit-no-pooler"):
         options["add_pooling_layer"] = False
     model = model_class(config, **options)
     tied = spec.family == "gpt2" or spec.config.get("tie_word_embeddings")
@@ -169,13 +172,16 @@ def spell_v4(config):
     return old
 
 
-def write_v4_twin(directory):
+def write_v4_twin(directory, spec):
     """Writes DIRECTORY-v4: the same weights, the older config.json."""
     twin = directory.with_name(directory.name + "-v4")
     shutil.rmtree(twin, ignore_errors=True)
     shutil.copytree(directory, twin)
     path = twin / "config.json"
     write_json(path, spell_v4(json.loads(path.read_text())))
+    if spec.processor:
+        write_json(twin / "preprocessor_config.json",
+                   vision.spell_processor_v4(spec))
 
 
 def write_checkpoint(spec, root):
@@ -186,6 +192,8 @@ def write_checkpoint(spec, root):
     model.save_pretrained(directory, max_shard_size=spec.shard_size)
     if spec.layout in LAYOUTS:
         LAYOUTS[spec.layout](directory, spec.config)
+    if spec.processor:
+        vision.write_processor(directory, spec)
     if spec.spell_v4:
-        write_v4_twin(directory)
+        write_v4_twin(directory, spec)
     return directory

@@ -8,8 +8,10 @@ import transformers
 from transformers import AutoModel
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
+from golden import vision
+
 FAMILIES = ("gpt2", "llama", "mistral", "qwen2", "qwen3", "bert", "roberta",
-            "xlm_roberta", "camembert", "distilbert", "electra", "mpnet")
+            "xlm_roberta", "camembert", "distilbert", "electra", "mpnet", *vision.FAMILIES)
 COUNTING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 BARE_OUTPUTS = ("last_hidden_state", "pooler_output", "sentence_embedding")
 
@@ -68,6 +70,9 @@ def load(directory, dtype, outputs=("logits",), change=None):
     config = transformers.AutoConfig.from_pretrained(directory,
                                                      **(change or {}))
     options = dict(config=config, dtype=dtype, attn_implementation="eager")
+    if config.model_type in vision.FAMILIES:
+        return vision.load(directory, has_pooler="pooler_output" in outputs,
+                           **options).eval()
     if set(outputs) & set(BARE_OUTPUTS):
         if config.model_type in ("bert", "roberta", "xlm-roberta", "mpnet"):
             options["add_pooling_layer"] = "pooler_output" in outputs
@@ -121,6 +126,8 @@ def call(model, inputs, mask):
 @torch.no_grad()
 def forward(model, inputs, outputs):
     """The named outputs, {name: tensor}, padded places set to zero."""
+    if "pixel_values" in inputs:
+        return vision.forward(model, inputs, outputs)
     first = next(iter(inputs.values()))
     mask = inputs.get("attention_mask",
                       torch.ones(first.shape[:2], dtype=torch.long))

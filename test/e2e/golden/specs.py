@@ -21,6 +21,7 @@ class Checkpoint:
     layout: str = "plain"  # or a key of checkpoints.LAYOUTS
     spell_v4: bool = False  # also write NAME-v4 with transformers 4's keys
     matters: tuple = ()  # config changes that must spoil the outputs
+    processor: dict | None = None  # of images: preprocessor_config.json
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Case:
 
     name: str
     checkpoint: str
-    lengths: tuple  # true length of each sequence of the batch
+    lengths: tuple = ()  # true length of each sequence of the batch
+    images: int = 0  # of a vision model: random images
+    pictures: tuple = ()  # likewise, files of test/runtime/image/fixtures
     padding: str | None = "right"  # None: equal lengths and no mask at all
     segments: bool = False  # pass token_type_ids
     texts: tuple = ()  # tokenize these instead of drawing ids at random
@@ -109,6 +112,18 @@ def distilbert_config(**overrides):
         vocab_size=61, dim=32, n_layers=1, n_heads=2, hidden_dim=48,
         max_position_embeddings=40, pad_token_id=0, dropout=0.0,
         attention_dropout=0.0)
+    config.update(overrides)
+    return config
+
+
+def vit_config(**overrides):
+    """The keys every vision transformer here starts from."""
+    config = dict(
+        image_size=32, patch_size=8, num_channels=3, hidden_size=48,
+        num_hidden_layers=2, num_attention_heads=2, intermediate_size=92,
+        hidden_act="gelu", layer_norm_eps=1e-6,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )
     config.update(overrides)
     return config
 
@@ -323,8 +338,45 @@ FAMILY_CHECKPOINTS = [
                mpnet_config(), stored="bf16", seed=71),
 ]
 
+VISION_CHECKPOINTS = [
+    Checkpoint(
+        "vit-classify", "vit", "ViTForImageClassification",
+        vit_config(id2label={i: f"kind {i}" for i in range(11)}),
+        stored="fp16", seed=21, spell_v4=True,
+        matters=({"hidden_act": "relu"}, {"layer_norm_eps": 1e-2}),
+        processor={"size": {"height": 32, "width": 32}}),
+    # Neither side is a multiple of the patch, which is not square either.
+    Checkpoint(
+        "vit-model", "vit", "ViTModel",
+        vit_config(image_size=[20, 34], patch_size=[6, 8], num_channels=1,
+                   qkv_bias=False, hidden_act="gelu_new",
+                   pooler_output_size=40),
+        stored="bf16", seed=22,
+        matters=({"hidden_act": "gelu"}, {"pooler_act": "relu"})),
+    Checkpoint("vit-no-pooler", "vit", "ViTModel",
+               vit_config(image_size=16, patch_size=4, hidden_size=32),
+               seed=23,
+               layout="vit-no-pooler"),
+    Checkpoint(
+        "deit-teacher", "deit", "DeiTForImageClassificationWithTeacher",
+        vit_config(image_size=16, num_attention_heads=3,
+                   id2label={i: f"kind {i}" for i in range(37)}),
+        stored="fp16", seed=24, spell_v4=True,
+        processor={"size": {"height": 20, "width": 20},
+                   "crop_size": {"height": 16, "width": 16}}),
+    Checkpoint("deit-classify", "deit", "DeiTForImageClassification",
+               vit_config(id2label={i: f"kind {i}" for i in range(37)},
+                          image_size=16, hidden_size=32,
+                          num_attention_heads=1),
+               stored="bf16", seed=25),
+    Checkpoint("deit-model", "deit", "DeiTModel",
+               vit_config(image_size=16, hidden_size=32), stored="fp16",
+               seed=26),
+]
+
 CHECKPOINTS = (GPT2_CHECKPOINTS + LLAMA_CHECKPOINTS + VARIANT_CHECKPOINTS
-               + BERT_CHECKPOINTS + HEAD_CHECKPOINTS + FAMILY_CHECKPOINTS)
+               + BERT_CHECKPOINTS + HEAD_CHECKPOINTS + FAMILY_CHECKPOINTS
+               + VISION_CHECKPOINTS)
 
 RAGGED = (9, 40, 1, 23)
 SHORT = (9, 21, 1, 14)
@@ -430,4 +482,30 @@ HEAD_CASES = [
     head_case("mpnet-sequence", lengths=MANY),
 ]
 
-CASES = CAUSAL_CASES + ENCODER_CASES + HEAD_CASES
+VISION_OUTPUTS = ("last_hidden_state", "pooler_output")
+
+VISION_CASES = [
+    Case("vit-classify", "vit-classify", images=3, entry="encode",
+         padding=None, alias=("vit-classify-v4",)),
+    Case("vit-classify-pictures", "vit-classify",
+         pictures=("steps.jpg", "palette8.png"), entry="encode",
+         padding=None),
+    Case("vit-model", "vit-model", images=5, entry="encode", padding=None,
+         outputs=VISION_OUTPUTS),
+    Case("vit-no-pooler", "vit-no-pooler", images=2, entry="encode",
+         padding=None, outputs=("last_hidden_state",)),
+    Case("deit-teacher", "deit-teacher", images=8, entry="encode",
+         padding=None,
+         outputs=("logits", "cls_logits", "distillation_logits"),
+         alias=("deit-teacher-v4",)),
+    Case("deit-teacher-pictures", "deit-teacher",
+         pictures=("steps.jpg", "full.jpg", "halved.jpg", "cmyk.jpg"),
+         entry="encode",
+         padding=None),
+    Case("deit-classify", "deit-classify", images=8, entry="encode",
+         padding=None),
+    Case("deit-model", "deit-model", images=8, entry="encode", padding=None,
+         outputs=VISION_OUTPUTS),
+]
+
+CASES = CAUSAL_CASES + ENCODER_CASES + HEAD_CASES + VISION_CASES

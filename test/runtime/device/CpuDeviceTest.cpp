@@ -206,6 +206,29 @@ static const WrongCase kWrong[] = {
        p.op("segment_reduce", {floats(p, {4}), p.sequences()},
             {floats(p, {4}, kSequences)}, {{"kind", std::string("median")}});
      }},
+    {"'index'",
+     [](TestProgram &p) {
+       p.op("segment_reduce", {floats(p, {4}), p.sequences()},
+            {floats(p, {4}, kSequences)},
+            {{"kind", std::string("mean")}, {"index", int64_t(1)}});
+     }},
+    {"images [channels, height, width]",
+     [](TestProgram &p) {
+       p.op("patches", {floats(p, {3, 4, 4}), p.sequences()}, {floats(p, {12})},
+            {{"patch_height", int64_t(2)}, {"patch_width", int64_t(2)}});
+     }},
+    {"within the image",
+     [](TestProgram &p) {
+       p.op("patches", {floats(p, {3, 4, 4}, kSequences), p.sequences()},
+            {floats(p, {12})},
+            {{"patch_height", int64_t(5)}, {"patch_width", int64_t(2)}});
+     }},
+    {"a result of 12 floats on the tokens axis",
+     [](TestProgram &p) {
+       p.op("patches", {floats(p, {3, 4, 4}, kSequences), p.sequences()},
+            {floats(p, {13})},
+            {{"patch_height", int64_t(2)}, {"patch_width", int64_t(2)}});
+     }},
     {"an i32 result",
      [](TestProgram &p) { p.op("argmax", {floats(p, {4})}, {floats(p, {})}); }},
     {"dims even and at most 8",

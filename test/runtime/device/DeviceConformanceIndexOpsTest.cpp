@@ -194,6 +194,16 @@ TEST_P(IndexOpTest, PositionsCountFromTheCache) {
   EXPECT_EQ(run.read(y), (Values{42, 43, 2, 3, 4, 99}));
 }
 
+TEST_P(IndexOpTest, PositionsStopAtMost) {
+  TestProgram program;
+  plan::Ref p = program.buffer(DType::I32, kTokens, {});
+  program.op("positions", {program.sequences()}, {p},
+             {{"offset", int64_t(1)}, {"most", int64_t(3)}});
+  TestRun run(*device, program, {{{5, 0}, {2, 1}, {1, 97}}, {}, 0});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(p), (Values{1, 2, 3, 3, 3, 2, 3, 3}));
+}
+
 TEST_P(IndexOpTest, RowsPicksWantedOnes) {
   for (DType dtype : kFloats) {
     TestProgram program;
@@ -316,6 +326,69 @@ TEST_P(IndexOpTest, SegmentReducePoolsEachSequence) {
       expectClose(run.read(y), want, dtype,
                   [&](size_t i) { return f32Error(1.01, std::fabs(want[i])); });
     }
+}
+
+TEST_P(IndexOpTest, SegmentReduceCountsRowsFromEitherEnd) {
+  for (std::string kind : {"first", "last"})
+    for (int64_t index : {1, 2, 40}) {
+      SCOPED_TRACE(kind + std::to_string(index));
+      TestProgram program;
+      plan::Ref x = program.buffer(DType::F16, kTokens, {3}, 1);
+      plan::Ref y = program.buffer(DType::F16, kSequences, {3});
+      program.op("segment_reduce", {x, program.sequences()}, {y},
+                 {{"kind", kind}, {"index", index}});
+      TestRun run(*device, program, kRagged);
+      Values values = randomValues(44 * 3, DType::F16, 23), want;
+      run.write(x, values);
+      ASSERT_TRUE(run.run().ok());
+      int64_t begin = 0;
+      for (const Slice &slice : kRagged.slices) {
+        int64_t row = kind == "first" ? index : slice.tokens - 1 - index;
+        for (int64_t j = 0; j < 3; ++j)
+          want.push_back(row >= 0 && row < slice.tokens
+                             ? values[size_t((begin + row) * 3 + j)]
+                             : 0.0);
+        begin += slice.tokens;
+      }
+      EXPECT_EQ(run.read(y), want);
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// patches
+//===----------------------------------------------------------------------===//
+
+// Images of 2 x 5 x 7 in patches of 2 x 3: two rows of two, a border left
+// over; two tokens in front, and one behind in the longest sequence.
+TEST_P(IndexOpTest, PatchesAreThoseOfTheSequencesImage) {
+  constexpr int64_t kImage = 2 * 5 * 7;
+  const TestBatch batch{{{7, 0}, {3, 0}, {2, 4}}, {}, 3};
+  for (DType dtype : kFloats) {
+    TestProgram program;
+    plan::Ref image = program.input(dtype, kSequences, {2, 5, 7});
+    plan::Ref y = program.buffer(dtype, kTokens, {12}, 5);
+    program.op("patches", {image, program.sequences()}, {y},
+               {{"patch_height", int64_t(2)},
+                {"patch_width", int64_t(3)},
+                {"prefix", int64_t(2)}});
+    TestRun run(*device, program, batch);
+    Values pixels = randomValues(3 * kImage, dtype, 24), want;
+    run.write(image, pixels);
+    ASSERT_TRUE(run.run().ok());
+    for (size_t s = 0; s < batch.slices.size(); ++s)
+      for (int64_t t = 0; t < batch.slices[s].tokens; ++t) {
+        int64_t patch = batch.slices[s].past + t - 2;
+        for (int64_t j = 0; j < 12; ++j) {
+          int64_t c = j / 6, row = patch / 2 * 2 + j / 3 % 2;
+          int64_t column = patch % 2 * 3 + j % 3;
+          want.push_back(
+              patch < 0 || patch > 3
+                  ? 0.0
+                  : pixels[s * kImage + size_t((c * 5 + row) * 7 + column)]);
+        }
+      }
+    EXPECT_EQ(run.read(y), want);
+  }
 }
 
 } // namespace ft::test

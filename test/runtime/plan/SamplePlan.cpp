@@ -206,6 +206,20 @@ static Entry sampleEntry() {
   return entry;
 }
 
+/// What an entry of images takes; it computes nothing.
+static Entry imageEntry() {
+  Entry entry;
+  entry.name = "see";
+  entry.inputs = {{"pixels", InputRole::Image, DType::F32, 1, {3, 8, 6}, 0, 9}};
+  entry.sequences = {{"batch", 0, 1, -1}};
+  return entry;
+}
+
+static ImageSteps imageSteps() {
+  return {"pixels",          {12},       "bicubic", {8, 6}, 1.0 / 255,
+          {0.5, 0.25, -0.5}, {0.5, 1, 2}};
+}
+
 Plan samplePlan() {
   Plan plan;
   plan.name = "sample";
@@ -223,9 +237,10 @@ Plan samplePlan() {
   plan.caches = {
       {"kv", 2, 16, {{"k", DType::BF16, {2, 4}}, {"v", DType::F16, {2, 4}}}}};
   plan.kernels = {{"ft_attention", {{"ptx", 1}, {"sm_90a", 0}}, 64, 512}};
-  plan.entries = {sampleEntry()};
+  plan.entries = {sampleEntry(), imageEntry()};
   plan.text = {2, 0, {1, 2}, 3};
   plan.labels = {{"a", "b", "c", "d", "e"}, "sigmoid"};
+  plan.image = imageSteps();
   plan.tuning.machine = {"a GPU", "a driver", "a library"};
   plan.tuning.gemms = {
       {"bf16 [16, 4] linear", 64, "library", "0f", 1.5, "tiles", 2.5}};

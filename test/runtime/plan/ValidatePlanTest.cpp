@@ -2,6 +2,7 @@
 #include "runtime/plan/PlanFile.h"
 #include "test/runtime/plan/SamplePlan.h"
 
+#include <cmath>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -32,6 +33,8 @@ CollectiveCall &collective(Plan &plan) {
 Recipe &shard(Plan &plan) { return plan.weights[5].recipe; }
 Recipe &merged(Plan &plan) { return plan.weights[0].recipe; }
 Recipe &slice(Plan &plan) { return merged(plan).of[0].of[0].of[0]; }
+
+Input &image(Plan &plan) { return plan.entries[1].inputs[0]; }
 
 constexpr int64_t kHuge = int64_t(1) << 62;
 
@@ -78,6 +81,34 @@ const Case kPlanCases[] = {
     {"LabelNames", [](Plan &p) { p.labels.names.pop_back(); }, "/labels/names"},
     {"EndToken", [](Plan &p) { p.text.endTokens[1] = -1; },
      "/text/end_tokens/1"},
+    {"ImageInput", [](Plan &p) { p.image.input = "input_ids"; },
+     "/image/input"},
+    {"ImageChannels", [](Plan &p) { image(p).shape[0] = 1; }, "/image/input"},
+    {"ImageResize",
+     [](Plan &p) {
+       p.image.resize = {1, 2, 3};
+     },
+     "/image/resize"},
+    {"ImageSide", [](Plan &p) { p.image.resize[0] = 1 << 15; },
+     "/image/resize/0"},
+    {"ImageCrop", [](Plan &p) { p.image.crop.pop_back(); }, "/image/crop"},
+    {"ImageCropSide", [](Plan &p) { p.image.crop[1] = 0; }, "/image/crop/1"},
+    {"ImageFilter", [](Plan &p) { p.image.filter = "cubic"; }, "/image/filter"},
+    {"ImageScale", [](Plan &p) { p.image.scale = INFINITY; }, "/image/scale"},
+    {"ImageDeviation", [](Plan &p) { p.image.deviation[2] = 0; },
+     "/image/deviation/2"},
+    {"ImageMean", [](Plan &p) { p.image.mean.clear(); }, "/image"},
+    {"ImageTokens", [](Plan &p) { image(p).tokens = 0; },
+     "/entries/1/inputs/0/tokens"},
+    {"TokensOfIds", [](Plan &p) { p.entries[0].inputs[0].tokens = 4; },
+     "/entries/0/inputs/0/tokens"},
+    {"ImageAxis", [](Plan &p) { image(p).axis = 0; }, "/entries/1/inputs/0"},
+    {"ImageShape", [](Plan &p) { image(p).shape.pop_back(); },
+     "/entries/1/inputs/0"},
+    {"ImageType", [](Plan &p) { image(p).dtype = DType::F16; },
+     "/entries/1/inputs/0"},
+    {"CausalImage", [](Plan &p) { p.entries[1].causal = true; },
+     "/entries/1/inputs/0"},
     {"NoEntries", [](Plan &p) { p.entries.clear(); }, "/entries"},
     {"SameEntries", [](Plan &p) { p.entries.push_back(p.entries[0]); },
      "/entries/1/name"},

@@ -348,6 +348,10 @@ std::vector<Case> semantics() {
        onPacked("segment_reduce \"last\" %x at %s") + pooled,
        pooled,
        {-1, 0, 5, 2, 3, 3, 3, 9}},
+      {"SegmentSecond",
+       onPacked("segment_reduce \"first\" %x at %s {index = 1 : i64}") + pooled,
+       pooled,
+       {-1, 0, 5, 2, 0, 0, 0, 0}},
       {"SegmentMax",
        onPacked("segment_reduce \"max\" %x at %s") + pooled,
        pooled,
@@ -359,6 +363,41 @@ class EvaluateSemantic : public Evaluate {};
 TEST_P(EvaluateSemantic, IsAsByHand) { check(kPacked); }
 INSTANTIATE_TEST_SUITE_P(Operations, EvaluateSemantic,
                          testing::ValuesIn(semantics()),
+                         [](const auto &info) { return info.param.name; });
+
+/// x as images of one channel, 2 by 4, in patches of 2 by 2; a class token in
+/// front, and the look-up that stops behind it.
+std::vector<Case> images() {
+  const std::string patches =
+      "ft.patches %x at %s by [2, 2] {prefix = PREFIX : i64} : "
+      "(!ft.packed<sequences, 1x2x4xf32>, !ft.sequences<tokens, sequences>) "
+      "-> !ft.packed<tokens, 4xf32>";
+  auto after = [&](const char *prefix) {
+    std::string text = patches;
+    return text.replace(text.find("PREFIX"), 6, prefix);
+  };
+  return {
+      {"Patches",
+       "%y = " + after("0"),
+       kPacked,
+       {1, 2, -1, 0, 3, 4, 5, 2, 3, 3, 0, 0, 0, 0, 0, 0}},
+      {"PatchesAfterAToken",
+       "%y = " + after("1"),
+       kPacked,
+       {0, 0, 0, 0, 1, 2, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+      {"PositionsAtMost",
+       "%p = ft.positions %s {offset = 1 : i64, most = 1 : i64} : "
+       "(!ft.sequences<tokens, sequences>) -> !ft.packed<tokens, i32>\n"
+       "%y = ft.embedding %p, @w : (!ft.packed<tokens, i32>) -> " +
+           std::string(kPacked),
+       kPacked,
+       {0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1}},
+  };
+}
+
+class EvaluateImage : public Evaluate {};
+TEST_P(EvaluateImage, IsAsByHand) { check("!ft.packed<sequences, 1x2x4xf32>"); }
+INSTANTIATE_TEST_SUITE_P(Operations, EvaluateImage, testing::ValuesIn(images()),
                          [](const auto &info) { return info.param.name; });
 
 /// Scores of 0 weigh every visible key alike; padded rows stay 0.
