@@ -111,7 +111,7 @@ const Case kPlanCases[] = {
      "/entries/1/inputs/0"},
     {"NoEntries", [](Plan &p) { p.entries.clear(); }, "/entries"},
     {"SameEntries", [](Plan &p) { p.entries.push_back(p.entries[0]); },
-     "/entries/1/name"},
+     "/entries/2/name"},
     {"InputAxis", [](Plan &p) { p.entries[0].inputs[1].axis = 3; },
      "/entries/0/inputs/1/axis"},
     {"InputShape", [](Plan &p) { p.entries[0].inputs[2].shape[0] = 0; },
