@@ -126,7 +126,7 @@ Status codegen::compileKernels(mlir::ModuleOp module,
   std::stable_sort(
       tasks.begin(), tasks.end(), [](const Task &a, const Task &b) {
         auto isLong = [](const Task &t) {
-          return t.name.starts_with("attention") + (t.target != "ptx");
+          return t.name.starts_with("attention") + !isPtxTarget(t.target);
         };
         return isLong(a) > isLong(b);
       });

@@ -7,6 +7,7 @@
 #include "codegen/cuda/Templates.h"
 
 #include "ir/Ft.h"
+#include "passes/Capability.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -103,10 +104,12 @@ private:
   DictionaryAttr collective(ir::FusedOp fused);
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
+  Archs hopperArchs() const;
 
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
-                                                "sm_100f, ptx")};
+                                                "sm_100f, compute_90a, "
+                                                "compute_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
       llvm::cl::desc("sm_90a's own GEMM as candidates of a tuning")};
@@ -231,6 +234,14 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
   return failure();
 }
 
+/// The targets that sm_90a's own kernels are made for: cubin and PTX.
+Archs SelectKernels::hopperArchs() const {
+  Archs found;
+  std::copy_if(archList_.begin(), archList_.end(), std::back_inserter(found),
+               [](const std::string &arch) { return passes::isHopper(arch); });
+  return found;
+}
+
 /// What sm_90a has a kernel of its own for; null where nothing.
 FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
                                                 const LaunchContext &context) {
@@ -273,7 +284,7 @@ LogicalResult
 SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
-  targets_ = {"sm_90a"};
+  targets_ = hopperArchs();
   Builder builder(&getContext());
   std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context))
@@ -306,7 +317,7 @@ SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
                            SmallVectorImpl<Attribute> &implementations) {
   Archs special, others;
   for (const std::string &arch : archList_)
-    (own && arch == "sm_90a" ? special : others).push_back(arch);
+    (own && passes::isHopper(arch) ? special : others).push_back(arch);
   for (bool isSpecial : {true, false}) {
     targets_ = isSpecial ? special : others;
     if (targets_.empty())
@@ -328,8 +339,8 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
   SmallVector<Attribute, 2> implementations;
   DictionaryAttr own;
   std::optional<GemmMatch> match;
-  if (llvm::is_contained(archList_, "sm_90a")) {
-    targets_ = {"sm_90a"};
+  targets_ = hopperArchs();
+  if (!targets_.empty()) {
     FailureOr<DictionaryAttr> found = hopper(fused, context);
     if (failed(found))
       return failure();

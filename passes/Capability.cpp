@@ -53,6 +53,10 @@ SmallVector<std::string> resolveArchs(ArrayRef<std::string> archs) {
   return SmallVector<std::string>(archs);
 }
 
+bool isHopper(StringRef arch) {
+  return arch == "sm_90a" || arch == "compute_90a";
+}
+
 static bool isLibraryActivation(Operation *op) {
   if (auto gelu = dyn_cast<GeluOp>(op))
     return gelu.getTanh();
@@ -63,10 +67,7 @@ static bool isLibraryActivation(Operation *op) {
 static constexpr int64_t kTilesMinTokens = 9;
 
 static bool tilesFit(const GemmForm &form, const KernelContext &ctx) {
-  bool hopper =
-      ctx.preview && llvm::all_of(ctx.archs, [](const std::string &arch) {
-        return arch == "sm_90a";
-      });
+  bool hopper = ctx.preview && llvm::all_of(ctx.archs, isHopper);
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
   return hopper && half && form.inner % 8 == 0 &&
          (ctx.maxTokens == 0 || ctx.maxTokens >= kTilesMinTokens);

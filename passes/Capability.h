@@ -27,6 +27,10 @@ struct KernelContext {
 /// The architectures of a pass option; the default targets where it is empty.
 llvm::SmallVector<std::string> resolveArchs(llvm::ArrayRef<std::string> archs);
 
+/// Whether kernels for `arch` may use Hopper's own instructions: sm_90a, and
+/// compute_90a, which is PTX of the same kernels.
+bool isHopper(llvm::StringRef arch);
+
 /// How the results of a GEMM's linears are combined.
 enum class Combine {
   None,  // each linear's result is stored: column ranges of one buffer

@@ -44,18 +44,21 @@ const KernelHeaders &codegen::kernelHeaders() {
 }
 
 bool codegen::isKnownTarget(const std::string &target) {
-  static constexpr std::array names = {"sm_80", "sm_90a", "sm_100f", "ptx"};
+  static constexpr std::array names = {"sm_80",       "sm_90a",       "sm_100f",
+                                       "compute_90a", "compute_100f", "ptx"};
   return std::find(names.begin(), names.end(), target) != names.end();
+}
+
+bool codegen::isPtxTarget(const std::string &target) {
+  return target == "ptx" || target.starts_with("compute_");
 }
 
 std::vector<std::string> codegen::targetOptions(const std::string &target) {
   std::vector<std::string> options = {"--std=c++17", "-default-device"};
-  if (target == "ptx") {
-    options.push_back("--gpu-architecture=compute_80");
-  } else {
-    options.push_back("--gpu-architecture=" + target);
+  options.push_back("--gpu-architecture=" +
+                    (target == "ptx" ? "compute_80" : target));
+  if (!isPtxTarget(target))
     options.push_back("--ptxas-options=-v");
-  }
   return options;
 }
 
@@ -214,7 +217,7 @@ StatusOr<KernelImage> Nvrtc::compile(const std::string &source,
                          "): " + errorLines(log));
   KernelImage image;
   image.resources = parsePtxasLog(log);
-  bool ptx = target == "ptx";
+  bool ptx = isPtxTarget(target);
   (ptx ? f.nvrtcGetPTXSize : f.nvrtcGetCUBINSize)(program, &size);
   image.bytes.resize(size);
   (ptx ? f.nvrtcGetPTX : f.nvrtcGetCUBIN)(program, image.bytes.data());

@@ -35,8 +35,13 @@ struct KernelImage {
   KernelResources resources; // zero for PTX
 };
 
-/// "sm_80", "sm_90a", "sm_100f" or "ptx" (portable, for compute_80 and later).
+/// A cubin's "sm_80", "sm_90a" or "sm_100f"; PTX that only the same
+/// architecture runs, "compute_90a" or "compute_100f"; or "ptx" (portable, for
+/// compute_80 and later).
 bool isKnownTarget(const std::string &target);
+
+/// True where the image is PTX text.
+bool isPtxTarget(const std::string &target);
 
 /// The options a target is compiled with.
 std::vector<std::string> targetOptions(const std::string &target);

@@ -282,8 +282,9 @@ struct CollectiveCall {
 
 using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 
-/// How a step runs on the architectures named ("sm_90a", "sm_80", "sm_100f",
-/// "ptx"). A device takes the first implementation that has an image for it.
+/// How a step runs on the architectures named ("sm_90a", "compute_90a", "ptx";
+/// see docs/plan-format.md). A device takes the first implementation that has
+/// an image for it.
 struct Implementation {
   std::string name; // "library", "tiles_128x192_2x1": what a tuning chooses by
   std::vector<std::string> archs;

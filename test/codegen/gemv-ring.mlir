@@ -1,5 +1,6 @@
 // RUN: ft-opt %s --ft-select-kernels="archs=sm_90a,ptx" --split-input-file | FileCheck %s
 // RUN: ft-opt %s --ft-select-kernels=archs=sm_80,ptx --split-input-file | FileCheck %s --check-prefix=OTHERS
+// RUN: ft-opt %s --ft-select-kernels=archs=sm_90a,compute_90a,ptx --split-input-file | FileCheck %s --check-prefix=TEXT
 
 // sm_90a's GEMV keeps its weights in a ring: one CTA a multiprocessor that takes
 // all its shared memory, 227 KB less the template's own 11 KB. The row kernel in
@@ -13,6 +14,13 @@
 // CHECK: archs = ["ptx"]
 // CHECK: kernel = @gemv_layer_norm, resident, shared = 0 : i64
 // OTHERS-NOT: gemv_ring
+
+// PTX for that architecture alone is of the same kernel.
+// TEXT-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} {ft.archs = ["compute_90a", "sm_90a"]}
+// TEXT-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
+// TEXT:     archs = ["sm_90a", "compute_90a"]
+// TEXT:     kernel = @gemv_ring_layer_norm
+// TEXT:     archs = ["ptx"]
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @norm : tensor<104xf32> = #ft.recipe<"literal" {shape = array<i64: 104>}>
   ft.param @w : tensor<48x104xbf16> = #ft.recipe<"literal" {shape = array<i64: 48, 104>}>

@@ -23,6 +23,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+EMULATOR = HERE.parent / "emulator/run"
 TOLERANCE = 2e-5
 RANKS = (2, 3, 4, 8)
 MODELS = (HERE / "models/parallel-decoder.json",
@@ -128,15 +129,19 @@ class Comparison:
 
     def plan(self, tp):
         plan = self.folder / f"{tp}.plan"
-        target = ["--target", "cpu"] if self.args.device == "cpu" else []
+        target = ["--target", self.args.target] if self.args.target else []
         run(self.args.build_dir / "bin/ftc", "compile", self.path, "-o", plan,
             "--dtype", "f32", "--tp", tp, *target)
         return plan
 
     def execute(self, plan, *arguments):
-        return run(self.args.build_dir / "bin/ft-run", plan, "--device",
-                   self.args.device, "--weights", "random:7", "--json",
-                   *arguments)
+        build = self.args.build_dir
+        program, slow = [build / "bin/ft-run"], []
+        if self.args.emulated:
+            program = [EMULATOR, "--build-dir", build, *program]
+            slow = ["--rank-deadline", 250]
+        return run(*program, plan, "--device", self.args.device, *slow,
+                   "--weights", "random:7", "--json", *arguments)
 
     def wrong(self):
         one, several = self.plan(1), self.plan(self.tp)
@@ -182,6 +187,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build-dir", type=pathlib.Path, required=True)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--emulated", action="store_true",
+                        help="--device cuda on GPUs of test/emulator/run")
+    parser.add_argument("--target",
+                        help="what plans are compiled for; cpu on the CPU, "
+                             "else ftc's default")
     parser.add_argument("--only", action="append")
     parser.add_argument("--max-tp", type=int, default=8,
                         help="ranks that the machine has devices for")
@@ -190,6 +200,12 @@ def main():
                         help="number of random shapes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
+    if args.emulated:
+        args.device = "cuda"
+        args.target = args.target or "compute_90a"
+        os.environ.setdefault("FT_EMULATED_GPUS", str(args.max_tp))
+    if args.target is None and args.device == "cpu":
+        args.target = "cpu"
     cases = [case for case in (*named_cases(),
                                *random_cases(args.seed, args.random))
              if case[2] <= args.max_tp and

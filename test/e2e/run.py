@@ -5,6 +5,7 @@
     run.py --build-dir build --make-plans DIR     # plans only, for elsewhere
     run.py --ft-run PATH --plans DIR --device cuda --only llama
     run.py ... --shard 2/4                        # the second quarter
+    run.py --build-dir build --emulated --only llama-mha
 
 Prints one JSON row a test: {"name", "outcome", "detail"}. Each case and dtype is
 compared with its golden, with buffers poisoned by NaN too; sentence embeddings
@@ -30,6 +31,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Lengths around the places where a program or a captured bucket changes.
 EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65,
          95, 96, 97, 127, 128, 129)
+EMULATOR = HERE.parent / "emulator/run"
 PACKAGES = HERE.parents[1] / "build" / "packages"
 LEAST_COSINE = 0.9999
 DTYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
@@ -40,7 +42,9 @@ class Runner:
         self.args, self.scratch = args, scratch
         build = args.build_dir
         self.ftc = build / "bin/ftc" if build else None
-        self.ft_run = args.ft_run or build / "bin/ft-run"
+        self.ft_run = [args.ft_run or build / "bin/ft-run"]
+        if args.emulated:
+            self.ft_run = [EMULATOR, "--build-dir", build, *self.ft_run]
 
     def plan_path(self, case, dtype, tp=1):
         folder = self.args.plans or self.args.make_plans or self.scratch
@@ -56,8 +60,8 @@ class Runner:
             return plan
         command = [self.ftc, "compile", self.model_dir(case), "-o", plan,
                    "--dtype", dtype, "--tp", tp]
-        if not self.args.make_plans:
-            command += ["--target", "cpu"]
+        if self.args.target:
+            command += ["--target", self.args.target]
         run(command)
         return plan
 
@@ -69,7 +73,7 @@ class Runner:
         return package_dir(case["package"])
 
     def execute(self, plan, case, *arguments):
-        command = [self.ft_run, plan, "--device", self.args.device,
+        command = [*self.ft_run, plan, "--device", self.args.device,
                    "--weights", self.model_dir(case), "--json", *arguments]
         return run(command)
 
@@ -145,11 +149,11 @@ class Runner:
         """Decoding after hundreds of keys, fed in small chunks, on the device
         under test, gives the tokens of one prefill on the CPU."""
         plan = self.compile(case, dtype, tp)
-        facts = json.loads(run([self.ft_run, plan, "--describe", "--json"]))
+        facts = json.loads(run([*self.ft_run, plan, "--describe", "--json"]))
         length = facts["max_positions"] - 48
         prompt = ",".join(str(i * (i + 7) % facts["vocabulary"])
                           for i in range(length))
-        arguments = [self.ft_run, plan, "--weights", self.model_dir(case),
+        arguments = [*self.ft_run, plan, "--weights", self.model_dir(case),
                      "--json", "--tokens", prompt, "--max-new-tokens", 40]
         found = run(arguments + ["--device", self.args.device,
                                  "--max-tokens", 64, "--poison"])
@@ -183,7 +187,7 @@ class Runner:
         wrong = []
         for text, row, keep in zip(case["texts"], ids, mask):
             expected = [i for i, k in zip(row, keep) if k]
-            line = run([self.ft_run, plan, "--tokenize", text])
+            line = run([*self.ft_run, plan, "--tokenize", text])
             if json.loads(line)["ids"] != expected:
                 wrong.append(f"{text!r}: found {line}, expected {expected}")
         return wrong
@@ -276,8 +280,8 @@ def missing_program(runner):
     """Why no case at all can run, or None."""
     if not runner.args.plans and not runner.ftc.exists():
         return f"{runner.ftc} is not built; --plans DIR runs plans made elsewhere"
-    if not runner.args.make_plans and not runner.ft_run.exists():
-        return f"{runner.ft_run} is not built; --make-plans DIR needs none"
+    if not runner.args.make_plans and not runner.ft_run[-1].exists():
+        return f"{runner.ft_run[-1]} is not built; --make-plans DIR needs none"
     return None
 
 
@@ -323,7 +327,9 @@ def make_plans(runner, cases):
                   *(HERE.parents[1] / "docs/examples").glob("*.json")):
         for dtype in runner.args.dtypes:
             plan = runner.args.make_plans / f"{model.stem}.{dtype}.plan"
-            run([runner.ftc, "compile", model, "-o", plan, "--dtype", dtype])
+            target = ["--target", runner.args.target] if runner.args.target else []
+            run([runner.ftc, "compile", model, "-o", plan, "--dtype", dtype,
+                 *target])
 
 
 def main():
@@ -331,23 +337,33 @@ def main():
     parser.add_argument("--build-dir", type=pathlib.Path)
     parser.add_argument("--ft-run", type=pathlib.Path)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--emulated", action="store_true",
+                        help="--device cuda on the GPU of test/emulator/run")
     parser.add_argument("--dtypes", type=lambda s: s.split(","),
                         default=list(DTYPES))
     parser.add_argument("--tp", type=lambda s: [int(n) for n in s.split(",")],
                         help="numbers of ranks, where they divide the heads; "
                              "1,2,3,4,8 on the CPU, else 1")
+    parser.add_argument("--target",
+                        help="what plans are compiled for; cpu where they run "
+                             "on the CPU here, else ftc's default")
     parser.add_argument("--only", action="append")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--plans", type=pathlib.Path,
                         help="use the plans in this directory")
     parser.add_argument("--make-plans", type=pathlib.Path,
-                        help="write plans for all targets here and stop")
+                        help="write plans for --target here and stop")
     parser.add_argument("--minilm-f16", type=pathlib.Path,
                         default=PACKAGES / "minilm-f16")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     if not args.build_dir and not (args.ft_run and args.plans):
         parser.error("give --build-dir, or --ft-run and --plans")
+    if args.emulated:
+        args.device = "cuda"
+        args.target = args.target or "compute_90a"
+    if args.target is None and args.device == "cpu" and not args.make_plans:
+        args.target = "cpu"
     if args.tp is None:
         on_cpu = args.device == "cpu" and not args.make_plans
         args.tp = [1, 2, 3, 4, 8] if on_cpu and not args.plans else [1]

@@ -87,16 +87,24 @@ static Status decodeTrap(Decoder &d) { return d.emit(trap); }
 
 static Flow nothing(Warp &, const Inst &, uint32_t) { return Flow::Next; }
 
+/// Until the kernel in front has ended.
+static Flow waitDependencies(Warp &w, const Inst &, uint32_t) {
+  return w.engine().launch.dependenciesEnded ? Flow::Next : Flow::Retry;
+}
+static Status decodeDependencies(Decoder &d) {
+  bool waits = d.takeOneOf({"wait", "launch_dependents"}) == "wait";
+  return d.emit(waits ? waitDependencies : nothing);
+}
+
 static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
   w.cta->fenceStores();
   return Flow::Next;
 }
-/// Order and time: all memory is one, and kernels run one after the other.
+
+/// Order and time: all memory is one.
 static Status decodeNothing(Decoder &d) {
   bool proxy = d.has("proxy") && d.has("async");
-  for (std::string_view modifier : {"wait",
-                                    "launch_dependents", // griddepcontrol
-                                    "inc",
+  for (std::string_view modifier : {"inc",
                                     "dec",
                                     "sync",
                                     "aligned",
@@ -129,7 +137,7 @@ std::span<const Opcode> emulator::controlOpcodes() {
   static const Opcode table[] = {
       {"bra", decodeBranch},         {"brx", decodeIndexedBranch},
       {"ret", decodeReturn},         {"exit", decodeReturn},
-      {"trap", decodeTrap},          {"griddepcontrol", decodeNothing},
+      {"trap", decodeTrap},          {"griddepcontrol", decodeDependencies},
       {"setmaxnreg", decodeNothing}, {"nanosleep", decodeNothing},
       {"membar", decodeNothing},     {"fence", decodeNothing},
   };

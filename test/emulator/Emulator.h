@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -97,6 +98,11 @@ struct LaunchOptions {
   uint64_t instructionLimit = uint64_t(1) << 42;
   /// Where not null, what was executed is added.
   uint64_t *executed = nullptr;
+  /// Of a kernel that starts before the one in front has ended: runs the
+  /// latter. Called once, when no thread can go on but behind
+  /// griddepcontrol.wait; not called where none waits. Empty: the wait is over
+  /// at once.
+  std::function<Status()> dependencies;
 };
 
 /// Runs a grid to its end. `params[i]` points at the bytes of parameter i, as

@@ -114,6 +114,17 @@ bool Engine::step(std::vector<std::unique_ptr<Cluster>> &resident) {
   return copies > 0 && completeSome();
 }
 
+bool Engine::runDependencies() {
+  std::lock_guard<std::mutex> lock(launch.dependenciesMutex);
+  if (launch.dependenciesEnded)
+    return false;
+  Status status = launch.options.dependencies();
+  if (!status.ok())
+    error = status.message();
+  launch.dependenciesEnded = true;
+  return true;
+}
+
 void Engine::stopEndless() {
   error = "kernel " + launch.function->info.name + ": no end after " +
           std::to_string(executed) + " thread instructions";

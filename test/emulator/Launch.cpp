@@ -149,6 +149,7 @@ Status emulator::launch(const Module &module, std::string_view function,
                         const LaunchShape &shape, const void *const *params,
                         const Memory &memory, const LaunchOptions &options) {
   Launch launch{&module.program(), nullptr, shape, options, {}, {}};
+  launch.dependenciesEnded = !options.dependencies;
   for (const auto &f : module.program().functions)
     if (f->info.name == function)
       launch.function = f.get();

@@ -6,8 +6,10 @@
 #include "Program.h"
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstring>
+#include <mutex>
 
 namespace ft::emulator {
 
@@ -134,6 +136,9 @@ struct Launch {
   std::vector<uint8_t> params;
   std::vector<std::pair<uint64_t, size_t>> ranges = {}; // sorted
   uint8_t *paramBegin = nullptr;                        // in params
+  /// Those of the options, run at most once by one of the engines.
+  mutable std::mutex dependenciesMutex = {};
+  mutable std::atomic<bool> dependenciesEnded{false};
   uint64_t clusterCount() const {
     return shape.grid.count() / shape.cluster.count();
   }
@@ -168,7 +173,7 @@ struct Engine {
       begin(*resident.back(), number);
     }
     while (!resident.empty() && error.empty()) {
-      if (!step(resident))
+      if (!step(resident) && !runDependencies())
         deadlock(resident);
       for (size_t i = 0; i < resident.size() && error.empty();) {
         if (!ended(*resident[i])) {
@@ -189,6 +194,8 @@ private:
   bool ended(Cluster &cluster);
   /// Some warp goes on, or something asynchronous completes.
   bool step(std::vector<std::unique_ptr<Cluster>> &resident);
+  /// Runs what griddepcontrol.wait waits for; false if that has ended.
+  bool runDependencies();
   void stopEndless();
   void deadlock(const std::vector<std::unique_ptr<Cluster>> &resident);
 

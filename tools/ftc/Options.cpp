@@ -24,7 +24,9 @@ void ModelOptions::addTo(CLI::App &command) {
       ->check(CLI::Range(1, 1024));
   command.add_option("--target", targets,
                      "What kernels are compiled for, separated by commas: "
-                     "sm_80, sm_90a, sm_100f, ptx (portable); or cpu alone");
+                     "sm_80, sm_90a, sm_100f; compute_90a, compute_100f (PTX "
+                     "for that architecture alone); ptx (portable); or cpu "
+                     "alone");
   command
       .add_option("-O,--optimize", level,
                   "0: one kernel an operation, nothing merged, nothing fused; "
@@ -52,7 +54,8 @@ Status ModelOptions::finish() {
     if (!codegen::isKnownTarget(target))
       return invalidArgument(
           "--target: unknown target '" + target +
-          "'; expected some of sm_80, sm_90a, sm_100f, ptx, or cpu alone");
+          "'; expected some of sm_80, sm_90a, sm_100f, compute_90a, "
+          "compute_100f, ptx, or cpu alone");
     request.targets.push_back(target);
   }
   if (request.targets.empty())

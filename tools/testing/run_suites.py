@@ -8,13 +8,15 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import traceback
 import unittest
+
+import emulated
+import gtest_rows
 
 FILECHECK = ("FileCheck", "FileCheck-22", "/usr/lib/llvm-22/bin/FileCheck")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,41 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def run_unit(build):
     """The GoogleTest programs in build/bin/unit."""
     for program in sorted((build / "bin" / "unit").glob("*")):
-        with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            result = subprocess.run(
-                [program, f"--gtest_output=json:{report.name}"],
-                cwd=ROOT, text=True, errors="replace",
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            try:
-                cases = json.load(open(report.name))["testsuites"]
-            except (ValueError, KeyError):
-                yield program.name, "failed", result.stdout[-4000:]
-                continue
-        reasons = skip_reasons(result.stdout)
-        for suite in cases:
-            for case in suite["testsuite"]:
-                yield unit_row(program.name, suite, case, reasons)
-        if result.returncode and "failures" not in json.dumps(cases):
-            yield program.name, "failed", result.stdout[-4000:]
-
-
-def skip_reasons(output):
-    """Reasons by test name; GoogleTest before 1.13 has none in its JSON."""
-    blocks = re.findall(r"^\[ RUN +\] (\S+)\n(.*?)^\[  SKIPPED \] \1",
-                        output, re.DOTALL | re.MULTILINE)
-    return {name: re.sub(r"^\S+:\d+: Skipped$", "", text, flags=re.MULTILINE)
-            for name, text in blocks}
-
-
-def unit_row(program, suite, case, reasons):
-    name = f"{suite['name']}.{case['name']}"
-    if case.get("result") == "SKIPPED":
-        reason = reasons.get(name, "").strip() or "the test gives no reason"
-        return f"{program}: {name}", "skipped", reason
-    if "failures" in case:
-        text = "\n".join(f["failure"] for f in case["failures"])
-        return f"{program}: {name}", "failed", text
-    return f"{program}: {name}", "passed", ""
+        yield from gtest_rows.rows(program, program.name)
 
 
 class Rows(unittest.TestResult):
@@ -145,8 +113,8 @@ def run_e2e(build):
     """Checkpoints against Hugging Face goldens, through ftc and ft-run; several
     ranks against one."""
     for script in ("run.py", "ranks.py"):
-        yield from run_rows([sys.executable, ROOT / "test/e2e" / script,
-                             "--build-dir", build])
+        yield from gtest_rows.printed_rows(
+            [sys.executable, ROOT / "test/e2e" / script, "--build-dir", build])
 
 
 def run_lint(build):
@@ -159,19 +127,8 @@ def run_lint(build):
         yield f"lint: {script.stem}", outcome, result.stdout.strip()
 
 
-def run_rows(command):
-    """A program that prints one JSON row a test: name, outcome, detail."""
-    process = subprocess.Popen(command, cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE)
-    for line in process.stdout:
-        row = json.loads(line)
-        yield row["name"], row["outcome"], row.get("detail", "")
-    if process.wait() not in (0, 1):
-        yield str(command[1]), "failed", f"exit code {process.returncode}"
-
-
 SUITES = {"lint": run_lint, "unit": run_unit, "python": run_python,
-          "lit": run_lit, "e2e": run_e2e}
+          "lit": run_lit, "e2e": run_e2e, "emulated": emulated.run}
 
 
 def progress(text):

@@ -131,9 +131,9 @@ std::vector<std::string> CudaContext::architectures() const {
   if (major == 8)
     names.push_back("sm_80");
   if (major == 9 && minor == 0)
-    names.push_back("sm_90a");
+    names.insert(names.end(), {"sm_90a", "compute_90a"});
   if (major == 10)
-    names.push_back("sm_100f");
+    names.insert(names.end(), {"sm_100f", "compute_100f"});
   names.push_back("ptx");
   return names;
 }

@@ -31,7 +31,7 @@ public:
   Status waitFor(CUevent event, const std::string &what);
   /// cuBLASLt, opened with its workspace at the first call.
   StatusOr<GemmLibrary *> gemms();
-  /// Names of machine code that runs here, best first: "sm_90a", "ptx".
+  /// Names of code that runs here, best first: "sm_90a", "compute_90a", "ptx".
   std::vector<std::string> architectures() const;
 
   const CudaDriver &cu;

@@ -219,7 +219,7 @@ StatusOr<ReadyKernel> StepLoader::ready(const plan::KernelLaunch &launch,
   ReadyKernel kernel;
   kernel.launch = &launch;
   kernel.function = result_.code.at(launch.kernel).function();
-  // PTX is for compute capability 8.0, which has no such wait.
+  // Portable PTX is for compute capability 8.0, which has no such wait.
   kernel.waits = architecture != "ptx" && context_.major >= 9;
   int32_t &allowed = sharedBytes_[kernel.function];
   int32_t wanted =

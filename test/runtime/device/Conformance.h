@@ -12,6 +12,8 @@ namespace ft::test {
 
 /// Where the suite looks for compiled plans (--plans DIR); empty without.
 inline std::string plansDirectory;
+/// Tokens drawn on a GPU (--draws N), fewer where it is slow; a multiple of 6.
+inline int64_t draws = 100002;
 
 /// Every kind of device; one that does not open here is skipped with its
 /// sentence.

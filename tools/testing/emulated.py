@@ -1,0 +1,147 @@
+"""The suite `emulated`: the CUDA device and its kernels without a GPU.
+
+Plans with PTX for sm_90a run on the stand-ins of test/emulator/driver: compared
+with the CPU (DeviceConformanceTest), with goldens (run.py), tuned, soaked, and
+as several ranks.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import gtest_rows
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUN = ROOT / "test/emulator/run"
+E2E = ROOT / "test/e2e"
+CHECKPOINTS = E2E / "checkpoints"
+
+# What is compared with goldens, in fp32 and bf16.
+GOLDENS = ("bert-no-pooler", "gpt2-plain", "qwen2-plain")
+# Program by program with the CPU: (checkpoint, dtype). Between them they have
+# every template: attention in fp32, 16 bits and by tensor maps; the GEMVs; the
+# ring; norms, pooling, sampling.
+CONFORMANCE = (("llama-head128-sharded", "bf16"), ("minilm-tiny", "f16"),
+               ("gpt2-plain", "f32"))
+TUNED = "minilm-tiny"
+DRAWS = 60
+SOAK_SECONDS = 4
+
+
+def missing(build):
+    """Why nothing can run, or None."""
+    if not (build / "emulator/libcuda.so.1").exists():
+        return "the emulator is not built: no CUDA toolkit headers, or no runtime"
+    if not (build / "bin/ftc").exists():
+        return "plans need ftc, which this build leaves out"
+    return None
+
+
+class Suite:
+    def __init__(self, build):
+        self.build = build
+        self.plans = build / "emulator/plans"
+        self.emulated = [RUN, "--build-dir", build]
+
+    def compile(self, checkpoint, dtype, folder, *options):
+        plan = self.plans / folder / f"{checkpoint}.{dtype}.plan"
+        plan.parent.mkdir(parents=True, exist_ok=True)
+        call([self.build / "bin/ftc", "compile", CHECKPOINTS / checkpoint,
+              "-o", plan, "--dtype", dtype, "--target", "compute_90a",
+              *options])
+        return plan
+
+    def conformance(self):
+        shutil.rmtree(self.plans / "conformance", ignore_errors=True)
+        for checkpoint, dtype in CONFORMANCE:
+            self.compile(checkpoint, dtype, "conformance")
+        yield from gtest_rows.rows(
+            self.build / "bin/unit/DeviceConformanceTest",
+            "DeviceConformanceTest (emulated)",
+            ["--gtest_filter=*cuda*", "--plans", self.plans / "conformance",
+             "--draws", str(DRAWS)],
+            before=["env", "FT_EMULATED_GPUS=4", *self.emulated])
+
+    def goldens(self):
+        run = [sys.executable, ROOT / "test/e2e/run.py", "--build-dir",
+               self.build, "--dtypes", "f32,bf16", "--emulated"]
+        run += [x for name in GOLDENS for x in ("--only", name)]
+        for name, outcome, detail in gtest_rows.printed_rows(run):
+            yield f"{name} (emulated)", outcome, detail
+
+    def tuner(self):
+        """Every candidate of every step runs, and equals the CPU; with what was
+        chosen the plan gives its golden."""
+        plan = self.compile(TUNED, "bf16", "tuned", "--preview-kernels")
+        tuning = plan.with_suffix(".json")
+        call([*self.emulated, "ft-run", plan, "--tune", "--device", "cuda",
+              "--max-tokens", "80", "-o", tuning])
+        found = json.loads(tuning.read_text())
+        assert found["machine"]["device"] == "Emulated H200", found["machine"]
+        names = {gemm["choice"] for gemm in found["gemms"]}
+        names |= {gemm["runner_up"] for gemm in found["gemms"]}
+        assert any(name.startswith("tiles_") for name in names), names
+        golden = next(case for case in json.loads(
+            (E2E / "cases.json").read_text())["cases"] if case["name"] == TUNED)
+        output = golden["outputs"][0]
+        inputs = [x for name, file in golden["inputs"].items()
+                  for x in ("--input", f"{name}=@{E2E / file}")]
+        call([*self.emulated, "ft-run", plan, "--device", "cuda", "--tuning",
+              tuning, "--weights", CHECKPOINTS / TUNED, "--entry",
+              golden["entry"], *inputs, "--expect",
+              f"{output['name']}=@{E2E / output['file']}", "--tolerance",
+              output["tolerance"]["bf16"]])
+
+    def soak(self):
+        """Random requests; twice the same bits, alone the same tokens."""
+        plan = self.compile("qwen2-plain", "f32", "soak")
+        said = call([*self.emulated, "soak", plan, "--device", "cuda",
+                     "--seconds", str(SOAK_SECONDS)])
+        assert " 0 close calls" in said, said
+
+    def ranks(self):
+        for name, outcome, detail in gtest_rows.printed_rows(
+                [sys.executable, ROOT / "test/e2e/ranks.py", "--build-dir",
+                 self.build, "--emulated", "--max-tp", "2", "--only",
+                 "llama kv 3", "--random", "0"]):
+            yield f"{name} (emulated)", outcome, detail
+
+
+def call(command):
+    """The output of a command that has to succeed."""
+    result = subprocess.run([str(x) for x in command], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode:
+        raise RuntimeError(f"exit code {result.returncode} of "
+                           f"{' '.join(map(str, command))}\n{result.stdout}")
+    return result.stdout
+
+
+def row(name, check):
+    """One row of a check that raises where something is wrong."""
+    try:
+        check()
+        return name, "passed", ""
+    except (RuntimeError, AssertionError, OSError, ValueError) as error:
+        return name, "failed", str(error)
+
+
+def run(build):
+    reason = missing(build)
+    if reason:
+        yield "emulated", "skipped", reason
+        return
+    suite = Suite(build)
+    try:
+        suite.compile(TUNED, "bf16", "tuned")
+    except RuntimeError as error:
+        # Without NVRTC there is no PTX.
+        outcome = "skipped" if "libnvrtc" in str(error) else "failed"
+        yield "emulated", outcome, str(error).splitlines()[-1]
+        return
+    for part in (suite.conformance, suite.goldens, suite.ranks):
+        yield from part()
+    yield row("ft-run --tune (emulated)", suite.tuner)
+    yield row("soak (emulated)", suite.soak)
