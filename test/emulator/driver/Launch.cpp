@@ -33,8 +33,8 @@ struct Attributes {
 } // namespace
 
 static std::string text(const Dim3 &d) {
-  return "(" + std::to_string(d.x) + ", " + std::to_string(d.y) + ", " +
-         std::to_string(d.z) + ")";
+  return std::to_string(d.x) + " x " + std::to_string(d.y) + " x " +
+         std::to_string(d.z);
 }
 
 void Call::copyArguments(void **arguments) {
