@@ -165,6 +165,7 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
       {meaning + "/score/1", {{"op", "const"}, {"value", 2.5}}},
       {meaning + "/score/3", {{"op", "table"}, {"args", {2}}, {"weight", 3}}},
       {step + "/implementations/0/name", "main"},
+      {step + "/implementations/0/rows", {256, 1024}},
       {step + "/implementations/0/archs", {"sm_90a", "ptx"}},
       {launch + "/grid/0",
        {{"constant", 2}, {"axis", 0}, {"divisor", 64}, {"plus_axis", 1}}},

@@ -164,7 +164,7 @@ static Implementation sampleImplementation() {
   gather.out = {RefKind::Buffer, 1};
   gather.elements = 4;
   gather.outElements = 7;
-  return {"main", {"sm_90a", "ptx"}, {launch, call, gather}};
+  return {"main", {256, 1024}, {"sm_90a", "ptx"}, {launch, call, gather}};
 }
 
 static Program sampleProgram() {
