@@ -27,15 +27,6 @@ static const std::vector<Family> &families() {
   static const std::vector<Family> table = {
       {"gpt2", buildGpt2, {"GPT2LMHeadModel", "GPT2Model"}},
       {"llama", buildLlama, {"LlamaForCausalLM", "LlamaModel"}},
-      {"vit",
-       buildVit,
-       {"ViTModel", "ViTForImageClassification"},
-       /*hasEncoderPart=*/true},
-      {"deit",
-       buildDeit,
-       {"DeiTModel", "DeiTForImageClassification",
-        "DeiTForImageClassificationWithTeacher"},
-       /*hasEncoderPart=*/true},
       {"mistral", buildMistral, {"MistralForCausalLM", "MistralModel"}},
       {"qwen2", buildQwen2, {"Qwen2ForCausalLM", "Qwen2Model"}},
       {"qwen3", buildQwen3, {"Qwen3ForCausalLM", "Qwen3Model"}},
@@ -47,7 +38,16 @@ static const std::vector<Family> &families() {
       text("camembert", buildCamembert, "Camembert", {"ForMultipleChoice"}),
       text("distilbert", buildDistilBert, "DistilBert", {"ForMultipleChoice"}),
       text("electra", buildElectra, "Electra", {"ForPreTraining"}),
-      text("mpnet", buildMPNet, "MPNet", {"ForMultipleChoice"})};
+      text("mpnet", buildMPNet, "MPNet", {"ForMultipleChoice"}),
+      {"vit",
+       buildVit,
+       {"ViTModel", "ViTForImageClassification"},
+       /*hasEncoderPart=*/true},
+      {"deit",
+       buildDeit,
+       {"DeiTModel", "DeiTForImageClassification",
+        "DeiTForImageClassificationWithTeacher"},
+       /*hasEncoderPart=*/true}};
   return table;
 }
 

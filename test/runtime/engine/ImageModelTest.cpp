@@ -89,7 +89,8 @@ TEST(ImageModelTest, AnImageIsASequenceOfItsPatches) {
 TEST(ImageModelTest, SmallBatchesChangeNothing) {
   std::vector<float> whole = floats(evaluateImages({}, images(5))["rows"]);
   for (int64_t tokens : {3, 7, 9})
-    EXPECT_EQ(floats(evaluateImages({.maxTokens = tokens}, images(5))["rows"]),
+    EXPECT_EQ(floats(evaluateImages({.maxTokens = tokens, .maxRows = tokens},
+                                    images(5))["rows"]),
               whole);
 }
 

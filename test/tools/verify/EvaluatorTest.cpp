@@ -391,7 +391,7 @@ std::vector<Case> images() {
        "%y = ft.embedding %p, @w : (!ft.packed<tokens, i32>) -> " +
            std::string(kPacked),
        kPacked,
-       {0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1}},
+       {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}},
   };
 }
 
