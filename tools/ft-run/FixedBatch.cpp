@@ -85,15 +85,15 @@ StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
   bool rows = model.axisBound("rows") > 0;
   for (size_t i = 0; i < size_t(count); ++i) {
     SequenceSlice slice;
-    for (const std::vector<std::byte> &images : batch->images_) {
-      size_t row = images.size() / size_t(count);
-      slice.inputs.push_back(std::span(images).subspan(i * row, row));
-    }
     slice.tokens = batch->tokens_[i];
     slice.position = cached;
     slice.pages = batch->pages_[i].pages();
-    for (const std::vector<float> &data : batch->data_)
-      slice.inputs.push_back(std::as_bytes(std::span(data)));
+    for (size_t j = 0; j < entry.inputs.size(); ++j) {
+      std::span<const std::byte> images(batch->images_[j]);
+      size_t row = images.size() / size_t(count);
+      slice.inputs.push_back(row ? images.subspan(i * row, row)
+                                 : std::as_bytes(std::span(batch->data_[j])));
+    }
     slice.wanted = rows ? WantedRows::Last : WantedRows::None;
     batch->slices_.push_back(slice);
   }

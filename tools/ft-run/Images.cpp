@@ -2,6 +2,9 @@
 #include "tools/ft-run/Images.h"
 
 #include "runtime/image/ImageInput.h"
+#include "tools/ft-run/Labels.h"
+
+#include <cstdio>
 
 namespace ft::run {
 
@@ -49,6 +52,36 @@ Status addImages(const plan::Plan &plan, const std::vector<std::string> &files,
   }
   inputs[input->name] = std::move(array);
   return Status::success();
+}
+
+bool printImageLabels(const RunOptions &options, const plan::Plan &plan,
+                      const NamedArrays &outputs) {
+  auto found = outputs.find("logits");
+  size_t classes = plan.labels.names.size();
+  if (!classes || found == outputs.end() ||
+      found->second.shape !=
+          std::vector<int64_t>{int64_t(options.images.size()),
+                               int64_t(classes)})
+    return false;
+  auto *logits = reinterpret_cast<const float *>(found->second.bytes.data());
+  for (const std::string &file : options.images) {
+    std::vector<Choice> best =
+        topLabels(plan.labels, {logits, classes}, options.top);
+    logits += classes;
+    if (options.json) {
+      nlohmann::ordered_json line = {{"image", file},
+                                     {"labels", labelsJson(best)}};
+      std::printf("%s\n",
+                  line.dump(-1, ' ', false,
+                            nlohmann::ordered_json::error_handler_t::replace)
+                      .c_str());
+      continue;
+    }
+    if (options.images.size() > 1)
+      std::printf("%s:\n", file.c_str());
+    std::printf("%s", labelsText(best).c_str());
+  }
+  return true;
 }
 
 } // namespace ft::run

@@ -3,6 +3,7 @@
 #define FT_TOOLS_FT_RUN_IMAGES_H
 
 #include "runtime/engine/Padding.h"
+#include "tools/ft-run/RunOptions.h"
 
 namespace ft::run {
 
@@ -10,6 +11,11 @@ namespace ft::run {
 /// error where it says nothing or --input gives that input too.
 Status addImages(const plan::Plan &plan, const std::vector<std::string> &files,
                  NamedArrays &inputs);
+
+/// Prints the best labels of every picture, where `outputs` has logits of a row
+/// each and the plan says what they are called; false where not.
+bool printImageLabels(const RunOptions &options, const plan::Plan &plan,
+                      const NamedArrays &outputs);
 
 } // namespace ft::run
 

@@ -1,7 +1,6 @@
 //===- RunTensors.cpp - --input, --output, --expect -----------------------===//
 #include "runtime/engine/Evaluate.h"
 #include "tools/ft-run/Images.h"
-#include "tools/ft-run/Labels.h"
 #include "tools/ft-run/RunOptions.h"
 
 #include <nlohmann/json.hpp>
@@ -200,32 +199,6 @@ StatusOr<bool> checkExpectations(const RunOptions &options, const Model &model,
   return pass;
 }
 
-/// The best labels of each picture; false where the model has none.
-bool printPictures(const RunOptions &options, const plan::Plan &plan,
-                   const NamedArrays &outputs) {
-  auto logits = outputs.find("logits");
-  size_t pictures = options.images.size();
-  if (pictures == 0 || plan.labels.names.empty() || logits == outputs.end())
-    return false;
-  auto *values = reinterpret_cast<const float *>(logits->second.bytes.data());
-  size_t width = plan.labels.names.size();
-  for (size_t i = 0; i < pictures; ++i) {
-    std::vector<Choice> best = topLabels(
-        plan.labels, std::span(values + i * width, width), options.top);
-    nlohmann::ordered_json line = {{"image", options.images[i]},
-                                   {"labels", labelsJson(best)}};
-    if (options.json)
-      std::printf("%s\n",
-                  line.dump(-1, ' ', false,
-                            nlohmann::ordered_json::error_handler_t::replace)
-                      .c_str());
-    else
-      std::printf("%s\n%s", options.images[i].c_str(),
-                  labelsText(best).c_str());
-  }
-  return true;
-}
-
 } // namespace
 
 StatusOr<int> runTensors(RunOptions &options) {
@@ -256,8 +229,10 @@ StatusOr<int> runTensors(RunOptions &options) {
   FT_ASSIGN_OR_RETURN(bool pass, checkExpectations(options, *model, entry,
                                                    padded, outputs, expected));
   bool asked = !outputFiles.empty() || !expectFiles.empty();
-  if (!asked && !printPictures(options, model->plan(), outputs) &&
-      !options.json)
+  if (!asked && !options.images.empty() &&
+      printImageLabels(options, model->plan(), outputs))
+    return 0;
+  if (!asked && !options.json)
     for (const auto &[name, array] : outputs)
       std::printf("%s: %s\n", name.c_str(), shapeText(array).c_str());
   return pass ? 0 : 1;
