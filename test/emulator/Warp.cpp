@@ -82,8 +82,8 @@ void Warp::begin(const Function &f, Cta &home, uint32_t which) {
   registers =
       storage.data() + 64 - reinterpret_cast<uint64_t>(storage.data()) % 64;
   std::memset(registers, 0xff, f.constantBegin); // a NaN, a wild address
-  std::memcpy(registers + f.constantBegin, f.constants.data(),
-              f.constants.size());
+  std::copy(f.constants.begin(), f.constants.end(),
+            registers + f.constantBegin);
   for (const SpecialRegister &s : f.specials)
     for (uint32_t lane = 0; lane < 32; ++lane)
       lanes<uint32_t>(s.offset)[lane] = specialValue(*this, s.kind, lane);
