@@ -57,11 +57,29 @@ static bool fitsWeight(BroadcastOp op, ArrayRef<int64_t> shape) {
   return shape == own;
 }
 
+/// What `op` gives in another shape, all elements in their order; else null.
+static Value reshapedInput(Operation *op) {
+  auto view = dyn_cast<RearrangeOp>(op);
+  if (!view || view.getOffset() != 0)
+    return nullptr;
+  int64_t stride = 1;
+  for (auto [extent, own] :
+       llvm::reverse(llvm::zip(view.getType().getShape(), view.getStrides()))) {
+    if (extent != 1 && own != stride)
+      return nullptr;
+    stride *= extent;
+  }
+  bool all = stride == view.getInput().getType().getRowElements();
+  return all ? Value(view.getInput()) : Value();
+}
+
 Value withExtents(Context &ctx, Value value, ArrayRef<int64_t> shape) {
   auto type = cast<PackedType>(value.getType());
   Operation *op = value.getDefiningOp();
   if (type.getShape() == shape || !op)
     return type.getShape() == shape ? value : Value();
+  if (Value input = reshapedInput(op))
+    return withExtents(ctx, input, shape);
   std::optional<SmallVector<int64_t>> places =
       matchExtents(type.getShape(), shape);
   // A product has whatever extents its elements are read by, and so has the

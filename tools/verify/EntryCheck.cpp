@@ -334,6 +334,8 @@ Status EntryCheck::run(ModuleOp lowered, const std::vector<int64_t> &lengths) {
   // Once more, each value by what was stored before it.
   stored_.emplace(source_, weights_, batch_, runner_.model().plan().dtype);
   difference_.reset();
+  outcome_ = {.entry = outcome_.entry, .programs = outcome_.programs};
+  seen_.clear();
   return runCalls(calls);
 }
 
