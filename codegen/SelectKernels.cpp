@@ -287,10 +287,9 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
     NamedAttrList dict(*take(made.kernel));
     if (made.cluster > 1)
       dict.set("cluster", builder.getI64IntegerAttr(made.cluster));
-    implementations.push_back(
-        implementation(made.name, dict.getDictionary(&getContext()),
-                       first ? ArrayRef<int64_t>(made.rows)
-                             : ArrayRef<int64_t>()));
+    implementations.push_back(implementation(
+        made.name, dict.getDictionary(&getContext()),
+        first ? ArrayRef<int64_t>(made.rows) : ArrayRef<int64_t>()));
   }
   return success();
 }

@@ -42,6 +42,18 @@ static constexpr GemmCapability kGemms[] = {
      .residual = true,
      .residualWithUnary = false,
      .maxNormOuter = 0},
+    {.name = "skinny",
+     .maxTokens = 64,
+     .norm = false,
+     .maxNormInner = 0,
+     .gated = true,
+     .anyUnary = true,
+     .maxUnary = 0,
+     .residual = true,
+     .residualWithUnary = true,
+     .maxNormOuter = 0,
+     .minTokens = 9,
+     .hopper = true},
     {.name = "tiles",
      .maxTokens = 0,
      .norm = false,
@@ -52,7 +64,8 @@ static constexpr GemmCapability kGemms[] = {
      .residual = true,
      .residualWithUnary = true,
      .maxNormOuter = kTilesMaxNormOuter,
-     .tiles = true},
+     .minTokens = 65,
+     .hopper = true},
     // The rows of a gated product are half as long as those the call stores:
     // it has nowhere to put them.
     {.name = "library_row",
@@ -84,14 +97,10 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
-/// Programs of fewer tokens have the GEMV.
-static constexpr int64_t kTilesMinTokens = 9;
-
-static bool tilesFit(const GemmForm &form, const KernelContext &ctx,
-                     StringRef arch) {
+static bool hopperFits(const GemmForm &form, const KernelContext &ctx,
+                       StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0 &&
-         (ctx.maxTokens == 0 || ctx.maxTokens >= kTilesMinTokens);
+  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0;
 }
 
 static bool covers(const GemmCapability &gemm, const GemmForm &form,
@@ -99,7 +108,8 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   int64_t count = form.unary.size();
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
-  if (gemm.tiles && !tilesFit(form, ctx, arch))
+  fits &= ctx.maxTokens == 0 || ctx.maxTokens >= gemm.minTokens;
+  if (gemm.hopper && !hopperFits(form, ctx, arch))
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;

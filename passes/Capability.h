@@ -66,12 +66,13 @@ struct GemmCapability {
   bool residual;          // epilogue
   bool residualWithUnary; // both at once
   int64_t maxNormOuter;   // N of a GEMM with a norm behind it; 0 = no norm
+  int64_t minTokens = 0;  // the most that the step kind takes is no less
   /// A call and a row program behind it, over rows that the call has stored:
   /// right everywhere, but no gain.
   bool split = false;
-  /// sm_90a's own kernel behind --preview-kernels: for programs of many rows,
-  /// 16-bit types, rows of 16 bytes.
-  bool tiles = false;
+  /// sm_90a's own kernel behind --preview-kernels: 16-bit types, rows of 16
+  /// bytes.
+  bool hopper = false;
 };
 
 /// Whether every architecture has an implementation that covers `form`, and

@@ -17,7 +17,8 @@ static ir::PackedType inputType(const GemmMatch &match) {
 
 bool codegen::gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
                               const LaunchContext &context) {
-  if (context.maxTokens <= 8 || context.maxTokens > 64 || match.norm)
+  if (context.maxTokens <= 8 || context.maxTokens > 64 || match.norm ||
+      match.outNorm)
     return false;
   Placement x = placementOf(fused.getInputs()[match.input.getArgNumber()]);
   ir::ParamOp weight = ir::lookupParam(fused, match.weight);

@@ -136,7 +136,7 @@ TEST(TuningTest, ProblemsAreTypesShapesAndOps) {
   // A choice for exact products is none for those in TF32.
   GemmCall call;
   call.tf32 = true;
-  step.implementations = {{"library", {"sm_90a"}, {call}}};
+  step.implementations = {{"library", {}, {"sm_90a"}, {call}}};
   EXPECT_EQ(gemmProblem(plan, program, step),
             "bf16 to f32 by tf32 [24, 8] linear, gelu_none");
   EXPECT_TRUE(usesTf32(step));

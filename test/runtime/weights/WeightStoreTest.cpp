@@ -333,13 +333,20 @@ TEST(RandomWeights, FanInFollowsTransposesAndNormsAreAboutOne) {
   options.randomSeed = 3;
   auto made = loadWeights(plan, options, device);
   ASSERT_TRUE(made.ok()) << made.status().message();
-  // a is [4, 2]; transposed, its fan-in is 4.
+  // a is [4, 2] and is read as it lies, too: one tensor has one distribution.
   EXPECT_EQ(values(plan, **made, 2, 1)[0],
-            randomWeight(randomKey(3, "a"), 0) * float(std::sqrt(0.75)));
+            randomWeight(randomKey(3, "a"), 0) * float(std::sqrt(1.5)));
   for (float norm : values(plan, **made, 4, 2)) {
     EXPECT_GE(norm, 0.9f);
     EXPECT_LE(norm, 1.1f);
   }
+  // Read transposed alone its fan-in is 4.
+  plan::Plan alone = samplePlan("");
+  alone.weights = {alone.weights[2]};
+  auto transposed = loadWeights(alone, options, device);
+  ASSERT_TRUE(transposed.ok()) << transposed.status().message();
+  EXPECT_EQ(values(alone, **transposed, 0, 1)[0],
+            randomWeight(randomKey(3, "a"), 0) * float(std::sqrt(0.75)));
   // The same vector without that role is a bias.
   plan.entries.clear();
   auto bias = loadWeights(plan, options, device);
