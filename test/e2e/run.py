@@ -65,6 +65,8 @@ class Runner:
             command += ["--part", case["part"]]
         if self.args.target:
             command += ["--target", self.args.target]
+        if self.args.preview_kernels:
+            command += ["--preview-kernels"]
         run(command)
         return plan
 
@@ -368,6 +370,8 @@ def main():
     parser.add_argument("--target",
                         help="what plans are compiled for; cpu where they run "
                              "on the CPU here, else ftc's default")
+    parser.add_argument("--preview-kernels", action="store_true",
+                        help="plans with the kernels that are no default yet")
     parser.add_argument("--only", action="append")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--plans", type=pathlib.Path,

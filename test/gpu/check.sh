@@ -22,6 +22,9 @@ check conformance "$bin/unit/DeviceConformanceTest" --plans "$plans" \
   --gtest_brief=1
 check goldens test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans" \
   --device cuda --jobs 8
+check preview test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans/preview" \
+  --device cuda --jobs 8 --dtypes bf16 --only bert --only vit --only gpt2 \
+  --only llama --only qwen3 --only mistral
 check soak "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 30
 check kernels test/gpu/run.sh
 [ -z "$failed" ] || { echo "failed:$failed"; exit 1; }

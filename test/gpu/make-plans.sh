@@ -1,12 +1,16 @@
 #!/bin/sh
 # make-plans.sh BUILD PLANS: the plans that check.sh needs, made where the
 # compiler is: every checkpoint with goldens and every hand-written model in
-# three types, and the widest vocabulary for the sampling tests.
+# three types, some of them in bf16 with --preview-kernels, and the widest
+# vocabulary for the sampling tests.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$1
 plans=$2
 "$root/test/e2e/run.py" --build-dir "$build" --tp 1 --make-plans "$plans"
+"$root/test/e2e/run.py" --build-dir "$build" --tp 1 --dtypes bf16 \
+  --preview-kernels --only bert --only vit --only gpt2 --only llama \
+  --only qwen3 --only mistral --make-plans "$plans/preview"
 "$build/bin/ftc" compile "$root/test/runtime/device/Inputs/wide-vocabulary" \
   -o "$plans/wide-vocabulary.plan"
 du -sh "$plans"

@@ -25,6 +25,11 @@ GOLDENS = ("bert-no-pooler", "gpt2-plain", "qwen2-plain")
 # ring; norms, pooling, sampling.
 CONFORMANCE = (("llama-head128-sharded", "bf16"), ("minilm-tiny", "f16"),
                ("gpt2-plain", "f32"))
+# The same with --preview-kernels, in bf16: attention that appends (GQA, a window,
+# norms of heads, sums that are stored besides), GEMMs that normalise, short
+# sequences, images.
+PREVIEW = ("bert-pooler", "gpt2-plain", "llama-gqa", "mistral-window",
+           "qwen3-plain", "vit-classify")
 TUNED = "minilm-tiny"
 DRAWS = 60
 SOAK_SECONDS = 4
@@ -65,11 +70,18 @@ class Suite:
             before=["env", "FT_EMULATED_GPUS=4", *self.emulated])
 
     def goldens(self):
+        yield from self.compare(GOLDENS, "f32,bf16", "emulated")
+
+    def preview(self):
+        yield from self.compare(PREVIEW, "bf16", "emulated preview",
+                                "--preview-kernels")
+
+    def compare(self, names, dtypes, label, *options):
         run = [sys.executable, ROOT / "test/e2e/run.py", "--build-dir",
-               self.build, "--dtypes", "f32,bf16", "--emulated"]
-        run += [x for name in GOLDENS for x in ("--only", name)]
+               self.build, "--dtypes", dtypes, "--emulated", *options]
+        run += [x for name in names for x in ("--only", name)]
         for name, outcome, detail in gtest_rows.printed_rows(run):
-            yield f"{name} (emulated)", outcome, detail
+            yield f"{name} ({label})", outcome, detail
 
     def tuner(self):
         """Every candidate of every step runs, and equals the CPU; with what was
@@ -141,7 +153,8 @@ def run(build):
         outcome = "skipped" if "libnvrtc" in str(error) else "failed"
         yield "emulated", outcome, str(error).splitlines()[-1]
         return
-    for part in (suite.conformance, suite.goldens, suite.ranks):
+    for part in (suite.conformance, suite.goldens, suite.preview,
+                 suite.ranks):
         yield from part()
     yield row("ft-run --tune (emulated)", suite.tuner)
     yield row("soak (emulated)", suite.soak)
