@@ -31,6 +31,7 @@ CONFORMANCE = (("llama-head128-sharded", "bf16"), ("minilm-tiny", "f16"),
 PREVIEW = ("bert-pooler", "gpt2-plain", "llama-gqa", "mistral-window",
            "qwen3-plain", "vit-classify")
 TUNED = "minilm-tiny"
+VERIFIED = "llama-gqa"
 DRAWS = 60
 SOAK_SECONDS = 4
 
@@ -113,6 +114,13 @@ class Suite:
                      "--seconds", str(SOAK_SECONDS)])
         assert " 0 close calls" in said, said
 
+    def verify(self):
+        """The plan on the device against the imported graph in fp64."""
+        said = call([*self.emulated, "ftc", "verify", CHECKPOINTS / VERIFIED,
+                     "--device", "cuda", "--dtype", "bf16", "--target",
+                     "compute_90a"])
+        assert said.startswith("on Emulated H200"), said
+
     def ranks(self):
         for name, outcome, detail in gtest_rows.printed_rows(
                 [sys.executable, ROOT / "test/e2e/ranks.py", "--build-dir",
@@ -157,4 +165,5 @@ def run(build):
                  suite.ranks):
         yield from part()
     yield row("ft-run --tune (emulated)", suite.tuner)
+    yield row("ftc verify (emulated)", suite.verify)
     yield row("soak (emulated)", suite.soak)

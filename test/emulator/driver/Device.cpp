@@ -55,6 +55,13 @@ CUresult cuInit(unsigned flags) {
   return CUDA_SUCCESS;
 }
 
+/// NVRTC asks for it where a driver is there, and does without.
+CUresult cuGetExportTable(const void **table, const CUuuid *) {
+  if (table)
+    *table = nullptr;
+  return CUDA_ERROR_NOT_FOUND;
+}
+
 CUresult cuDriverGetVersion(int *version) {
   if (!version)
     return CUDA_ERROR_INVALID_VALUE;
