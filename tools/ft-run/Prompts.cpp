@@ -114,15 +114,29 @@ readTexts(const RunOptions &options,
   return texts;
 }
 
+Status expectTokenIds(const plan::Entry &entry) {
+  bool picture = false;
+  for (const plan::Input &input : entry.inputs) {
+    if (input.role == plan::InputRole::Tokens)
+      return Status::success();
+    picture |= input.role == plan::InputRole::Image;
+  }
+  return unsupported("the entry '" + entry.name +
+                     "' takes no token ids, so it reads no text; give its "
+                     "inputs by " +
+                     (picture ? "--image, or " : "") +
+                     "--input NAME=@FILE.npy");
+}
+
 StatusOr<NamedArrays> padTexts(const plan::Entry &entry,
                                const std::vector<text::TokenPair> &texts) {
+  FT_RETURN_IF_ERROR(expectTokenIds(entry));
   size_t length = 0;
   for (const text::TokenPair &text : texts) {
     if (text.ids.empty())
       return invalidArgument("a prompt without a token");
     length = std::max(length, text.ids.size());
   }
-  bool takesIds = false;
   NamedArrays inputs;
   for (const plan::Input &input : entry.inputs) {
     std::vector<int32_t> values(texts.size() * length);
@@ -132,7 +146,6 @@ StatusOr<NamedArrays> padTexts(const plan::Entry &entry,
             input.role == plan::InputRole::Tokens     ? texts[row].ids[i]
             : input.role == plan::InputRole::Segments ? texts[row].segments[i]
                                                       : 1;
-    takesIds |= input.role == plan::InputRole::Tokens;
     if (input.role != plan::InputRole::Tokens &&
         input.role != plan::InputRole::Segments &&
         input.role != plan::InputRole::Mask)
@@ -143,11 +156,7 @@ StatusOr<NamedArrays> padTexts(const plan::Entry &entry,
     array.bytes.resize(values.size() * sizeof(int32_t));
     std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
   }
-  if (takesIds)
-    return inputs;
-  return unsupported("the entry '" + entry.name +
-                     "' takes no token ids, so it reads no text; give its "
-                     "inputs by --input NAME=@FILE.npy");
+  return inputs;
 }
 
 Status writeOutputs(const RunOptions &options, const NamedArrays &outputs) {

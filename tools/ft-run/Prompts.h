@@ -37,6 +37,9 @@ StatusOr<std::vector<text::TokenPair>>
 readTexts(const RunOptions &options,
           const std::optional<text::Tokenizer> &tokenizer);
 
+/// An error where the entry takes no token ids.
+Status expectTokenIds(const plan::Entry &entry);
+
 /// Right-padded ids, mask and segments of `texts` under the entry's names; an
 /// error where the entry takes no ids or a text has no token.
 StatusOr<NamedArrays> padTexts(const plan::Entry &entry,

@@ -203,6 +203,7 @@ StatusOr<int> runClassify(RunOptions &options,
                           std::unique_ptr<plan::PlanFile> file) {
   const plan::Plan &plan = file->plan();
   FT_ASSIGN_OR_RETURN(int entry, chooseEntry(plan, options));
+  FT_RETURN_IF_ERROR(expectTokenIds(plan.entries[size_t(entry)]));
   std::optional<text::Tokenizer> tokenizer;
   bool text = !options.prompts.empty() || !options.promptFiles.empty();
   if (text || plan.text.tokenizer >= 0) {

@@ -7,24 +7,9 @@
 using namespace ft;
 using namespace ft::run;
 
-/// An error that names the inputs where none of them is tokens.
-static Status expectTokens(const plan::Plan &plan) {
-  std::string names;
-  for (const plan::Entry &entry : plan.entries)
-    for (const plan::Input &input : entry.inputs) {
-      if (input.role == plan::InputRole::Tokens)
-        return Status::success();
-      names += (names.empty() ? "" : ", ") + input.name;
-    }
-  return invalidArgument("the plan takes no text; its inputs are " + names +
-                         ": give --input NAME=@FILE.npy, or --image for "
-                         "pictures");
-}
-
 /// A plan that generates continues prompts; any other says something of them.
 static StatusOr<int> runPrompts(RunOptions &options) {
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
-  FT_RETURN_IF_ERROR(expectTokens(file->plan()));
   for (const plan::Entry &entry : file->plan().entries)
     if (entry.causal)
       return runGenerate(options, std::move(file));
