@@ -74,7 +74,7 @@ private:
                                                 "compute_100f, ptx")};
   Option<bool> preview_{
       *this, "preview", llvm::cl::init(false),
-      llvm::cl::desc("sm_90a's own GEMM as candidates of a tuning")};
+      llvm::cl::desc("kernels that have not run in whole models yet")};
   Archs archList_;
   bool withPreview_ = false;
   Archs targets_; // of the implementation being made

@@ -52,8 +52,10 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_flag("--preview-kernels", request.preview,
                    "kernels that have not run in whole models on a GPU yet: "
                    "append and attention of up to 64 tokens in one; on sm_90a "
-                   "also GEMVs that look ahead, and GEMMs by tensor maps as "
-                   "candidates of ft-run --tune");
+                   "also GEMVs that look ahead, GEMMs by tensor maps (with "
+                   "norms and GELU fused; beside the library's they are "
+                   "candidates of ft-run --tune), and an attention of short "
+                   "sequences");
   addImportOptions(command, request.import);
 }
 
