@@ -1,31 +1,51 @@
-#!/bin/sh
-# check.sh PLANS: everything that must be right on one GPU, from the plans of
+#!/bin/bash
+# check.sh PLANS [LOGS]: everything that must be right on one GPU, from the plans of
 # make-plans.sh: builds the runtime, then device conformance, goldens, a soak of
-# the generation loop and the kernels alone. The last line names what failed.
-# Times are no part of it.
+# the generation loop and the kernels alone, side by side, as times are no part of
+# it. Logs go to LOGS (default: a temporary directory). The last line names what
+# failed.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
+logs=$(realpath "${2:-$(mktemp -d)}")
 cd "$root" || exit 2
-cmake --preset runtime-only >/dev/null &&
-  cmake --build build-runtime --target ft-run DeviceConformanceTest soak \
-    -- --quiet || exit 1
-bin=build-runtime/bin
-failed=""
-check() {
-  name=$1
-  shift
-  echo "== $name"
-  "$@" || failed="$failed $name"
+declare -A pids
+start() { # name, seconds, command
+  local name=$1 limit=$2
+  shift 2
+  (
+    began=$SECONDS
+    timeout "$limit" "$@" >"$logs/$name.log" 2>&1
+    status=$?
+    echo "== $name: exit $status after $((SECONDS - began)) s"
+    exit $status
+  ) &
+  pids[$name]=$!
 }
-check conformance "$bin/unit/DeviceConformanceTest" --plans "$plans" \
+start kernels 500 test/gpu/run.sh
+cmake --preset runtime-only >"$logs/build.log" &&
+  cmake --build build-runtime --target ft-run DeviceConformanceTest soak \
+    -- --quiet >>"$logs/build.log" 2>&1 || { cat "$logs/build.log"; exit 1; }
+bin=build-runtime/bin
+goldens() { # name, plans, more
+  local name=$1 from=$2
+  shift 2
+  start "$name" 500 test/e2e/run.py --ft-run "$bin/ft-run" --plans "$from" \
+    --device cuda --jobs 6 "$@"
+}
+start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
   --gtest_brief=1
-check goldens test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans" \
-  --device cuda --jobs 8
-check preview test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans/preview" \
-  --device cuda --jobs 8 --dtypes bf16 --only bert --only vit --only gpt2 \
-  --only llama --only qwen3 --only mistral
-check soak "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 30
-check kernels test/gpu/run.sh
+goldens goldens "$plans"
+goldens preview "$plans/preview" --dtypes bf16 --only bert --only vit \
+  --only gpt2 --only llama --only qwen3 --only mistral
+start soak 200 "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 60
+failed=""
+for name in "${!pids[@]}"; do
+  wait "${pids[$name]}" || failed="$failed $name"
+done
+for name in "${!pids[@]}"; do
+  echo "-- $name"
+  tail -n 12 "$logs/$name.log"
+done
 [ -z "$failed" ] || { echo "failed:$failed"; exit 1; }
 echo "all passed"

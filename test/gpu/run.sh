@@ -20,22 +20,22 @@ build() {
     -gencode="arch=compute_$architecture,code=sm_$architecture" \
     -o "$work/$program" "$here/$program.cu" "$@" -ldl
 }
-build gemv_check & first=$!
-build attention_check & second=$!
-build sampling_check "$root"/runtime/sampling/*.cpp & third=$!
 names="gemv_check sampling_check attention_check"
 if [ "$architecture" = 90a ]; then
-  build attention_tiles_check
-  build attention_decode_check
-  build skinny_check
   names="$names attention_tiles_check attention_decode_check skinny_check"
-  if [ "${1:-}" = --time ]; then
-    build attention_tiles_time
-    build decode_time
-    names="$names attention_tiles_time decode_time"
-  fi
+  [ "${1:-}" = --time ] && names="$names attention_tiles_time decode_time"
 fi
-wait "$first" && wait "$second" && wait "$third"
+pids=""
+for name in $names; do
+  case $name in
+  sampling_check) build "$name" "$root"/runtime/sampling/*.cpp & ;;
+  *) build "$name" & ;;
+  esac
+  pids="$pids $!"
+done
+for pid in $pids; do
+  wait "$pid"
+done
 for name in $names; do
   echo "== $name"
   if [ "${1:-}" = --sanitize ]; then
