@@ -88,20 +88,18 @@ private:
       castResult(operand, entry, builder);
   }
 
-  /// A product reads its factor from a buffer, not from an input of the batch:
-  /// the cast that other types have is a copy in fp32.
+  /// A product reads its factor, and the sum behind it its other summand, from
+  /// buffers, not from an input of the batch: the cast that other types have is
+  /// a copy in fp32.
   void copyFactors(EntryOp entry) {
     OpBuilder builder(entry.getContext());
     builder.setInsertionPointToStart(&entry.getBody().front());
     for (BlockArgument argument : entry.getBody().getArguments()) {
-      auto isProduct = [](OpOperand &use) {
-        return isa<LinearOp>(use.getOwner());
-      };
-      if (!llvm::any_of(argument.getUses(), isProduct))
+      if (llvm::none_of(argument.getUsers(), llvm::IsaPred<LinearOp, AddOp>))
         continue;
-      Value copy = CastOp::create(builder, argument.getLoc(),
-                                  argument.getType(), argument);
-      argument.replaceUsesWithIf(copy, isProduct);
+      auto copy = CastOp::create(builder, argument.getLoc(),
+                                 argument.getType(), argument);
+      argument.replaceAllUsesExcept(copy.getResult(), copy);
       ++numCasts;
     }
   }

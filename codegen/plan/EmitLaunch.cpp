@@ -146,8 +146,12 @@ plan::GemmCall LaunchEmitter::gemm(DictionaryAttr dict) {
   out.out = ref(refs_.outputs, integer(dict, "out"));
   if (auto bias = dict.getAs<FlatSymbolRefAttr>("bias"))
     out.bias = checked(index_.weight(bias));
-  if (dict.contains("residual"))
-    out.residual = ref(refs_.inputs, integer(dict, "residual")).index;
+  if (dict.contains("residual")) {
+    plan::Ref residual = ref(refs_.inputs, integer(dict, "residual"));
+    assert(residual.kind == plan::RefKind::Buffer &&
+           "set-precision copies inputs that are added to products");
+    out.residual = residual.index;
+  }
   if (auto epilogue = dict.getAs<StringAttr>("epilogue"))
     out.epilogue = epilogue.getValue();
   out.n = integer(dict, "n");

@@ -3,7 +3,7 @@
 # make-plans.sh: builds the runtime, then device conformance, goldens, a soak of
 # the generation loop and the kernels alone, side by side, as times are no part of
 # it. Logs go to LOGS (default: a temporary directory). The last line names what
-# failed.
+# failed. BIN: a folder of programs that are built (build/bin).
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
@@ -22,11 +22,13 @@ start() { # name, seconds, command
   ) &
   pids[$name]=$!
 }
-start kernels 500 test/gpu/run.sh
-cmake --preset runtime-only >"$logs/build.log" &&
-  cmake --build build-runtime --target ft-run DeviceConformanceTest soak \
-    -- --quiet >>"$logs/build.log" 2>&1 || { cat "$logs/build.log"; exit 1; }
-bin=build-runtime/bin
+[ -n "${SKIP_KERNELS:-}" ] || start kernels 500 test/gpu/run.sh
+bin=${BIN:-build-runtime/bin}
+if [ -z "${BIN:-}" ]; then
+  cmake --preset runtime-only >"$logs/build.log" &&
+    cmake --build build-runtime --target ft-run DeviceConformanceTest soak \
+      -- --quiet >>"$logs/build.log" 2>&1 || { cat "$logs/build.log"; exit 1; }
+fi
 goldens() { # name, plans, more
   local name=$1 from=$2
   shift 2

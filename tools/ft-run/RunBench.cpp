@@ -177,7 +177,8 @@ Status Bench::run() {
 }
 
 Status Bench::profile() {
-  FT_ASSIGN_OR_RETURN(auto fixed, batch(entry_.causal));
+  bool decode = entry_.causal && options_.out;
+  FT_ASSIGN_OR_RETURN(auto fixed, batch(decode));
   FT_ASSIGN_OR_RETURN(profile_, timeKernels(model_, entryIndex_, *fixed));
   if (!options_.profile.empty())
     FT_RETURN_IF_ERROR(
@@ -186,7 +187,7 @@ Status Bench::profile() {
     return Status::success();
   return writeChart(profile_,
                     model_.plan().name + ", " + std::to_string(options_.batch) +
-                        (entry_.causal ? " sequences, decode" : " sequences") +
+                        (decode ? " sequences, decode" : " sequences") +
                         ", a layer's kernels and their floors, " +
                         model_.device().describe(),
                     options_.chart);
