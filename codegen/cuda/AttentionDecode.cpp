@@ -12,12 +12,30 @@ using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
-/// attention_decode.cuh: threads and blocks of keys that a CTA keeps.
-static constexpr int64_t kThreads = 128, kStages = 2;
+/// attention_decode.cuh: threads of a CTA, keys of a block.
+static constexpr int64_t kThreads = 128, kBlock = 16;
 /// CTAs that start together where there are clusters (cluster.cuh).
 static constexpr int64_t kCluster = 8;
 
 namespace {
+
+/// How the kernel of a program is cut. A few sequences take little time beside
+/// what starts, waits and merges: clusters, no more than one CTA a
+/// multiprocessor for 4 tokens (H200, 8B, 512 keys: 8.6 us, with two 12.0; 8
+/// tokens 17.0 and 13.8), and a ring so small that a CTA fits beside those of
+/// the GEMVs around it. Many sequences' keys take time to read: deeper rings,
+/// and no clusters, which leave some multiprocessors empty.
+struct Form {
+  bool few;
+  int64_t stages, ctas; // at most
+  explicit Form(const LaunchContext &context)
+      : few(context.maxTokens > 0 && context.maxTokens <= 8),
+        stages(few ? 1 : 2),
+        ctas(2 * (few ? ofClusters(context) : context.multiprocessors)) {}
+  static int64_t ofClusters(const LaunchContext &context) {
+    return context.multiprocessors / kCluster * kCluster;
+  }
+};
 
 /// The operations of a fused attention with a prologue; passes/AttentionParts.h
 /// says what they may be.
@@ -60,20 +78,22 @@ static Prologue prologueOf(ir::FusedOp fused) {
 }
 
 /// The formula of the template's head comment.
-static int64_t sharedBytesOf(const AttentionShape &shape) {
-  auto roundUp = [](int64_t x, int64_t to) {
-    return int64_t(llvm::alignTo(uint64_t(x), uint64_t(to)));
+static int64_t sharedBytesOf(const AttentionShape &shape, int64_t stages) {
+  auto pitch = [](int64_t x) {
+    return int64_t(llvm::alignTo(uint64_t(x), 16)) + 8;
   };
-  int64_t pitchQK = roundUp(shape.d, 32) + 8,
-          pitchV = roundUp(shape.dv, 16) + 8;
-  return 64 * kStages * (pitchQK + pitchV) + 32 * pitchQK + 1280 + 512;
+  int64_t slot = kBlock * 2 * (pitch(shape.d) + pitch(shape.dv));
+  int64_t part = 64 * (shape.dv + 4);
+  return 4 * std::max(stages * slot, part) +
+         std::max(32 * pitch(shape.d), part);
 }
 
-int64_t codegen::attentionDecodeShared(ir::FusedOp fused) {
+int64_t codegen::attentionDecodeShared(ir::FusedOp fused,
+                                       const LaunchContext &context) {
   if (!attentionAppends(fused))
     return 0;
   FailureOr<AttentionShape> shape = attentionShape(fused, attentionOf(fused));
-  return failed(shape) ? 0 : sharedBytesOf(*shape);
+  return failed(shape) ? 0 : sharedBytesOf(*shape, Form(context).stages);
 }
 
 /// Defines `Entry`, and `fresh` member by member, in the order of declaration.
@@ -149,23 +169,30 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context) {
                      params, body);
   std::string type = typeText(shape->element).str();
   printFresh(fused, prologue, type, params, body);
-  body.line("attention::runDecode<Shape, Entry>(args, fresh, " + *score + ");");
+  Form form(context);
+  body.line("attention::runDecode<Shape, Entry, " +
+            std::to_string(form.stages) + (form.few ? "" : ", 1") +
+            ">(args, fresh, " + *score + ");");
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
   text.function = "attention_decode_" + type;
-  out.line("extern \"C\" __global__ void FT_CLUSTER_ALONG_X");
-  out.line("__launch_bounds__(" + std::to_string(kThreads) + ", 4)");
+  out.line(std::string("extern \"C\" __global__ void") +
+           (form.few ? " FT_CLUSTER_ALONG_X" : ""));
+  out.line("__launch_bounds__(" + std::to_string(kThreads) +
+           (shape->dv > 128 ? ", 2)" : ", 3)"));
   out.open(text.function + "(" + params.declaration() + ")");
   out.splice(body);
   out.close();
   text.source = out.take();
-  int64_t ctas = context.multiprocessors / kCluster * kCluster;
-  text.grid = {params.builder().getI64IntegerAttr(ctas)};
+  Builder &builder = params.builder();
+  StringAttr tokens = op.getQuery().getType().getAxis();
+  text.grid = {form.few ? gridOver(builder, tokens, 4, form.ctas / 2)
+                        : builder.getI64IntegerAttr(form.ctas)};
   text.block = {kThreads, 1, 1};
-  text.sharedBytes = sharedBytesOf(*shape);
+  text.sharedBytes = sharedBytesOf(*shape, form.stages);
   text.prefersShared = true;
   text.args.assign(params.args().begin(), params.args().end());
-  kernel.workspaceBytes = kCounterBytes + ctas * 128 * (shape->dv + 4);
+  kernel.workspaceBytes = kCounterBytes + form.ctas * 128 * (shape->dv + 4);
   return kernel;
 }

@@ -17,8 +17,17 @@ static constexpr int64_t kThreads = 256;
 static constexpr int64_t kMaxShared = 200 * 1024;
 
 /// Dynamic shared memory of one normalised row.
+static Type inputElement(const GemmMatch &match) {
+  return cast<ir::PackedType>(match.input.getType()).getElementType();
+}
+
+/// gemv_norm.cuh's pitch, in bytes.
 static int64_t sharedBytesPerRow(const GemmMatch &match) {
-  return match.norm ? int64_t(llvm::alignTo(uint64_t(match.k), 32) + 4) * 4 : 0;
+  if (!match.norm)
+    return 0;
+  uint64_t k = uint64_t(match.k);
+  return inputElement(match).isF32() ? int64_t(llvm::alignTo(k, 32) + 4) * 4
+                                     : int64_t(llvm::alignTo(k, 64) + 32) * 2;
 }
 
 bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
@@ -26,10 +35,6 @@ bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
          context.maxTokens <= kMaxRows &&
          std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) <=
              kMaxShared;
-}
-
-static Type inputElement(const GemmMatch &match) {
-  return cast<ir::PackedType>(match.input.getType()).getElementType();
 }
 
 namespace {

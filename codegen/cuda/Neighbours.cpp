@@ -49,9 +49,10 @@ static NextGemv findNext(ArrayRef<ir::FusedOp> steps, size_t from,
 LaunchContext codegen::amongNeighbours(LaunchContext context,
                                        ArrayRef<ir::FusedOp> steps, size_t at,
                                        bool lookAhead) {
-  int64_t before = at > 0 ? attentionDecodeShared(steps[at - 1]) : 0;
+  int64_t before = at > 0 ? attentionDecodeShared(steps[at - 1], context) : 0;
   int64_t behind =
-      at + 1 < steps.size() ? attentionDecodeShared(steps[at + 1]) : 0;
+      at + 1 < steps.size() ? attentionDecodeShared(steps[at + 1], context)
+                             : 0;
   context.neighbourShared = std::max(before, behind);
   ir::FusedOp step = steps[at];
   if (lookAhead && step.getPattern() == ir::Pattern::Gemm)

@@ -83,7 +83,7 @@ mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
 /// Whether a fused attention stores the batch's keys and values itself.
 bool attentionAppends(ir::FusedOp fused);
 /// The shared memory of its CTA, in bytes; 0 for any other step.
-int64_t attentionDecodeShared(ir::FusedOp fused);
+int64_t attentionDecodeShared(ir::FusedOp fused, const LaunchContext &context);
 /// REQUIRES: attentionAppends.
 mlir::FailureOr<TemplateKernel>
 emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);

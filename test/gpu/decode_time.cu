@@ -67,7 +67,7 @@ template <int D> class Chain {
 public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
-  static constexpr int kDecodeShared = attention::Decode<S, E, 2>::kShared;
+  static constexpr int kDecodeShared = attention::Decode<S, E, 1>::kShared;
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),
@@ -177,10 +177,10 @@ private:
       dim3 grid(1, tiles, 32);
       launchBefore(grid, args);
     } else if (way.attend == Attend::Decode) {
-      go(decodeKernel<S, E, 2, NoScore>, processors_, 128, kDecodeShared, args,
+      go(decodeKernel<S, E, 1, NoScore>, 2 * processors_, 128, kDecodeShared, args,
          decode_.fresh(), NoScore{});
     } else if (way.attend == Attend::Clusters) {
-      go(decodeClusters<S, E, 2, NoScore>, processors_ / 8 * 8, 128,
+      go(decodeClusters<S, E, 1, NoScore>, processors_ / 8 * 8, 128,
          kDecodeShared, args, decode_.fresh(), NoScore{});
     }
   }

@@ -101,7 +101,7 @@ template <typename T> static void checkSmall() {
 /// [4096, 14336]. Plain or by dependent launches.
 static void timeChain(int m, int processors, int stages, bool dependent) {
   constexpr int layers = 12, h = 4096, qkv = 6144, mlp = 14336;
-  if (stages && sharedBytes(true, h, m, {stages, m}) > 216 * 1024)
+  if (stages && sharedBytes<bf16>(true, h, m, {stages, m}) > 216 * 1024)
     return; // does not fit
   Array<bf16> x(size_t(m) * mlp), y(size_t(m) * mlp);
   Array<float> weight(h);
@@ -120,7 +120,7 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
     int rows =
         std::min(m, std::max(0, (216 * 1024 - stages * gemv::kStageBytes) /
                                     (k * 2 + 192)));
-    int shared = sharedBytes(normed, k, m, {stages, rows});
+    int shared = sharedBytes<bf16>(normed, k, m, {stages, rows});
     cudaLaunchAttribute attribute{};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;

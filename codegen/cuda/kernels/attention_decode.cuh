@@ -6,14 +6,15 @@
 // the pages. f16 and bf16, sm_80 and later; clusters from sm_90 on.
 //
 //     using Shape = attention::Shape<bf16, 128, 128, true, true>;
-//     attention::runDecode<Shape, attention::Entry<64, false, false>>(
+//     attention::runDecode<Shape, attention::Entry<64, false, false>, stages>(
 //         args, fresh, score);
 //
 // A tile is 16 rows, (token, head) pairs of one kv head, so K and V are read
-// once a kv head. Four warps share a block of 32 keys: for the scores each has
-// 8 keys, for the values each a quarter of the columns, so that no sums of
-// warps are left to add. Keys and values are a ring of kStages blocks each,
-// refilled as soon as a block's scores (values) are made.
+// once a kv head. Each of four warps takes blocks of 16 keys by turns, through a
+// ring of its own of `stages` blocks and with a softmax of its own: between the
+// first block and the last no warp waits for another. (Warps that shared each
+// block, two barriers a block, took 115 us where 32 sequences of 512 keys of 8B
+// take 15 to read.) Their sums are added at the end of a piece.
 //
 // What may be read before the kernel in front has ended: everything that the
 // step does not write, or not yet. The first kernel of a program starts when
@@ -23,13 +24,14 @@
 // only rows from a sequence's old length on, which it reads from q, k and v
 // instead. New rows and q come after the wait.
 //
-// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3), between
-// __global__ and the name FT_CLUSTER_ALONG_X; grid.x: about one CTA a
+// Launch: block kDecodeThreads = 128, __launch_bounds__(128, DV > 128 ? 2 : 3),
+// between __global__ and the name FT_CLUSTER_ALONG_X; grid.x: two CTAs or more a
 // multiprocessor, a multiple of 8 (any is right); dynamic shared memory
 // Decode<...>::kShared:
-//   pitchQK = roundUp(D, 32) + 8, pitchV = roundUp(DV, 16) + 8
-//   64 * kStages * (pitchQK + pitchV) + 32 * pitchQK + 1280 + 512
-// small, so that a CTA fits beside one of the ring GEMV in front and the next
+//   pitch(x) = roundUp(x, 16) + 8
+//   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
+//     max(32 * pitch(D), 64 * (DV + 4))
+// With one stage a CTA fits beside one of the ring GEMV in front and the next
 // GEMV's weights come in meanwhile. counters: a u32 for each of tokens *
 // kvHeads * ceil(g / P); partials: 128 * (DV + 4) bytes a CTA.
 //
@@ -37,8 +39,7 @@
 #ifndef FT_KERNELS_ATTENTION_DECODE_CUH
 #define FT_KERNELS_ATTENTION_DECODE_CUH
 
-#include "attention_decode_merge.cuh"
-#include "attention_decode_rows.cuh"
+#include "attention_decode_copy.cuh"
 #include "attention_fresh.cuh"
 
 namespace ft::attention {
@@ -49,132 +50,108 @@ public:
 
 private:
   using Rows = DecodeRows<S>;
-  static constexpr int BN = kDecodeBlock, D = Rows::D, DV = Rows::DV;
+  using Copies = DecodeCopies<S, stages>;
+  static constexpr int BN = kDecodeBlock, kWarps = kDecodeThreads / 32;
   static constexpr int kPitchQK = Rows::kPitchQK, kPitchV = Rows::kPitchV;
-  static constexpr int kKeySlot = BN * kPitchQK, kValueSlot = BN * kPitchV;
+  /// Of a warp: its ring, later its part.
+  static constexpr int kWarpElements =
+      larger(stages * Copies::kSlot, 16 * kPartRow<S> * 2);
+  /// Of the CTA: q, later the sum of the parts.
+  static constexpr int kQ = larger(16 * kPitchQK, 16 * kPartRow<S> * 2);
 
 public:
-  static constexpr int kShared =
-      2 * stages * (kKeySlot + kValueSlot) + 2 * 16 * kPitchQK + Rows::kScratch;
+  static constexpr int kShared = 2 * (kWarps * kWarpElements + kQ);
+  /// A barrier for each slot of each warp, in shared memory.
+  using Barriers = u64[kWarps][stages];
 
-  __device__ __forceinline__ Decode(const Args<T> &a, const Fresh<T> &fresh)
-      : a_(a), entrance_{a, fresh}, keys_(dynamicShared<T>()),
-        values_(keys_ + stages * kKeySlot), q_(values_ + stages * kValueSlot),
-        rows_(a, q_ + 16 * kPitchQK) {}
+  __device__ __forceinline__ Decode(const Args<T> &a, const Fresh<T> &fresh,
+                                    Barriers &barriers)
+      : entrance_{a, fresh}, warp_(int(threadIdx.x) / 32),
+        q_(dynamicShared<T>() + kWarps * kWarpElements),
+        copies_(a, dynamicShared<T>() + warp_ * kWarpElements, barriers),
+        rows_(a) {}
 
-  /// The first blocks' old keys and values, under way.
+  /// This warp's first blocks' old keys and values, under way.
   __device__ __forceinline__ void prefetch(const Piece &piece) {
     entrance_.prefetch(piece);
 #pragma unroll
-    for (int i = 0; i < stages; ++i) {
-      fetchKeys(piece, piece.first + i);
-      fetchValues(piece, piece.first + i);
-    }
+    for (int i = 0; i < stages; ++i)
+      fetch(piece, piece.first + warp_ + i * kWarps, i);
   }
 
-  /// After the wait: all of the piece. Its sums are in registers then.
+  /// After the wait: all of the piece.
   template <typename Score>
   __device__ __forceinline__ void attend(const Piece &piece,
                                          const Score &score) {
-    entrance_.template queries<D, kPitchQK>(piece.work, q_);
+    entrance_.template queries<Rows::D, kPitchQK>(piece.work, q_);
 #pragma unroll 1
-    for (int b = piece.first; b < min(piece.first + stages, piece.last); ++b)
-      freshKeys(piece, b), freshValues(piece, b);
-    rows_.begin(piece);
-    waitCopies<2 * stages - 1>();
+    for (int i = 0; i < stages; ++i)
+      enterFresh(piece, piece.first + warp_ + i * kWarps, i);
     __syncthreads();
+    rows_.begin(piece, q_);
+    int slot = 0;
 #pragma unroll 1
-    for (int b = piece.first; b < piece.last; ++b) {
-      rows_.scores(q_, keySlot(b));
-      rows_.mask(piece, b, score);
-      __syncthreads(); // the maxima; nobody needs these keys any more
-      if (b > piece.first) {
-        fetchValues(piece, b + stages - 1);
-        freshValues(piece, b + stages - 1);
-      }
-      fetchKeys(piece, b + stages);
-      freshKeys(piece, b + stages);
-      rows_.exponentials();
-      waitCopies<2 * stages - 2>();
-      __syncthreads(); // the exponentials, these values, the next keys
-      rows_.values(valueSlot(b));
+    for (int b = piece.first + warp_; b < piece.last; b += kWarps) {
+      copies_.wait(slot);
+      rows_.attend(piece, b, copies_.keys(slot), copies_.values(slot), score);
+      fetch(piece, b + stages * kWarps, slot);
+      enterFresh(piece, b + stages * kWarps, slot);
+      slot = slot + 1 == stages ? 0 : slot + 1;
     }
-    waitCopies<0>();
-    rows_.total();
+    copies_.drain();
+    __syncwarp();
+    rows_.put(part(warp_));
+    copies_.written();
+    __syncthreads();
   }
 
-  /// DecodeRows::each.
+  /// eachSum of `rows` of the piece, until the next is prefetched.
   template <typename Done>
-  __device__ __forceinline__ void each(const Done &done) const {
-    rows_.each(done);
+  __device__ __forceinline__ void each(int rows, const Done &done) const {
+    eachSum<S>(rows, [&](int w) { return part(w); }, done);
   }
   /// Room for 16 rows of a part, free between pieces.
   __device__ __forceinline__ float *room() const {
-    static_assert(4 * 16 * kPartRow<S> <= 2 * stages * (kKeySlot + kValueSlot));
-    return reinterpret_cast<float *>(keys_);
+    return reinterpret_cast<float *>(q_);
   }
 
 private:
-  /// Rows that are not old are zeros; new ones are left out.
-  template <int width, int padded, int pitch>
-  __device__ __forceinline__ void fetch(const Piece &p, int b, const T *plane,
-                                        T *to) const {
-    constexpr int chunks = padded / kLanes<T>;
-    if (b < p.last) {
-      int j0 = p.work.begin + b * BN;
-      Work old = p.work;
-      old.end = min(old.end, p.oldEnd);
-      KeyRows<S, BN, width> rows(a_, old, plane, 0, j0);
-#pragma unroll 2
-      for (int c = threadIdx.x; c < BN * chunks; c += kDecodeThreads) {
-        int r = c / chunks, column = c % chunks * kLanes<T>;
-        const T *source = rows(r);
-        bool real = source && column < width;
-        if (source || j0 + r >= p.work.end)
-          copyAsync16(to + r * pitch + column, real ? source + column : plane,
-                      real);
-      }
-    }
-    commitCopies();
+  __device__ __forceinline__ float *part(int warp) const {
+    return reinterpret_cast<float *>(dynamicShared<T>() + warp * kWarpElements);
   }
-  __device__ __forceinline__ void fetchKeys(const Piece &p, int b) const {
-    fetch<S::D, D, kPitchQK>(p, b, a_.k, keySlot(b));
-  }
-  __device__ __forceinline__ void fetchValues(const Piece &p, int b) const {
-    fetch<S::DV, DV, kPitchV>(p, b, a_.v, valueSlot(b));
-  }
-  __device__ __forceinline__ void freshKeys(const Piece &p, int b) const {
+  __device__ __forceinline__ void fetch(const Piece &p, int b, int slot) {
     if (b < p.last)
-      entrance_.template keys<BN, D, kPitchQK>(p, p.work.begin + b * BN,
-                                               keySlot(b));
+      copies_.fetch(p, p.work.begin + b * BN, slot);
+    else
+      copies_.skip();
   }
-  __device__ __forceinline__ void freshValues(const Piece &p, int b) const {
-    if (b < p.last)
-      entrance_.template values<BN, kPitchV>(p, p.work.begin + b * BN,
-                                             valueSlot(b));
-  }
-  __device__ __forceinline__ T *keySlot(int b) const {
-    return keys_ + b % stages * kKeySlot;
-  }
-  __device__ __forceinline__ T *valueSlot(int b) const {
-    return values_ + b % stages * kValueSlot;
+  __device__ __forceinline__ void enterFresh(const Piece &p, int b,
+                                             int slot) const {
+    int j0 = p.work.begin + b * BN;
+    if (b >= p.last || j0 + BN <= p.oldEnd)
+      return;
+    entrance_.template keys<BN, Rows::D, kPitchQK>(p, j0, copies_.keys(slot));
+    entrance_.template values<BN, kPitchV>(p, j0, copies_.values(slot));
   }
 
-  const Args<T> &a_;
   Entrance<S, E, kDecodeThreads> entrance_;
-  T *keys_, *values_, *q_;
+  int warp_;
+  T *q_;
+  Copies copies_;
   Rows rows_;
 };
 
 /// `cluster`: CTAs that the launch starts together.
-template <typename S, typename E, int stages = 2,
+template <typename S, typename E, int stages,
           int cluster = cluster::kCluster, typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Fresh<typename S::T> &fresh,
                                           const Score &score) {
   launchDependents();
+  using Cta = Decode<S, E, stages>;
+  __shared__ typename Cta::Barriers barriers;
   Shares<S, kDecodeBlock> shares(a, cluster);
-  Decode<S, E, stages> cta(a, fresh);
+  Cta cta(a, fresh, barriers);
   Piece piece;
   if (shares.together()) {
     int rank = int(blockIdx.x) % cluster;

@@ -15,7 +15,7 @@
 namespace ft::attention {
 
 constexpr int kDecodeThreads = 128;
-constexpr int kDecodeBlock = 32; // keys
+constexpr int kDecodeBlock = 16; // keys
 
 /// A row of a part: DV sums, then the maximum and the sum of exponentials; a
 /// multiple of 16 bytes.
@@ -67,9 +67,7 @@ template <int V> struct Merged {
 /// This CTA's rows to `to`.
 template <typename S, typename Cta>
 __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
-  cta.each([&](int r, int c, float value, float top, float sum) {
-    if (r >= rows)
-      return;
+  cta.each(rows, [&](int r, int c, float value, float top, float sum) {
     to[r * kPartRow<S> + c] = value;
     if (c == 0) {
       to[r * kPartRow<S> + S::DV] = top;
@@ -164,9 +162,7 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   const Work &w = piece.work;
   int rows = w.tokens * w.heads;
   if (piece.parts == 1) {
-    cta.each([&](int r, int c, float value, float, float sum) {
-      if (r >= rows)
-        return;
+    cta.each(rows, [&](int r, int c, float value, float, float sum) {
       Merged<1> whole;
       whole.sum = sum;
       whole.value[0] = value;

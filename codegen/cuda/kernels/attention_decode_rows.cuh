@@ -1,9 +1,8 @@
 //===- attention_decode_rows.cuh - 16 rows against a block of keys -*- C++
 //-*-===//
 //
-// The arithmetic of attention_decode.cuh: four warps, 16 rows and 32 keys. For
-// the scores a warp has 8 of the keys, for the values a quarter of the columns;
-// between the two, maxima and exponentials go through shared memory.
+// The arithmetic of attention_decode.cuh: one warp, 16 rows and 16 keys at a
+// time, an online softmax of its own; and the sum of the four warps' parts.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_DECODE_ROWS_CUH
@@ -14,24 +13,24 @@
 
 namespace ft::attention {
 
-/// One thread's part. Rows lane / 4 and lane / 4 + 8; of every 16 columns that
-/// its warp has, two of each 8 from lane % 4 * 2 on.
+/// A warp's part. A lane has rows lane / 4 and lane / 4 + 8 of every fragment,
+/// and of each 8 columns the two from lane % 4 * 2 on.
 template <typename S> class DecodeRows {
 public:
   using T = typename S::T;
   static constexpr int BN = kDecodeBlock;
-  static constexpr int D = roundUp(S::D, 32), DV = roundUp(S::DV, 16);
-  static constexpr int kPitchQK = D + 8, kPitchV = DV + 8, kPitchP = BN + 8;
-  static constexpr int kPairs = DV / 16;              // 16 columns each
-  static constexpr int kWarpPairs = (kPairs + 3) / 4; // of a warp
-  /// Bytes of shared memory: exponentials, maxima and sums of each warp.
-  static constexpr int kScratch = 2 * 16 * kPitchP + 512;
+  static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
+  static constexpr int kPitchQK = D + 8, kPitchV = DV + 8;
 
-  __device__ __forceinline__ DecodeRows(const Args<T> &a, T *scratch)
-      : a_(a), p_(scratch),
-        rows_(reinterpret_cast<float *>(scratch + 16 * kPitchP)) {}
+  __device__ __forceinline__ explicit DecodeRows(const Args<T> &a) : a_(a) {}
 
-  __device__ __forceinline__ void begin(const Piece &piece) {
+  /// `q`: the tile's rows in shared memory.
+  __device__ __forceinline__ void begin(const Piece &piece, const T *q) {
+    q_ = q + lane() % 16 * kPitchQK + lane() / 16 * 8;
+    if constexpr (kKeeps)
+#pragma unroll
+      for (int d = 0; d < D; d += 16)
+        loadMatrices<false>(kept_[d / 16], q_ + d);
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
       int r = lane() / 4 + 8 * i;
@@ -41,35 +40,69 @@ public:
       head_[i] = piece.work.firstHead + r % piece.work.heads;
     }
 #pragma unroll
-    for (int w = 0; w < kWarpPairs; ++w)
+    for (int t = 0; t < DV / 8; ++t)
 #pragma unroll
-      for (int c = 0; c < 8; ++c)
-        o_[w][c / 4][c % 4] = 0;
+      for (int c = 0; c < 4; ++c)
+        o_[t][c] = 0;
   }
 
-  /// s = q k^T for this warp's 8 keys; even and odd steps in two chains.
-  __device__ __forceinline__ void scores(const T *q, const T *k) {
-    q += lane() % 16 * kPitchQK + lane() / 16 * 8;
-    k += (warp() * 8 + lane() % 8) * kPitchQK + lane() / 8 * 8;
-    float odd[4] = {};
+  /// The block whose keys and values are in shared memory.
+  template <typename Score>
+  __device__ __forceinline__ void attend(const Piece &p, int b, const T *k,
+                                         const T *v, const Score &score) {
+    multiplyKeys(k);
+    mask(p, b, score);
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      s_[i] = 0;
+    for (int i = 0; i < 2; ++i)
+      rescale(i);
+    multiplyValues(v);
+  }
+
+  /// To [16][kPartRow] floats: a row's sums, maximum, sum of exponentials.
+  __device__ __forceinline__ void put(float *part) {
 #pragma unroll
-    for (int d = 0; d < D; d += 32) {
-      u32 x[4], y[4], z[4];
-      loadMatrices<false>(z, k + d);
-      loadMatrices<false>(x, q + d);
-      loadMatrices<false>(y, q + d + 16);
-      multiplyAdd(s_, x, z[0], z[1], T{});
-      multiplyAdd(odd, y, z[2], z[3], T{});
+    for (int i = 0; i < 2; ++i) {
+      float *to = part + (lane() / 4 + 8 * i) * kPartRow<S>;
+      sum_[i] += __shfl_xor_sync(~0u, sum_[i], 1);
+      sum_[i] += __shfl_xor_sync(~0u, sum_[i], 2);
+      if (lane() % 4 == 0) {
+        to[S::DV] = top_[i];
+        to[S::DV + 1] = sum_[i];
+      }
+#pragma unroll
+      for (int t = 0; t < DV / 8; ++t)
+#pragma unroll
+        for (int c = 0; c < 2; ++c)
+          if (int column = t * 8 + lane() % 4 * 2 + c; column < S::DV)
+            to[column] = o_[t][2 * i + c];
     }
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      s_[i] += odd[i];
   }
 
-  /// Scores in base 2, masked; this warp's maxima to shared memory.
+private:
+  static constexpr bool kKeeps = D <= 128; // q in registers
+
+  static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
+
+  __device__ __forceinline__ void multiplyKeys(const T *k) {
+    k += (lane() / 16 * 8 + lane() % 8) * kPitchQK + lane() / 8 % 2 * 8;
+#pragma unroll
+    for (int t = 0; t < 2; ++t)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        s_[t][i] = 0;
+#pragma unroll
+    for (int d = 0; d < D; d += 16) {
+      u32 x[4], y[4];
+      loadMatrices<false>(y, k + d);
+      if constexpr (!kKeeps)
+        loadMatrices<false>(x, q_ + d);
+      const u32(&rows)[4] = kKeeps ? kept_[kKeeps ? d / 16 : 0] : x;
+      multiplyAdd(s_[0], rows, y[0], y[1], T{});
+      multiplyAdd(s_[1], rows, y[2], y[3], T{});
+    }
+  }
+
+  /// Scores in base 2.
   template <typename Score>
   __device__ __forceinline__ void mask(const Piece &p, int b,
                                        const Score &score) {
@@ -77,117 +110,89 @@ public:
     bool masked = blockNeedsMask<S, BN>(p.work, a_.window, j0);
     float factor = Score::kIdentity ? a_.scale * kLog2e : a_.scale;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      int j = j0 + warp() * 8 + lane() % 4 * 2 + i % 2;
-      float x = s_[i] * factor;
-      if constexpr (!Score::kIdentity)
-        x = kLog2e *
-            score(x, float(head_[i / 2]), float(position_[i / 2]), float(j));
-      if (masked && !visible<S>(p.work, a_.window, position_[i / 2], j))
-        x = __int_as_float(0xff800000);
-      s_[i] = x;
-    }
+    for (int t = 0; t < 2; ++t)
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      float most = fmaxf(s_[2 * i], s_[2 * i + 1]);
-      most = fmaxf(most, __shfl_xor_sync(~0u, most, 1));
-      most = fmaxf(most, __shfl_xor_sync(~0u, most, 2));
-      if (lane() % 4 == 0)
-        rows_[warp() * 16 + lane() / 4 + 8 * i] = most;
-    }
-  }
-
-  /// To shared memory as T; rescales what came before.
-  __device__ __forceinline__ void exponentials() {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      int r = lane() / 4 + 8 * i;
-      float next = top_[i];
-#pragma unroll
-      for (int w = 0; w < 4; ++w)
-        next = fmaxf(next, rows_[w * 16 + r]);
-      float pivot = next == __int_as_float(0xff800000) ? 0.0f : next;
-      float keep = exponential2(top_[i] - pivot);
-      top_[i] = next;
-      float x = exponential2(s_[2 * i] - pivot);
-      float y = exponential2(s_[2 * i + 1] - pivot);
-      sum_[i] = sum_[i] * keep + x + y;
-      *reinterpret_cast<u32 *>(p_ + r * kPitchP + warp() * 8 + lane() % 4 * 2) =
-          packPair<T>(x, y);
-#pragma unroll
-      for (int w = 0; w < kWarpPairs; ++w)
-#pragma unroll
-        for (int t = 0; t < 2; ++t) {
-          o_[w][t][2 * i] *= keep;
-          o_[w][t][2 * i + 1] *= keep;
-        }
-    }
-  }
-
-  /// o += exponentials * v for this warp's columns.
-  __device__ __forceinline__ void values(const T *v) {
-    const T *p = p_ + lane() % 16 * kPitchP + lane() / 16 * 8;
-    v += lane() % 16 * kPitchV + lane() / 16 * 8 + warp() * 16;
-#pragma unroll
-    for (int j = 0; j < BN; j += 16) {
-      u32 x[4], y[4];
-      loadMatrices<false>(x, p + j);
-#pragma unroll
-      for (int w = 0; w < kWarpPairs; ++w)
-        if (w * 4 + warp() < kPairs) {
-          loadMatrices<true>(y, v + j * kPitchV + w * 64);
-          multiplyAdd(o_[w][0], x, y[0], y[1], T{});
-          multiplyAdd(o_[w][1], x, y[2], y[3], T{});
-        }
-    }
-  }
-
-  /// The warps' sums of exponentials, in order. Shared memory is free after.
-  __device__ __forceinline__ void total() {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      sum_[i] += __shfl_xor_sync(~0u, sum_[i], 1);
-      sum_[i] += __shfl_xor_sync(~0u, sum_[i], 2);
-      if (lane() % 4 == 0)
-        rows_[64 + warp() * 16 + lane() / 4 + 8 * i] = sum_[i];
-    }
-    __syncthreads();
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      sum_[i] = 0;
-#pragma unroll
-      for (int w = 0; w < 4; ++w)
-        sum_[i] += rows_[64 + w * 16 + lane() / 4 + 8 * i];
-    }
-  }
-
-  /// done(row, column, value, maximum, sum) for this thread's part of rows.
-  template <typename Done>
-  __device__ __forceinline__ void each(const Done &done) const {
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-#pragma unroll
-    for (int w = 0; w < kWarpPairs; ++w)
-#pragma unroll
-      for (int c = 0; c < 8; ++c) {
-        int half = c % 4 / 2, pair = w * 4 + warp;
-        int column = pair * 16 + c / 4 * 8 + lane % 4 * 2 + c % 2;
-        if (pair < kPairs && column < S::DV)
-          done(lane / 4 + 8 * half, column, o_[w][c / 4][c % 4], top_[half],
-               sum_[half]);
+      for (int i = 0; i < 4; ++i) {
+        int j = j0 + t * 8 + lane() % 4 * 2 + i % 2;
+        float x = s_[t][i] * factor;
+        if constexpr (!Score::kIdentity)
+          x = kLog2e *
+              score(x, float(head_[i / 2]), float(position_[i / 2]), float(j));
+        if (masked && !visible<S>(p.work, a_.window, position_[i / 2], j))
+          x = __int_as_float(0xff800000);
+        s_[t][i] = x;
       }
   }
 
-private:
-  static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
-  static __device__ __forceinline__ int warp() { return threadIdx.x / 32; }
+  /// Row i's scores to exponentials; what came before on the same scale.
+  __device__ __forceinline__ void rescale(int i) {
+    float next = fmaxf(fmaxf(s_[0][2 * i], s_[0][2 * i + 1]),
+                       fmaxf(s_[1][2 * i], s_[1][2 * i + 1]));
+    next = fmaxf(next, __shfl_xor_sync(~0u, next, 1));
+    next = fmaxf(top_[i], fmaxf(next, __shfl_xor_sync(~0u, next, 2)));
+    float pivot = next == __int_as_float(0xff800000) ? 0.0f : next;
+    float keep = exponential2(top_[i] - pivot);
+    top_[i] = next;
+    sum_[i] *= keep;
+#pragma unroll
+    for (int t = 0; t < 2; ++t)
+#pragma unroll
+      for (int c = 2 * i; c < 2 * i + 2; ++c) {
+        s_[t][c] = exponential2(s_[t][c] - pivot);
+        sum_[i] += s_[t][c];
+      }
+#pragma unroll
+    for (int t = 0; t < DV / 8; ++t) {
+      o_[t][2 * i] *= keep;
+      o_[t][2 * i + 1] *= keep;
+    }
+  }
+
+  __device__ __forceinline__ void multiplyValues(const T *v) {
+    v += lane() % 16 * kPitchV + lane() / 16 * 8;
+    u32 x[4] = {packPair<T>(s_[0][0], s_[0][1]), packPair<T>(s_[0][2], s_[0][3]),
+                packPair<T>(s_[1][0], s_[1][1]),
+                packPair<T>(s_[1][2], s_[1][3])};
+#pragma unroll
+    for (int d = 0; d < DV; d += 16) {
+      u32 y[4];
+      loadMatrices<true>(y, v + d);
+      multiplyAdd(o_[d / 8], x, y[0], y[1], T{});
+      multiplyAdd(o_[d / 8 + 1], x, y[2], y[3], T{});
+    }
+  }
 
   const Args<T> &a_;
-  T *p_;
-  float *rows_; // of each warp: 16 maxima; then 16 sums
-  float s_[4], top_[2], sum_[2];
-  float o_[kWarpPairs][2][4];
+  const T *q_;
+  u32 kept_[kKeeps ? D / 16 : 1][4];
+  float s_[2][4], top_[2], sum_[2];
+  float o_[DV / 8][4];
   int position_[2], head_[2];
 };
+
+/// done(row, column, value, maximum, sum) for every element of the sum of a
+/// CTA's parts; thread t has elements t, t + 128, ... of the rows. part(w): what
+/// DecodeRows::put left of warp w.
+template <typename S, typename Part, typename Done>
+__device__ __forceinline__ void eachSum(int rows, const Part &part,
+                                        const Done &done) {
+  constexpr int kWarps = kDecodeThreads / 32;
+#pragma unroll 1
+  for (int e = threadIdx.x; e < rows * S::DV; e += kDecodeThreads) {
+    int r = e / S::DV, c = e % S::DV;
+    float tops[kWarps], sums[kWarps], values[kWarps][1];
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) {
+      const float *row = part(w) + r * kPartRow<S>;
+      tops[w] = row[S::DV];
+      sums[w] = row[S::DV + 1];
+      values[w][0] = row[c];
+    }
+    Merged<1> merged;
+    merged.add(tops, sums, values);
+    done(r, c, merged.value[0], merged.top, merged.sum);
+  }
+}
 
 } // namespace ft::attention
 

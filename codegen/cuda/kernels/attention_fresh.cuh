@@ -138,13 +138,13 @@ template <typename S, typename E, int threads> struct Entrance {
         position % a.pageSize;
     return plane + (cell * a.kvHeads + w.kvHead) * width;
   }
-  /// The new keys among keys j0 .. j0 + BN - 1, to their rows of `to`.
+  /// The new keys among keys j0 .. j0 + BN - 1, to their rows of `to`; by one
+  /// warp.
   template <int BN, int padded, int pitch>
   __device__ __forceinline__ void keys(const Piece &p, int j0, T *to) const {
     int end = min(p.work.end, j0 + BN);
 #pragma unroll 1
-    for (int j = max(p.oldEnd, j0) + int(threadIdx.x) / 32; j < end;
-         j += threads / 32) {
+    for (int j = max(p.oldEnd, j0); j < end; ++j) {
       int token = p.token0 + j - p.oldEnd;
       enter<E, S::D, padded, T>(
           fresh.k + token * fresh.kStride + p.work.kvHead * S::D,
@@ -156,8 +156,7 @@ template <typename S, typename E, int threads> struct Entrance {
   __device__ __forceinline__ void values(const Piece &p, int j0, T *to) const {
     int end = min(p.work.end, j0 + BN);
 #pragma unroll 1
-    for (int j = max(p.oldEnd, j0) + int(threadIdx.x) / 32; j < end;
-         j += threads / 32) {
+    for (int j = max(p.oldEnd, j0); j < end; ++j) {
       int token = p.token0 + j - p.oldEnd;
       const T *from = fresh.v + token * fresh.vStride + p.work.kvHead * S::DV;
       T *kept = page<S::DV>(p, fresh.vPlane, token);

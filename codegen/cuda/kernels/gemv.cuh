@@ -15,17 +15,13 @@
 // With kGated, w has two halves of n / 2 rows and the call is (m, j, y of row
 // j, y of row n / 2 + j) for j < n / 2.
 //
-// f16 and bf16 multiply on tensor cores (gemv_product.cuh), x as it is stored.
-// A normalised x has no stored form: its fp32 values go in as hi + lo, both of
-// T, in two products. That loses at most 2^-18 of a value for bf16, and for f16
-// 2^-22 of it or 2^-25, far below the rounding to T that a separate norm would
-// make; beyond f16's range it is infinite, as a stored value is. float
-// multiplies in fp32.
+// f16 and bf16 multiply on tensor cores (gemv_product.cuh), x as it is stored,
+// or normalised and rounded to T; float multiplies in fp32.
 //
 // Launch: block kThreads = 256, __launch_bounds__(kThreads, 2) so that the next
 // kernel's first CTA finds room (float: 1, for registers); grid =
 // multiprocessors of the target (any size is right). Dynamic shared: 0 for
-// NoNorm, else min(bound of rows, 8) * (roundUp(k, 32) + 4) * 4 bytes, which
+// NoNorm, else min(bound of rows, 8) * pitch<T>(k) * sizeof(T) bytes, which
 // bounds k: with 11 KB static it must fit the target's shared memory (227 KB on
 // sm_90a, 163 KB on sm_80).
 //
@@ -112,7 +108,7 @@ emitShared(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
 template <bool shared, typename Epilogue, typename T>
 __device__ __forceinline__ void
 stream(const Problem<T> &p, const Share &s, const Run &run, int m0,
-       const Epilogue &epilogue, const float *xs, Ring<T> &ring,
+       const Epilogue &epilogue, const T *xs, Ring<T> &ring,
        Sums (*parts)[2]) {
   constexpr bool gated = Epilogue::kGated;
   Product<T, shared> product(p, m0, xs);
@@ -152,7 +148,7 @@ stream(const Problem<T> &p, const Share &s, const Run &run, int m0,
 template <bool shared, typename Epilogue, typename T>
 __device__ __forceinline__ void scalar(const Problem<T> &p, const Share &s,
                                        int m0, const Epilogue &epilogue,
-                                       const float *xs) {
+                                       const T *xs) {
   int rows = min(p.rows - m0, kMaxM), outputs = (s.end - s.begin) * rows;
 #pragma unroll 1
   for (int o = threadIdx.x / 32; o < outputs; o += kWarps) {
@@ -162,7 +158,7 @@ __device__ __forceinline__ void scalar(const Problem<T> &p, const Share &s,
     float y = 0, y2 = 0;
 #pragma unroll 1
     for (int k = threadIdx.x % 32; k < p.k; k += 32) {
-      float v = shared ? storedValue<T>(xs + m * pitch(p.k), k) : toFloat(x[k]);
+      float v = toFloat(shared ? xs[m * pitch<T>(p.k) + k] : x[k]);
       y += toFloat(w[k]) * v;
       if constexpr (Epilogue::kGated)
         y2 += toFloat(w[i64(p.n / 2) * p.k + k]) * v;
@@ -194,7 +190,7 @@ run(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
           s.groups * ((k + kChunk<T> - 1) / kChunk<T>)};
   bool wide = k % kLanes<T> == 0 && aligned16(w) &&
               (shared || (aligned16(x) && xStride % kLanes<T> == 0));
-  float *xs = dynamicShared<float>();
+  T *xs = dynamicShared<T>();
   if (p.rows <= 0)
     dependencyWait();
 #pragma unroll 1

@@ -1,8 +1,11 @@
 //===- gemv_norm.cuh - the prologues of gemv.cuh -----------------*- C++
 //-*-===//
 //
-// Normalised rows in shared memory, pitch(k) floats apart: fp32 for float; for
-// f16 and bf16 every two values as four of T, hi hi lo lo, value = hi + lo.
+// Normalised rows in shared memory as T, pitch<T>(k) elements apart: fp32
+// arithmetic and one rounding, as a norm that is a kernel of its own stores
+// them. What is half the size of fp32 leaves a ring of weights more room, and
+// one product instead of two of a value and its rest (8 tokens of 8B, gate and
+// up: 80 us with the rest, of 52 that the weights take).
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_GEMV_NORM_CUH
@@ -41,34 +44,9 @@ template <typename T> struct Problem {
   int rows; // true count of x's rows
 };
 
-/// 4 more than a multiple of 32: two rows' vectors are in different banks.
-__device__ __forceinline__ int pitch(int k) { return (k + 31) / 32 * 32 + 4; }
-
-/// Replaces two fp32 values by what the products read.
-template <typename T> __device__ __forceinline__ void storePair(float *at) {
-  if constexpr (sizeof(T) == 2) {
-    float high[2], rest[2];
-    u32 word = packPair<T>(at[0], at[1]);
-    unpackPair(word, high, T{});
-#pragma unroll
-    for (int i = 0; i < 2; ++i) // nothing is left of an infinite value
-      rest[i] = fabsf(high[i]) <= 3.4e38f ? at[i] - high[i] : 0.0f;
-    at[0] = __uint_as_float(word);
-    at[1] = __uint_as_float(packPair<T>(rest[0], rest[1]));
-  }
-}
-template <typename T>
-__device__ __forceinline__ float storedValue(const float *row, int k) {
-  if constexpr (sizeof(T) == 4)
-    return row[k];
-  float high[2], rest[2];
-  unpackPair(__float_as_uint(row[k / 2 * 2]), high, T{});
-  unpackPair(__float_as_uint(row[k / 2 * 2 + 1]), rest, T{});
-  return k % 2 ? high[1] + rest[1] : high[0] + rest[0];
-}
-template <>
-__device__ __forceinline__ float storedValue<float>(const float *row, int k) {
-  return row[k];
+/// Elements from row to row: two rows' vectors lie in different banks.
+template <typename T> __device__ __forceinline__ int pitch(int k) {
+  return sizeof(T) == 4 ? (k + 31) / 32 * 32 + 4 : (k + 63) / 64 * 64 + 32;
 }
 
 /// All threads of the CTA meet.
@@ -92,10 +70,25 @@ __device__ __forceinline__ void loadValues(const T *x, int k, int end,
   }
 }
 
+/// V values, as loadValues reads them, to shared memory.
+template <int V, typename T>
+__device__ __forceinline__ void storeValues(T *to, const float (&v)[V]) {
+  if constexpr (V == 8) {
+    Vec16 vector;
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      vector.word[i] = packPair<T>(v[2 * i], v[2 * i + 1]);
+    *reinterpret_cast<Vec16 *>(to) = vector;
+  } else {
+    to[0] = fromFloat<T>(v[0]);
+    to[1] = fromFloat<T>(v[1]);
+  }
+}
+
 /// Rows m0 .. of x normalised, by V values at a time; see normalise.
 template <int V, typename T, typename Norm, typename Sync>
 __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
-                                            const Norm &norm, float *xs,
+                                            const Norm &norm, T *xs,
                                             const Sync &sync) {
   __shared__ float scratch[2][kWarps];
   int rows = min(p.rows - m0, kMaxM), warps = kWarps; // warps of a row
@@ -105,7 +98,7 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
   int start = threadIdx.x % (32 * warps) * V, step = 32 * V * warps;
   int end = m < rows ? p.k : 0;
   const T *x = p.x + (m0 + m) * p.xStride;
-  xs += m * pitch(p.k);
+  xs += m * pitch<T>(p.k);
   auto total = [&](float v, float *of) {
     v = warpSum(v);
     if (threadIdx.x % 32 == 0)
@@ -121,42 +114,41 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
   for (int k = start; k < end; k += step) {
     float v[V];
     loadValues(x, k, end, v);
+    storeValues(xs + k, v); // as it was: T holds it
 #pragma unroll
-    for (int i = 0; i < V; ++i) {
-      xs[k + i] = v[i];
+    for (int i = 0; i < V; ++i)
       sum += Norm::kCentred ? v[i] : v[i] * v[i];
-    }
   }
   float square = total(sum, scratch[0]);
   if constexpr (Norm::kCentred) {
     mean = square;
     sum = 0;
 #pragma unroll 2
-    for (int k = start; k < end; k += step)
+    for (int k = start; k < end; k += step) {
+      float v[V];
+      loadValues(xs, k, end, v);
 #pragma unroll
       for (int i = 0; i < V; ++i) {
-        float d = k + i < end ? xs[k + i] - mean : 0.0f;
+        float d = k + i < end ? v[i] - mean : 0.0f;
         sum += d * d;
       }
+    }
     square = total(sum, scratch[1]);
   }
   float factor = 1.0f / sqrtf(square + norm.eps);
 #pragma unroll 2
-  for (int k = start; k < end; k += step)
+  for (int k = start; k < end; k += step) {
+    float v[V];
+    loadValues(xs, k, end, v);
 #pragma unroll
-    for (int i = 0; i < V; i += 2) {
-      float pair[2];
-#pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        int at = min(k + i + j, end - 1); // an odd row's last pair has a spare
-        pair[j] = (xs[k + i + j] - mean) * factor * norm.weight[at];
-        if constexpr (Norm::kCentred)
-          pair[j] += norm.bias ? norm.bias[at] : 0.0f;
-      }
-      storePair<T>(pair);
-      xs[k + i] = pair[0];
-      xs[k + i + 1] = pair[1];
+    for (int i = 0; i < V; ++i) {
+      int at = min(k + i, end - 1); // an odd row's last pair has a spare
+      v[i] = (v[i] - mean) * factor * norm.weight[at];
+      if constexpr (Norm::kCentred)
+        v[i] += norm.bias ? norm.bias[at] : 0.0f;
     }
+    storeValues(xs + k, v);
+  }
   sync();
 }
 
@@ -167,7 +159,7 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
 template <bool vectors = false, typename T, typename Norm,
           typename Sync = CtaSync>
 __device__ __forceinline__ void normalise(const Problem<T> &p, int m0,
-                                          const Norm &norm, float *xs,
+                                          const Norm &norm, T *xs,
                                           const Sync &sync = {}) {
   normaliseBy<vectors ? 8 : 2>(p, m0, norm, xs, sync);
 }

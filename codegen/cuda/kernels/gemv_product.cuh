@@ -104,45 +104,28 @@ __device__ __forceinline__ void multiplyAdd(float (&c)[4], const Weights &w,
 /// and g + 8 of tokens 2t and 2t + 1. Tokens beyond the count are zero.
 template <typename T, bool shared> class Product {
 public:
-  __device__ __forceinline__ Product(const Problem<T> &p, int m0,
-                                     const float *xs) {
+  __device__ __forceinline__ Product(const Problem<T> &p, int m0, const T *xs) {
     int lane = threadIdx.x % 32, m = lane / 4;
     limit_ = m0 + m < p.rows ? p.k - lane % 4 * 8 : 0;
-    if constexpr (shared)
-      xs_ = xs + m * pitch(p.k) + lane % 4 * 8;
-    else
-      x_ = p.x + (m0 + m) * p.xStride + lane % 4 * 8;
+    x_ = (shared ? xs + m * pitch<T>(p.k) : p.x + (m0 + m) * p.xStride) +
+         lane % 4 * 8;
   }
-  /// Stored tokens are loaded half a chunk ahead; normalised ones are near.
+  /// Half a chunk ahead.
   __device__ __forceinline__ void load(int chunk, int i) {
     int at = chunk * kChunk<T> + i * kUnit<T>;
-    if constexpr (!shared) {
-      tokens_[i % kAhead] = {};
-      if (at < limit_)
-        tokens_[i % kAhead] = load16(x_ + at);
-    }
+    tokens_[i % kAhead] = {};
+    if (at < limit_)
+      tokens_[i % kAhead] = load16(x_ + at);
   }
   __device__ __forceinline__ void begin(int chunk) {
 #pragma unroll
     for (int i = 0; i < kAhead; ++i)
       load(chunk, i);
   }
-  __device__ __forceinline__ void multiply(const Weights &w, int chunk, int i) {
-    if constexpr (!shared) {
-      const Vec16 &x = tokens_[i % kAhead];
-      multiplyAdd(sums_, w, 0, x.word[0], x.word[1], T{});
-      multiplyAdd(sums_, w, 1, x.word[2], x.word[3], T{});
-      return;
-    }
-    int at = chunk * kChunk<T> + i * kUnit<T>;
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      Vec16 x = {}; // hi and lo of two values, of two more
-      if (at < limit_)
-        x = load16(xs_ + at + 4 * h);
-      multiplyAdd(sums_, w, h, x.word[0], x.word[2], T{});
-      multiplyAdd(sums_, w, h, x.word[1], x.word[3], T{});
-    }
+  __device__ __forceinline__ void multiply(const Weights &w, int, int i) {
+    const Vec16 &x = tokens_[i % kAhead];
+    multiplyAdd(sums_, w, 0, x.word[0], x.word[1], T{});
+    multiplyAdd(sums_, w, 1, x.word[2], x.word[3], T{});
   }
   /// To `sums`, [token][row], and begins anew.
   __device__ __forceinline__ void flush(float *sums, int pitch) {
@@ -156,8 +139,7 @@ public:
 
 private:
   static constexpr int kAhead = kDepth / 2;
-  const T *x_ = nullptr;
-  const float *xs_ = nullptr;
+  const T *x_;
   int limit_; // of the units' first values
   Vec16 tokens_[kAhead];
   float sums_[4] = {};
@@ -169,7 +151,7 @@ public:
   __device__ __forceinline__ Product(const Problem<float> &p, int m0,
                                      const float *xs)
       : x_(shared ? xs : p.x + m0 * p.xStride),
-        stride_(shared ? pitch(p.k) : p.xStride), k_(p.k),
+        stride_(shared ? pitch<float>(p.k) : p.xStride), k_(p.k),
         tokens_(min(p.rows - m0, kMaxM)) {
     x_ += threadIdx.x % 4 * 4;
     k_ -= threadIdx.x % 4 * 4;

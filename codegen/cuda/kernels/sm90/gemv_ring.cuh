@@ -16,7 +16,7 @@
 // Launch: block kRingThreads = 384, __launch_bounds__(384, 1); grid = at most
 // the multiprocessors (any size is right). Dynamic shared memory: the more the
 // faster (H200, one token: 8 stages take 5 % less time than 6), at least
-// kFewStages * kStageBytes, and with a norm min(bound of rows, 8) * rowBytes(k)
+// kFewStages * kStageBytes, and with a norm min(bound of rows, 8) * ringRowBytes(k)
 // on top. It should be so much that no second CTA fits a multiprocessor: two of
 // these beside each other read slower (4 stages: 128 us a layer of 8B started
 // early, 119 not; 8 stages: 113 and 120).
@@ -45,9 +45,7 @@ struct RingState {
 };
 
 /// Bytes of a row of x in shared memory.
-template <bool normed> __device__ __forceinline__ int ringRowBytes(int k) {
-  return normed ? pitch(k) * 4 : ((k + 63) / 64 * 64 + 32) * 2;
-}
+__device__ __forceinline__ int ringRowBytes(int k) { return pitch<u16>(k) * 2; }
 
 struct WarpsSync {
   __device__ __forceinline__ void operator()() const {
@@ -130,7 +128,7 @@ template <typename T>
 __device__ __forceinline__ void stageTokens(const Problem<T> &p, int m0,
                                             u16 *xs) {
   int vectors = p.k / 8, rows = min(p.rows - m0, kMaxM);
-  int rowVectors = ringRowBytes<false>(p.k) / 16;
+  int rowVectors = ringRowBytes(p.k) / 16;
   Vec16 *to = reinterpret_cast<Vec16 *>(xs);
 #pragma unroll 4
   for (int i = threadIdx.x; i < rows * vectors; i += kThreads) {
@@ -139,36 +137,25 @@ __device__ __forceinline__ void stageTokens(const Problem<T> &p, int m0,
   }
 }
 
-/// The token side of one unit: 8 values of one token, for the two steps; with
-/// a norm as hi and lo. Beyond k and the rows zero.
-template <typename T, bool normed> struct Tokens {
-  Vec16 vector[normed ? 2 : 1];
+/// The token side of one unit: 8 values of one token, for the two steps.
+/// Beyond k and the rows zero.
+template <typename T> struct Tokens {
+  Vec16 vector;
 
   __device__ __forceinline__ void load(const char *from, bool real) {
-#pragma unroll
-    for (int i = 0; i < (normed ? 2 : 1); ++i) {
-      vector[i] = {};
-      if (real)
-        vector[i] = load16(from + 16 * i);
-    }
+    vector = {};
+    if (real)
+      vector = load16(from);
   }
   __device__ __forceinline__ void multiply(float (&sums)[4],
                                            const Weights &w) const {
-    if constexpr (!normed) {
-      multiplyAdd(sums, w, 0, vector[0].word[0], vector[0].word[1], T{});
-      multiplyAdd(sums, w, 1, vector[0].word[2], vector[0].word[3], T{});
-    } else {
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        multiplyAdd(sums, w, h, vector[h].word[0], vector[h].word[2], T{});
-        multiplyAdd(sums, w, h, vector[h].word[1], vector[h].word[3], T{});
-      }
-    }
+    multiplyAdd(sums, w, 0, vector.word[0], vector.word[1], T{});
+    multiplyAdd(sums, w, 1, vector.word[2], vector.word[3], T{});
   }
 };
 
 /// One multiplying warp's share of every stage.
-template <typename T, bool normed> class RingWarp {
+template <typename T> class RingWarp {
 public:
   /// x of this lane's token: row `lane / 4` at `rows`, `rowBytes` apart.
   __device__ __forceinline__ RingWarp(const Problem<T> &p,
@@ -179,7 +166,7 @@ public:
     at_ = warp * kRingUnits * 32 + lane % 4 * 8;
     limit_ = p.k - at_;
     token_ = m0 + m < p.rows;
-    x_ = rows + m * rowBytes + i64(at_) * kValueBytes;
+    x_ = rows + m * rowBytes + at_ * 2;
     w_ = lane / 4 * kRingRowPitch + at_ * 2;
   }
   /// The tokens of chunk `c`; early, where they are far.
@@ -187,7 +174,7 @@ public:
 #pragma unroll
     for (int u = 0; u < kRingUnits; ++u) {
       int k = c * kRingChunk + u * 32;
-      tokens_[u].load(x_ + i64(k) * kValueBytes, token_ && k < limit_);
+      tokens_[u].load(x_ + k * 2, token_ && k < limit_);
     }
   }
   __device__ __forceinline__ void multiply(int c, const RingPlace &place) {
@@ -218,13 +205,12 @@ public:
   }
 
 private:
-  static constexpr int kValueBytes = normed ? 4 : 2;
   const RingMemory &memory_;
   int at_, limit_;
   bool token_;
   const char *x_;
   int w_;
-  Tokens<T, normed> tokens_[kRingUnits];
+  Tokens<T> tokens_[kRingUnits];
   float sums_[4] = {};
 };
 
@@ -254,14 +240,14 @@ ringOutputs(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
 }
 
 /// The multiplying warps, rows m0 .. of x; `place` goes on.
-template <bool normed, typename Epilogue, typename T>
+template <typename Epilogue, typename T>
 __device__ __forceinline__ void
 ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
          const char *rows, i64 rowBytes, const Epilogue &epilogue,
          RingPlace &place) {
   int warp = threadIdx.x / 32;
   ChunkOrder order(p.k);
-  RingWarp<T, normed> mine(p, memory, m0, rows, rowBytes);
+  RingWarp<T> mine(p, memory, m0, rows, rowBytes);
   mine.load(order(0));
 #pragma unroll 1
   for (int g = 0; g < s.groups; ++g) {
@@ -276,14 +262,14 @@ ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
   }
 }
 
-/// How dynamic shared memory is divided: rows of x where they fit beside
-/// kFewStages, all else is ring.
-template <bool normed> struct RingLayout {
+/// How dynamic shared memory is divided: rows of x where they must or can be
+/// near, beside kFewStages, all else is ring.
+struct RingLayout {
   int rowBytes, stages;
   bool near; // rows of x are in shared memory
 
-  __device__ __forceinline__ RingLayout(int rows, int k)
-      : rowBytes(ringRowBytes<normed>(k)) {
+  __device__ __forceinline__ RingLayout(bool normed, int rows, int k)
+      : rowBytes(ringRowBytes(k)) {
     u32 shared;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
     int needed = min(rows, kMaxM) * rowBytes;
@@ -303,7 +289,7 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   launchDependents();
   Problem<T> p{x, xStride, w, n, k, counts[axis]};
   Share s = makeShare<Epilogue::kGated>(n);
-  RingLayout<normed> layout(p.rows, k);
+  RingLayout layout(normed, p.rows, k);
   RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
   if (threadIdx.x < layout.stages) {
     barrierInit(memory.full(threadIdx.x), kRingCopiers);
@@ -319,8 +305,7 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     }
     return;
   }
-  if constexpr (Next::kPresent)
-    touchNorm(norm, k);
+  touchNorm(norm, k);
   dependencyWait();
   if constexpr (Next::kPresent)
     touchOutputs(epilogue, p, s);
@@ -329,16 +314,15 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {
     WarpsSync()(); // shared memory is free
     if constexpr (normed)
-      normalise<true>(p, m0, norm, reinterpret_cast<float *>(rows),
+      normalise<true>(p, m0, norm, reinterpret_cast<T *>(rows),
                       WarpsSync());
     else if (layout.near)
       stageTokens(p, m0, reinterpret_cast<u16 *>(rows));
     WarpsSync()();
     bool near = layout.near;
-    ringRows<normed>(p, s, memory, m0,
-                     near ? rows
-                          : reinterpret_cast<const char *>(x + m0 * xStride),
-                     near ? layout.rowBytes : xStride * 2, epilogue, place);
+    ringRows(p, s, memory, m0,
+             near ? rows : reinterpret_cast<const char *>(x + m0 * xStride),
+             near ? layout.rowBytes : xStride * 2, epilogue, place);
   }
 }
 
