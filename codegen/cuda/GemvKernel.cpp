@@ -160,6 +160,8 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
 
 namespace {
 
+/// gemv_held.cuh: the largest k whose values a CTA's registers hold.
+constexpr int64_t kHeldValues = 4096;
 /// gemv_ring.cuh's shared memory, in bytes.
 constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
 /// All that a multiprocessor has beside the template's own.
@@ -174,10 +176,26 @@ struct RingShared {
   int64_t bytes = kRingShared, perRow = 0, rows = 0;
 };
 
+/// Whether x stays in registers.
+bool holds(ir::FusedOp fused, const GemmMatch &match) {
+  for (StringRef name : {"weight", "bias"})
+    if (match.norm)
+      if (auto of = match.norm->getAttrOfType<FlatSymbolRefAttr>(name))
+        if (alignmentOf(ir::lookupParam(fused, of)) < 16)
+          return false;
+  return match.k <= kHeldValues;
+}
+
+/// What a row of x takes of the ring's shared memory, at least.
+int64_t ringRowBytes(ir::FusedOp fused, const GemmMatch &match) {
+  return holds(fused, match) ? 0 : sharedBytesPerRow(match);
+}
+
 /// Room for an attention beside one row. More rows, which a norm keeps here,
 /// take back what they need.
-RingShared ringShared(const GemmMatch &match, const LaunchContext &context) {
-  int64_t row = sharedBytesPerRow(match);
+RingShared ringShared(ir::FusedOp fused, const GemmMatch &match,
+                      const LaunchContext &context) {
+  int64_t row = ringRowBytes(fused, match);
   int64_t most = std::min(context.maxTokens, kMaxRows);
   int64_t beside = kRingShared - context.neighbourShared - kCtaShared;
   RingShared shared{beside / 128 * 128 - row, row, 0};
@@ -199,7 +217,7 @@ bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
   return gemvTakes(match, context) && !inputElement(match).isF32() &&
          match.k % 8 == 0 && x.rowStride % 8 == 0 && x.alignment >= 16 &&
          alignmentOf(ir::lookupParam(fused, match.weight)) >= 16 &&
-         std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) +
+         std::min(context.maxTokens, kMaxRows) * ringRowBytes(fused, match) +
                  kFewStages * kStageBytes <=
              kRingShared;
 }
@@ -207,17 +225,19 @@ bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
 FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
                                                 const GemmMatch &match,
                                                 const LaunchContext &context) {
-  FailureOr<TemplateKernel> kernel = printGemv(fused, match,
-                                               {.header = "sm90/gemv_ring.cuh",
-                                                .function = "gemv_ring",
-                                                .run = "runRing",
-                                                .threads = kThreads + 4 * 32,
-                                                .ctas = 1},
-                                               context.next);
+  bool held = holds(fused, match);
+  FailureOr<TemplateKernel> kernel =
+      printGemv(fused, match,
+                {.header = "sm90/gemv_ring.cuh",
+                 .function = held ? "gemv_held" : "gemv_ring",
+                 .run = held ? "runRing<true>" : "runRing<false>",
+                 .threads = kThreads + 4 * 32,
+                 .ctas = 1},
+                context.next);
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  RingShared shared = ringShared(match, context);
+  RingShared shared = ringShared(fused, match, context);
   text.sharedBytes = shared.bytes;
   text.sharedBytesPerRow = shared.perRow;
   text.sharedRows = shared.rows;

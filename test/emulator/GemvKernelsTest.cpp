@@ -14,10 +14,11 @@ namespace {
 constexpr char kHeader[] = "GemvKernels.cuh";
 
 template <typename T, typename Out, typename Norm, bool gated>
-std::string instance(bool ring) {
+std::string instance(bool ring, bool held = false) {
   return std::string("check::") + (ring ? "ringKernel<" : "gemvKernel<") +
          nameOf<T>() + ", " + nameOf<Out>() + ", " + nameOf<Norm>() + ", " +
-         (gated ? "true>" : "false>");
+         (gated ? "true" : "false") +
+         (ring ? held ? ", true>" : ", false>" : ">");
 }
 
 template <typename T, typename Out, typename Norm, bool gated>
@@ -26,7 +27,7 @@ void runCase(Kernels &kernels, const GemvCase &c) {
   using B = GemvBatch<T, Out, Norm, gated>;
   checkGemv<T, Out, Norm, gated>(c, [&](const B &b) {
     bool ring = c.ring.stages > 0;
-    kernels.launch(instance<T, Out, Norm, gated>(ring),
+    kernels.launch(instance<T, Out, Norm, gated>(ring, c.ring.held),
                    {uint32_t(c.grid), 1, 1},
                    {uint32_t(ring ? gemv::kRingThreads : gemv::kThreads), 1, 1},
                    b.shared(), b.x.device, i64(b.xStride), b.w.device, c.n, c.k,
@@ -37,12 +38,18 @@ void runCase(Kernels &kernels, const GemvCase &c) {
 }
 
 template <typename T, typename Norm, bool gated> void runRing() {
-  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(true)});
+  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(true),
+                            instance<T, T, Norm, gated>(true, true)});
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();
   }
-  auto run = [&](const GemvCase &c) { runCase<T, T, Norm, gated>(kernels, c); };
+  auto run = [&](GemvCase c) {
+    for (bool held : {false, true}) {
+      c.ring.held = held;
+      runCase<T, T, Norm, gated>(kernels, c);
+    }
+  };
   for (int m : {1, 2, 3, 4, 5, 6, 7, 8, 9})
     run({m, m + 2, 34, 328, 3, 8, m % 2 ? Ring{3, 8} : Ring{5, 0}});
   run({3, 3, 30, 8, 2, 0, {12, 8}});    // less than a unit of k

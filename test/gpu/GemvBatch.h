@@ -8,9 +8,10 @@
 namespace check {
 
 /// Which kernel a check runs: gemv.cuh, or the ring with room for so many
-/// stages beside so many rows of x.
+/// stages, beside so many rows of x.
 struct Ring {
   int stages = 0, rows = 0;
+  bool held = false; // x in registers
 };
 template <typename T>
 int sharedBytes(bool normed, int k, int bound, Ring ring) {
@@ -18,7 +19,7 @@ int sharedBytes(bool normed, int k, int bound, Ring ring) {
                            : ((k + 63) / 64 * 64 + 32) * 2;
   if (ring.stages == 0)
     return normed ? std::min(bound, 8) * row : 0;
-  return ring.stages * gemv::kStageBytes +
+  return ring.stages * gemv::kStageBytes + (ring.held ? 0 : 1) *
          (normed ? std::min(bound, 8) : ring.rows) * row;
 }
 
@@ -104,7 +105,8 @@ struct GemvBatch {
            (gated ? " gated" : "") + (Norm::kCentred ? " layer" : "") +
            (Norm::kPresent ? " norm" : "") +
            (c.ring.stages ? " ring " + std::to_string(c.ring.stages) + "/" +
-                                std::to_string(c.ring.rows)
+                                std::to_string(c.ring.rows) +
+                                (c.ring.held ? " held" : "")
                           : "");
   }
 

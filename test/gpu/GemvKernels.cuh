@@ -35,12 +35,13 @@ __global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
   gemv::run(x, xStride, w, n, k, counts, 0, norm, epilogue);
 }
 
-template <typename T, typename Out, typename Norm, bool gated>
+/// `held`: for k of at most gemv::kHeldValues.
+template <typename T, typename Out, typename Norm, bool gated, bool held>
 __global__ void __launch_bounds__(gemv::kRingThreads, 1)
     ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
                const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
 #if __CUDA_ARCH__ >= 900
-  gemv::runRing(x, xStride, w, n, k, counts, 0, norm, epilogue);
+  gemv::runRing<held>(x, xStride, w, n, k, counts, 0, norm, epilogue);
 #endif
 }
 
@@ -52,7 +53,10 @@ __global__ void __launch_bounds__(gemv::kRingThreads, 1)
                     Epilogue<T, Out, gated> epilogue,
                     gemv::NextWeights<T> next) {
 #if __CUDA_ARCH__ >= 900
-  gemv::runRing(x, xStride, w, n, k, counts, 0, norm, epilogue, next);
+  if (k <= gemv::kHeldValues)
+    gemv::runRing<true>(x, xStride, w, n, k, counts, 0, norm, epilogue, next);
+  else
+    gemv::runRing<false>(x, xStride, w, n, k, counts, 0, norm, epilogue, next);
 #endif
 }
 

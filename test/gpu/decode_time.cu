@@ -146,7 +146,10 @@ private:
         gated || i == 0 ? nullptr : x_.device, x_.device + l.k, i64(l.n)};
     const int *count = count_.device;
     if (!way.ahead)
-      return go(ringKernel<bf16, bf16, Norm, gated>, processors_,
+      return go(l.k <= gemv::kHeldValues
+                    ? ringKernel<bf16, bf16, Norm, gated, true>
+                    : ringKernel<bf16, bf16, Norm, gated, false>,
+                processors_,
                 gemv::kRingThreads, shared, (const bf16 *)x_.device, i64(l.k),
                 weights(layer, i), l.n, l.k, count, norm, epilogue);
     const Linear &behind = linears_[(i + 1) % 4];

@@ -24,7 +24,9 @@ static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
       GemvCase{m, bound, n, k, grid, pad, ring}, [&](const B &b) {
         if constexpr (sizeof(T) == 2)
           if (ring.stages)
-            return run(ringKernel<T, Out, Norm, gated>, gemv::kRingThreads, b);
+            return run(ring.held ? ringKernel<T, Out, Norm, gated, true>
+                                 : ringKernel<T, Out, Norm, gated, false>,
+                       gemv::kRingThreads, b);
         run(gemvKernel<T, Out, Norm, gated>, gemv::kThreads, b);
       });
 }
@@ -43,22 +45,27 @@ template <typename T, typename Norm, bool gated> static void checkShapes() {
   checkGemv<T, T, Norm, gated>(6, 8, 500, 128, 3, 3);  // odd x stride
   checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0);
 }
-template <typename T, typename Norm, bool gated> static void checkRing() {
+template <typename T, typename Norm, bool gated>
+static void checkRing(bool held) {
   for (int m : {1, 2, 3, 5, 7, 8, 9, 16, 17})
-    for (Ring ring : {Ring{2, 0}, Ring{8, 8}})
+    for (Ring ring : {Ring{2, 0, held}, Ring{8, 8, held}})
       checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8, ring);
   for (int grid : {1, 2, 5, 40})
-    checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0, {3, 4});
-  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {12, 8});
-  checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0, {4, 8});
-  checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0, {8, 1});
-  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0, {5, 3});
-  checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0, {8, 8});
+    checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0, {3, 4, held});
+  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {12, 8, held});
+  checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0, {4, 8, held});
+  checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0, {8, 1, held});
+  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0, {5, 3, held});
+  checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0, {8, 8, held});
+  if (!held)
+    checkGemv<T, T, Norm, gated>(3, 8, 40, 5000, 11, 0, {4, 8});
 }
 template <typename T> static void checkRings() {
-  checkRing<T, NoNorm, false>();
-  checkRing<T, RmsNorm, true>();
-  checkRing<T, LayerNorm, false>();
+  for (bool held : {false, true}) {
+    checkRing<T, NoNorm, false>(held);
+    checkRing<T, RmsNorm, true>(held);
+    checkRing<T, LayerNorm, false>(held);
+  }
 }
 
 template <typename T> static void checkGemvs() {
@@ -156,11 +163,11 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
     Epilogue<bf16, bf16, false> plain{nullptr, y.device, mlp};
     Epilogue<bf16, bf16, true> gated{nullptr, y.device, mlp};
     auto k1 = gemvKernel<bf16, bf16, RmsNorm, false>;
-    auto r1 = ringKernel<bf16, bf16, RmsNorm, false>;
+    auto r1 = ringKernel<bf16, bf16, RmsNorm, false, true>;
     auto k2 = gemvKernel<bf16, bf16, NoNorm, false>;
-    auto r2 = ringKernel<bf16, bf16, NoNorm, false>;
+    auto r2 = ringKernel<bf16, bf16, NoNorm, false, false>;
     auto k3 = gemvKernel<bf16, bf16, RmsNorm, true>;
-    auto r3 = ringKernel<bf16, bf16, RmsNorm, true>;
+    auto r3 = ringKernel<bf16, bf16, RmsNorm, true, true>;
     run(k1, r1, stream, qkv, h, from, norm, plain, i == 0);
     from += size_t(qkv) * h;
     run(k2, r2, stream, h, h, from, NoNorm{}, plain, false);
