@@ -19,8 +19,10 @@ int sharedBytes(bool normed, int k, int bound, Ring ring) {
                            : ((k + 63) / 64 * 64 + 32) * 2;
   if (ring.stages == 0)
     return normed ? std::min(bound, 8) * row : 0;
-  return ring.stages * gemv::kStageBytes + (ring.held ? 0 : 1) *
-         (normed ? std::min(bound, 8) : ring.rows) * row;
+  int rows = !normed      ? ring.rows
+             : ring.held ? gemv::kFewRows
+                         : std::min(bound, 8);
+  return ring.stages * gemv::kStageBytes + rows * row;
 }
 
 template <typename Norm>
@@ -151,12 +153,13 @@ void checkGemv(const GemvCase &c, const Run &run) {
   report(std::memcmp(first.data(), batch.out.host.data(),
                      first.size() * sizeof(Out)) == 0,
          batch.name() + ": two runs, other bits", 0, 0);
-  // A normalised x is rounded to T: at most half a unit of each value.
+  // A normalised x is rounded to T: at most half a unit of each value, and a
+  // gated output is the product of two sums of it.
   double rounded = !Norm::kPresent || sizeof(T) == 4 ? 0
                    : std::is_same_v<T, f16>          ? 0x1p-11
                                                      : 0x1p-8;
   compare(batch.name(), batch.out, batch.stride, batch.outputs, batch.want,
-          kTolerance<Out> + rounded);
+          kTolerance<Out> + (gated ? 2 : 1) * rounded);
 }
 
 } // namespace check

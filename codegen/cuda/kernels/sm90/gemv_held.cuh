@@ -2,10 +2,13 @@
 //
 // A lane multiplies the same values of k of every weight row: of each chunk two
 // times 8, of one token. Up to kHeldValues they fit its registers, loaded once,
-// all at the same time. A norm is made of them where they are: the only thing
-// that warps tell each other are sums. Beside 8 rows of 4096 in shared memory a
-// ring had 8 stages instead of 12, and their norm took about 8 us of a GEMV of
-// 8B that reads for 11 (H200).
+// all at the same time, and a norm is made of them where they are: the only
+// thing that warps tell each other are sums. (Beside 8 rows of 4096 in shared
+// memory a ring had 8 stages instead of 12, and their norm took about 8 us of a
+// GEMV of 8B that reads for 11: a step of 8 tokens 5.19 ms, so 4.84, on an
+// H200.) For few rows most lanes would work for tokens that are not there, in
+// code eight times as long, which a short kernel waits for (GPT-2, one token:
+// 0.40 ms against 0.33): up to kFewRows x goes through shared memory.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMV_HELD_CUH
@@ -16,6 +19,7 @@
 namespace ft::gemv {
 
 constexpr int kHeldChunks = 8, kHeldValues = kHeldChunks * kRingChunk;
+constexpr int kFewRows = 2;
 
 /// This lane's values of rows m0 .. of x, in the order of the CTA's chunks.
 template <typename T> struct Held {

@@ -7,17 +7,18 @@
 // registers or L1, and the first weights come in before the kernel in front has
 // ended.
 //
-// Where k is small, x is held in registers and all of shared memory is ring
-// (gemv_held.cuh); elsewhere rows of x are in shared memory as far as they must
-// or can be. The ring: gemv_stages.cuh.
+// Where k is small, several rows of x are held in registers and all of shared
+// memory is ring (gemv_held.cuh); elsewhere rows of x are in shared memory as
+// far as they must or can be. The ring: gemv_stages.cuh.
 //
 // Launch: block kRingThreads = 384, __launch_bounds__(384, 1); grid = at most
 // the multiprocessors (any size is right). Dynamic shared memory: the more the
 // faster (H200, one token: 8 stages take 5 % less time than 6), at least
-// kFewStages * kStageBytes, and with a norm, where x is not held, min(bound of
-// rows, 8) * ringRowBytes(k) on top. It should be so much that no second CTA fits a multiprocessor: two of
-// these beside each other read slower (4 stages: 128 us a layer of 8B started
-// early, 119 not; 8 stages: 113 and 120).
+// kFewStages * kStageBytes, and with a norm, where x is held kFewRows *
+// ringRowBytes(k) on top, elsewhere min(bound of rows, 8) times. It should be so
+// much that no second CTA fits a multiprocessor: two of these beside each other
+// read slower (4 stages: 128 us a layer of 8B started early, 119 not; 8 stages:
+// 113 and 120).
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMV_RING_CUH
@@ -80,13 +81,17 @@ ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory, int m0,
 struct RingLayout {
   int rowBytes, stages;
   bool near; // rows of x are in shared memory
-
-  __device__ __forceinline__ RingLayout(bool held, bool normed, int rows, int k)
+  __device__ __forceinline__ char *rows() const {
+    return dynamicShared<char>() + stages * kStageBytes;
+  }
+  /// `rows`: how many are not held in registers.
+  __device__ __forceinline__ RingLayout(bool normed, int rows, int k)
       : rowBytes(ringRowBytes(k)) {
     u32 shared;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
-    int needed = held ? 0 : min(rows, kMaxM) * rowBytes;
-    near = normed || needed + kFewStages * kStageBytes <= int(shared);
+    int needed = min(rows, kMaxM) * rowBytes;
+    near = rows > 0 &&
+           (normed || needed + kFewStages * kStageBytes <= int(shared));
     stages = min((int(shared) - near * needed) / kStageBytes, kMaxStages);
   }
 };
@@ -97,7 +102,7 @@ __device__ __forceinline__ void
 ringFrom(const RingLayout &layout, const Problem<T> &p, const Share &s,
          const RingMemory &memory, int m0, const Norm &norm,
          const Epilogue &epilogue, RingPlace &place) {
-  char *rows = dynamicShared<char>() + layout.stages * kStageBytes;
+  char *rows = layout.rows();
   if constexpr (Norm::kPresent)
     normalise<true>(p, m0, norm, reinterpret_cast<T *>(rows), WarpsSync());
   else if (layout.near)
@@ -109,8 +114,8 @@ ringFrom(const RingLayout &layout, const Problem<T> &p, const Share &s,
            near ? layout.rowBytes : p.xStride * 2, epilogue, place);
 }
 
-/// As gemv::run; `next`: gemv_next.cuh. `held`: k is at most kHeldValues, and x
-/// is held in registers (gemv_held.cuh).
+/// As gemv::run; `next`: gemv_next.cuh. `held`: k is at most kHeldValues, and
+/// more rows of x than kFewRows are held in registers.
 template <bool held, typename T, typename Norm, typename Epilogue,
           typename Next = NoNext>
 __device__ __forceinline__ void
@@ -121,7 +126,8 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   launchDependents();
   Problem<T> p{x, xStride, w, n, k, counts[axis]};
   Share s = makeShare<Epilogue::kGated>(n);
-  RingLayout layout(held, Norm::kPresent, p.rows, k);
+  bool inRegisters = held && p.rows > kFewRows;
+  RingLayout layout(Norm::kPresent, inRegisters ? 0 : p.rows, k);
   RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
   if (threadIdx.x < layout.stages) {
     barrierInit(memory.full(threadIdx.x), kRingCopiers);
@@ -146,9 +152,11 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     if (m0 > 0)
       WarpsSync()(); // shared memory is free
     if constexpr (held)
-      ringHeld(p, s, memory, m0, norm, epilogue, place);
-    else
-      ringFrom(layout, p, s, memory, m0, norm, epilogue, place);
+      if (inRegisters) {
+        ringHeld(p, s, memory, m0, norm, epilogue, place);
+        continue;
+      }
+    ringFrom(layout, p, s, memory, m0, norm, epilogue, place);
   }
 }
 
