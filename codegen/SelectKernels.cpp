@@ -393,8 +393,7 @@ void SelectKernels::runOnOperation() {
     afterKernel_ = false;
     auto steps = llvm::to_vector(entry.getBody().getOps<ir::FusedOp>());
     for (size_t i = 0; i < steps.size(); ++i)
-      if (failed(select(steps[i],
-                        amongNeighbours(context, steps, i, withPreview_))))
+      if (failed(select(steps[i], amongNeighbours(context, steps, i))))
         return signalPassFailure();
     if (workspace_ > 0)
       entry->setAttr("workspace",

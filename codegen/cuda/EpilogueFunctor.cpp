@@ -18,7 +18,7 @@ public:
                   KernelParams &params)
       : fused_(fused), match_(match), params_(params) {}
 
-  LogicalResult print(CudaPrinter &out, bool touch);
+  LogicalResult print(CudaPrinter &out);
   /// `name, name, ...` for the functor's members.
   std::string initialisers() const { return initialisers_; }
 
@@ -43,7 +43,6 @@ private:
   KernelParams &params_;
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
-  SmallVector<std::string> reads_; // addresses of what output (m, n) reads
   std::string initialisers_;
   CudaPrinter body_;
   int count_ = 0;
@@ -77,7 +76,6 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
                 params_.i64(placementOf(outer).rowStride));
     member(pointer, name);
     member("i64", name + "Stride");
-    reads_.push_back(name + " + m * " + name + "Stride + n");
     return assign(value, "toFloat(" + name + "[m * " + name + "Stride + n])");
   }
   Operation *op = value.getDefiningOp();
@@ -117,7 +115,6 @@ void EpiloguePrinter::printBias() {
   params_.add(pointer, "bias",
               match_.bias ? params_.weight(match_.bias) : params_.i64(0));
   member(pointer, "bias");
-  reads_.push_back("bias ? bias + n : bias");
   SmallVector<ir::LinearOp, 3> linears(match_.linears);
   assign(linears[0].getResult(), "bias ? y + toFloat(bias[n]) : y");
   if (!match_.gated)
@@ -152,7 +149,6 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
               params_.i64(placementOf(outer).rowStride));
   member(pointer, "residual");
   member("i64", "residualStride");
-  reads_.push_back("residual ? residual + m * residualStride + n : residual");
   FailureOr<std::string> sum = value(inner);
   if (failed(sum))
     return failure();
@@ -161,7 +157,7 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
                     " + toFloat(residual[m * residualStride + n]) : " + *sum);
 }
 
-LogicalResult EpiloguePrinter::print(CudaPrinter &out, bool touch) {
+LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   auto stored =
       cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
   std::string type = typeText(stored).str();
@@ -186,12 +182,6 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out, bool touch) {
            llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
   out.splice(body_);
   out.close();
-  if (touch) {
-    out.open("__device__ __forceinline__ void touch(int m, int n) const");
-    for (const std::string &address : reads_)
-      out.line("gemv::prefetchNear(" + address + ");");
-    out.close();
-  }
   out.close(";");
   return success();
 }
@@ -199,9 +189,9 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out, bool touch) {
 FailureOr<std::string> codegen::printEpilogue(ir::FusedOp fused,
                                               const GemmMatch &match,
                                               KernelParams &params,
-                                              CudaPrinter &out, bool touch) {
+                                              CudaPrinter &out) {
   EpiloguePrinter epilogue(fused, match, params);
-  if (failed(epilogue.print(out, touch)))
+  if (failed(epilogue.print(out)))
     return failure();
   return "Epilogue{" + epilogue.initialisers() + "}";
 }

@@ -9,11 +9,10 @@
 namespace ft::codegen {
 
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
-/// activations, gate x up, residual, store. With `touch` also the method that
-/// gemv_next.cuh asks for. Returns how it is made.
+/// activations, gate x up, residual, store. Returns how it is made.
 mlir::FailureOr<std::string>
 printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
-              CudaPrinter &out, bool touch = false);
+              CudaPrinter &out);
 
 } // namespace ft::codegen
 

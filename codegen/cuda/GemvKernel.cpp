@@ -64,30 +64,13 @@ static std::string normText(const GemmMatch &match, KernelParams &params) {
   return "LayerNorm{normWeight, " + bias + ", " + eps + "}";
 }
 
-/// gemv_next.cuh's view of the GEMV behind; nothing where none is asked for.
-static std::string nextText(const std::optional<NextGemv> &next,
-                            const std::string &element, KernelParams &params) {
-  if (!next)
-    return "";
-  params.add("const " + element + " *", "nextW",
-             next->weight ? params.weight(next->weight) : params.i64(0));
-  params.add("int", "nextColumns", params.i32(next->n));
-  params.add("int", "nextInner", params.i32(next->k));
-  params.add("int", "nextGated", params.i32(next->gated));
-  params.add("int", "nextStages", params.i32(next->weight ? next->stages : 0));
-  return ", gemv::NextWeights<" + element +
-         ">{nextW, nextColumns, nextInner, nextGated, nextStages}";
-}
-
-/// Prints the kernel around `call`'s template; the launch is left open.
 static FailureOr<TemplateKernel>
-printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call,
-          const std::optional<NextGemv> &next = {}) {
+printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of a few rows.", {call.header});
   FailureOr<std::string> epilogue =
-      printEpilogue(fused, match, params, out, next.has_value());
+      printEpilogue(fused, match, params, out);
   if (failed(epilogue))
     return failure();
 
@@ -103,7 +86,6 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call,
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
   std::string norm = normText(match, params);
-  std::string ahead = nextText(next, element, params);
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
@@ -120,7 +102,7 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call,
            "(x, xStride, w, columns, inner, counts, "
            "axis, " +
            norm + ",");
-  out.line("          " + *epilogue + ahead + ");");
+  out.line("          " + *epilogue + ");");
   out.close();
   text.source = out.take();
   text.block = {call.threads, 1, 1};
@@ -232,8 +214,7 @@ FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
                  .function = held ? "gemv_held" : "gemv_ring",
                  .run = held ? "runRing<true>" : "runRing<false>",
                  .threads = kThreads + 4 * 32,
-                 .ctas = 1},
-                context.next);
+                 .ctas = 1});
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;

@@ -7,10 +7,9 @@
 namespace ft::codegen {
 
 /// `context` for step `at` of a program: the shared memory that attentions
-/// beside it need, and with `lookAhead` the GEMV behind it.
+/// beside it need.
 LaunchContext amongNeighbours(LaunchContext context,
-                              llvm::ArrayRef<ir::FusedOp> steps, size_t at,
-                              bool lookAhead);
+                              llvm::ArrayRef<ir::FusedOp> steps, size_t at);
 
 } // namespace ft::codegen
 

@@ -10,18 +10,9 @@
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/KernelText.h"
 
-#include <optional>
 #include <vector>
 
 namespace ft::codegen {
-
-/// The next GEMV's weight, for the ring in front to bring near.
-struct NextGemv {
-  mlir::FlatSymbolRefAttr weight; // null: none that is known
-  int64_t n = 0, k = 0;
-  bool gated = false;
-  int64_t stages = 0; // of the ring of a CTA, as many as are worth it
-};
 
 /// What a launch may count on: the token range of the program, and what it has
 /// beside it.
@@ -31,8 +22,6 @@ struct LaunchContext {
   /// Shared memory of an attention in front or behind that starts early or
   /// beside which this one does; 0: none.
   int64_t neighbourShared = 0;
-  /// Set where the ring is to look ahead.
-  std::optional<NextGemv> next;
   bool preview = false; // kernels that have not run in whole models yet
 };
 

@@ -1,12 +1,12 @@
 // RUN: ft-opt %s --ft-select-kernels=archs=sm_90a --split-input-file | FileCheck %s
 
 // Up to 8 tokens a normalised linear is one kernel: the bucket's rows of 100
-// values, rounded up to 128, and 4 more between rows, lie in shared memory. As
+// values, rounded up to 128, and 32 more between rows, lie in shared memory. As
 // many CTAs run as the device holds, and start when it is empty; the row kernel
 // behind may start early.
 // CHECK-LABEL: ft.kernel @gemv_layer_norm
 // CHECK-SAME:  __launch_bounds__(256, 2)
-// CHECK:       kernel = @gemv_layer_norm, resident, shared = 0 : i64, shared_per_row = 528 : i64, shared_rows = 8 : i64
+// CHECK:       kernel = @gemv_layer_norm, resident, shared = 0 : i64, shared_per_row = 320 : i64, shared_rows = 8 : i64
 // CHECK-NOT:   dependent
 // CHECK:       ft.fused row
 // CHECK:       dependent, grid

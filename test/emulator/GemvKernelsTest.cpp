@@ -63,31 +63,6 @@ TEST(GemvKernelsTest, RingBf16) { runRing<bf16, NoNorm, false>(); }
 TEST(GemvKernelsTest, RingBf16RmsNormGated) { runRing<bf16, RmsNorm, true>(); }
 TEST(GemvKernelsTest, RingF16LayerNorm) { runRing<f16, LayerNorm, false>(); }
 
-/// What is brought near lies in the weights; results stay.
-TEST(GemvKernelsTest, RingThatLooksAhead) {
-  std::string name = "check::ringAheadKernel<" + nameOf<bf16>() + ", " +
-                     nameOf<bf16>() + ", " + nameOf<RmsNorm>() + ", true>";
-  Kernels kernels(kHeader, {name});
-  if (auto status = kernels.open(); !status.ok()) {
-    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
-    GTEST_SKIP() << status.message();
-  }
-  int before = failures;
-  using B = GemvBatch<bf16, bf16, RmsNorm, true>;
-  for (int stages : {0, 3, 100})
-    for (int gated : {0, 1})
-      checkGemv<bf16, bf16, RmsNorm, true>(
-          {3, 5, 90, 1048, 7, 8, {4, 5}}, [&](const B &b) {
-            kernels.launch(name, {7, 1, 1},
-                           {uint32_t(gemv::kRingThreads), 1, 1}, b.shared(),
-                           b.x.device, i64(b.xStride), b.w.device, b.c.n, b.c.k,
-                           b.counts.device, b.norm(), b.epilogue(),
-                           gemv::NextWeights<bf16>{b.w.device, b.c.n, b.c.k,
-                                                   gated, stages});
-          });
-  EXPECT_EQ(failures, before) << "printed above";
-}
-
 template <typename T, typename Norm, bool gated> void runPlain() {
   Kernels kernels(kHeader, {instance<T, T, Norm, gated>(false)}, "compute_80");
   if (auto status = kernels.open(); !status.ok()) {

@@ -23,9 +23,6 @@ template <typename T, typename Out, bool gated> struct Epilogue {
       y += toFloat(residual[m * stride + n]);
     out[m * stride + n] = fromFloat<Out>(y);
   }
-  __device__ void touch(int m, int n) const {
-    gemv::prefetchNear(residual ? residual + m * stride + n : nullptr);
-  }
 };
 
 template <typename T, typename Out, typename Norm, bool gated>
@@ -42,21 +39,6 @@ __global__ void __launch_bounds__(gemv::kRingThreads, 1)
                const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
 #if __CUDA_ARCH__ >= 900
   gemv::runRing<held>(x, xStride, w, n, k, counts, 0, norm, epilogue);
-#endif
-}
-
-/// The same, which also brings `next` near (gemv_next.cuh).
-template <typename T, typename Out, typename Norm, bool gated>
-__global__ void __launch_bounds__(gemv::kRingThreads, 1)
-    ringAheadKernel(const T *x, i64 xStride, const T *w, int n, int k,
-                    const int *counts, Norm norm,
-                    Epilogue<T, Out, gated> epilogue,
-                    gemv::NextWeights<T> next) {
-#if __CUDA_ARCH__ >= 900
-  if (k <= gemv::kHeldValues)
-    gemv::runRing<true>(x, xStride, w, n, k, counts, 0, norm, epilogue, next);
-  else
-    gemv::runRing<false>(x, xStride, w, n, k, counts, 0, norm, epilogue, next);
 #endif
 }
 

@@ -2,7 +2,7 @@
 //
 // Layers of 8B, 1B and GPT-2 124M at a context of 512, one token, as one graph
 // of dependent launches, a set of weights for every layer: what each way to
-// share a multiprocessor, to merge and to look ahead takes. Lines are the time
+// share a multiprocessor and to merge takes. Lines are the time
 // of a layer; "floor" is its bytes at 4.55 TB/s. One call measures everything:
 //
 //   decode_time [8b|1b|gpt2]
@@ -32,27 +32,16 @@ enum class Attend { None, Before, Decode, Clusters };
 struct Way {
   const char *name;
   Attend attend;
-  bool room;    // rings leave an attention its shared memory
-  bool ahead;   // rings look ahead
-  int inARow, overAttention; // stages of the next ring
+  bool room; // rings leave an attention its shared memory
 };
 
 constexpr Way kWays[] = {
-    {"linears", Attend::None, false, false, 0, 0},
-    {"linears, near loads", Attend::None, false, true, 0, 0},
-    {"linears, 2 stages ahead", Attend::None, false, true, 2, 2},
-    {"linears, 4 stages ahead", Attend::None, false, true, 4, 4},
-    {"linears, 8 stages ahead", Attend::None, false, true, 8, 8},
-    {"attention as before (no append)", Attend::Before, false, false, 0, 0},
-    {"decode attention", Attend::Decode, false, false, 0, 0},
-    {"decode attention, clusters", Attend::Clusters, false, false, 0, 0},
-    {"decode attention, room", Attend::Decode, true, false, 0, 0},
-    {"clusters, room", Attend::Clusters, true, false, 0, 0},
-    {"clusters, 4/8 ahead", Attend::Clusters, false, true, 4, 8},
-    {"clusters, room, 0/8 ahead", Attend::Clusters, true, true, 0, 8},
-    {"clusters, room, 4/8 ahead", Attend::Clusters, true, true, 4, 8},
-    {"clusters, room, 4/12 ahead", Attend::Clusters, true, true, 4, 12},
-    {"decode attention, room, 4/8 ahead", Attend::Decode, true, true, 4, 8},
+    {"linears", Attend::None, false},
+    {"attention as before (no append)", Attend::Before, false},
+    {"decode attention", Attend::Decode, false},
+    {"decode attention, clusters", Attend::Clusters, false},
+    {"decode attention, room", Attend::Decode, true},
+    {"clusters, room", Attend::Clusters, true},
 };
 
 constexpr int kRingShared = (227 - 11) * 1024;
@@ -145,24 +134,10 @@ private:
     Epilogue<bf16, bf16, gated> epilogue{
         gated || i == 0 ? nullptr : x_.device, x_.device + l.k, i64(l.n)};
     const int *count = count_.device;
-    if (!way.ahead)
-      return go(l.k <= gemv::kHeldValues
-                    ? ringKernel<bf16, bf16, Norm, gated, true>
-                    : ringKernel<bf16, bf16, Norm, gated, false>,
-                processors_,
-                gemv::kRingThreads, shared, (const bf16 *)x_.device, i64(l.k),
-                weights(layer, i), l.n, l.k, count, norm, epilogue);
-    const Linear &behind = linears_[(i + 1) % 4];
-    int next = i == 3 ? layer + 1 : layer;
-    bool last = next == m_.layers;
-    gemv::NextWeights<bf16> ahead{last ? nullptr : weights(next, (i + 1) % 4),
-                                  behind.n, behind.k, behind.gated,
-                                  last     ? 0
-                                  : i == 0 ? way.overAttention
-                                           : way.inARow};
-    go(ringAheadKernel<bf16, bf16, Norm, gated>, processors_,
-       gemv::kRingThreads, shared, (const bf16 *)x_.device, i64(l.k),
-       weights(layer, i), l.n, l.k, count, norm, epilogue, ahead);
+    go(l.k <= gemv::kHeldValues ? ringKernel<bf16, bf16, Norm, gated, true>
+                                : ringKernel<bf16, bf16, Norm, gated, false>,
+       processors_, gemv::kRingThreads, shared, (const bf16 *)x_.device,
+       i64(l.k), weights(layer, i), l.n, l.k, count, norm, epilogue);
   }
   void linear(const Way &way, int layer, int i) {
     RmsNorm norm{weight_.device, 1e-5f};

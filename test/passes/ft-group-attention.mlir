@@ -1,10 +1,9 @@
 // RUN: ft-opt %s --ft-group-ops=preview=true --split-input-file | FileCheck %s
 // RUN: ft-opt %s --ft-group-ops --split-input-file | FileCheck %s --check-prefix=DEFAULT
 
-// Without --preview-kernels nothing is fused to an attention.
-// DEFAULT-NOT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
-
 // Rope of q and k, append and attention are one step up to 64 tokens.
+// DEFAULT-LABEL: ft.entry @e
+// DEFAULT-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "rope+cache_append+attention
 // CHECK-LABEL: ft.entry @e
 // CHECK-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "rope+cache_append+attention
 // CHECK-NEXT: ^bb0
@@ -217,3 +216,20 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
   }
 }
 
+
+// -----
+
+// With one query head of a kv head only in preview.
+// CHECK-LABEL: ft.entry @single
+// CHECK-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "cache_append+attention
+// DEFAULT-LABEL: ft.entry @single
+// DEFAULT-NEXT: ft.fused row (%{{.*}}, %{{.*}}, %{{.*}}) "cache_append"
+module attributes {ft.axes = ["tokens", "sequences"]} {
+  ft.cache @kv layers 1 page 64 [#ft.plane<"k", 2x16xbf16>, #ft.plane<"v", 2x16xbf16>]
+  ft.entry @single(%q: !ft.packed<tokens, 2x16xbf16>, %k: !ft.packed<tokens, 2x16xbf16>, %v: !ft.packed<tokens, 2x16xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16>
+      attributes {causal, entry = "single", kind = #ft.step_kind<1, 8>} {
+    ft.cache_append %k, %v to @kv layer 0 at %s : (!ft.packed<tokens, 2x16xbf16>, !ft.packed<tokens, 2x16xbf16>, !ft.sequences<tokens, sequences>) -> ()
+    %a = ft.attention %q at %s cache @kv layer 0 {causal, scale = 0.25 : f64} : (!ft.packed<tokens, 2x16xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16>
+    ft.return %a : !ft.packed<tokens, 2x16xbf16>
+  }
+}

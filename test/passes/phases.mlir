@@ -12,11 +12,10 @@
 // RUN: not ft-opt %S/Inputs/llama.mlir "--ft-to-schedule=dump=/dev/null/x" 2>&1 | FileCheck %s --check-prefix=DIR
 // DIR: error: cannot create /dev/null/x
 
-// Six kernels a layer with 1 to 8 tokens.
+// Five kernels a layer with 1 to 8 tokens.
 // LLAMA-LABEL: ft.entry @step_1_8
 // LLAMA: ft.fused gemm {{.*}} "l1.norm1+q+k+v"
-// LLAMA: ft.fused row {{.*}} "l1.rope+cache_append"
-// LLAMA: ft.fused attention {{.*}} "l1.attention"
+// LLAMA: ft.fused attention {{.*}} "l1.rope+cache_append+attention"
 // LLAMA: ft.fused gemm {{.*}} "l1.o"
 // LLAMA: ft.fused gemm {{.*}} "l1.norm2+gate+up"
 // LLAMA: ft.fused gemm {{.*}} "l1.down"

@@ -114,14 +114,12 @@ ringFrom(const RingLayout &layout, const Problem<T> &p, const Share &s,
            near ? layout.rowBytes : p.xStride * 2, epilogue, place);
 }
 
-/// As gemv::run; `next`: gemv_next.cuh. `held`: k is at most kHeldValues, and
-/// more rows of x than kFewRows are held in registers.
-template <bool held, typename T, typename Norm, typename Epilogue,
-          typename Next = NoNext>
+/// As gemv::run. `held`: k is at most kHeldValues, and more rows of x than
+/// kFewRows are held in registers.
+template <bool held, typename T, typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
-        int axis, const Norm &norm, const Epilogue &epilogue,
-        const Next &next = {}) {
+        int axis, const Norm &norm, const Epilogue &epilogue) {
   __shared__ RingState state;
   launchDependents();
   Problem<T> p{x, xStride, w, n, k, counts[axis]};
@@ -137,16 +135,12 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   __syncthreads();
   RingPlace place{layout.stages};
   if (threadIdx.x >= kThreads) {
-    if (electOne()) {
+    if (electOne())
       copyWeights<Epilogue::kGated>(p, s, memory, place);
-      next.prefetch();
-    }
     return;
   }
   touchNorm(norm, k);
   dependencyWait();
-  if constexpr (Next::kPresent)
-    touchOutputs(epilogue, p, s);
 #pragma unroll 1
   for (int m0 = 0; m0 < p.rows; m0 += kMaxM) {
     if (m0 > 0)

@@ -16,9 +16,25 @@
 
 #include "gemv_product.cuh"
 #include "sm90/async.cuh"
-#include "sm90/gemv_next.cuh"
 
 namespace ft::gemv {
+
+// One thread issues a copy in about 60 cycles: copies of a kilobyte from four
+// warps keep ahead of 20 bytes a cycle, what a multiprocessor can have.
+constexpr int kRingCopiers = 4; // warps
+constexpr int kRingChunk = 512; // values of k in a stage
+
+/// The chunk that comes `i`-th. Every CTA begins elsewhere: rows lie a power of
+/// two apart in many models, and one chunk of all of them in few of the
+/// memory's channels.
+struct ChunkOrder {
+  int count, first;
+  __device__ __forceinline__ explicit ChunkOrder(int k)
+      : count((k + kRingChunk - 1) / kRingChunk), first(blockIdx.x % count) {}
+  __device__ __forceinline__ int operator()(int i) const {
+    return first + i < count ? first + i : first + i - count;
+  }
+};
 
 constexpr int kRingThreads = kThreads + 32 * kRingCopiers;
 constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
@@ -207,6 +223,23 @@ private:
   int w_;
   float sums_[4] = {};
 };
+
+/// A null pointer is passed over.
+__device__ __forceinline__ void prefetchNear(const void *p) {
+  if (p)
+    asm volatile("prefetch.global.L1 [%0];" ::"l"(p));
+}
+
+/// The prologue's weights, before the wait; threads 0 .. kThreads - 1.
+template <typename Norm>
+__device__ __forceinline__ void touchNorm(const Norm &norm, int k) {
+  if constexpr (Norm::kPresent)
+    for (int at = threadIdx.x * 32; at < k; at += kThreads * 32) {
+      prefetchNear(norm.weight + at);
+      if constexpr (Norm::kCentred)
+        prefetchNear(norm.bias ? norm.bias + at : nullptr);
+    }
+}
 
 } // namespace ft::gemv
 
