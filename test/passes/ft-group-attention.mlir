@@ -216,14 +216,13 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
   }
 }
 
-
 // -----
 
 // With one query head of a kv head only in preview.
 // CHECK-LABEL: ft.entry @single
 // CHECK-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "cache_append+attention
 // DEFAULT-LABEL: ft.entry @single
-// DEFAULT-NEXT: ft.fused row (%{{.*}}, %{{.*}}, %{{.*}}) "cache_append"
+// DEFAULT-NEXT: ft.fused row {{.*}} "cache_append.0"
 module attributes {ft.axes = ["tokens", "sequences"]} {
   ft.cache @kv layers 1 page 64 [#ft.plane<"k", 2x16xbf16>, #ft.plane<"v", 2x16xbf16>]
   ft.entry @single(%q: !ft.packed<tokens, 2x16xbf16>, %k: !ft.packed<tokens, 2x16xbf16>, %v: !ft.packed<tokens, 2x16xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16>
