@@ -93,9 +93,8 @@ class Suite:
               "--max-tokens", "80", "-o", tuning])
         found = json.loads(tuning.read_text())
         assert found["machine"]["device"] == "Emulated H200", found["machine"]
-        names = {gemm["choice"] for gemm in found["gemms"]}
-        names |= {gemm["runner_up"] for gemm in found["gemms"]}
-        assert any(name.startswith("tiles_") for name in names), names
+        # Which is faster here says nothing; that there were two does.
+        assert all(gemm["runner_up"] for gemm in found["gemms"]), found
         golden = next(case for case in json.loads(
             (E2E / "cases.json").read_text())["cases"] if case["name"] == TUNED)
         output = golden["outputs"][0]
