@@ -50,3 +50,32 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %y : !ft.packed<tokens, 64xf32>
   }
 }
+
+// -----
+
+// The library reads its factor and the residual from buffers, not from inputs of
+// the batch: such an input gets one copy, which all its readers share.
+// AUTO: module attributes {ft.axes = ["tokens"], ft.dtype = f32}
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @w : tensor<64x64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 64>}>
+  // AUTO: ft.entry @read_and_added(%[[X:.*]]: !ft.packed<tokens, 64xf32>)
+  ft.entry @read_and_added(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    // AUTO-NEXT: %[[C:.*]] = ft.cast %[[X]]
+    // AUTO-NEXT: %[[Y:.*]] = ft.linear %[[C]], @w
+    // AUTO-NEXT: ft.add %[[C]], %[[Y]]
+    %y = ft.linear %x, @w : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %s = ft.add %x, %y : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    ft.return %s : !ft.packed<tokens, 64xf32>
+  }
+  // AUTO: ft.entry @added(%[[X:.*]]: !ft.packed<tokens, 64xf32>, %[[H:.*]]: !ft.packed<tokens, 64xf32>)
+  ft.entry @added(%x: !ft.packed<tokens, 64xf32>, %h: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    // AUTO-NEXT: %[[C:.*]] = ft.cast %[[X]]
+    // AUTO-NEXT: %[[N:.*]] = ft.silu %[[H]]
+    // AUTO-NEXT: %[[Y:.*]] = ft.linear %[[N]], @w
+    // AUTO-NEXT: ft.add %[[Y]], %[[C]]
+    %n = ft.silu %h : !ft.packed<tokens, 64xf32>
+    %z = ft.linear %n, @w : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %s = ft.add %z, %x : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    ft.return %s : !ft.packed<tokens, 64xf32>
+  }
+}
