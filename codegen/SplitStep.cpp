@@ -105,15 +105,16 @@ FailureOr<SplitStep> SplitStep::make(ir::FusedOp fused,
     restTypes.push_back(value.getType());
     restNumbers.push_back(unsigned(number));
   }
-  Type between = fused.getResult(split.between_).getType();
-  if (rest.empty() || !sameRows(stored.getType(), between))
+  Value between = fused.getResult(split.between_);
+  if (rest.empty() || !sameRows(stored.getType(), between.getType()) ||
+      !libraryTakesBias(fused, match, between))
     return failure();
   auto inCall = [&](Operation *op) {
     return op == last || op->isBeforeInBlock(last);
   };
   split.call_ =
       makePart(fused, fused, ir::Pattern::Gemm, Value(), Value(), inCall,
-               {stored}, {between}, slotsOf(fused, {split.between_}));
+               {stored}, {between.getType()}, slotsOf(fused, {split.between_}));
   split.rows_ = makePart(
       fused, split.call_, ir::Pattern::Row, split.call_.getResult(0), stored,
       [&](Operation *op) { return !inCall(op); }, rest, restTypes,

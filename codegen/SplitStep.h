@@ -16,7 +16,8 @@ namespace ft::codegen {
 class SplitStep {
 public:
   /// Failure, without an error, where there is no such pair: the rows that the
-  /// call would store have no result of their length.
+  /// call would store have no result of their length, or its bias is not of
+  /// that result's type.
   static mlir::FailureOr<SplitStep> make(ir::FusedOp fused,
                                          const GemmMatch &match);
   SplitStep(SplitStep &&other);

@@ -113,6 +113,9 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;
+  // A library's bias has the type of what the call stores: here the step's.
+  if (gemm.split && form.bias && form.retyped)
+    return false;
   if (form.norm && (!gemm.norm || form.inner > gemm.maxNormInner))
     return false;
   if (form.outNorm && form.outer > gemm.maxNormOuter)

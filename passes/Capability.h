@@ -50,6 +50,7 @@ struct GemmForm {
   Combine combine = Combine::None;
   llvm::SmallVector<mlir::Operation *> unary; // after bias, in order
   bool residual = false;                      // added last
+  bool retyped = false; // sum has another type than theirs
   bool outNorm = false; // epilogue: norm of the whole row; other readers get
                         // the sum as a second result
 };

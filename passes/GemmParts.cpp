@@ -19,6 +19,8 @@ GemmForm GemmParts::form() const {
   form.combine = gateProduct ? Combine::Gated : Combine::None;
   form.unary = unary;
   form.residual = static_cast<bool>(residual);
+  form.retyped = cast<PackedType>(sum().getType()).getElementType() !=
+                 first.getType().getElementType();
   form.outNorm = outNorm != nullptr;
   return form;
 }

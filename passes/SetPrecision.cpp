@@ -33,8 +33,7 @@ Type parseDType(MLIRContext *context, StringRef name) {
       .Default(nullptr);
 }
 
-/// Whether every reader of `value` wants it as an entry result: such a linear
-/// writes fp32 itself, without a rounding in between.
+/// Whether every reader of `value` wants it as an entry result.
 bool onlyMakesResults(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
     return isa<ReturnOp, ArgmaxOp, SampleOp>(user);
@@ -61,6 +60,7 @@ struct SetPrecision : impl::SetPrecisionBase<SetPrecision> {
         copyFactors(entry);
       return;
     }
+    findStoredBiases(module);
     for (EntryOp entry : module.getOps<EntryOp>())
       setEntry(entry);
     setParams(module);
@@ -69,6 +69,25 @@ struct SetPrecision : impl::SetPrecisionBase<SetPrecision> {
   }
 
 private:
+  /// The biases of linears that write the stored type. GEMM libraries want a
+  /// bias in the type of what the linear writes, so all that share one write
+  /// the same.
+  void findStoredBiases(ModuleOp module) {
+    module.walk([&](LinearOp linear) {
+      if (linear.getBiasAttr() && !onlyMakesResults(linear.getResult()))
+        storedBiases_.insert(linear.getBiasAttr().getAttr());
+    });
+  }
+
+  /// Whether `op` is a linear that writes an entry result itself, in fp32,
+  /// without a rounding in between.
+  bool writesResult(Operation *op) const {
+    auto linear = dyn_cast<LinearOp>(op);
+    return linear && onlyMakesResults(linear.getResult()) &&
+           !(linear.getBiasAttr() &&
+             storedBiases_.contains(linear.getBiasAttr().getAttr()));
+  }
+
   /// Element types of values; casts at the borders of the entry.
   void setEntry(EntryOp entry) {
     OpBuilder builder(entry.getContext());
@@ -76,8 +95,7 @@ private:
     for (Operation &op : block)
       for (OpResult result : op.getResults())
         if (auto packed = dyn_cast<PackedType>(result.getType()))
-          if (packed.getElementType().isF32() &&
-              !(isa<LinearOp>(op) && onlyMakesResults(result)))
+          if (packed.getElementType().isF32() && !writesResult(&op))
             result.setType(packed.withElementType(type_));
     builder.setInsertionPointToStart(&block);
     for (BlockArgument argument : block.getArguments())
@@ -97,8 +115,8 @@ private:
     for (BlockArgument argument : entry.getBody().getArguments()) {
       if (llvm::none_of(argument.getUsers(), llvm::IsaPred<LinearOp, AddOp>))
         continue;
-      auto copy = CastOp::create(builder, argument.getLoc(),
-                                 argument.getType(), argument);
+      auto copy = CastOp::create(builder, argument.getLoc(), argument.getType(),
+                                 argument);
       argument.replaceAllUsesExcept(copy.getResult(), copy);
       ++numCasts;
     }
@@ -127,23 +145,17 @@ private:
   }
 
   /// Matrices and biases of linears, tables of embeddings. A bias has the type
-  /// of what the linear writes, as the GEMM libraries want it.
+  /// of what the linear writes.
   void setParams(ModuleOp module) {
     llvm::DenseMap<StringAttr, Type> types;
-    auto note = [&](FlatSymbolRefAttr symbol, Type type) {
-      auto [it, inserted] = types.try_emplace(symbol.getAttr(), type);
-      if (!inserted &&
-          it->second != type) // written by two linears as two types
-        it->second = Float32Type::get(module.getContext());
-    };
     module.walk([&](Operation *op) {
       if (auto embedding = dyn_cast<EmbeddingOp>(op))
-        note(embedding.getTableAttr(), type_);
+        types[embedding.getTableAttr().getAttr()] = type_;
       if (auto linear = dyn_cast<LinearOp>(op)) {
-        note(linear.getWeightAttr(), type_);
+        types[linear.getWeightAttr().getAttr()] = type_;
         if (linear.getBiasAttr())
-          note(linear.getBiasAttr(),
-               linear.getResult().getType().getElementType());
+          types[linear.getBiasAttr().getAttr()] =
+              linear.getResult().getType().getElementType();
       }
     });
     for (ParamOp param : module.getOps<ParamOp>())
@@ -160,6 +172,7 @@ private:
   }
 
   Type type_;
+  llvm::DenseSet<StringAttr> storedBiases_;
 };
 
 } // namespace

@@ -51,6 +51,18 @@ LogicalResult verifyMatrix(SymbolTable &symbols, Operation *user,
          << ", but the module's ft.dtype is " << dtype;
 }
 
+/// Of a linear: GEMM libraries take no other.
+LogicalResult verifyBias(SymbolTable &symbols, LinearOp linear) {
+  if (!linear.getBiasAttr())
+    return success();
+  auto param = symbols.lookup<ParamOp>(linear.getBiasAttr().getAttr());
+  Type written = linear.getResult().getType().getElementType();
+  if (!param || param.getTensorType().getElementType() == written)
+    return success();
+  return linear.emitError("writes ") << written << " and has a bias of "
+                                     << param.getTensorType().getElementType();
+}
+
 struct VerifyPrecision : impl::VerifyPrecisionBase<VerifyPrecision> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -75,8 +87,11 @@ private:
     for (OpResult value : op->getResults())
       if (failed(verifyValue(value, dtype)))
         return failure();
-    if (auto linear = dyn_cast<LinearOp>(op))
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      if (failed(verifyBias(symbols, linear)))
+        return failure();
       return verifyMatrix(symbols, op, linear.getWeightAttr(), dtype);
+    }
     if (auto embedding = dyn_cast<EmbeddingOp>(op))
       return verifyMatrix(symbols, op, embedding.getTableAttr(), dtype);
     if (auto cache = dyn_cast<CacheOp>(op))

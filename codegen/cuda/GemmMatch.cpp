@@ -151,6 +151,15 @@ FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
   return match;
 }
 
+bool codegen::libraryTakesBias(ir::FusedOp fused, const GemmMatch &match,
+                               Value stored) {
+  if (!match.bias)
+    return true;
+  Type bias =
+      ir::lookupParam(fused, match.bias).getTensorType().getElementType();
+  return bias == cast<ir::PackedType>(stored.getType()).getElementType();
+}
+
 FailureOr<LibraryEpilogue> codegen::matchLibraryEpilogue(ir::FusedOp fused,
                                                          const GemmMatch &match,
                                                          bool report) {
@@ -164,6 +173,12 @@ FailureOr<LibraryEpilogue> codegen::matchLibraryEpilogue(ir::FusedOp fused,
   for (Operation *norm : {match.norm, match.outNorm})
     if (norm)
       return refuse(norm);
+  if (!libraryTakesBias(fused, match, match.result)) {
+    if (report)
+      fused.emitError(
+          "gemm: the library's bias has the type of what it stores");
+    return failure();
+  }
   if (match.linears.size() > 1)
     return match.gated ? FailureOr<LibraryEpilogue>(
                              refuse(match.result.getDefiningOp()))

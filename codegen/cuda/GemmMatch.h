@@ -37,6 +37,11 @@ struct LibraryEpilogue {
   llvm::StringRef activation = "none";
   int residual = -1;
 };
+/// Whether the library adds the bias to a product that it stores as `stored`:
+/// both have one type.
+bool libraryTakesBias(ir::FusedOp fused, const GemmMatch &match,
+                      mlir::Value stored);
+
 /// With an error at `fused` where there is no such end and `report` is set.
 mlir::FailureOr<LibraryEpilogue> matchLibraryEpilogue(ir::FusedOp fused,
                                                       const GemmMatch &match,

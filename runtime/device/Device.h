@@ -90,6 +90,7 @@ using StepObserver = std::function<Status(int32_t step)>;
 /// an algorithm (plan::TunedGemm).
 struct Candidate {
   std::string name, algorithm;
+  std::string refusal; // why the device cannot run it; empty: it can
 };
 
 /// A program made ready on a device.
@@ -117,7 +118,7 @@ public:
   virtual StatusOr<std::vector<Candidate>>
   candidates(int32_t step, const std::vector<int64_t> &counts) {
     (void)step, (void)counts;
-    return std::vector<Candidate>{{"meaning", ""}};
+    return std::vector<Candidate>{{"meaning", "", ""}};
   }
 };
 

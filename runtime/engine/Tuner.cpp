@@ -50,9 +50,13 @@ private:
   std::vector<int64_t> countsFor(const Problem &problem, int64_t rows) const;
   Binding bindingFor(const plan::Entry &entry) const;
   StatusOr<plan::TunedGemm> tune(const Problem &problem, int64_t rows);
-  StatusOr<bool> isRight(const TunedStep &tuned, const TunerCheck &check,
-                         const std::vector<int64_t> &counts,
-                         const plan::TunedGemm &choice);
+  Status agrees(const TunedStep &tuned, const TunerCheck &check,
+                const std::vector<int64_t> &counts);
+  StatusOr<double> measure(const Problem &problem, TunedStep &tuned,
+                           const TunerCheck &check,
+                           const std::vector<int64_t> &counts,
+                           const plan::TunedGemm &choice);
+  void passOver(const plan::TunedGemm &choice, const std::string &why) const;
   StatusOr<double> time(const Problem &problem, const TunedStep &tuned,
                         const std::vector<int64_t> &counts);
 
@@ -167,9 +171,9 @@ static plan::Step withWeights(plan::Step step, const plan::Step &other) {
   return step;
 }
 
-StatusOr<bool> Tuner::isRight(const TunedStep &tuned, const TunerCheck &check,
-                              const std::vector<int64_t> &counts,
-                              const plan::TunedGemm &choice) {
+/// An error where the step does not run, or not as on the CPU.
+Status Tuner::agrees(const TunedStep &tuned, const TunerCheck &check,
+                     const std::vector<int64_t> &counts) {
   plan::Program alone = tuned.program;
   alone.steps = {tuned.step};
   FT_RETURN_IF_ERROR(check.poison(tuned));
@@ -178,14 +182,17 @@ StatusOr<bool> Tuner::isRight(const TunedStep &tuned, const TunerCheck &check,
   FT_RETURN_IF_ERROR(executable->run(counts));
   FT_ASSIGN_OR_RETURN(double difference, check.difference(tuned));
   if (difference <= check.bound())
-    return true;
+    return Status::success();
+  return internalError("it differs from the CPU by " +
+                       std::to_string(difference) + ", " +
+                       std::to_string(check.bound()) + " is allowed");
+}
+
+void Tuner::passOver(const plan::TunedGemm &choice,
+                     const std::string &why) const {
   if (options_.warn)
     options_.warn(choice.problem + " of " + std::to_string(choice.rows) +
-                  " rows: '" + choice.choice +
-                  "' is passed over, it differs from the CPU by " +
-                  std::to_string(difference) + ", " +
-                  std::to_string(check.bound()) + " is allowed");
-  return false;
+                  " rows: '" + choice.choice + "' is passed over: " + why);
 }
 
 /// Microseconds a product: the median of runs of many, whose weights change so
@@ -218,12 +225,26 @@ StatusOr<double> Tuner::time(const Problem &problem, const TunedStep &tuned,
   return times[times.size() / 2] / double(chain.steps.size());
 }
 
+/// `time` of a choice that agrees with the CPU.
+StatusOr<double> Tuner::measure(const Problem &problem, TunedStep &tuned,
+                                const TunerCheck &check,
+                                const std::vector<int64_t> &counts,
+                                const plan::TunedGemm &choice) {
+  plan::Tuning forced{{}, {choice}};
+  tuned.binding.tuning = &forced;
+  Status right = agrees(tuned, check, counts);
+  StatusOr<double> taken =
+      right.ok() ? time(problem, tuned, counts) : StatusOr<double>(right);
+  tuned.binding.tuning = nullptr;
+  return taken;
+}
+
 static StatusOr<plan::TunedGemm> fastest(std::vector<plan::TunedGemm> right,
                                          const std::string &problem,
                                          int64_t rows) {
   if (right.empty())
     return internalError(problem + " of " + std::to_string(rows) +
-                         " rows: no way of running it agrees with the CPU");
+                         " rows: no way of running it is left");
   std::stable_sort(right.begin(), right.end(),
                    [](const plan::TunedGemm &a, const plan::TunedGemm &b) {
                      return a.microseconds < b.microseconds;
@@ -264,12 +285,15 @@ StatusOr<plan::TunedGemm> Tuner::tune(const Problem &problem, int64_t rows) {
     choice.rows = rows;
     choice.choice = candidate.name;
     choice.algorithm = candidate.algorithm;
-    plan::Tuning forced{{}, {choice}};
-    tuned.binding.tuning = &forced;
-    FT_ASSIGN_OR_RETURN(bool agrees, isRight(tuned, check, counts, choice));
-    if (!agrees)
+    StatusOr<double> taken =
+        candidate.refusal.empty()
+            ? measure(problem, tuned, check, counts, choice)
+            : StatusOr<double>(unsupported(candidate.refusal));
+    if (!taken.ok()) {
+      passOver(choice, taken.status().message());
       continue;
-    FT_ASSIGN_OR_RETURN(choice.microseconds, time(problem, tuned, counts));
+    }
+    choice.microseconds = *taken;
     right.push_back(std::move(choice));
   }
   return fastest(std::move(right), problem.name, rows);

@@ -14,7 +14,8 @@ struct TuneOptions {
                                512, 1024, 2048, 4096, 8192};
   /// Called for every problem and number of rows, after it is measured.
   std::function<void(int done, int total, const plan::TunedGemm &)> progress;
-  /// Called with a candidate that computes something else than the CPU does.
+  /// Called with a candidate that is passed over: the device cannot run it, or
+  /// it computes something else than the CPU does.
   std::function<void(const std::string &sentence)> warn;
 };
 

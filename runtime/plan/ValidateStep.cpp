@@ -47,6 +47,7 @@ private:
   Status validateImplementation(const Implementation &impl, const Place &place);
   Status validateLaunch(const KernelLaunch &launch, const Place &place);
   Status validateCall(const GemmCall &call, const Place &place);
+  Status validateTypes(const GemmCall &call, const Place &place);
   Status validateCollective(const CollectiveCall &call, const Place &place);
   Status validateExtent(const Extent &extent, const Place &place);
   Status validateArg(const Arg &arg, const Place &place);
@@ -360,10 +361,37 @@ Status StepValidator::validateCall(const GemmCall &call, const Place &place) {
   if (call.residual != -1)
     FT_RETURN_IF_ERROR(validateColumns({RefKind::Buffer, call.residual}, call.n,
                                        place / "residual"));
+  FT_RETURN_IF_ERROR(validateTypes(call, place));
   return (place / "epilogue")
       .require(call.epilogue == "none" || call.epilogue == "relu" ||
                    call.epilogue == "gelu_tanh",
                "expected none, relu or gelu_tanh");
+}
+
+/// What GEMM libraries multiply: two factors of one type, into that type or
+/// f32; what is added to the product has the type of the result.
+Status StepValidator::validateTypes(const GemmCall &call, const Place &place) {
+  auto typeOf = [&](int32_t buffer) {
+    return program_.buffers[size_t(buffer)].dtype;
+  };
+  DType a = typeOf(call.a.index), out = typeOf(call.out.index);
+  FT_RETURN_IF_ERROR(
+      (place / "weight")
+          .require(plan_.weights[size_t(call.weight)].dtype == a,
+                   "the weight has another dtype than the rows"));
+  FT_RETURN_IF_ERROR(
+      (place / "out")
+          .require(
+              out == a || out == DType::F32,
+              "a product is stored in the dtype of its factors or in f32"));
+  FT_RETURN_IF_ERROR(
+      (place / "bias")
+          .require(call.bias < 0 ||
+                       plan_.weights[size_t(call.bias)].dtype == out,
+                   "the bias has another dtype than the result"));
+  return (place / "residual")
+      .require(call.residual < 0 || typeOf(call.residual) == out,
+               "the residual has another dtype than the result");
 }
 
 Status StepValidator::validateCollective(const CollectiveCall &call,

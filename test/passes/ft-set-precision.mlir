@@ -79,3 +79,27 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %s : !ft.packed<tokens, 64xf32>
   }
 }
+
+// -----
+
+// A bias has the type of what its linear writes; linears that share one write the
+// same, even where one of them makes a result only.
+// CHECK: ft.param @shared : tensor<64xbf16>
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @w : tensor<64x64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 64>}>
+  ft.param @shared : tensor<64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  // CHECK: ft.entry @result
+  ft.entry @result(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    // CHECK: %[[Y:.*]] = ft.linear %{{.*}}, @w bias @shared : ({{.*}}) -> !ft.packed<tokens, 64xbf16>
+    // CHECK: ft.cast %[[Y]] : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xf32>
+    %y = ft.linear %x, @w bias @shared : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    ft.return %y : !ft.packed<tokens, 64xf32>
+  }
+  // CHECK: ft.entry @stored
+  ft.entry @stored(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    // CHECK: ft.linear %{{.*}}, @w bias @shared : ({{.*}}) -> !ft.packed<tokens, 64xbf16>
+    %y = ft.linear %x, @w bias @shared : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %z = ft.silu %y : !ft.packed<tokens, 64xf32>
+    ft.return %z : !ft.packed<tokens, 64xf32>
+  }
+}

@@ -91,8 +91,9 @@ class Suite:
         chosen the plan gives its golden."""
         plan = self.compile(TUNED, "bf16", "tuned", "--preview-kernels")
         tuning = plan.with_suffix(".json")
-        call([*self.emulated, "ft-run", plan, "--tune", "--device", "cuda",
-              "--max-tokens", "80", "-o", tuning])
+        said = call([*self.emulated, "ft-run", plan, "--tune", "--device",
+                     "cuda", "--max-tokens", "80", "-o", tuning])
+        assert "passed over" not in said, said
         found = json.loads(tuning.read_text())
         assert found["machine"]["device"] == "Emulated H200", found["machine"]
         # Which is faster here says nothing; that there were two does.

@@ -224,19 +224,22 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
       if (auto *one = std::get_if<plan::GemmCall>(&launch))
         call = one;
     if (!call) {
-      found.push_back({implementation->name, ""});
+      found.push_back({implementation->name, "", ""});
       continue;
     }
     int32_t axis = ready.step->axis;
-    FT_ASSIGN_OR_RETURN(ReadyGemm gemm, readyGemm(plan_, source_, *call, axis,
-                                                  binding_, bounds_));
+    ReadyGemm gemm = readyGemm(source_, *call, axis, binding_, bounds_);
     gemm.problem.m = bucket[size_t(axis)];
     FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
-    FT_ASSIGN_OR_RETURN(
-        auto algorithms,
-        library->algorithms(gemm.problem, "step '" + ready.step->name + "'"));
-    for (std::string &algorithm : algorithms)
-      found.push_back({implementation->name, std::move(algorithm)});
+    auto algorithms =
+        library->algorithms(gemm.problem, "step '" + ready.step->name + "'");
+    if (!algorithms.ok()) {
+      found.push_back(
+          {implementation->name, "", algorithms.status().message()});
+      continue;
+    }
+    for (std::string &algorithm : *algorithms)
+      found.push_back({implementation->name, std::move(algorithm), ""});
   }
   return found;
 }

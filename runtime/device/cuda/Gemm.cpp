@@ -79,7 +79,6 @@ GemmLibrary::Key GemmLibrary::keyOf(const GemmProblem &p,
                                     const std::string &algorithm) {
   return {p.type,
           p.outType,
-          p.bias ? p.biasType : DType::F32,
           p.m,
           p.n,
           p.k,
@@ -154,7 +153,7 @@ Status GemmLibrary::describe(Plan &plan, const GemmProblem &p,
   FT_RETURN_IF_ERROR(set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogueOf(p)));
   if (p.bias)
     FT_RETURN_IF_ERROR(
-        set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, cudaType(p.biasType)));
+        set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, cudaType(p.outType)));
   auto layout = [&](cublasLtMatrixLayout_t &made, DType type, int64_t rows,
                     int64_t columns, int64_t stride) {
     return cublasStatus(lt_,

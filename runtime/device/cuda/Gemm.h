@@ -20,8 +20,7 @@ enum class GemmEpilogue { None, Relu, GeluTanh };
 /// row-major with row strides in elements; fp32 accumulation.
 struct GemmProblem {
   DType type = DType::F32;    // of a and weight
-  DType outType = DType::F32; // of out and residual
-  DType biasType = DType::F32;
+  DType outType = DType::F32; // of out, bias and residual
   int64_t m = 0, n = 0, k = 0;
   int64_t aStride = 0, outStride = 0, residualStride = 0;
   GemmEpilogue epilogue = GemmEpilogue::None;
@@ -56,9 +55,9 @@ public:
 
 private:
   struct Plan;
-  using Key = std::tuple<DType, DType, DType, int64_t, int64_t, int64_t,
-                         int64_t, int64_t, int64_t, GemmEpilogue, bool, bool,
-                         bool, unsigned, std::string>;
+  using Key = std::tuple<DType, DType, int64_t, int64_t, int64_t, int64_t,
+                         int64_t, int64_t, GemmEpilogue, bool, bool, bool,
+                         unsigned, std::string>;
   GemmLibrary(const CublasLt &lt, std::byte *workspace, size_t bytes);
 
   static Key keyOf(const GemmProblem &problem, const std::string &algorithm);

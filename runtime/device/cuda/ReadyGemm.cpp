@@ -13,18 +13,11 @@ const ReadyChoice *ReadyStep::choiceFor(int64_t rows) const {
   return best;
 }
 
-StatusOr<ReadyGemm> readyGemm(const plan::Plan &plan,
-                              const plan::Program &program,
-                              const plan::GemmCall &call, int32_t axis,
-                              const Binding &binding,
-                              const std::vector<int64_t> &bounds) {
-  if (call.a.kind != plan::RefKind::Buffer ||
-      call.out.kind != plan::RefKind::Buffer)
-    return corrupt("a library GEMM reads or writes something that is not a "
-                   "buffer");
+ReadyGemm readyGemm(const plan::Program &program, const plan::GemmCall &call,
+                    int32_t axis, const Binding &binding,
+                    const std::vector<int64_t> &bounds) {
   const plan::Buffer &a = program.buffers[call.a.index];
   const plan::Buffer &out = program.buffers[call.out.index];
-  const plan::Weight &weight = plan.weights[call.weight];
   ReadyGemm gemm;
   gemm.axis = axis;
   GemmProblem &p = gemm.problem;
@@ -38,25 +31,13 @@ StatusOr<ReadyGemm> readyGemm(const plan::Plan &plan,
   p.a = bufferAddress(program, call.a.index, bounds, binding.arena);
   p.out = bufferAddress(program, call.out.index, bounds, binding.arena);
   p.weight = binding.weights[call.weight];
-  if (weight.dtype != a.dtype)
-    return corrupt("a library GEMM mixes " + std::string(dtypeName(a.dtype)) +
-                   " rows and " + std::string(dtypeName(weight.dtype)) +
-                   " weights");
-  if (call.epilogue != "none" && call.epilogue != "relu" &&
-      call.epilogue != "gelu_tanh")
-    return corrupt("GEMM epilogue '" + call.epilogue + "' is unknown");
   p.epilogue = call.epilogue == "relu"        ? GemmEpilogue::Relu
                : call.epilogue == "gelu_tanh" ? GemmEpilogue::GeluTanh
                                               : GemmEpilogue::None;
-  if (call.bias >= 0) {
+  if (call.bias >= 0)
     p.bias = binding.weights[call.bias];
-    p.biasType = plan.weights[call.bias].dtype;
-  }
   if (call.residual >= 0) {
-    const plan::Buffer &residual = program.buffers[call.residual];
-    if (residual.dtype != out.dtype)
-      return corrupt("a library GEMM adds a residual of another dtype");
-    p.residualStride = residual.rowStride;
+    p.residualStride = program.buffers[call.residual].rowStride;
     p.residual = bufferAddress(program, call.residual, bounds, binding.arena);
   }
   return gemm;

@@ -288,11 +288,9 @@ StatusOr<ReadyWay> StepLoader::ready(const plan::Implementation &implementation,
       FT_ASSIGN_OR_RETURN(ReadyKernel made, ready(*kernel, architecture));
       way.launches.push_back(std::move(made));
     } else if (auto *gemm = std::get_if<plan::GemmCall>(&launch)) {
-      FT_ASSIGN_OR_RETURN(
-          ReadyGemm made,
-          readyGemm(plan_, program_, *gemm, step.axis, binding_, bounds_));
       FT_RETURN_IF_ERROR(context_.gemms().status());
-      way.launches.push_back(std::move(made));
+      way.launches.push_back(
+          readyGemm(program_, *gemm, step.axis, binding_, bounds_));
     } else {
       FT_ASSIGN_OR_RETURN(ReadyCollective made,
                           ready(std::get<plan::CollectiveCall>(launch), step));

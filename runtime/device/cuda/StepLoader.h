@@ -73,11 +73,9 @@ StatusOr<ReadyProgram> loadSteps(CudaContext &context,
                                  const std::vector<int64_t> &bounds);
 
 /// The library's problem behind a call, with the addresses of `binding`.
-StatusOr<ReadyGemm> readyGemm(const plan::Plan &plan,
-                              const plan::Program &program,
-                              const plan::GemmCall &call, int32_t axis,
-                              const Binding &binding,
-                              const std::vector<int64_t> &bounds);
+ReadyGemm readyGemm(const plan::Program &program, const plan::GemmCall &call,
+                    int32_t axis, const Binding &binding,
+                    const std::vector<int64_t> &bounds);
 
 } // namespace ft
 

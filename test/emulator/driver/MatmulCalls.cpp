@@ -55,6 +55,10 @@ static cublasStatus_t describe(Matmul &p, cublasLtMatmulDesc_t desc,
     return refuseMatmul(CUBLAS_STATUS_NOT_SUPPORTED, "an unknown epilogue");
   if ((p.desc.epilogue & CUBLASLT_EPILOGUE_BIAS) && !p.desc.bias)
     return refuseMatmul(CUBLAS_STATUS_INVALID_VALUE, "the bias is missing");
+  if ((p.desc.epilogue & CUBLASLT_EPILOGUE_BIAS) && p.desc.biasType >= 0 &&
+      p.desc.biasType != p.d.type)
+    return refuseMatmul(CUBLAS_STATUS_INVALID_VALUE,
+                        "the bias is of another type than D");
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -18,6 +18,7 @@ protected:
   void SetUp() override;
   void TearDown() override;
   void setEpilogue(uint32_t epilogue, CUdeviceptr bias);
+  void setBiasType(int32_t type);
   std::vector<cublasLtMatmulAlgo_t> algorithms(uint64_t workspace);
   cublasStatus_t run(const cublasLtMatmulAlgo_t &algorithm, float beta,
                      CUdeviceptr to);
@@ -69,6 +70,11 @@ void MatmulTest::setEpilogue(uint32_t epilogue, CUdeviceptr bias) {
                                  sizeof(epilogue));
   cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
                                  sizeof(bias));
+}
+
+void MatmulTest::setBiasType(int32_t type) {
+  cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE,
+                                 &type, sizeof(type));
 }
 
 std::vector<cublasLtMatmulAlgo_t> MatmulTest::algorithms(uint64_t workspace) {
@@ -174,6 +180,11 @@ TEST_F(MatmulTest, WhatDoesNotFitIsRefused) {
   algorithm = algorithms(0)[0];
   setEpilogue(CUBLASLT_EPILOGUE_BIAS, 0);
   EXPECT_EQ(run(algorithm, 0, residualAt), CUBLAS_STATUS_INVALID_VALUE);
+  setEpilogue(CUBLASLT_EPILOGUE_BIAS, biasAt);
+  setBiasType(CUDA_R_16F); // D is of fp32
+  EXPECT_EQ(run(algorithm, 0, residualAt), CUBLAS_STATUS_INVALID_VALUE);
+  setBiasType(CUDA_R_32F);
+  EXPECT_EQ(run(algorithm, 0, residualAt), CUBLAS_STATUS_SUCCESS);
   setEpilogue(CUBLASLT_EPILOGUE_DEFAULT, 0);
   std::swap(aLayout, outLayout);
   EXPECT_EQ(run(algorithm, 0, residualAt), CUBLAS_STATUS_INVALID_VALUE);

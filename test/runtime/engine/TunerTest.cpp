@@ -15,6 +15,11 @@ using namespace ft::test;
 
 namespace {
 
+std::vector<Candidate> &ways() {
+  static std::vector<Candidate> all;
+  return all;
+}
+
 /// Runs as the CPU does, in a way that a tuning names.
 class WaysExecutable final : public Executable {
 public:
@@ -24,6 +29,8 @@ public:
   Status run(const std::vector<int64_t> &counts) override {
     if (way_ == "wrong")
       return Status::success();
+    if (way_ == "fails")
+      return internalError("no memory");
     if (way_ == "slow")
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return inner_->run(counts);
@@ -37,7 +44,7 @@ public:
   }
   StatusOr<std::vector<Candidate>>
   candidates(int32_t, const std::vector<int64_t> &) override {
-    return std::vector<Candidate>{{"wrong", ""}, {"slow", ""}, {"fast", "00"}};
+    return ways();
   }
 
 private:
@@ -45,7 +52,7 @@ private:
   std::string way_;
 };
 
-/// A CPU with three ways of running each step.
+/// A CPU with several ways of running each step.
 class WaysDevice final : public Device {
 public:
   WaysDevice() : inner_(std::move(*openCpuDevice({1, false}))) {}
@@ -125,6 +132,11 @@ std::unique_ptr<Model> loadOn(std::unique_ptr<Device> device) {
 } // namespace
 
 TEST(TunerTest, KeepsTheFastestRightWay) {
+  ways() = {{"wrong", "", ""},
+            {"refused", "", "too many rows"},
+            {"fails", "", ""},
+            {"slow", "", ""},
+            {"fast", "00", ""}};
   auto model = loadOn(std::make_unique<WaysDevice>());
   ASSERT_TRUE(model);
   auto cpu = openCpuDevice({1, false});
@@ -150,8 +162,26 @@ TEST(TunerTest, KeepsTheFastestRightWay) {
     EXPECT_EQ(gemm.runnerUp, "slow");
   }
   // What is not written stays NaN: no small difference passes for it.
-  ASSERT_EQ(warnings.size(), 2u);
-  EXPECT_NE(warnings[0].find("'wrong' is passed over"), std::string::npos);
+  ASSERT_EQ(warnings.size(), 6u);
+  const char *sentences[] = {"'wrong' is passed over: it differs",
+                             "'refused' is passed over: too many rows",
+                             "'fails' is passed over: no memory"};
+  for (size_t i = 0; i < 6; ++i)
+    EXPECT_NE(warnings[i].find(sentences[i % 3]), std::string::npos)
+        << warnings[i];
+}
+
+TEST(TunerTest, AStepWithoutACandidateIsAnError) {
+  ways() = {{"wrong", "", ""}, {"refused", "", "too many rows"}};
+  auto model = loadOn(std::make_unique<WaysDevice>());
+  ASSERT_TRUE(model);
+  auto cpu = openCpuDevice({1, false});
+  TuneOptions options;
+  options.rows = {16};
+  auto tuning = tuneGemms(*model, **cpu, options);
+  ASSERT_FALSE(tuning.ok());
+  EXPECT_NE(tuning.status().message().find("no way of running it is left"),
+            std::string::npos);
 }
 
 TEST(TunerTest, RunsOnTheCpuItself) {

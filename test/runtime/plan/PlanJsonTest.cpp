@@ -56,7 +56,7 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
        {{"name", "model.safetensors"}, {"header_hash", "fedcba9876543210"}}},
       {"/weights/1",
        {{"name", "h.0.v"},
-        {"dtype", "bf16"},
+        {"dtype", "f32"},
         {"shape", {8, 4}},
         {"view_of", 0},
         {"view_row", 8}}},

@@ -55,8 +55,8 @@ static std::vector<Weight> sampleWeights() {
   Recipe literal = node(Recipe::Op::Literal, {2, 2}, {});
   literal.data = {1.0f, -0.1f, 1e-30f, -std::numeric_limits<float>::infinity()};
   return {
-      {"h.0.q+v", DType::BF16, {16, 4}, -1, 0, mergedRecipe()},
-      {"h.0.v", DType::BF16, {8, 4}, 0, 8, {}},
+      {"h.0.q+v", DType::F32, {16, 4}, -1, 0, mergedRecipe()},
+      {"h.0.v", DType::F32, {8, 4}, 0, 8, {}},
       {"rope", DType::F32, {32, 4}, -1, 0, rope},
       {"table",
        DType::F32,

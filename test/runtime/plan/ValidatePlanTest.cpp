@@ -425,7 +425,7 @@ const Case kStepCases[] = {
      "/launches/0/kernel/args/9/ref"},
     {"MapShortRows",
      [](Plan &p) {
-       launch(p).args[9].ref = {RefKind::Weight, 0};
+       launch(p).args[9].ref = {RefKind::Weight, 5};
      },
      "/launches/0/kernel/args/9/box/columns"},
     {"MapPlane", [](Plan &p) { launch(p).args[9].plane = 2; },
@@ -460,6 +460,28 @@ const Case kStepCases[] = {
     {"GemmResidual", [](Plan &p) { gemm(p).residual = 2; },
      "/launches/1/gemm/residual"},
     {"GemmBias", [](Plan &p) { gemm(p).bias = 4; }, "/launches/1/gemm/bias"},
+    {"GemmWeightType",
+     [](Plan &p) { p.weights[0].dtype = p.weights[1].dtype = DType::F16; },
+     "/launches/1/gemm/weight"},
+    {"GemmOutType",
+     [](Plan &p) {
+       gemm(p).out = {RefKind::Buffer, 1};
+       program(p).buffers[1].dtype = DType::F16;
+     },
+     "/launches/1/gemm/out"},
+    {"GemmResidualType",
+     [](Plan &p) { program(p).buffers[1].dtype = DType::F16; },
+     "/launches/1/gemm/residual"},
+    {"GemmBiasType",
+     [](Plan &p) {
+       Weight bias = p.weights[4];
+       bias.name = "bias";
+       bias.dtype = DType::F16;
+       bias.shape = bias.recipe.shape = {16};
+       p.weights.push_back(bias);
+       gemm(p).bias = int32_t(p.weights.size()) - 1;
+     },
+     "/launches/1/gemm/bias"},
     {"GemmSize", [](Plan &p) { gemm(p).k = 0; }, "/launches/1/gemm/k"},
     {"CollectiveMesh", [](Plan &p) { collective(p).mesh = 1; },
      "/launches/2/collective/mesh"},
