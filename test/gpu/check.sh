@@ -1,8 +1,9 @@
 #!/bin/bash
 # check.sh PLANS [LOGS]: everything that must be right on one GPU, from the plans of
-# make-plans.sh: builds the runtime, then device conformance, goldens, a soak of
-# the generation loop and the kernels alone, side by side, as times are no part of
-# it. Logs go to LOGS (default: a temporary directory). The last line names what
+# make-plans.sh: builds the runtime, then device conformance, goldens and the
+# kernels alone, side by side, as times are no part of it; then a soak of the
+# generation loop, which looks at the memory of the whole GPU and so runs alone.
+# Logs go to LOGS (default: a temporary directory). The last line names what
 # failed. BIN: a folder of programs that are built (build/bin).
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -10,6 +11,7 @@ plans=$(realpath "$1")
 logs=$(realpath "${2:-$(mktemp -d)}")
 cd "$root" || exit 2
 declare -A pids
+failed="" ran=()
 start() { # name, seconds, command
   local name=$1 limit=$2
   shift 2
@@ -21,6 +23,14 @@ start() { # name, seconds, command
     exit $status
   ) &
   pids[$name]=$!
+}
+finish() { # waits for all that was started
+  local name
+  for name in "${!pids[@]}"; do
+    wait "${pids[$name]}" || failed="$failed $name"
+    ran+=("$name")
+  done
+  pids=()
 }
 [ -n "${SKIP_KERNELS:-}" ] || start kernels 500 test/gpu/run.sh
 bin=${BIN:-build-runtime/bin}
@@ -40,12 +50,10 @@ start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
 goldens goldens "$plans"
 goldens preview "$plans/preview" --dtypes bf16 --only bert --only vit \
   --only gpt2 --only llama --only qwen3 --only mistral
+finish
 start soak 200 "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 60
-failed=""
-for name in "${!pids[@]}"; do
-  wait "${pids[$name]}" || failed="$failed $name"
-done
-for name in "${!pids[@]}"; do
+finish
+for name in "${ran[@]}"; do
   echo "-- $name"
   tail -n 12 "$logs/$name.log"
 done

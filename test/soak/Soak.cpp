@@ -254,7 +254,8 @@ Status Soak::checkMemory() {
   if (memory.free + kSlack < device_)
     return internalError("free device memory shrank by " +
                          std::to_string((device_ - memory.free) >> 20) +
-                         " MiB");
+                         " MiB; the driver counts what all processes took, so "
+                         "another one on this GPU may be the cause");
   return Status::success();
 }
 
