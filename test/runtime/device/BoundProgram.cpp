@@ -297,7 +297,8 @@ Status BoundProgram::load() {
 }
 
 Status BoundProgram::run() {
-  FT_RETURN_IF_ERROR(load());
+  if (!executable_)
+    FT_RETURN_IF_ERROR(load());
   std::vector<std::byte> before(static_cast<size_t>(arenaBytes_));
   std::vector<std::byte> after(before.size());
   FT_RETURN_IF_ERROR(

@@ -61,8 +61,8 @@ public:
                    int64_t tokens);
 
   Status load();
-  /// Loads and runs; then every byte of the arena that is no element of a
-  /// written buffer must be as before.
+  /// Runs, and loads before where nothing has; then every byte of the arena
+  /// that is no element of a written buffer must be as before.
   Status run();
 
   const std::vector<int64_t> &counts() const { return counts_; }

@@ -119,6 +119,58 @@ TEST(ComparisonTest, ReportsWrongPlans) {
       EXPECT_FALSE(compareLayers(dtype, error)) << error;
 }
 
+/// One number a sequence: the mean of a product, and what it is off by.
+static plan::Plan oneNumber(double off) {
+  TestProgram p;
+  plan::Ref x = p.input(DType::F32, kTokens, {48});
+  plan::Ref y = p.temp(DType::F32, kTokens, {1});
+  plan::Ref mean = p.temp(DType::F32, kSequences, {1});
+  plan::Ref out = p.buffer(DType::F32, kSequences, {1});
+  p.op("linear", {x, p.weight(DType::F32, {1, 48}, {})}, {y});
+  p.op("segment_reduce", {y, p.sequences()}, {mean},
+       {{"kind", std::string("mean")}});
+  p.op("offset", {mean}, {out}, {{"by", off}});
+  p.program().outputs = {out.index};
+  p.plan.entries[0].outputs = {{"number", DType::F32, kSequences, {1}}};
+  return p.plan;
+}
+
+// Of sums of about 1, however close to zero one of them comes.
+TEST(ComparisonTest, HoldsFewNumbersAgainstTheirUsualSize) {
+  auto device = openCpuDevice({.threads = 1});
+  auto right = plan::PlanFile::fromPlan(oneNumber(0));
+  TestBatch batch;
+  batch.slices = {{1, 0}};
+  double allowed = 2 * arithmeticError(right->plan(), {}, batch);
+  EXPECT_GT(allowed, 1e-6);
+  EXPECT_LT(allowed, 1e-5);
+  auto off = [&](double by) {
+    auto file = plan::PlanFile::fromPlan(oneNumber(by));
+    return compareProgram(**device, *file, **device, *right, {}, batch);
+  };
+  EXPECT_TRUE(off(allowed / 4));
+  EXPECT_FALSE(off(allowed * 4));
+}
+
+TEST(ComparisonTest, ImagesAreWhole) {
+  plan::Plan plan = oneNumber(0);
+  plan::Input &image = plan.entries[0].inputs[0];
+  image.role = plan::InputRole::Image;
+  image.axis = kSequences;
+  image.tokens = 12;
+  std::vector<TestBatch> batches = batchesFor(plan, {});
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].slices.size(), 1u);
+  EXPECT_EQ(batches[1].slices.size(), 5u);
+  for (const TestBatch &batch : batches)
+    for (const Slice &slice : batch.slices) {
+      EXPECT_EQ(slice.tokens, 12);
+      EXPECT_EQ(slice.past, 0);
+    }
+  plan.entries[0].programs[0].maxTokens = 11;
+  EXPECT_TRUE(batchesFor(plan, {}).empty());
+}
+
 TEST(ComparisonTest, ReadsPlanFiles) {
   std::string path = testing::TempDir() + "/conformance.plan";
   plan::Plan right = layer(DType::BF16, kNoError);

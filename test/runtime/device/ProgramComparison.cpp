@@ -8,15 +8,29 @@
 
 namespace ft::test {
 
-// What any fp32 run of a program may differ from exact arithmetic, relative L2.
-static constexpr double kArithmeticError = 1e-5;
+// Draws are pooled until a result has this many numbers: of so many, normal and
+// independent, the squares add up to less than half of what is expected three
+// times in 10,000.
+static constexpr int64_t kPooled = 64;
 
 //===----------------------------------------------------------------------===//
 // Batches
 //===----------------------------------------------------------------------===//
 
+/// At least one image, and no more of them than `tokens` allow.
+static TestBatch imageBatch(int64_t image, int64_t tokens) {
+  TestBatch batch;
+  for (int64_t i = 0; i < std::max<int64_t>(1, tokens / image); ++i) {
+    batch.wanted.push_back(int32_t(batch.tokens()));
+    batch.slices.push_back({image, 0});
+  }
+  return batch;
+}
+
 static TestBatch makeBatch(const plan::Plan &plan, const plan::Entry &entry,
                            int64_t tokens) {
+  if (int64_t image = entry.imageTokens())
+    return imageBatch(image, tokens);
   bool cached = entry.sequences[0].cache >= 0;
   int64_t page = cached ? plan.caches[0].pageSize : 16;
   int64_t longest = plan.maxPositions ? plan.maxPositions : INT64_MAX;
@@ -44,7 +58,15 @@ std::vector<TestBatch> batchesFor(const plan::Plan &plan, ProgramName name) {
   int64_t most = least + 70;
   if (program.maxTokens)
     most = std::min(most, program.maxTokens);
-  return {makeBatch(plan, entry, least), makeBatch(plan, entry, most)};
+  std::vector<TestBatch> batches;
+  for (int64_t tokens : {least, most}) {
+    TestBatch batch = makeBatch(plan, entry, tokens);
+    // Images make whole numbers of tokens.
+    if (batch.tokens() >= program.minTokens &&
+        (!program.maxTokens || batch.tokens() <= program.maxTokens))
+      batches.push_back(std::move(batch));
+  }
+  return batches;
 }
 
 //===----------------------------------------------------------------------===//
@@ -108,8 +130,8 @@ static Values coarseValues(int64_t count, uint64_t key) {
 }
 
 static Values makeInput(const plan::Plan &plan, const plan::Input &input,
-                        const TestBatch &batch, int64_t rows) {
-  uint64_t key = randomKey(2, input.name);
+                        const TestBatch &batch, int64_t rows, uint64_t draw) {
+  uint64_t key = randomKey(2 + 2 * draw, input.name);
   Values values;
   if (input.role == plan::InputRole::Positions) {
     for (const Slice &slice : batch.slices)
@@ -128,7 +150,7 @@ static Values makeInput(const plan::Plan &plan, const plan::Input &input,
 }
 
 static void fillCache(BoundProgram &run, const plan::Plan &plan,
-                      const TestBatch &batch) {
+                      const TestBatch &batch, uint64_t draw) {
   if (plan.caches.empty())
     return;
   const plan::Cache &cache = plan.caches[0];
@@ -139,7 +161,8 @@ static void fillCache(BoundProgram &run, const plan::Plan &plan,
         run.writeCache(
             int32_t(plane), layer, int64_t(s),
             coarseValues(batch.slices[s].past * width,
-                         mixBits(uint64_t(layer) * 4096 + s * 2 + plane)));
+                         mixBits((draw << 32) + uint64_t(layer) * 4096 + s * 2 +
+                                 plane)));
       }
 }
 
@@ -174,37 +197,103 @@ static std::vector<NamedValues> results(BoundProgram &run,
   return all;
 }
 
-static StatusOr<std::vector<NamedValues>> runProgram(Device &device,
-                                                     const plan::PlanFile &file,
-                                                     ProgramName name,
-                                                     const TestBatch &batch) {
-  const plan::Plan &plan = file.plan();
-  const plan::Entry &entry = plan.entries[name.entry];
-  BoundProgram run(device, file, entry, entry.programs[name.program], batch);
-  run.randomWeights(1);
-  fillCache(run, plan, batch);
-  for (size_t i = 0; i < entry.inputs.size(); ++i)
-    if (entry.inputs[i].role != plan::InputRole::Mask)
-      run.write({plan::RefKind::Input, int32_t(i)},
-                makeInput(plan, entry.inputs[i], batch,
-                          run.counts()[entry.inputs[i].axis]));
-  FT_RETURN_IF_ERROR(run.run().withContext(device.kind()));
-  return results(run, plan, name, batch);
+namespace {
+/// A program of a plan bound on a device, for several draws.
+class DrawnProgram {
+public:
+  DrawnProgram(Device &device, const plan::PlanFile &file, ProgramName name,
+               const TestBatch &batch)
+      : device_(device), plan_(file.plan()), name_(name), batch_(batch),
+        entry_(plan_.entries[size_t(name.entry)]),
+        run_(device, file, entry_, entry_.programs[size_t(name.program)],
+             batch) {}
+
+  /// What it computes from the weights, cache and inputs of `draw`.
+  StatusOr<std::vector<NamedValues>> results(uint64_t draw);
+
+private:
+  Device &device_;
+  const plan::Plan &plan_;
+  ProgramName name_;
+  const TestBatch &batch_;
+  const plan::Entry &entry_;
+  BoundProgram run_;
+};
+} // namespace
+
+StatusOr<std::vector<NamedValues>> DrawnProgram::results(uint64_t draw) {
+  run_.randomWeights(1 + 2 * draw);
+  fillCache(run_, plan_, batch_, draw);
+  for (size_t i = 0; i < entry_.inputs.size(); ++i)
+    if (entry_.inputs[i].role != plan::InputRole::Mask)
+      run_.write({plan::RefKind::Input, int32_t(i)},
+                 makeInput(plan_, entry_.inputs[i], batch_,
+                           run_.counts()[size_t(entry_.inputs[i].axis)], draw));
+  FT_RETURN_IF_ERROR(run_.run().withContext(device_.kind()));
+  return ft::test::results(run_, plan_, name_, batch_);
 }
 
 //===----------------------------------------------------------------------===//
 // Comparison
 //===----------------------------------------------------------------------===//
 
-/// |a - b| / |b|; NaN where either holds one.
-static double distance(const Values &a, const Values &b) {
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
-  return difference == 0 ? 0 : std::sqrt(difference / norm);
+/// How many products or squares `op` adds up for one number, each key of an
+/// attention counted as a product more; 0 of what adds none.
+static int64_t summandsOf(const plan::Plan &plan, const plan::Program &program,
+                          const plan::Step &step, const plan::MeaningOp &op,
+                          int64_t longest) {
+  if (op.op == "linear")
+    return plan.weights[size_t(op.in[1].index)].shape.back();
+  if (op.op == "segment_reduce" || op.op == "cumsum")
+    return longest;
+  if (op.in.empty() ||
+      (op.op != "attention" && op.op != "rms_norm" && op.op != "layer_norm"))
+    return 0;
+  const plan::Ref &first = op.in[0];
+  int64_t row = 0;
+  if (first.kind == plan::RefKind::Buffer)
+    row = elementCount(program.buffers[size_t(first.index)].shape);
+  if (first.kind == plan::RefKind::Temp)
+    row = elementCount(step.temps[size_t(first.index)].shape);
+  return op.op == "attention" ? row + longest : row;
 }
+
+double arithmeticError(const plan::Plan &plan, ProgramName name,
+                       const TestBatch &batch) {
+  constexpr double kUnit = 0x1p-24, kFunction = 4, kPassedOn = 4;
+  int64_t longest = 0;
+  for (const Slice &slice : batch.slices)
+    longest = std::max(longest, slice.past + slice.tokens);
+  const plan::Program &program =
+      plan.entries[size_t(name.entry)].programs[size_t(name.program)];
+  double squares = 0;
+  for (const plan::Step &step : program.steps)
+    for (const plan::MeaningOp &op : step.meaning)
+      squares += double(summandsOf(plan, program, step, op, longest)) / 2 +
+                 kFunction * kFunction;
+  return kPassedOn * kUnit * std::sqrt(squares);
+}
+
+namespace {
+/// Squares of one result, over draws.
+struct Squares {
+  double found = 0, rounding = 0, size = 0;
+  int64_t count = 0;
+
+  void add(const Values &got, const Values &want, const Values &wide) {
+    for (size_t i = 0; i < want.size(); ++i) {
+      found += (got[i] - want[i]) * (got[i] - want[i]);
+      rounding += (want[i] - wide[i]) * (want[i] - wide[i]);
+      size += want[i] * want[i];
+    }
+    count += int64_t(want.size());
+  }
+  /// NaN where either holds one.
+  double relative(double squares) const {
+    return squares == 0 ? 0 : std::sqrt(squares / size);
+  }
+};
+} // namespace
 
 testing::AssertionResult
 compareProgram(Device &device, const plan::PlanFile &file, Device &reference,
@@ -212,24 +301,39 @@ compareProgram(Device &device, const plan::PlanFile &file, Device &reference,
                const TestBatch &batch) {
   auto wideFile =
       plan::PlanFile::fromPlan(widenedPlan(referenceFile.plan(), name));
-  auto got = runProgram(device, file, name, batch);
-  auto want = runProgram(reference, referenceFile, name, batch);
-  auto wide = runProgram(reference, *wideFile, name, batch);
-  for (const auto *run : {&got, &want, &wide})
-    if (!run->ok())
-      return testing::AssertionFailure() << run->status().message();
-  for (size_t i = 0; i < want->size(); ++i) {
-    double rounding = distance((*want)[i].values, (*wide)[i].values);
-    double bound = 2.1 * rounding + 2 * kArithmeticError;
-    double found = distance((*got)[i].values, (*want)[i].values);
+  DrawnProgram got(device, file, name, batch);
+  DrawnProgram want(reference, referenceFile, name, batch);
+  DrawnProgram wide(reference, *wideFile, name, batch);
+  std::vector<std::string> names;
+  std::vector<Squares> squares;
+  auto isPooled = [](const Squares &s) { return s.count >= kPooled; };
+  for (uint64_t draw = 0;
+       draw == 0 || !std::all_of(squares.begin(), squares.end(), isPooled);
+       ++draw) {
+    auto a = got.results(draw), b = want.results(draw), c = wide.results(draw);
+    for (const auto *run : {&a, &b, &c})
+      if (!run->ok())
+        return testing::AssertionFailure() << run->status().message();
+    squares.resize(b->size());
+    names.resize(b->size());
+    for (size_t i = 0; i < b->size(); ++i) {
+      names[i] = (*b)[i].name;
+      squares[i].add((*a)[i].values, (*b)[i].values, (*c)[i].values);
+    }
+  }
+  double arithmetic = arithmeticError(referenceFile.plan(), name, batch);
+  for (size_t i = 0; i < squares.size(); ++i) {
+    double rounding = squares[i].relative(squares[i].rounding);
+    double bound = 2.1 * rounding + 2 * arithmetic;
+    double found = squares[i].relative(squares[i].found);
     // Written so that NaN, which compares with nothing, fails.
     if (!(found <= bound))
       return testing::AssertionFailure()
-             << (*want)[i].name << " of "
-             << file.plan().entries[name.entry].name << " program "
-             << name.program << ", " << batch.tokens() << " tokens in "
-             << batch.slices.size() << " sequences: relative L2 " << found
-             << " beyond " << bound << " (rounding alone " << rounding << ")";
+             << names[i] << " of " << file.plan().entries[name.entry].name
+             << " program " << name.program << ", " << batch.tokens()
+             << " tokens in " << batch.slices.size()
+             << " sequences: relative L2 " << found << " beyond " << bound
+             << " (rounding alone " << rounding << ")";
   }
   return testing::AssertionSuccess();
 }

@@ -16,12 +16,28 @@ struct ProgramName {
 };
 
 /// Ragged batches that a program takes: its fewest tokens, and up to 70 more,
-/// in sequences whose lengths lie around the page size.
+/// in sequences whose lengths lie around the page size; of images as many as
+/// have so many tokens.
 std::vector<TestBatch> batchesFor(const plan::Plan &plan, ProgramName name);
 
 /// The plan with every 16-bit buffer and cache plane in fp32: what it computes
 /// differs by the rounding of its stores alone. Meanings only.
 plan::Plan widenedPlan(const plan::Plan &plan, ProgramName name);
+
+/// What a program's results may differ from exact arithmetic in fp32, relative
+/// L2. A sum of k products of either sign has k partial sums, the j-th about
+/// sqrt(j) terms in size, each rounded by u = 2^-24 of it at most, up or down:
+/// u sqrt(k^2 / 2) terms in all, and the result has the size of sqrt(k) terms,
+/// so that it is off by u sqrt(k / 2). A function such as exp is good to 4 u.
+/// Ops pass on what their operands are off by, relative to their size; the
+/// errors of all ops, independent of each other, add up as squares. Where an op
+/// does not (differences, the exponents of a softmax) keeps within a factor of
+/// four.
+///
+/// This is relative to the size that such results have. A single one can come
+/// out near zero by chance, and its relative error as large as one likes.
+double arithmeticError(const plan::Plan &plan, ProgramName name,
+                       const TestBatch &batch);
 
 /// Runs `file`'s program on `device` with random weights, cache and inputs,
 /// and holds its float outputs and appended cache rows against `reference`'s
@@ -29,7 +45,9 @@ plan::Plan widenedPlan(const plan::Plan &plan, ProgramName name);
 /// let e be the distance of the reference from its own run of widenedPlan,
 /// that is what rounding the stores costs. A device whose stores round as
 /// little (1.1 e, as against any other implementation) is at most 2.1 e from
-/// the reference; fp32 arithmetic in another order adds 1e-5 on either side.
+/// the reference; fp32 arithmetic in another order adds arithmeticError on
+/// either side. Values of few numbers are drawn again, with other weights and
+/// inputs, until there are enough for their size to be no matter of chance.
 testing::AssertionResult
 compareProgram(Device &device, const plan::PlanFile &file, Device &reference,
                const plan::PlanFile &referenceFile, ProgramName name,
