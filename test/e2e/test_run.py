@@ -1,6 +1,7 @@
 """What run.py checks, by its options."""
 import argparse
 import json
+import math
 import pathlib
 import unittest
 
@@ -24,6 +25,31 @@ class ChecksTest(unittest.TestCase):
     def test_decodes_deep_in_fp32(self):
         self.assertIn(("llama-gqa-long deep", "f32"),
                       self.checks(list(run.DTYPES)))
+
+
+class ToleranceTest(unittest.TestCase):
+    OUTPUTS = [{"tolerance": {"fp32": 1e-5, "fp16": limit}}
+               for limit in (0.8e-3, 1.2e-3)]
+
+    def wrong(self, dtype, *errors, nan=False):
+        rows = [{"relative_l2": error, "unexpected_nan": nan}
+                for error in errors]
+        return run.beyond(self.OUTPUTS, rows, dtype)
+
+    def test_fp32_holds_for_each_output(self):
+        self.assertFalse(self.wrong("fp32", 0.9e-5, 0.9e-5))
+        self.assertEqual(len(self.wrong("fp32", 1e-7, 1.1e-5)), 1)
+
+    def test_16_bits_hold_for_all_outputs_together(self):
+        self.assertFalse(self.wrong("fp16", 1e-3, 1e-3))
+        self.assertFalse(self.wrong("fp16", 1.2e-3, 0.8e-3))
+        self.assertTrue(self.wrong("fp16", 1e-3, 1.05e-3))
+        self.assertTrue(self.wrong("fp16", 1.6e-3, 1e-4))
+
+    def test_nan_is_wrong(self):
+        self.assertTrue(self.wrong("fp16", math.nan, 0.0))
+        self.assertTrue(self.wrong("fp32", math.nan, 0.0))
+        self.assertTrue(self.wrong("fp16", 0.0, 0.0, nan=True))
 
 
 if __name__ == "__main__":
