@@ -127,7 +127,8 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
       ->capture_default_str()
       ->check(kCount);
   app.add_option("--profile", o.profile,
-                 "With --bench: time each kernel of a step (of the prefill with --out 0) beside its floor, "
+                 "With --bench: time each kernel of a step (of the prefill "
+                 "with --out 0) beside its floor, "
                  "and write a Chrome trace to this file");
   app.add_option("--chart", o.chart,
                  "With --bench: chart a layer's kernels beside their floors, "
