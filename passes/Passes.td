@@ -86,8 +86,10 @@ def SetPrecision : FtPass<"ft-set-precision"> {
     Activations, cache planes and the matrices and biases of linears and
     embeddings become `dtype`; weights of norms, broadcasts, rope and score
     tables stay fp32. Entry arguments and results keep fp32: a linear that makes
-    a result writes fp32 itself, anything else gets an `ft.cast`. This pass
-    changes rounding.
+    a result writes fp32 itself, anything else gets an `ft.cast`. A bias has the
+    type of what its linear writes, so linears that share one write the same.
+    Where values stay fp32, an argument that a linear or an addition reads is
+    copied: library calls read buffers. This pass changes rounding.
 
     ```mlir
     // before
