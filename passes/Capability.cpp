@@ -165,9 +165,9 @@ static bool covers(const AttentionCapability &attention,
   };
   bool half = form.element && (form.element.isBF16() || form.element.isF16());
   return half && (ctx.preview || form.group >= attention.minGroup) &&
-         ctx.maxTokens > 0 && ctx.maxTokens <= attention.maxTokens && sizeFits(form.headSize) &&
-         sizeFits(form.valueSize) && (attention.rope || !form.rope) &&
-         (attention.norm || !form.norm);
+         ctx.maxTokens > 0 && ctx.maxTokens <= attention.maxTokens &&
+         sizeFits(form.headSize) && sizeFits(form.valueSize) &&
+         (attention.rope || !form.rope) && (attention.norm || !form.norm);
 }
 
 const AttentionCapability *findAttention(const AttentionForm &form,

@@ -87,7 +87,7 @@ struct AttentionForm {
   bool rope = false;   // of q and k, one table
   bool norm = false;   // rms_norm of q and k heads
   int64_t headSize = 0, valueSize = 0;
-  int64_t group = 1; // query heads of a kv head
+  int64_t group = 1;  // query heads of a kv head
   mlir::Type element; // of all operands, pages and the result; null: several
 };
 

@@ -10,9 +10,10 @@ namespace ft::codegen {
 
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
 /// activations, gate x up, residual, store. Returns how it is made.
-mlir::FailureOr<std::string>
-printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
-              CudaPrinter &out);
+mlir::FailureOr<std::string> printEpilogue(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           KernelParams &params,
+                                           CudaPrinter &out);
 
 } // namespace ft::codegen
 

@@ -69,8 +69,7 @@ printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of a few rows.", {call.header});
-  FailureOr<std::string> epilogue =
-      printEpilogue(fused, match, params, out);
+  FailureOr<std::string> epilogue = printEpilogue(fused, match, params, out);
   if (failed(epilogue))
     return failure();
 

@@ -22,8 +22,8 @@ template <typename S, typename E, int stages, typename Score>
 __global__ void __cluster_dims__(8, 1, 1)
     __launch_bounds__(128, S::DV > 128 ? 2 : 3)
         decodeClusters(const __grid_constant__ Args<typename S::T> args,
-                   const __grid_constant__ Fresh<typename S::T> fresh,
-                   const __grid_constant__ Score score) {
+                       const __grid_constant__ Fresh<typename S::T> fresh,
+                       const __grid_constant__ Score score) {
   attention::runDecode<S, E, stages, 8>(args, fresh, score);
 }
 #endif

@@ -19,7 +19,7 @@ int sharedBytes(bool normed, int k, int bound, Ring ring) {
                            : ((k + 63) / 64 * 64 + 32) * 2;
   if (ring.stages == 0)
     return normed ? std::min(bound, 8) * row : 0;
-  int rows = !normed      ? ring.rows
+  int rows = !normed     ? ring.rows
              : ring.held ? gemv::kFewRows
                          : std::min(bound, 8);
   return ring.stages * gemv::kStageBytes + rows * row;
@@ -106,10 +106,10 @@ struct GemvBatch {
            std::to_string(c.k) + " grid " + std::to_string(c.grid) +
            (gated ? " gated" : "") + (Norm::kCentred ? " layer" : "") +
            (Norm::kPresent ? " norm" : "") +
-           (c.ring.stages ? " ring " + std::to_string(c.ring.stages) + "/" +
-                                std::to_string(c.ring.rows) +
-                                (c.ring.held ? " held" : "")
-                          : "");
+           (c.ring.stages
+                ? " ring " + std::to_string(c.ring.stages) + "/" +
+                      std::to_string(c.ring.rows) + (c.ring.held ? " held" : "")
+                : "");
   }
 
 private:

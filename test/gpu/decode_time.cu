@@ -8,8 +8,8 @@
 //   decode_time [8b|1b|gpt2]
 //
 //===----------------------------------------------------------------------===//
-#include "CudaArray.h"
 #include "AttentionDecodeBatch.h"
+#include "CudaArray.h"
 #include "GemvKernels.cuh"
 
 using namespace ft;
@@ -131,8 +131,8 @@ private:
     const Linear &l = linears_[i];
     bool beside = way.room && i < 2;
     int shared = kRingShared - (beside ? (kDecodeShared + 1152) : 0);
-    Epilogue<bf16, bf16, gated> epilogue{
-        gated || i == 0 ? nullptr : x_.device, x_.device + l.k, i64(l.n)};
+    Epilogue<bf16, bf16, gated> epilogue{gated || i == 0 ? nullptr : x_.device,
+                                         x_.device + l.k, i64(l.n)};
     const int *count = count_.device;
     go(l.k <= gemv::kHeldValues ? ringKernel<bf16, bf16, Norm, gated, true>
                                 : ringKernel<bf16, bf16, Norm, gated, false>,
@@ -155,8 +155,8 @@ private:
       dim3 grid(1, tiles, 32);
       launchBefore(grid, args);
     } else if (way.attend == Attend::Decode) {
-      go(decodeKernel<S, E, 1, NoScore>, 2 * processors_, 128, kDecodeShared, args,
-         decode_.fresh(), NoScore{});
+      go(decodeKernel<S, E, 1, NoScore>, 2 * processors_, 128, kDecodeShared,
+         args, decode_.fresh(), NoScore{});
     } else if (way.attend == Attend::Clusters) {
       go(decodeClusters<S, E, 1, NoScore>, processors_ / 8 * 8, 128,
          kDecodeShared, args, decode_.fresh(), NoScore{});

@@ -10,11 +10,11 @@
 //         args, fresh, score);
 //
 // A tile is 16 rows, (token, head) pairs of one kv head, so K and V are read
-// once a kv head. Each of four warps takes blocks of 16 keys by turns, through a
-// ring of its own of `stages` blocks and with a softmax of its own: between the
-// first block and the last no warp waits for another. (Warps that shared each
-// block, two barriers a block, took 115 us where 32 sequences of 512 keys of 8B
-// take 15 to read.) Their sums are added at the end of a piece.
+// once a kv head. Each of four warps takes blocks of 16 keys by turns, through
+// a ring of its own of `stages` blocks and with a softmax of its own: between
+// the first block and the last no warp waits for another. (Warps that shared
+// each block, two barriers a block, took 115 us where 32 sequences of 512 keys
+// of 8B take 15 to read.) Their sums are added at the end of a piece.
 //
 // What may be read before the kernel in front has ended: everything that the
 // step does not write, or not yet. The first kernel of a program starts when
@@ -25,8 +25,8 @@
 // instead. New rows and q come after the wait.
 //
 // Launch: block kDecodeThreads = 128, __launch_bounds__(128, DV > 128 ? 2 : 3),
-// between __global__ and the name FT_CLUSTER_ALONG_X; grid.x: two CTAs or more a
-// multiprocessor, a multiple of 8 (any is right); dynamic shared memory
+// between __global__ and the name FT_CLUSTER_ALONG_X; grid.x: two CTAs or more
+// a multiprocessor, a multiple of 8 (any is right); dynamic shared memory
 // Decode<...>::kShared:
 //   pitch(x) = roundUp(x, 16) + 8
 //   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
@@ -108,7 +108,8 @@ public:
   /// eachSum of `rows` of the piece, until the next is prefetched.
   template <typename Done>
   __device__ __forceinline__ void each(int rows, const Done &done) const {
-    eachSum<S>(rows, [&](int w) { return part(w); }, done);
+    eachSum<S>(
+        rows, [&](int w) { return part(w); }, done);
   }
   /// Room for 16 rows of a part, free between pieces.
   __device__ __forceinline__ float *room() const {
@@ -142,8 +143,8 @@ private:
 };
 
 /// `cluster`: CTAs that the launch starts together.
-template <typename S, typename E, int stages,
-          int cluster = cluster::kCluster, typename Score>
+template <typename S, typename E, int stages, int cluster = cluster::kCluster,
+          typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Fresh<typename S::T> &fresh,
                                           const Score &score) {

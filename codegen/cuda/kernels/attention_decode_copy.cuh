@@ -1,11 +1,11 @@
 //===- attention_decode_copy.cuh - blocks of the cache to a warp's ring ---===//
 //
-// One warp, kDecodeBlock keys and their values at a time, from the cache's pages
-// to shared memory: keys, kPitchQK elements apart, then values, kPitchV apart.
-// From sm_90 on a lane copies one row in bulk, elsewhere the lanes share the
-// rows, 16 bytes each. (Addresses for 16 bytes at a time are 400 instructions a
-// block: with them 32 sequences of 512 keys of 8B took 32 us without any
-// arithmetic, 15 to read.)
+// One warp, kDecodeBlock keys and their values at a time, from the cache's
+// pages to shared memory: keys, kPitchQK elements apart, then values, kPitchV
+// apart. From sm_90 on a lane copies one row in bulk, elsewhere the lanes share
+// the rows, 16 bytes each. (Addresses for 16 bytes at a time are 400
+// instructions a block: with them 32 sequences of 512 keys of 8B took 32 us
+// without any arithmetic, 15 to read.)
 //
 // Only rows that the cache had before the batch are copied; rows beyond the
 // work's end become zeros, new rows are left to who makes them.
@@ -71,12 +71,12 @@ public:
                 : values(slot) + r * Rows::kPitchV;
     if (j < oldEnd) {
       const int *pages = a_.pageTable + i64(p.work.sequence) * a_.pageColumns;
-      i64 cell =
-          i64(pages[j / a_.pageSize]) * a_.pageSize + j % a_.pageSize;
+      i64 cell = i64(pages[j / a_.pageSize]) * a_.pageSize + j % a_.pageSize;
       i64 row = cell * a_.kvHeads + p.work.kvHead;
       copyBulk(sharedAddress(to), key ? a_.k + row * S::D : a_.v + row * S::DV,
                key ? kKeyBytes : kValueBytes, sharedAddress(&barriers_[slot]));
-    } else if (!key && j >= p.work.end) { // exponentials of 0 times what is here
+    } else if (!key &&
+               j >= p.work.end) { // exponentials of 0 times what is here
 #pragma unroll 1
       for (int c = 0; c < Rows::DV; c += kLanes<T>)
         *reinterpret_cast<Vec16 *>(to + c) = Vec16{};

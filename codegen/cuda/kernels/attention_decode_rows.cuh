@@ -150,9 +150,9 @@ private:
 
   __device__ __forceinline__ void multiplyValues(const T *v) {
     v += lane() % 16 * kPitchV + lane() / 16 * 8;
-    u32 x[4] = {packPair<T>(s_[0][0], s_[0][1]), packPair<T>(s_[0][2], s_[0][3]),
-                packPair<T>(s_[1][0], s_[1][1]),
-                packPair<T>(s_[1][2], s_[1][3])};
+    u32 x[4] = {
+        packPair<T>(s_[0][0], s_[0][1]), packPair<T>(s_[0][2], s_[0][3]),
+        packPair<T>(s_[1][0], s_[1][1]), packPair<T>(s_[1][2], s_[1][3])};
 #pragma unroll
     for (int d = 0; d < DV; d += 16) {
       u32 y[4];
@@ -171,8 +171,8 @@ private:
 };
 
 /// done(row, column, value, maximum, sum) for every element of the sum of a
-/// CTA's parts; thread t has elements t, t + 128, ... of the rows. part(w): what
-/// DecodeRows::put left of warp w.
+/// CTA's parts; thread t has elements t, t + 128, ... of the rows. part(w):
+/// what DecodeRows::put left of warp w.
 template <typename S, typename Part, typename Done>
 __device__ __forceinline__ void eachSum(int rows, const Part &part,
                                         const Done &done) {

@@ -108,8 +108,7 @@ emitShared(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
 template <bool shared, typename Epilogue, typename T>
 __device__ __forceinline__ void
 stream(const Problem<T> &p, const Share &s, const Run &run, int m0,
-       const Epilogue &epilogue, const T *xs, Ring<T> &ring,
-       Sums (*parts)[2]) {
+       const Epilogue &epilogue, const T *xs, Ring<T> &ring, Sums (*parts)[2]) {
   constexpr bool gated = Epilogue::kGated;
   Product<T, shared> product(p, m0, xs);
   int g = run.begin / run.chunks, c = run.begin % run.chunks;

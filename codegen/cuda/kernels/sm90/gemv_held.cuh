@@ -27,9 +27,8 @@ template <typename T> struct Held {
 
   /// done(vector, first value of k) for what lies within k.
   template <typename Done>
-  __device__ __forceinline__ void each(const ChunkOrder &order,
-                                       const RingSums<T> &sums,
-                                       const Done &done) {
+  __device__ __forceinline__ void
+  each(const ChunkOrder &order, const RingSums<T> &sums, const Done &done) {
 #pragma unroll
     for (int i = 0; i < kHeldChunks; ++i)
 #pragma unroll
@@ -42,8 +41,8 @@ template <typename T> struct Held {
 
 /// A sum over the lanes of a token and all warps, divided by k.
 template <typename T>
-__device__ __forceinline__ float
-meanOfRow(float v, const Problem<T> &p, float (&parts)[kWarps][kMaxM]) {
+__device__ __forceinline__ float meanOfRow(float v, const Problem<T> &p,
+                                           float (&parts)[kWarps][kMaxM]) {
   v += __shfl_xor_sync(~0u, v, 1);
   v += __shfl_xor_sync(~0u, v, 2);
   int lane = threadIdx.x % 32;
@@ -59,7 +58,8 @@ meanOfRow(float v, const Problem<T> &p, float (&parts)[kWarps][kMaxM]) {
 
 /// Eight values of a vector, and back with one rounding.
 template <typename T>
-__device__ __forceinline__ void unpackEight(const Vec16 &vector, float (&v)[8]) {
+__device__ __forceinline__ void unpackEight(const Vec16 &vector,
+                                            float (&v)[8]) {
 #pragma unroll
   for (int i = 0; i < 4; ++i)
     unpackPair(vector.word[i], v + 2 * i, T{});
@@ -104,7 +104,8 @@ normaliseHeld(Held<T> &x, const ChunkOrder &order, const RingSums<T> &sums,
       loadFour(norm.weight + k + h, *reinterpret_cast<float(*)[4]>(scale + h));
       if constexpr (Norm::kCentred)
         if (norm.bias)
-          loadFour(norm.bias + k + h, *reinterpret_cast<float(*)[4]>(shift + h));
+          loadFour(norm.bias + k + h,
+                   *reinterpret_cast<float(*)[4]>(shift + h));
     }
 #pragma unroll
     for (int i = 0; i < 8; ++i)

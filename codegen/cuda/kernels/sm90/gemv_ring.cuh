@@ -15,10 +15,10 @@
 // the multiprocessors (any size is right). Dynamic shared memory: the more the
 // faster (H200, one token: 8 stages take 5 % less time than 6), at least
 // kFewStages * kStageBytes, and with a norm, where x is held kFewRows *
-// ringRowBytes(k) on top, elsewhere min(bound of rows, 8) times. It should be so
-// much that no second CTA fits a multiprocessor: two of these beside each other
-// read slower (4 stages: 128 us a layer of 8B started early, 119 not; 8 stages:
-// 113 and 120).
+// ringRowBytes(k) on top, elsewhere min(bound of rows, 8) times. It should be
+// so much that no second CTA fits a multiprocessor: two of these beside each
+// other read slower (4 stages: 128 us a layer of 8B started early, 119 not; 8
+// stages: 113 and 120).
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMV_RING_CUH

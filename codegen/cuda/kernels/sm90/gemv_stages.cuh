@@ -181,8 +181,9 @@ public:
   int at, limit;
 
   /// Chunk `c`, which is in the stage of `place`, by the tokens.
-  __device__ __forceinline__ void multiply(int c, const RingPlace &place,
-                                           const Tokens<T> (&tokens)[kRingUnits]) {
+  __device__ __forceinline__ void
+  multiply(int c, const RingPlace &place,
+           const Tokens<T> (&tokens)[kRingUnits]) {
     barrierWait(memory_.full(place.stage), place.turn);
     const char *stage = dynamicShared<char>() + place.stage * kStageBytes + w_;
 #pragma unroll
