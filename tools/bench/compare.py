@@ -109,6 +109,8 @@ def main():
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--peer-flags", default="--coordinate-descent",
                         help="more flags for peers.py")
+    parser.add_argument("--most-peers", type=int, default=len(CASES),
+                        help="peers of the first cases only")
     parser.add_argument("--timeout", type=int, default=300)
     parser.add_argument("--table", type=pathlib.Path,
                         help="print a results file as Markdown and stop")
@@ -124,7 +126,8 @@ def main():
                                 "in": length, "out": out,
                                 "ftc": ours(args, case)})
         keep(args, results, results["rows"][-1])
-    for row, case in zip(results["rows"], cases if not args.no_peers else []):
+    peers = [] if args.no_peers else cases[:args.most_peers]
+    for row, case in zip(results["rows"], peers):
         row["peer"] = peer(args, case)
         keep(args, results, row)
     table(results)

