@@ -62,26 +62,51 @@ static void readRows(Context &ctx, Form &form, Value value, const Dim *sequence,
 
 /// A table look-up alone is a read of the table, as `gather` is: its ids may be
 /// positions, which are no values of tokens yet.
-static std::optional<Form> lookedUp(Context &ctx, PrimApplyOp op, Form ids) {
+Raiser::MaybeForm Raiser::lookedUp(PrimApplyOp op) {
   Block &body = op.getBody().front();
   auto embedding = dyn_cast<EmbeddingOp>(body.front());
   if (!embedding || embedding->getNextNode() != body.getTerminator())
     return std::nullopt;
-  Array *&table = ctx.params[embedding.getTableAttr().getAttr()];
-  if (!table) {
-    table = ctx.exprs.array(Array::Param);
-    table->symbol = embedding.getTableAttr().getAttr();
-    ParamOp param = lookupParam(op, embedding.getTableAttr());
-    table->shape.assign(param.getTensorType().getShape());
-  }
+  Form ids = form(op.getInputs()[0]);
+  Array *table = weightArray(embedding.getTableAttr());
   Axis row;
   if (table->shape[1] > 1)
-    row.push_back(ctx.exprs.dim(Dim::Literal, table->shape[1]));
-  const Node *at =
-      row.empty() ? ctx.exprs.constant(0) : ctx.exprs.index(row[0]);
-  ids.expr = ctx.exprs.read(table, {ids.expr, at});
+    row.push_back(exprs_.dim(Dim::Literal, table->shape[1]));
+  const Node *at = row.empty() ? exprs_.constant(0) : exprs_.index(row[0]);
+  ids.expr = exprs_.read(table, {ids.expr, at});
   ids.axes.push_back(row);
   return ids;
+}
+
+/// A linear of parts of rows is the product with its weight transposed.
+Raiser::MaybeForm Raiser::applyToParts(PrimApplyOp op, LinearOp linear) {
+  Form x = ctx_.layout.freshen(form(op.getInputs()[0])), weight, result;
+  size_t leading =
+      x.axes.size() - linear.getInput().getType().getShape().size();
+  result.axes.assign(x.axes.begin(), x.axes.begin() + long(leading));
+  Axis inner, outer;
+  for (const Axis &axis : ArrayRef(x.axes).drop_front(leading))
+    inner.append(axis.begin(), axis.end());
+  SmallVector<const Node *> row, column;
+  for (const Dim *dim : inner)
+    column.push_back(exprs_.index(dim));
+  ArrayRef<int64_t> shape = linear.getType().getShape();
+  for (int64_t extent : shape) {
+    result.axes.emplace_back();
+    if (extent > 1)
+      result.axes.back().push_back(exprs_.dim(Dim::Literal, extent));
+    outer.append(result.axes.back());
+    row.push_back(extent > 1 ? exprs_.index(outer.back()) : exprs_.constant(0));
+  }
+  const Node *n = flatIndex(exprs_, row, shape);
+  const Node *k = flatIndex(exprs_, column, sizesOf(inner));
+  weight.expr = exprs_.read(weightArray(linear.getWeightAttr()), {n, k});
+  MaybeForm made =
+      this->linear(op.getLoc(), x, weight, inner, outer, std::move(result));
+  if (made && linear.getBiasAttr())
+    made->expr = exprs_.add(made->expr,
+                            exprs_.read(weightArray(linear.getBiasAttr()), n));
+  return made;
 }
 
 /// Semantic operations on rows.
@@ -89,7 +114,7 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   SmallVector<Form> leading;
   SmallVector<SmallVector<const Dim *>> rows;
   Block &body = op.getBody().front();
-  if (MaybeForm found = lookedUp(ctx_, op, form(op.getInputs()[0])))
+  if (MaybeForm found = lookedUp(op))
     return found;
   size_t outer = cast<PaddedType>(op.getResult().getType()).getRank() -
                  cast<PackedType>(body.getTerminator()->getOperand(0).getType())
@@ -112,6 +137,9 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   SmallVector<const Dim *> heads = result.rowDims();
   if (!result.batchDim() || sequences.size() > 1)
     return because("its leading axes hold no batch axis, or two sequence axes");
+  auto parts = dyn_cast<LinearOp>(body.front());
+  if (!heads.empty() && parts && parts->getNextNode() == body.getTerminator())
+    return applyToParts(op, parts);
   if (!heads.empty() && llvm::any_of(body, takesOneRow))
     return because("it takes whole rows, and its leading axes are not "
                    "[batch, sequence] or [batch]");
