@@ -204,7 +204,9 @@ Value RowEmitter::emitRead(const Node *node) {
   const Array &array = *node->array;
   if (array.kind != Array::Tokens && array.kind != Array::Sequences)
     return ctx_.because("the padding mask is used as a number of a sequence");
-  if (node->args[0] != exprs_.index(batch_))
+  bool own = array.ofPositions ? node->args[0]->isConst(0)
+                               : node->args[0] == exprs_.index(batch_);
+  if (!own)
     return ctx_.because("one sequence reads the values of another");
   if (array.kind == Array::Sequences && sequence_)
     return ctx_.because("each token reads a value of its sequence as a whole; "

@@ -69,33 +69,58 @@ Value Raiser::materialize(Form &form, Location loc) {
   return emitted.value;
 }
 
+/// What no batch axis is known of is a value of positions: rows that all
+/// sequences share.
+std::optional<Raiser::Place> Raiser::placeOf(const Form &form) {
+  SmallVector<const Dim *> sequences = form.sequenceDims();
+  Place place;
+  place.batch = form.batchDim();
+  place.ofPositions = !place.batch;
+  if (sequences.size() > 1 || (sequences.empty() && !place.batch)) {
+    ctx_.because("its operand is no value of tokens or sequences");
+    return std::nullopt;
+  }
+  place.at.push_back(place.batch ? exprs_.index(place.batch)
+                                 : exprs_.constant(0));
+  if (!place.batch)
+    place.batch = exprs_.dim(Dim::Batch);
+  if (!sequences.empty()) {
+    place.sequence = sequences[0];
+    place.at.push_back(exprs_.index(place.sequence));
+  }
+  return place;
+}
+
+Array *Raiser::arrayOf(Value value, const Place &place) {
+  Array *array =
+      exprs_.array(place.sequence ? Array::Tokens : Array::Sequences);
+  array->value = value;
+  array->ofPositions = place.ofPositions;
+  return array;
+}
+
 bool Raiser::alongRow(Form &form, const Dim *last, Location loc,
                       llvm::function_ref<Value(Value)> make) {
-  SmallVector<const Dim *> sequences = form.sequenceDims();
-  const Dim *batch = form.batchDim();
-  if (!batch || sequences.size() > 1) {
-    ctx_.because("its operand is no value of tokens or sequences");
+  std::optional<Place> place = placeOf(form);
+  if (!place)
     return false;
-  }
-  const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
   SmallVector<const Dim *> rows = form.rowDims();
   llvm::erase(rows, last);
   rows.push_back(last);
-  Emitted input = emitRows(ctx_, form.expr, batch, sequence, rows, loc);
+  Emitted input =
+      emitRows(ctx_, form.expr, place->batch, place->sequence, rows, loc);
   if (!input.value)
     return false;
-  Array *array = exprs_.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = make(fullRows(ctx_, input, rows, sizesOf(rows), loc));
+  Array *array =
+      arrayOf(make(fullRows(ctx_, input, rows, sizesOf(rows), loc)), *place);
   auto type = cast<PackedType>(array->value.getType());
   if (type.getLastDim() == 1 || type.getShape().size() < rows.size())
     rows.pop_back();
-  SmallVector<const Node *> at{exprs_.index(batch)}, row;
-  if (sequence)
-    at.push_back(exprs_.index(sequence));
+  SmallVector<const Node *> row;
   for (const Dim *dim : rows)
     row.push_back(exprs_.index(dim));
-  at.push_back(flatIndex(exprs_, row, sizesOf(rows)));
-  form.expr = exprs_.read(array, at);
+  place->at.push_back(flatIndex(exprs_, row, sizesOf(rows)));
+  form.expr = exprs_.read(array, place->at);
   return true;
 }
 

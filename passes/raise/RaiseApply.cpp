@@ -36,16 +36,12 @@ static bool takesOneRow(Operation &op) {
              PositionsOp>(op);
 }
 
-/// The formula of a row that was made of `value`, whose axes follow those of
-/// `form`.
-static void readRows(Context &ctx, Form &form, Value value, const Dim *sequence,
+/// Reads rows at `place` of `array`, whose axes follow those of `form`.
+static void readRows(Context &ctx, Form &form, const Array *array,
+                     SmallVector<const Node *> at,
                      ArrayRef<const Dim *> outer) {
   Exprs &exprs = ctx.exprs;
-  Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = value;
-  SmallVector<const Node *> at{exprs.index(form.batchDim())}, row;
-  if (sequence)
-    at.push_back(exprs.index(sequence));
+  SmallVector<const Node *> row;
   auto shape = cast<PackedType>(array->value.getType()).getShape();
   for (const Dim *dim : outer)
     row.push_back(exprs.index(dim));
@@ -133,17 +129,18 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   if (!broadcast(leading, outer))
     return std::nullopt;
   Form result = leading[0];
-  SmallVector<const Dim *> sequences = result.sequenceDims();
   SmallVector<const Dim *> heads = result.rowDims();
-  if (!result.batchDim() || sequences.size() > 1)
-    return because("its leading axes hold no batch axis, or two sequence axes");
+  std::optional<Place> place = placeOf(result);
+  if (!place)
+    return because("its leading axes hold neither a batch nor a sequence axis, "
+                   "or two sequence axes");
   auto parts = dyn_cast<LinearOp>(body.front());
   if (!heads.empty() && parts && parts->getNextNode() == body.getTerminator())
     return applyToParts(op, parts);
   if (!heads.empty() && llvm::any_of(body, takesOneRow))
     return because("it takes whole rows, and its leading axes are not "
                    "[batch, sequence] or [batch]");
-  const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
+  const Dim *batch = place->batch, *sequence = place->sequence;
   IRMapping mapping;
   for (auto [source, dims, arg] :
        llvm::zip(leading, rows, body.getArguments())) {
@@ -153,11 +150,9 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     dims.insert(dims.begin(), heads.begin(), heads.end());
     Emitted input;
     if (type.getElementType().isInteger())
-      input.value = emitIdRows(ctx_, source.expr, result.batchDim(), sequence,
-                               op.getLoc());
+      input.value = emitIdRows(ctx_, source.expr, batch, sequence, op.getLoc());
     else
-      input = emitRows(ctx_, source.expr, result.batchDim(), sequence, dims,
-                       op.getLoc());
+      input = emitRows(ctx_, source.expr, batch, sequence, dims, op.getLoc());
     if (!input.value)
       return std::nullopt;
     if (input.read)
@@ -165,8 +160,8 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     mapping.map(arg, input.value);
   }
   cloneRows(ctx_, body, mapping, sequence, sizesOf(heads));
-  readRows(ctx_, result, mapping.lookup(body.getTerminator()->getOperand(0)),
-           sequence, heads);
+  Value made = mapping.lookup(body.getTerminator()->getOperand(0));
+  readRows(ctx_, result, arrayOf(made, *place), place->at, heads);
   return result;
 }
 

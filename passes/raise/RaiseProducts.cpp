@@ -149,12 +149,11 @@ Value Raiser::linearOfParts(const RowProduct &product,
 Raiser::MaybeForm Raiser::linear(Location loc, const Form &x,
                                  const Form &weight, const Axis &inner,
                                  const Axis &outer, Form result) {
-  const Dim *batch = x.batchDim();
-  SmallVector<const Dim *> sequences = x.sequenceDims();
-  if (!readsData(x.expr) && !batch)
-    return because("neither of its operands is a value of tokens");
-  if (!batch || sequences.size() > 1)
-    return because("its operand has no batch axis or two sequence axes");
+  std::optional<Place> place = placeOf(x);
+  if (!place)
+    return because(x.sequenceDims().size() > 1
+                       ? "its operand has two sequence axes"
+                       : "neither of its operands is a value of tokens");
   // What the weight alone has of a row makes more columns of its product.
   SmallVector<const Dim *> parts, wide;
   for (const Dim *dim : result.rowDims())
@@ -172,21 +171,16 @@ Raiser::MaybeForm Raiser::linear(Location loc, const Form &x,
     llvm::append_range(parts, wide);
     columns.assign(outer.begin(), outer.end());
   }
-  RowProduct product{batch, sequences.empty() ? nullptr : sequences[0], inner,
-                     columns};
-  Array *array =
-      exprs_.array(product.sequence ? Array::Tokens : Array::Sequences);
-  array->value = linearOfParts(product, parts, x.expr, weight.expr, loc);
-  if (!array->value)
+  RowProduct product{place->batch, place->sequence, inner, columns};
+  Value made = linearOfParts(product, parts, x.expr, weight.expr, loc);
+  if (!made)
     return std::nullopt;
-  SmallVector<const Node *> at{exprs_.index(batch)}, row;
-  if (product.sequence)
-    at.push_back(exprs_.index(product.sequence));
+  SmallVector<const Node *> row;
   llvm::append_range(parts, columns);
   for (const Dim *dim : parts)
     row.push_back(exprs_.index(dim));
-  at.push_back(flatIndex(exprs_, row, sizesOf(parts)));
-  result.expr = exprs_.read(array, at);
+  place->at.push_back(flatIndex(exprs_, row, sizesOf(parts)));
+  result.expr = exprs_.read(arrayOf(made, *place), place->at);
   return result;
 }
 

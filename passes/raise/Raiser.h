@@ -183,6 +183,15 @@ private:
   MaybeForm context(ir::PrimMatmulOp op, const Form &weights, const Form &value,
                     const Dim *key, Form result);
 
+  /// Which rows a form has an element of each of, for what is read of them.
+  struct Place {
+    const Dim *batch = nullptr, *sequence = nullptr; // null: of sequences
+    llvm::SmallVector<const Node *> at;              // but for the row
+    bool ofPositions = false;
+  };
+  std::optional<Place> placeOf(const Form &form);
+  /// An array of `value`, whose rows are at `place`.
+  Array *arrayOf(mlir::Value value, const Place &place);
   /// A sum over `inner` of a row's elements times a weight's, for each index
   /// along `outer`, which only the weight has.
   struct RowProduct {

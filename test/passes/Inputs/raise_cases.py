@@ -660,6 +660,23 @@ def input_as_result():
 
 
 @case
+def features_of_positions():
+    """Made once for each token, of what no sequence says."""
+    g, x, _ = rows()
+    a = g.iota(0, "sequence", 1).cast("f32") * g.param("f", 32)
+    a = a.unary("sin") @ g.param("w", 32, 32)
+    a = a * ((a * a).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    return g.ir(y=x + a)
+
+
+@case
+def positions_as_result():
+    g, x, _ = rows()
+    a = g.iota(0, "sequence", 1).cast("f32") * g.param("f", 32)
+    return g.ir(y=x, z=a.along("softmax", 1))
+
+
+@case
 def two_batches():
     g, x, _ = rows()
     a = x.slice(2, 0, 1).reshape("batch", 1, "sequence")
