@@ -61,13 +61,17 @@ Raiser::MaybeForm Raiser::matmul(PrimMatmulOp op) {
       sum->axes.pop_back();
     return sum;
   }
-  if (isStatic(a) || isStatic(b)) {
+  // Values of tokens may turn out the same for all; they are no weights then.
+  bool ofTokens = a.batchDim() && b.batchDim();
+  if ((isStatic(a) || isStatic(b)) &&
+      !(isStatic(a) && isStatic(b) && ofTokens)) {
     // Of two weights, the one that is repeated for tokens is a value of them.
     bool left = isStatic(a) && !(isStatic(b) && a.batchDim());
     return linear(op.getLoc(), left ? b : a, left ? a : b, inner,
                   left ? a.axes[rank - 2] : b.axes[rank - 1], result);
   }
-  if (!readsData(a.expr) || !readsData(b.expr))
+  if (!(readsData(a.expr) && readsData(b.expr)) &&
+      !(isStatic(a) && isStatic(b)))
     return because("one of its operands is neither a weight nor a value of "
                    "tokens");
   if (isOneToken(result))

@@ -39,7 +39,7 @@ class Rows:
                             "shape": [B, S, width], "dtype": "f32"}
         self.g.shapes["x"], self.g.dtypes["x"] = [B, S, width], "f32"
         self.weights = 0
-        self.values = [self.unary("x")]
+        self.values = [self.g.unary("tanh", "x")]
 
     # ---- what there is ---------------------------------------------------
 

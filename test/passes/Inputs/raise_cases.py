@@ -576,6 +576,16 @@ def product_of_parts():
 
 
 @case
+def product_of_equal_parts():
+    """A softmax of one is 1: the same for every token, and no weight."""
+    g, x, _ = rows()
+    one = x.reshape("batch", "sequence", 16, 1, 2).along("softmax", 3)
+    a = one + g.param("w", 2)
+    y = (a @ a.transpose(0, 1, 2, 4, 3)).reshape("batch", "sequence", 16)
+    return g.ir(y=y + x.slice(2, 0, 16))
+
+
+@case
 def product_with_pooled():
     g, x, _ = rows()
     return g.ir(y=x @ x.slice(1, 0, 1).reshape("batch", 32, 1))
