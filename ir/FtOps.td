@@ -401,7 +401,7 @@ def Ft_SelectOp : Ft_Op<"select", [Pure, Ft_RowWise]> {
 }
 
 def Ft_ToFloatOp : Ft_Op<"to_float", [Pure, Ft_RowWise]> {
-  let summary = "the i32 of every row as a float";
+  let summary = "the i32s of every row as floats";
   let arguments = (ins Ft_PackedType:$input);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat =
@@ -572,7 +572,7 @@ def Ft_SegmentReduceOp : Ft_Op<"segment_reduce", [Pure]> {
 }
 
 def Ft_ArgmaxOp : Ft_Op<"argmax", [Pure]> {
-  let summary = "index of the largest element of each row, lowest on a tie";
+  let summary = "index of the largest element along the last extent, lowest on a tie";
   let arguments = (ins Ft_PackedType:$input);
   let results = (outs Ft_PackedType:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";

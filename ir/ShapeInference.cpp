@@ -141,9 +141,12 @@ static Inferred inferConcat(const OpOperands &in, EmitError emitError) {
 
 static Inferred inferToFloat(const OpOperands &in, EmitError emitError) {
   PackedType x = in.values[0];
-  if (!x.getElementType().isInteger(32) || x.getRowElements() != 1)
-    return emitError() << "expected one i32 a row, found " << x;
-  return PackedType::get(x.getAxis(), {1}, Float32Type::get(x.getContext()));
+  if (!x.getElementType().isInteger(32))
+    return emitError() << "expected rows of i32, found " << x;
+  ArrayRef<int64_t> shape = x.getShape();
+  return PackedType::get(x.getAxis(),
+                         shape.empty() ? ArrayRef<int64_t>(1) : shape,
+                         Float32Type::get(x.getContext()));
 }
 
 static Inferred inferRearrange(const OpOperands &in, EmitError emitError) {
@@ -256,9 +259,11 @@ static Inferred inferArgmax(const OpOperands &in, EmitError emitError) {
   PackedType x = in.values[0];
   if (failed(checkFloat(x, emitError)))
     return failure();
-  if (x.getShape().size() != 1)
-    return emitError() << "expected rows of one dimension, found " << x;
-  return PackedType::get(x.getAxis(), {}, IntegerType::get(x.getContext(), 32));
+  if (x.getShape().empty())
+    return emitError() << "expected rows of at least one dimension, found "
+                       << x;
+  return PackedType::get(x.getAxis(), x.getShape().drop_back(),
+                         IntegerType::get(x.getContext(), 32));
 }
 
 static Inferred inferSample(const OpOperands &in, EmitError emitError) {
@@ -266,6 +271,8 @@ static Inferred inferSample(const OpOperands &in, EmitError emitError) {
   if (x.getAxis() != in.rows.getRows())
     return emitError() << "expected rows along " << in.rows.getRows()
                        << ", found " << x;
+  if (x.getShape().size() > 1)
+    return emitError() << "expected rows of one dimension, found " << x;
   return inferArgmax(in, emitError);
 }
 

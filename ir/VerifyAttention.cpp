@@ -250,11 +250,14 @@ LogicalResult SampleOp::verify() {
 LogicalResult ArgmaxOp::verify() {
   PackedType in = getInput().getType(), out = getType();
   // argmax_c1
-  if (in.getShape().size() != 1 || !isFloat(in))
+  if (in.getShape().empty() || !isFloat(in))
     return emitOpError() << "argmax_c1: expected a row of floats, found " << in;
   // argmax_c2
-  if (out.getAxis() != in.getAxis() || !out.getShape().empty() ||
+  if (out.getAxis() != in.getAxis() ||
+      out.getShape() != in.getShape().drop_back() ||
       !out.getElementType().isInteger(32))
-    return emitOpError() << "argmax_c2: expected one i32 a row, found " << out;
+    return emitOpError() << "argmax_c2: expected an i32 for each part along "
+                            "the last extent, found "
+                         << out;
   return success();
 }

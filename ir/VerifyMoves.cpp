@@ -36,11 +36,10 @@ LogicalResult ConcatOp::verify() { return verifyInferred(*this, "concat_c"); }
 LogicalResult ToFloatOp::verify() {
   PackedType in = getInput().getType(), out = getType();
   // to_float_c1
-  if (!in.getElementType().isInteger(32) || in.getRowElements() != 1 ||
-      in.getAxis() != out.getAxis() || !isFloat(out) ||
-      out.getRowElements() != 1)
-    return emitOpError() << "to_float_c1: expected one i32 a row and one float "
-                            "a row, found "
+  if (!in.getElementType().isInteger(32) || in.getAxis() != out.getAxis() ||
+      !isFloat(out) || in.getRowElements() != out.getRowElements())
+    return emitOpError() << "to_float_c1: expected rows of i32 and as many "
+                            "floats, found "
                          << in << " and " << out;
   return success();
 }

@@ -31,7 +31,11 @@ void cloneLeaves(EntryOp entry) {
 }
 
 bool followsUser(Operation *op) {
-  return isLeaf(op) && op->hasOneUse() && isRowOp(*op->user_begin());
+  if (!isLeaf(op) || !op->hasOneUse())
+    return false;
+  // What moves elements reads them from memory.
+  Operation *user = *op->user_begin();
+  return isRowOp(user) && !isa<RearrangeOp, ConcatOp>(user);
 }
 
 ir::Pattern patternOf(Operation *op) {
@@ -131,7 +135,7 @@ static std::string labelOf(ArrayRef<Operation *> ops) {
       weights.insert(op->getAttrOfType<FlatSymbolRefAttr>(
                            isa<EmbeddingOp>(op) ? "table" : "weight")
                          .getValue());
-    if (!isLeaf(op))
+    if (!isLeaf(op) || ops.size() == 1)
       mnemonics.insert(op->getName().stripDialect());
   }
   if (!weights.empty())

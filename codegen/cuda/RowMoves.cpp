@@ -17,15 +17,42 @@ std::string RowSegmentPrinter::inputPointer(BlockArgument argument) {
   return name + "[row * " + name + "Stride + ";
 }
 
-/// An i32 of the row as a number.
-FailureOr<RowSegmentPrinter::Held>
-RowSegmentPrinter::toFloat(ir::ToFloatOp op) {
+/// The i32s of the row as numbers.
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::toFloat(ir::ToFloatOp op,
+                                                              View view) {
+  if (op.getType().getRowElements() > 1)
+    return toFloats(op, view);
   FailureOr<Held> held = index(op.getInput());
   if (failed(held))
     return failure();
   std::string name = fresh(View::Own);
   out_.line("const float " + name + " = float(" + held->name + ");");
   return Held{name, Kind::Number};
+}
+
+/// Each element of the line, or the one number of its group.
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::toFloats(ir::ToFloatOp op,
+                                                               View view) {
+  auto argument = dyn_cast<BlockArgument>(op.getInput());
+  if (!argument)
+    return op->emitError("row program: several integers of a row must be an "
+                         "input of the fused op");
+  ir::PackedType type = op.getType();
+  bool number = type.getLastDim() == 1 && segment_.last > 1;
+  std::string place = groupOffset(type);
+  if (!number)
+    place += " + " + lineName(view) + ".index(e)";
+  std::string element =
+      "float(" + inputPointer(argument) + place.substr(3) + "])";
+  std::string name = fresh(number ? View::Own : view);
+  if (number) {
+    out_.line("const float " + name + " = " + element + ";");
+    return Held{name, Kind::Number};
+  }
+  out_.line("float " + name + "[L::kElements];");
+  out_.eachElement("L::kElements", name + "[e] = " + lineName(view) +
+                                       ".inside(e) ? " + element + " : 0.0f;");
+  return Held{name, Kind::Elements};
 }
 
 /// Element e of the line, from where `op` says in its input's row.

@@ -163,16 +163,15 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::weight(ir::BroadcastOp op,
               weightParam(op.getWeightAttr()) + ");");
     return Held{name, Kind::Number};
   }
-  if (op.getType().getLastDim() != last)
-    return op.emitError("row program: a weight of one column cannot repeat "
-                        "along lines");
-  if (elements == last)
+  // One column is a number for each line.
+  int64_t columns = op.getType().getLastDim();
+  if (elements == last && columns == last)
     return vectorWeight(op.getWeightAttr(), view);
-  int64_t groups = elements / last;
+  int64_t groups = elements / columns;
   std::string group =
       groups == segment_.groups ? "group" : "group % " + std::to_string(groups);
   std::string pointer = weightParam(op.getWeightAttr()) + " + " + group +
-                        " * " + std::to_string(last);
+                        " * " + std::to_string(columns);
   return load(op.getType(), pointer, view);
 }
 
@@ -297,7 +296,7 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
   if (auto rotation = dyn_cast<ir::RopeOp>(op))
     return rope(rotation, view);
   if (auto number = dyn_cast<ir::ToFloatOp>(op))
-    return toFloat(number);
+    return toFloat(number, view);
   if (isa<ir::RearrangeOp, ir::ConcatOp>(op))
     return move(op);
   if (auto running = dyn_cast<ir::CumsumOp>(op))

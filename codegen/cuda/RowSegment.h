@@ -47,7 +47,8 @@ private:
   mlir::FailureOr<Held> elementwise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> lineWise(mlir::Operation *op, View view);
   mlir::FailureOr<Held> index(mlir::Value value);
-  mlir::FailureOr<Held> toFloat(ir::ToFloatOp op);
+  mlir::FailureOr<Held> toFloat(ir::ToFloatOp op, View view);
+  mlir::FailureOr<Held> toFloats(ir::ToFloatOp op, View view);
   mlir::FailureOr<Held> move(mlir::Operation *op);
   std::string placeOf(ir::RearrangeOp op);
   std::string elementOf(ir::ConcatOp op);

@@ -88,7 +88,8 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
     return emitMergeArgmax(fused, merge);
   auto local = dyn_cast<ir::LocalArgmaxOp>(op);
   auto type = cast<ir::PackedType>(op.getOperand(0).getType());
-  int64_t columns = type.getRowElements();
+  int64_t columns = type.getLastDim();
+  int64_t parts = type.getRowElements() / columns;
   KernelParams params(fused.getContext());
   Value outer = fused.getInputs()[0];
   params.add(("const " + typeText(type.getElementType()) + " *").str(), "x",
@@ -107,7 +108,7 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
     params.add("int *", "out", params.out(0));
   }
   params.add("const int *", "counts", params.batch("counts"));
-  int64_t chunks = rowChunks(columns, context);
+  int64_t chunks = parts > 1 ? 1 : rowChunks(columns, context);
   std::string scratch = "nullptr, nullptr";
   if (chunks > 1) {
     params.add("u32 *", "counters", params.workspace(0));
@@ -117,7 +118,7 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
   CudaPrinter out;
   openKernel(out,
              local ? "The largest of this rank's columns, and its index."
-                   : "Index of the largest element of each row.",
+                   : "Index of the largest element along the last extent.",
              {"argmax.cuh"});
   TemplateKernel kernel =
       finish(out, params, local ? "local_argmax" : "argmax", "256",
@@ -127,6 +128,8 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
   Builder &builder = params.builder();
   kernel.text.grid = {gridOver(builder, type.getAxis(), 1),
                       builder.getI64IntegerAttr(chunks)};
+  if (parts > 1)
+    kernel.text.grid.push_back(builder.getI64IntegerAttr(parts));
   kernel.text.block = {256, 1, 1};
   if (chunks > 1)
     kernel.workspaceBytes = kCounterBytes + 8 * context.maxTokens * chunks;

@@ -74,8 +74,8 @@ static void addSources(std::vector<OpSchema> &ops) {
         integer("index", "0", "rows after the first, or before the last")},
        Implicit::Sequences});
   ops.push_back({"argmax",
-                 "The index of the largest element of each row, the lowest on "
-                 "a tie.",
+                 "The index of the largest element along the last extent, the "
+                 "lowest on a tie.",
                  {value("input")}});
   ops.push_back({"sample",
                  "The next token of each wanted row: by what its sequence "
@@ -171,7 +171,7 @@ static void addMoves(std::vector<OpSchema> &ops) {
                  "x where the condition is not 0, else y.",
                  {value("condition"), value("lhs"), value("rhs")}});
   ops.push_back({"to_float",
-                 "The i32 of every row as a float, [1] a row.",
+                 "The i32s of every row as floats; one is a row of [1].",
                  {value("input")}});
   ops.push_back(
       {"rearrange",

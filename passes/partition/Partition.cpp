@@ -144,6 +144,8 @@ Value EntryPartition::gather(Value value, int64_t extent) {
 
 /// The best of every rank's columns: 8 bytes a rank instead of the row.
 void EntryPartition::splitArgmax(ArgmaxOp argmax) {
+  if (!readsParts(argmax))
+    return gatherOperands(argmax);
   const Shard *shard = groups_.shardOf(argmax.getInput());
   if (!shard)
     return;

@@ -88,8 +88,15 @@ bool isLocal(Operation *op) {
          cast<PackedType>(op->getOperand(0).getType()).getShape().size() > 1;
 }
 
+/// Whether the split extent of rows is what the argmax runs along.
+static bool isSplitArgmax(Operation *op) {
+  auto argmax = dyn_cast<ArgmaxOp>(op);
+  return argmax && argmax.getInput().getType().getShape().size() == 1;
+}
+
 bool readsParts(Operation *op) {
-  return isLocal(op) || isa<LinearOp, AttentionOp, CacheAppendOp, ArgmaxOp>(op);
+  return isLocal(op) || isa<LinearOp, AttentionOp, CacheAppendOp>(op) ||
+         isSplitArgmax(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -201,8 +208,8 @@ void SplitGroups::collect(EntryOp entry) {
         group->values.push_back(result);
     if (auto linear = dyn_cast<LinearOp>(op))
       collectLinear(linear);
-    else if (auto argmax = dyn_cast<ArgmaxOp>(op))
-      if (Group *group = groupOf(argmax.getInput()))
+    else if (isSplitArgmax(&op))
+      if (Group *group = groupOf(op.getOperand(0)))
         group->argmax = true;
   }
 }

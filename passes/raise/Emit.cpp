@@ -9,6 +9,30 @@ using namespace ft::ir;
 
 namespace ft::passes::raise {
 
+/// An operand that a row program cannot repeat, with the extents of `result`.
+Value RowEmitter::repeated(Value operand, PackedType result) {
+  auto type = cast<PackedType>(operand.getType());
+  ArrayRef<int64_t> own = type.getShape(), wanted = result.getShape();
+  if (repeatsByLines(own, wanted))
+    return operand;
+  SmallVector<int64_t> shape(wanted.drop_back()), strides(own.size());
+  shape.push_back(own.back());
+  if (auto weight = operand.getDefiningOp<BroadcastOp>())
+    return broadcast(ctx_.weights.repeated(weight.getWeightAttr(), own, shape),
+                     shape);
+  int64_t stride = 1, offset = 0;
+  for (size_t i = own.size(); i-- > 0; stride *= own[i])
+    strides[i] = stride;
+  if (auto view = operand.getDefiningOp<RearrangeOp>()) {
+    operand = view.getInput();
+    offset = view.getOffset();
+    strides.assign(view.getStrides());
+  }
+  for (size_t i = 0; i < own.size(); ++i)
+    strides[i] = own[i] == shape[i] ? strides[i] : 0;
+  return rearranged(ctx_.builder, nodeLoc_, operand, offset, shape, strides);
+}
+
 Value RowEmitter::create(StringRef op, ValueRange operands,
                          ArrayRef<NamedAttribute> attrs) {
   OpOperands types;
@@ -17,9 +41,12 @@ Value RowEmitter::create(StringRef op, ValueRange operands,
     types.values.push_back(cast<PackedType>(operand.getType()));
   FailureOr<PackedType> type = inferResultType(
       types, [&] { return emitError(loc_) << "'" << op << "': "; });
-  OperationState state(nodeLoc_, ("ft." + op).str(), operands, {}, attrs);
+  OperationState state(nodeLoc_, ("ft." + op).str());
   if (failed(type) || !state.name.isRegistered())
     return ctx_.because("there is no row-wise '" + op + "' for it");
+  for (Value operand : operands)
+    state.addOperands(repeated(operand, *type));
+  state.addAttributes(attrs);
   state.addTypes(*type);
   return ctx_.builder.create(state)->getResult(0);
 }
@@ -51,13 +78,7 @@ Value RowEmitter::emitStatic(const Node *node) {
     return nullptr;
   SmallVector<float> data;
   for (int64_t i = 0; i < count; ++i) {
-    DimMap map;
-    int64_t rest = i;
-    for (const Dim *dim : llvm::reverse(dims)) {
-      map[dim] = exprs_.constant(double(rest % dim->size));
-      rest /= dim->size;
-    }
-    const Node *element = exprs_.substitute(node, map);
+    const Node *element = exprs_.substitute(node, indexOf(exprs_, dims, i));
     if (!element->isConst())
       return nullptr;
     data.push_back(float(element->value));

@@ -6,6 +6,10 @@
 
 namespace ft::passes::raise {
 
+/// Whether `at` is an index below `extent` wherever the dimensions of a row
+/// are.
+bool isInside(const Node *at, int64_t extent);
+
 /// One formula into operations over rows of `rows`.
 class RowEmitter {
 public:
@@ -28,6 +32,9 @@ private:
   mlir::Value emitRead(const Node *node);
   mlir::Value emitLookup(const Node *node);
   mlir::Value emitPieces(const Node *node);
+  mlir::Value emitPieces(const Node *node, size_t place);
+  mlir::Value emitElements(mlir::Value value, const Node *flat);
+  mlir::Value emitWeight(const Node *node);
   mlir::Value rearrange(mlir::Value value, const AffineIndex &index,
                         llvm::ArrayRef<int64_t> shape);
   mlir::Value toFloat(mlir::Value ids, llvm::ArrayRef<int64_t> shape);
@@ -38,6 +45,7 @@ private:
                          llvm::ArrayRef<int64_t> shape);
   mlir::Value create(llvm::StringRef op, mlir::ValueRange operands,
                      llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
+  mlir::Value repeated(mlir::Value operand, ir::PackedType result);
   mlir::Value broadcast(mlir::FlatSymbolRefAttr weight,
                         llvm::ArrayRef<int64_t> shape);
 

@@ -24,21 +24,12 @@ const Node *RowEmitter::asWeight(const Node *node) {
   return exprs_.read(array, node->args);
 }
 
-/// The most parts that the elements of a row are put together of.
-static constexpr int64_t kMaxRuns = 64;
-
 /// Elements from places that no strides say: runs of them, side by side.
 Value RowEmitter::emitRuns(Value value, const Node *flat) {
   SmallVector<const Dim *> dims = present(flat);
   SmallVector<int64_t> places;
   for (int64_t i = 0, n = elementsOf(dims); i < n; ++i) {
-    DimMap map;
-    int64_t rest = i;
-    for (const Dim *dim : llvm::reverse(dims)) {
-      map[dim] = exprs_.constant(double(rest % dim->size));
-      rest /= dim->size;
-    }
-    const Node *place = exprs_.substitute(flat, map);
+    const Node *place = exprs_.substitute(flat, indexOf(exprs_, dims, i));
     if (!place->isConst() || i == kMaxLiteral)
       return nullptr;
     places.push_back(int64_t(place->value));
@@ -47,10 +38,10 @@ Value RowEmitter::emitRuns(Value value, const Node *flat) {
   for (size_t begin = 0, end; begin < places.size(); begin = end) {
     end = begin + 1;
     int64_t step = end < places.size() ? places[end] - places[begin] : 0;
-    while (end < places.size() && step >= 0 &&
-           places[end] - places[end - 1] == step)
+    step = std::max<int64_t>(step, 0);
+    while (end < places.size() && places[end] - places[end - 1] == step)
       ++end;
-    if (int64_t(runs.size()) == kMaxRuns)
+    if (int64_t(runs.size()) == kMaxParts)
       return nullptr;
     runs.push_back(rearranged(ctx_.builder, nodeLoc_, value, places[begin],
                               {int64_t(end - begin)}, {step}));
@@ -64,41 +55,102 @@ Value RowEmitter::emitRuns(Value value, const Node *flat) {
   return reshaped(ctx_.builder, nodeLoc_, all, shapeOf(flat));
 }
 
-/// A select by the index along the last dimension: pieces side by side.
+bool isInside(const Node *at, int64_t extent) {
+  std::optional<AffineIndex> index = affineIndex(at);
+  if (!index)
+    return false;
+  double low = index->constant, high = index->constant;
+  for (auto [dim, step] : index->terms)
+    if (dim->kind == Dim::Literal)
+      (step < 0 ? low : high) += step * double(dim->size - 1);
+  return low >= 0 && high < double(extent);
+}
+
+/// Whether all that `node` reads of rows and weights is there, whatever the
+/// index along `rows`.
+static bool readsInside(const Node *node, ArrayRef<const Dim *> rows) {
+  bool all = true;
+  auto check = [&](const Node *at, int64_t extent) {
+    all &= !at->dependsOn(rows) || isInside(at, extent);
+  };
+  forEachNode(node, [&](const Node *read) {
+    if (read->kind != Node::Read)
+      return;
+    if (Value value = read->array->value)
+      check(read->args.back(),
+            cast<PackedType>(value.getType()).getRowElements());
+    for (auto [at, extent] : llvm::zip(read->args, read->array->shape))
+      check(at, extent);
+  });
+  return all;
+}
+
+/// A select by indices along dimensions of the row: pieces side by side. Where
+/// both sides can be computed for every index, only along the last dimension.
 Value RowEmitter::emitPieces(const Node *node) {
-  const Node *condition = node->args[0];
-  if (rows_.empty() || condition->free.size() != 1 ||
-      condition->free[0] != rows_.back())
+  ArrayRef<const Dim *> by = node->args[0]->free;
+  size_t first = rows_.size(), last = 0;
+  for (const Dim *dim : by) {
+    size_t place = llvm::find(rows_, dim) - rows_.begin();
+    if (place == rows_.size())
+      return nullptr;
+    first = std::min(first, place);
+    last = std::max(last, place);
+  }
+  if (by.empty())
     return nullptr;
-  const Dim *last = rows_.back();
+  if (first + 1 < rows_.size() && readsInside(node->args[1], rows_) &&
+      readsInside(node->args[2], rows_))
+    return nullptr;
+  if (first == last)
+    return emitPieces(node, first);
+  SmallVector<const Dim *> rows(rows_.begin(), rows_.begin() + long(first));
+  rows.push_back(ctx_.layout.merge(
+      ArrayRef(rows_).slice(first, last - first + 1), {&node}));
+  rows.append(rows_.begin() + long(last) + 1, rows_.end());
+  RowEmitter merged(ctx_, batch_, sequence_, rows, nodeLoc_);
+  Value made = merged.emitPieces(node, first);
+  return made ? reshaped(ctx_.builder, nodeLoc_, made, sizesOf(rows_)) : made;
+}
+
+/// By the index along rows_[place].
+Value RowEmitter::emitPieces(const Node *node, size_t place) {
+  const Dim *dim = rows_[place];
+  // What stands after the dimension is as long in all pieces.
+  SmallVector<int64_t> shape = sizesOf(ArrayRef(rows_).take_front(place));
+  int64_t inner = elementsOf(ArrayRef(rows_).drop_front(place + 1));
   SmallVector<Value> pieces;
-  for (int64_t begin = 0; begin < last->size;) {
+  for (int64_t begin = 0; begin < dim->size;) {
     auto truth = [&](int64_t i) {
-      return exprs_.substitute(condition, last, exprs_.constant(double(i)));
+      return exprs_.substitute(node->args[0], dim, exprs_.constant(double(i)));
     };
     int64_t end = begin + 1;
-    while (end < last->size && truth(end) == truth(begin))
+    while (end < dim->size && truth(end) == truth(begin))
       ++end;
+    if (!truth(begin)->isConst())
+      return nullptr;
+    if (int64_t(pieces.size()) == kMaxParts)
+      return ctx_.because("a row is put together of more than " +
+                          Twine(kMaxParts) + " parts");
     const Node *branch = node->args[truth(begin)->isConst(0) ? 2 : 1];
     const Dim *part = exprs_.dim(Dim::Literal, end - begin);
     SmallVector<const Dim *> rows(rows_);
-    rows.back() = part;
+    rows[place] = part;
     const Node *at = exprs_.plus(exprs_.index(part), double(begin));
-    Emitted piece = emitRows(ctx_, exprs_.substitute(branch, last, at), batch_,
+    Emitted piece = emitRows(ctx_, exprs_.substitute(branch, dim, at), batch_,
                              sequence_, rows, nodeLoc_);
-    auto type = piece.value ? cast<PackedType>(piece.value.getType()) : nullptr;
-    if (!type || type.getLastDim() != end - begin)
+    if (!piece.value)
       return nullptr;
-    pieces.push_back(piece.value);
+    shape.push_back((end - begin) * inner);
+    pieces.push_back(fullRows(ctx_, piece, rows, shape, nodeLoc_));
+    shape.pop_back();
     begin = end;
   }
-  SmallVector<int64_t> shape(cast<PackedType>(pieces[0].getType()).getShape());
-  shape.back() = last->size;
-  OperationState state(
-      nodeLoc_, "ft.concat", pieces,
-      TypeRange(cast<PackedType>(pieces[0].getType()).withShape(shape)));
-  return state.name.isRegistered() ? ctx_.builder.create(state)->getResult(0)
-                                   : Value();
+  shape.push_back(dim->size * inner);
+  Value all = ConcatOp::create(
+      ctx_.builder, nodeLoc_,
+      cast<PackedType>(pieces[0].getType()).withShape(shape), pieces);
+  return reshaped(ctx_.builder, nodeLoc_, all, sizesOf(rows_));
 }
 
 } // namespace ft::passes::raise

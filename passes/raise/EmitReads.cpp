@@ -11,8 +11,18 @@ namespace ft::passes::raise {
 Value RowEmitter::emitIds(const Node *node) {
   Builder &builder = ctx_.builder;
   Type i32 = builder.getI32Type();
-  if (node->kind == Node::Read && node->array->kind == Array::Tokens)
-    return node->array->value;
+  bool ofRow =
+      node->kind == Node::Read && node->args[0] == exprs_.index(batch_);
+  ofRow &= ofRow && (sequence_ ? node->array->kind == Array::Tokens &&
+                                     node->args[1] == exprs_.index(sequence_)
+                               : node->array->kind == Array::Sequences);
+  if (ofRow) {
+    auto type = cast<PackedType>(node->array->value.getType());
+    if (type.getRowElements() == 1 && type.getElementType() == i32)
+      return node->array->value;
+    return ctx_.because("its ids are one of several numbers of a token, and "
+                        "nothing takes an id out of its row");
+  }
   std::optional<AffineIndex> index = affineIndex(node);
   if (index && sequence_ && index->terms.size() == 1 &&
       index->coefficient(sequence_) == 1)
@@ -38,6 +48,20 @@ static int64_t takeOffset(const Node *&ids) {
   return offset;
 }
 
+/// Elements of a weight in an order that is no view of it: of its rows, which
+/// are the same for all tokens.
+Value RowEmitter::emitWeight(const Node *node) {
+  int64_t count = 1;
+  for (int64_t extent : node->array->shape)
+    count *= extent;
+  if (count > kMaxLiteral)
+    return ctx_.because("a weight is read in an order that is no view of it");
+  FlatSymbolRefAttr weight =
+      ctx_.weights.flat(FlatSymbolRefAttr::get(node->array->symbol));
+  return emitElements(broadcast(weight, count),
+                      flatIndex(exprs_, node->args, node->array->shape));
+}
+
 /// A row of a table for each token.
 Value RowEmitter::emitLookup(const Node *node) {
   SmallVector<const Node *> args(node->args);
@@ -56,6 +80,8 @@ Value RowEmitter::emitLookup(const Node *node) {
     entry = exprs_.dim(Dim::Literal, left);
     args[i] = exprs_.plus(exprs_.index(entry), double(first));
   }
+  if (!ids)
+    return emitWeight(node);
   const Node *table = exprs_.read(node->array, args);
   SmallVector<const Dim *> dims = present(table);
   int64_t width = 1;
@@ -178,19 +204,31 @@ Value RowEmitter::emitRead(const Node *node) {
   const Array &array = *node->array;
   if (array.kind != Array::Tokens && array.kind != Array::Sequences)
     return ctx_.because("the padding mask is used as a number of a sequence");
+  bool own = array.ofPositions ? node->args[0]->isConst(0)
+                               : node->args[0] == exprs_.index(batch_);
+  if (!own)
+    return ctx_.because("one sequence reads the values of another");
+  if (array.kind == Array::Sequences && sequence_)
+    return ctx_.because("each token reads a value of its sequence as a whole; "
+                        "nothing repeats a sequence's row for its tokens");
   if (array.kind == Array::Tokens &&
       (!sequence_ || node->args[1] != exprs_.index(sequence_)))
     return ctx_.because("one token reads the values of another outside of "
                         "attention and pooling");
   const Node *flat = node->args.back();
   Value value = array.value;
-  SmallVector<int64_t> shape = shapeOf(flat);
   auto type = cast<PackedType>(value.getType());
-  if (type.getElementType().isInteger(32))
-    return type.getRowElements() == 1
-               ? toFloat(value, shape)
-               : ctx_.because("several integers of one token are used as "
-                              "numbers");
+  if (type.getElementType().isInteger(32)) {
+    if (type.getRowElements() == 1)
+      return toFloat(value, shapeOf(flat));
+    value = toFloat(value, type.getShape());
+  }
+  return emitElements(value, flat);
+}
+
+/// Elements `flat` of the rows of `value`.
+Value RowEmitter::emitElements(Value value, const Node *flat) {
+  SmallVector<int64_t> shape = shapeOf(flat);
   std::optional<AffineIndex> index = affineIndex(flat);
   bool forward =
       index && index->terms.size() == present(flat).size() &&
@@ -201,6 +239,8 @@ Value RowEmitter::emitRead(const Node *node) {
                 : ctx_.because("the place of an element in its row depends on "
                                "data, or is one of many without an order");
   }
+  if (!isInside(flat, cast<PackedType>(value.getType()).getRowElements()))
+    return ctx_.because("it reads elements that its row does not have");
   llvm::stable_sort(index->terms,
                     [](auto &a, auto &b) { return a.second > b.second; });
   SmallVector<const Dim *> order;

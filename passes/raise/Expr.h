@@ -48,7 +48,8 @@ struct Array {
   llvm::SmallVector<double> data;   // Numbers
   mlir::Value value;                // Tokens, Sequences
   bool zeroWherePadded = false;     // Tokens: the source value is 0 there
-  unsigned id = 0;                  // from 1, in the order of creation
+  bool ofPositions = false; // Tokens: the same for all sequences; read at 0
+  unsigned id = 0;          // from 1, in the order of creation
 };
 
 /// A node of a formula.

@@ -42,6 +42,15 @@ const Node *flatIndex(Exprs &exprs, ArrayRef<const Node *> indices,
   return flat;
 }
 
+DimMap indexOf(Exprs &exprs, ArrayRef<const Dim *> dims, int64_t number) {
+  DimMap at;
+  for (const Dim *dim : llvm::reverse(dims)) {
+    at[dim] = exprs.constant(double(number % dim->size));
+    number /= dim->size;
+  }
+  return at;
+}
+
 std::optional<SmallVector<Cut>>
 cutsOf(int64_t total, double start,
        ArrayRef<std::pair<const Dim *, double>> terms) {
@@ -125,6 +134,26 @@ void Layout::split(Form &form, const Dim *dim, int64_t outer, int64_t inner) {
                                           {exprs_.index(i), 1}}));
 }
 
+/// As many of the first of `dims` as one as have a multiple of `part` elements;
+/// false where literal ones do not.
+bool Layout::mergeUntil(Form &form, SmallVectorImpl<const Dim *> &dims,
+                        int64_t part) {
+  int64_t elements = 1;
+  for (size_t count = 0; count < dims.size(); ++count) {
+    if (dims[count]->kind != Dim::Literal)
+      return false;
+    elements *= dims[count]->size;
+    if (elements % part)
+      continue;
+    const Dim *whole =
+        merge(ArrayRef(dims).take_front(count + 1), {&form.expr});
+    dims.erase(dims.begin(), dims.begin() + long(count));
+    dims.front() = whole;
+    return true;
+  }
+  return false;
+}
+
 std::optional<Form> Layout::reshape(const Form &form, ir::PaddedType type) {
   MLIRContext *context = type.getContext();
   Form result = form;
@@ -144,9 +173,9 @@ std::optional<Form> Layout::reshape(const Form &form, ir::PaddedType type) {
       if (!missing.dividedBy(size)) {
         // Only a part of the dimension belongs to this axis.
         int64_t part = missing.getFactor();
-        if (next->kind != Dim::Literal || !missing.isLiteral() ||
-            next->size % part)
+        if (!missing.isLiteral() || !mergeUntil(result, rest, part))
           return std::nullopt;
+        next = rest.front();
         result.axes = {Axis(rest.begin(), rest.end())};
         split(result, next, part, next->size / part);
         rest.assign(result.axes[0].begin(), result.axes[0].end());

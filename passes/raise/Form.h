@@ -58,6 +58,9 @@ public:
                    llvm::ArrayRef<const Node **> exprs);
 
 private:
+  bool mergeUntil(Form &form, llvm::SmallVectorImpl<const Dim *> &dims,
+                  int64_t part);
+
   Exprs &exprs_;
   Symbols symbols_;
 };
@@ -76,6 +79,8 @@ cutsOf(int64_t total, double start,
 /// Row-major: sum of index * stride.
 const Node *flatIndex(Exprs &exprs, llvm::ArrayRef<const Node *> indices,
                       llvm::ArrayRef<int64_t> extents);
+/// The indices along `dims` of element `number` in row-major order.
+DimMap indexOf(Exprs &exprs, llvm::ArrayRef<const Dim *> dims, int64_t number);
 llvm::SmallVector<int64_t> sizesOf(llvm::ArrayRef<const Dim *> dims);
 
 } // namespace ft::passes::raise

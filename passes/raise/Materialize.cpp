@@ -69,33 +69,58 @@ Value Raiser::materialize(Form &form, Location loc) {
   return emitted.value;
 }
 
+/// What no batch axis is known of is a value of positions: rows that all
+/// sequences share.
+std::optional<Raiser::Place> Raiser::placeOf(const Form &form) {
+  SmallVector<const Dim *> sequences = form.sequenceDims();
+  Place place;
+  place.batch = form.batchDim();
+  place.ofPositions = !place.batch;
+  if (sequences.size() > 1 || (sequences.empty() && !place.batch)) {
+    ctx_.because("its operand is no value of tokens or sequences");
+    return std::nullopt;
+  }
+  place.at.push_back(place.batch ? exprs_.index(place.batch)
+                                 : exprs_.constant(0));
+  if (!place.batch)
+    place.batch = exprs_.dim(Dim::Batch);
+  if (!sequences.empty()) {
+    place.sequence = sequences[0];
+    place.at.push_back(exprs_.index(place.sequence));
+  }
+  return place;
+}
+
+Array *Raiser::arrayOf(Value value, const Place &place) {
+  Array *array =
+      exprs_.array(place.sequence ? Array::Tokens : Array::Sequences);
+  array->value = value;
+  array->ofPositions = place.ofPositions;
+  return array;
+}
+
 bool Raiser::alongRow(Form &form, const Dim *last, Location loc,
                       llvm::function_ref<Value(Value)> make) {
-  SmallVector<const Dim *> sequences = form.sequenceDims();
-  const Dim *batch = form.batchDim();
-  if (!batch || sequences.size() > 1) {
-    ctx_.because("its operand is no value of tokens or sequences");
+  std::optional<Place> place = placeOf(form);
+  if (!place)
     return false;
-  }
-  const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
   SmallVector<const Dim *> rows = form.rowDims();
   llvm::erase(rows, last);
   rows.push_back(last);
-  Emitted input = emitRows(ctx_, form.expr, batch, sequence, rows, loc);
+  Emitted input =
+      emitRows(ctx_, form.expr, place->batch, place->sequence, rows, loc);
   if (!input.value)
     return false;
-  Array *array = exprs_.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = make(fullRows(ctx_, input, rows, sizesOf(rows), loc));
+  Array *array =
+      arrayOf(make(fullRows(ctx_, input, rows, sizesOf(rows), loc)), *place);
   auto type = cast<PackedType>(array->value.getType());
-  if (type.getLastDim() == 1)
+  if (type.getLastDim() == 1 || type.getShape().size() < rows.size())
     rows.pop_back();
-  SmallVector<const Node *> at{exprs_.index(batch)}, row;
-  if (sequence)
-    at.push_back(exprs_.index(sequence));
+  SmallVector<const Node *> row;
   for (const Dim *dim : rows)
     row.push_back(exprs_.index(dim));
-  at.push_back(flatIndex(exprs_, row, sizesOf(rows)));
-  form.expr = exprs_.read(array, at);
+  place->at.push_back(flatIndex(exprs_, row, sizesOf(rows)));
+  form.expr = exprs_.read(array, place->at);
   return true;
 }
 
@@ -118,6 +143,22 @@ static bool isPlain(const Node *node) {
   return plain;
 }
 
+/// Whether `value` is read by products alone, through what moves its elements.
+static bool isOnlyMultiplied(Value value) {
+  return llvm::all_of(value.getUsers(), [](Operation *user) {
+    return isa<PrimMatmulOp>(user) ||
+           (isa<PrimReshapeOp, PrimTransposeOp, PrimExpandOp, PrimSliceOp,
+                PrimConcatOp, PrimGatherOp, PrimCastOp>(user) &&
+            isOnlyMultiplied(user->getResult(0)));
+  });
+}
+
+/// Whether `node` is a number times what is made already.
+static bool isScaledRead(const Node *node) {
+  return node->kind == Node::Affine && node->value == 0 &&
+         node->args.size() == 1 && node->args[0]->kind == Node::Read;
+}
+
 /// What several read is made once. A part of what is made already is not: it
 /// may be a half of a rotary embedding.
 void Raiser::materializeIfShared(Operation *op, Form &form) {
@@ -126,6 +167,9 @@ void Raiser::materializeIfShared(Operation *op, Form &form) {
   if ((!shared && !addsVector(op)) || !readsData(form.expr) ||
       hasScores(form.expr) || form.expr->kind == Node::Read ||
       !isPlain(form.expr))
+    return;
+  // A product takes the factors of its operands.
+  if (isScaledRead(form.expr) && isOnlyMultiplied(value))
     return;
   SmallVector<const Dim *> sequences = form.sequenceDims();
   const Node *rotated = nullptr;
@@ -156,6 +200,26 @@ bool Raiser::addsVector(Operation *op) {
   return (is(a, true) && is(b, false)) || (is(b, true) && is(a, false));
 }
 
+/// The value whose rows of integers `node` reads, all of them in order along
+/// `rows`; else null.
+static Value wholeIntegers(const Node *node, Exprs &exprs,
+                           ArrayRef<const Dim *> rows) {
+  if (node->kind != Node::Read || !node->array->value)
+    return nullptr;
+  auto type = cast<PackedType>(node->array->value.getType());
+  SmallVector<const Node *> at;
+  int64_t count = 1;
+  for (const Dim *dim : rows) {
+    at.push_back(exprs.index(dim));
+    count *= dim->size;
+  }
+  bool whole = !isa<BlockArgument>(node->array->value) &&
+               type.getElementType().isInteger(32) &&
+               type.getRowElements() == count &&
+               node->args.back() == flatIndex(exprs, at, sizesOf(rows));
+  return whole ? node->array->value : Value();
+}
+
 Value Raiser::result(OpOperand &operand) {
   ctx_.why.clear();
   Form form = forms_[operand.get()];
@@ -165,7 +229,8 @@ Value Raiser::result(OpOperand &operand) {
            form.axes[axis][0]->kind == kind;
   };
   bool tokens = holds(1, Dim::Sequence);
-  if (!holds(0, Dim::Batch) || form.sequenceDims().size() > size_t(tokens))
+  if (!holds(0, Dim::Batch) ||
+      form.dims().size() != form.rowDims().size() + (tokens ? 2 : 1))
     return ctx_.because("a result has the axes [batch, sequence, ...] or "
                         "[batch, ...]");
   SmallVector<const Dim *> rows = form.rowDims();
@@ -175,14 +240,17 @@ Value Raiser::result(OpOperand &operand) {
     for (const Dim *dim : axis)
       shape.back() *= dim->size;
   }
-  if (form.expr->kind == Node::Read &&
-      cast<PaddedType>(operand.get().getType()).getElementType().isInteger())
-    return form.expr->array->value;
+  if (Value integers = wholeIntegers(form.expr, exprs_, rows))
+    return integers;
   Emitted emitted = emitRows(ctx_, form.expr, form.axes[0][0],
                              tokens ? form.axes[1][0] : nullptr, rows, loc);
   if (!emitted.value)
     return nullptr;
-  return fullRows(ctx_, emitted, rows, shape, loc);
+  Value made = fullRows(ctx_, emitted, rows, shape, loc);
+  if (!isa<BlockArgument>(made))
+    return made;
+  // A result is what a step makes.
+  return ConcatOp::create(ctx_.builder, loc, made.getType(), made);
 }
 
 } // namespace ft::passes::raise

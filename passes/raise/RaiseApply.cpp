@@ -36,16 +36,12 @@ static bool takesOneRow(Operation &op) {
              PositionsOp>(op);
 }
 
-/// The formula of a row that was made of `value`, whose axes follow those of
-/// `form`.
-static void readRows(Context &ctx, Form &form, Value value, const Dim *sequence,
+/// Reads rows at `place` of `array`, whose axes follow those of `form`.
+static void readRows(Context &ctx, Form &form, const Array *array,
+                     SmallVector<const Node *> at,
                      ArrayRef<const Dim *> outer) {
   Exprs &exprs = ctx.exprs;
-  Array *array = exprs.array(sequence ? Array::Tokens : Array::Sequences);
-  array->value = value;
-  SmallVector<const Node *> at{exprs.index(form.batchDim())}, row;
-  if (sequence)
-    at.push_back(exprs.index(sequence));
+  SmallVector<const Node *> row;
   auto shape = cast<PackedType>(array->value.getType()).getShape();
   for (const Dim *dim : outer)
     row.push_back(exprs.index(dim));
@@ -62,26 +58,51 @@ static void readRows(Context &ctx, Form &form, Value value, const Dim *sequence,
 
 /// A table look-up alone is a read of the table, as `gather` is: its ids may be
 /// positions, which are no values of tokens yet.
-static std::optional<Form> lookedUp(Context &ctx, PrimApplyOp op, Form ids) {
+Raiser::MaybeForm Raiser::lookedUp(PrimApplyOp op) {
   Block &body = op.getBody().front();
   auto embedding = dyn_cast<EmbeddingOp>(body.front());
   if (!embedding || embedding->getNextNode() != body.getTerminator())
     return std::nullopt;
-  Array *&table = ctx.params[embedding.getTableAttr().getAttr()];
-  if (!table) {
-    table = ctx.exprs.array(Array::Param);
-    table->symbol = embedding.getTableAttr().getAttr();
-    ParamOp param = lookupParam(op, embedding.getTableAttr());
-    table->shape.assign(param.getTensorType().getShape());
-  }
+  Form ids = form(op.getInputs()[0]);
+  Array *table = weightArray(embedding.getTableAttr());
   Axis row;
   if (table->shape[1] > 1)
-    row.push_back(ctx.exprs.dim(Dim::Literal, table->shape[1]));
-  const Node *at =
-      row.empty() ? ctx.exprs.constant(0) : ctx.exprs.index(row[0]);
-  ids.expr = ctx.exprs.read(table, {ids.expr, at});
+    row.push_back(exprs_.dim(Dim::Literal, table->shape[1]));
+  const Node *at = row.empty() ? exprs_.constant(0) : exprs_.index(row[0]);
+  ids.expr = exprs_.read(table, {ids.expr, at});
   ids.axes.push_back(row);
   return ids;
+}
+
+/// A linear of parts of rows is the product with its weight transposed.
+Raiser::MaybeForm Raiser::applyToParts(PrimApplyOp op, LinearOp linear) {
+  Form x = ctx_.layout.freshen(form(op.getInputs()[0])), weight, result;
+  size_t leading =
+      x.axes.size() - linear.getInput().getType().getShape().size();
+  result.axes.assign(x.axes.begin(), x.axes.begin() + long(leading));
+  Axis inner, outer;
+  for (const Axis &axis : ArrayRef(x.axes).drop_front(leading))
+    inner.append(axis.begin(), axis.end());
+  SmallVector<const Node *> row, column;
+  for (const Dim *dim : inner)
+    column.push_back(exprs_.index(dim));
+  ArrayRef<int64_t> shape = linear.getType().getShape();
+  for (int64_t extent : shape) {
+    result.axes.emplace_back();
+    if (extent > 1)
+      result.axes.back().push_back(exprs_.dim(Dim::Literal, extent));
+    outer.append(result.axes.back());
+    row.push_back(extent > 1 ? exprs_.index(outer.back()) : exprs_.constant(0));
+  }
+  const Node *n = flatIndex(exprs_, row, shape);
+  const Node *k = flatIndex(exprs_, column, sizesOf(inner));
+  weight.expr = exprs_.read(weightArray(linear.getWeightAttr()), {n, k});
+  MaybeForm made =
+      this->linear(op.getLoc(), x, weight, inner, outer, std::move(result));
+  if (made && linear.getBiasAttr())
+    made->expr = exprs_.add(made->expr,
+                            exprs_.read(weightArray(linear.getBiasAttr()), n));
+  return made;
 }
 
 /// Semantic operations on rows.
@@ -89,7 +110,7 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   SmallVector<Form> leading;
   SmallVector<SmallVector<const Dim *>> rows;
   Block &body = op.getBody().front();
-  if (MaybeForm found = lookedUp(ctx_, op, form(op.getInputs()[0])))
+  if (MaybeForm found = lookedUp(op))
     return found;
   size_t outer = cast<PaddedType>(op.getResult().getType()).getRank() -
                  cast<PackedType>(body.getTerminator()->getOperand(0).getType())
@@ -108,14 +129,18 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
   if (!broadcast(leading, outer))
     return std::nullopt;
   Form result = leading[0];
-  SmallVector<const Dim *> sequences = result.sequenceDims();
   SmallVector<const Dim *> heads = result.rowDims();
-  if (!result.batchDim() || sequences.size() > 1)
-    return because("its leading axes hold no batch axis, or two sequence axes");
+  std::optional<Place> place = placeOf(result);
+  if (!place)
+    return because("its leading axes hold neither a batch nor a sequence axis, "
+                   "or two sequence axes");
+  auto parts = dyn_cast<LinearOp>(body.front());
+  if (!heads.empty() && parts && parts->getNextNode() == body.getTerminator())
+    return applyToParts(op, parts);
   if (!heads.empty() && llvm::any_of(body, takesOneRow))
     return because("it takes whole rows, and its leading axes are not "
                    "[batch, sequence] or [batch]");
-  const Dim *sequence = sequences.empty() ? nullptr : sequences[0];
+  const Dim *batch = place->batch, *sequence = place->sequence;
   IRMapping mapping;
   for (auto [source, dims, arg] :
        llvm::zip(leading, rows, body.getArguments())) {
@@ -125,11 +150,9 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     dims.insert(dims.begin(), heads.begin(), heads.end());
     Emitted input;
     if (type.getElementType().isInteger())
-      input.value = emitIdRows(ctx_, source.expr, result.batchDim(), sequence,
-                               op.getLoc());
+      input.value = emitIdRows(ctx_, source.expr, batch, sequence, op.getLoc());
     else
-      input = emitRows(ctx_, source.expr, result.batchDim(), sequence, dims,
-                       op.getLoc());
+      input = emitRows(ctx_, source.expr, batch, sequence, dims, op.getLoc());
     if (!input.value)
       return std::nullopt;
     if (input.read)
@@ -137,8 +160,8 @@ Raiser::MaybeForm Raiser::apply(PrimApplyOp op) {
     mapping.map(arg, input.value);
   }
   cloneRows(ctx_, body, mapping, sequence, sizesOf(heads));
-  readRows(ctx_, result, mapping.lookup(body.getTerminator()->getOperand(0)),
-           sequence, heads);
+  Value made = mapping.lookup(body.getTerminator()->getOperand(0));
+  readRows(ctx_, result, arrayOf(made, *place), place->at, heads);
   return result;
 }
 

@@ -123,22 +123,24 @@ Raiser::MaybeForm Raiser::argmax(PrimArgmaxOp op) {
   Form result = form(op.getInput());
   int64_t axis = op.getAxis();
   const Dim *dim = soleDim(ctx_, result, axis);
-  if (!dim || dim->kind != Dim::Literal || result.rowDims().size() != 1)
-    return because("its axis " + Twine(axis) +
-                   " is not the row of a value of "
-                   "tokens or sequences");
-  if (!materialize(result, op.getLoc()))
+  if (!dim && !result.axes[axis].empty())
     return std::nullopt;
-  const Array *source = result.expr->array;
-  auto type = cast<PackedType>(source->value.getType());
-  Array *array = exprs_.array(source->kind);
-  array->value = ArgmaxOp::create(
-      ctx_.builder, op.getLoc(),
-      PackedType::get(type.getAxis(), {}, ctx_.builder.getI32Type()),
-      source->value);
-  SmallVector<const Node *> at(result.expr->args);
-  at.back() = exprs_.constant(0);
-  result.expr = exprs_.read(array, at);
+  if (dim && dim->kind != Dim::Literal)
+    return because("its axis " + Twine(axis) + " is " + nameOf(dim) +
+                   ", not one within a row");
+  if (hasScores(result.expr))
+    return because("it chooses among attention scores");
+  auto largest = [&](Value rows) -> Value {
+    auto type = cast<PackedType>(rows.getType());
+    return ArgmaxOp::create(ctx_.builder, op.getLoc(),
+                            type.withShape(type.getShape().drop_back())
+                                .withElementType(ctx_.builder.getI32Type()),
+                            rows);
+  };
+  if (!dim)
+    result.expr = exprs_.constant(0); // of one element
+  else if (!alongRow(result, dim, op.getLoc(), largest))
+    return std::nullopt;
   result.axes[axis].clear();
   if (!op.getKeepdims())
     result.axes.erase(result.axes.begin() + axis);

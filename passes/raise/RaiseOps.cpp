@@ -63,22 +63,27 @@ static void takeLiteral(Array &array, ParamOp param) {
   array.data.assign(data.asArrayRef().begin(), data.asArrayRef().end());
 }
 
+/// What reads of a weight read.
+Array *Raiser::weightArray(FlatSymbolRefAttr symbol) {
+  Array *&array = ctx_.params[symbol.getAttr()];
+  if (array)
+    return array;
+  ParamOp param = lookupParam(ctx_.entry, symbol);
+  array = exprs_.array(Array::Param);
+  array->symbol = symbol.getAttr();
+  takeLiteral(*array, param);
+  array->shape.assign(param.getTensorType().getShape());
+  return array;
+}
+
 Raiser::MaybeForm Raiser::param(PrimParamOp op) {
-  Array *&array = ctx_.params[op.getWeightAttr().getAttr()];
-  if (!array) {
-    array = exprs_.array(Array::Param);
-    array->symbol = op.getWeightAttr().getAttr();
-    takeLiteral(*array, lookupParam(op, op.getWeightAttr()));
-    for (DimAttr extent : op.getType().getShape())
-      array->shape.push_back(extent.getFactor());
-  }
   Form form;
   SmallVector<const Node *> at;
   for (DimAttr extent : op.getType().getShape()) {
     form.axes.push_back(*ctx_.layout.axisOf(extent));
     at.push_back(indexAlong(exprs_, form.axes.back()));
   }
-  form.expr = exprs_.read(array, at);
+  form.expr = exprs_.read(weightArray(op.getWeightAttr()), at);
   return form;
 }
 

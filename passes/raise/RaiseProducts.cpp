@@ -19,6 +19,13 @@ static const Dim *sequenceOf(const Axis &axis) {
   return nullptr;
 }
 
+/// Whether each element is of one token, or of one sequence.
+static bool isOneToken(const Form &form) {
+  auto isBatch = [](const Dim *dim) { return dim->kind == Dim::Batch; };
+  return form.sequenceDims().size() < 2 &&
+         llvm::count_if(form.dims(), isBatch) < 2;
+}
+
 Raiser::MaybeForm Raiser::matmul(PrimMatmulOp op) {
   Form a = form(op.getLhs()), b = ctx_.layout.freshen(form(op.getRhs()));
   size_t rank = std::max(a.axes.size(), b.axes.size());
@@ -54,14 +61,21 @@ Raiser::MaybeForm Raiser::matmul(PrimMatmulOp op) {
       sum->axes.pop_back();
     return sum;
   }
-  if (isStatic(a) || isStatic(b)) {
-    bool left = isStatic(a);
-    return linear(op, left ? b : a, left ? a : b, inner,
+  // Values of tokens may turn out the same for all; they are no weights then.
+  bool ofTokens = a.batchDim() && b.batchDim();
+  if ((isStatic(a) || isStatic(b)) &&
+      !(isStatic(a) && isStatic(b) && ofTokens)) {
+    // Of two weights, the one that is repeated for tokens is a value of them.
+    bool left = isStatic(a) && !(isStatic(b) && a.batchDim());
+    return linear(op.getLoc(), left ? b : a, left ? a : b, inner,
                   left ? a.axes[rank - 2] : b.axes[rank - 1], result);
   }
-  if (!readsData(a.expr) || !readsData(b.expr))
+  if (!(readsData(a.expr) && readsData(b.expr)) &&
+      !(isStatic(a) && isStatic(b)))
     return because("one of its operands is neither a weight nor a value of "
                    "tokens");
+  if (isOneToken(result))
+    return productOfRows(op, a, b, inner, result);
   const Dim *query = sequenceOf(a.axes[rank - 2]);
   const Dim *key = sequenceOf(b.axes[rank - 1]);
   if (!query || !key || a.expr->dependsOn(key) || b.expr->dependsOn(query))
@@ -71,49 +85,106 @@ Raiser::MaybeForm Raiser::matmul(PrimMatmulOp op) {
   return result;
 }
 
-/// A product with a weight.
-Raiser::MaybeForm Raiser::linear(PrimMatmulOp op, const Form &x,
-                                 const Form &weight, const Axis &inner,
-                                 const Axis &outer, Form result) {
-  const Dim *batch = x.batchDim();
-  SmallVector<const Dim *> sequences = x.sequenceDims();
-  if (!readsData(x.expr))
-    return because("neither of its operands is a value of tokens");
-  if (!batch || sequences.size() > 1)
-    return because("its operand has no batch axis or two sequence axes");
-  for (const Dim *dim : x.expr->free)
-    if (dim->kind == Dim::Literal && !llvm::is_contained(inner, dim))
-      return because("a weight is applied to a part of each row");
-  for (const Dim *dim : weight.expr->free)
-    if (!llvm::is_contained(inner, dim) && !llvm::is_contained(outer, dim))
-      return because("it has a weight for each part of a row");
+/// A product of two values of one token, element by element and then summed.
+Raiser::MaybeForm Raiser::productOfRows(PrimMatmulOp op, const Form &a,
+                                        const Form &b, const Axis &inner,
+                                        Form result) {
+  result.expr = exprs_.mul(a.expr, b.expr);
+  result.axes.push_back(inner);
+  MaybeForm sum =
+      reduceRows(op, result, "sum", {int64_t(result.axes.size()) - 1});
+  if (sum)
+    sum->axes.pop_back();
+  return sum;
+}
+
+/// The product of one row, elements along `inner`, with a weight; null with the
+/// reason.
+Value Raiser::linearOfRow(const RowProduct &product, const Node *x,
+                          const Node *weight, Location loc) {
   Emitted input =
-      emitRows(ctx_, x.expr, batch, sequences.empty() ? nullptr : sequences[0],
-               inner, op.getLoc());
+      emitRows(ctx_, x, product.batch, product.sequence, product.inner, loc);
   if (!input.value)
-    return std::nullopt;
-  input.value = fullRows(ctx_, input, inner, sizesOf(inner), op.getLoc());
+    return nullptr;
+  input.value =
+      fullRows(ctx_, input, product.inner, sizesOf(product.inner), loc);
   auto type = cast<PackedType>(input.value.getType());
   int64_t k = type.getRowElements(), n = 1;
-  for (const Dim *dim : outer)
+  for (const Dim *dim : product.outer)
     n *= dim->size;
-  SmallVector<const Dim *> dims(outer.begin(), outer.end());
-  dims.append(inner.begin(), inner.end());
-  FlatSymbolRefAttr symbol = ctx_.weights.find(weight.expr, dims, {n, k});
+  SmallVector<const Dim *> dims(product.outer);
+  llvm::append_range(dims, product.inner);
+  FlatSymbolRefAttr symbol = ctx_.weights.find(weight, dims, {n, k});
   if (!symbol)
-    return because("its weight is no slice or transpose of one parameter");
-  Array *array =
-      exprs_.array(sequences.empty() ? Array::Sequences : Array::Tokens);
-  array->value =
-      LinearOp::create(ctx_.builder, op.getLoc(), type.withShape({n}),
-                       input.value, symbol, FlatSymbolRefAttr());
-  SmallVector<const Node *> at{exprs_.index(batch)}, row;
-  if (!sequences.empty())
-    at.push_back(exprs_.index(sequences[0]));
-  for (const Dim *dim : outer)
+    return ctx_.because("its weight is no slice or transpose of one parameter");
+  return LinearOp::create(ctx_.builder, loc, type.withShape({n}), input.value,
+                          symbol, FlatSymbolRefAttr());
+}
+
+/// A linear takes whole rows: one for each index along `parts`, side by side.
+Value Raiser::linearOfParts(const RowProduct &product,
+                            ArrayRef<const Dim *> parts, const Node *x,
+                            const Node *weight, Location loc) {
+  int64_t count = 1;
+  for (const Dim *dim : parts)
+    count *= dim->size;
+  if (count > kMaxParts)
+    return ctx_.because("a weight is applied to each of " + Twine(count) +
+                        " parts of a row; up to " + Twine(kMaxParts) +
+                        " are products of their own");
+  SmallVector<Value> products;
+  for (int64_t i = 0; i < count; ++i) {
+    DimMap at = indexOf(exprs_, parts, i);
+    Value made = linearOfRow(product, exprs_.substitute(x, at),
+                             exprs_.substitute(weight, at), loc);
+    if (!made)
+      return nullptr;
+    products.push_back(made);
+  }
+  if (count == 1)
+    return products[0];
+  auto type = cast<PackedType>(products[0].getType());
+  return ConcatOp::create(ctx_.builder, loc,
+                          type.withShape({count * type.getRowElements()}),
+                          products);
+}
+
+/// A product with a weight.
+Raiser::MaybeForm Raiser::linear(Location loc, const Form &x,
+                                 const Form &weight, const Axis &inner,
+                                 const Axis &outer, Form result) {
+  std::optional<Place> place = placeOf(x);
+  if (!place)
+    return because(x.sequenceDims().size() > 1
+                       ? "its operand has two sequence axes"
+                       : "neither of its operands is a value of tokens");
+  // What the weight alone has of a row makes more columns of its product.
+  SmallVector<const Dim *> parts, wide;
+  for (const Dim *dim : result.rowDims())
+    if (x.expr->dependsOn(dim))
+      parts.push_back(dim);
+    else if (!llvm::is_contained(outer, dim) && weight.expr->dependsOn(dim))
+      wide.push_back(dim);
+  SmallVector<const Dim *> columns(wide);
+  llvm::append_range(columns, outer);
+  SmallVector<const Dim *> all(columns);
+  llvm::append_range(all, inner);
+  const Node *first = exprs_.substitute(weight.expr, indexOf(exprs_, parts, 0));
+  if (!ctx_.weights.recipeOf(first, all, sizesOf(all))) {
+    // Unless no view of it says that.
+    llvm::append_range(parts, wide);
+    columns.assign(outer.begin(), outer.end());
+  }
+  RowProduct product{place->batch, place->sequence, inner, columns};
+  Value made = linearOfParts(product, parts, x.expr, weight.expr, loc);
+  if (!made)
+    return std::nullopt;
+  SmallVector<const Node *> row;
+  llvm::append_range(parts, columns);
+  for (const Dim *dim : parts)
     row.push_back(exprs_.index(dim));
-  at.push_back(flatIndex(exprs_, row, sizesOf(outer)));
-  result.expr = exprs_.read(array, at);
+  place->at.push_back(flatIndex(exprs_, row, sizesOf(parts)));
+  result.expr = exprs_.read(arrayOf(made, *place), place->at);
   return result;
 }
 

@@ -45,6 +45,16 @@ Raiser::MaybeForm Raiser::reduce(Operation *op) {
   return made;
 }
 
+static bool readsMask(const Node *node) {
+  bool found = false;
+  forEachNode(node, [&](const Node *n) {
+    found |= n->kind == Node::Read && (n->array->kind == Array::Mask ||
+                                       n->array->kind == Array::MaskCount ||
+                                       n->array->kind == Array::Length);
+  });
+  return found;
+}
+
 Raiser::MaybeForm Raiser::reduceRows(Operation *op, Form form, StringRef kind,
                                      ArrayRef<int64_t> axes) {
   SmallVector<const Dim *> reduced;
@@ -56,7 +66,10 @@ Raiser::MaybeForm Raiser::reduceRows(Operation *op, Form form, StringRef kind,
     return because("it reduces attention scores over another axis than the "
                    "keys");
   const Dim *last = ctx_.layout.merge(reduced, {&form.expr});
-  if (!readsData(form.expr))
+  bool ofPositions = form.sequenceDims().size() == 1 &&
+                     form.expr->dependsOn(form.sequenceDims()) &&
+                     !readsMask(form.expr);
+  if (!readsData(form.expr) && !ofPositions)
     return reduceKnown(form, kind, last);
   // The merged dimension stands in the first reduced axis.
   for (int64_t axis : axes)

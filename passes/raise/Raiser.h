@@ -17,6 +17,9 @@
 
 namespace ft::passes::raise {
 
+/// The most parts that a row is put together of, each made by itself.
+inline constexpr int64_t kMaxParts = 64;
+
 /// What the formulas of one entry live in, and what it is made into.
 struct Context {
   Context(mlir::ModuleOp module, ir::EntryOp entry, Weights &weights,
@@ -90,6 +93,10 @@ mlir::Value fullRows(Context &ctx, const Emitted &emitted,
                      llvm::ArrayRef<const Dim *> rows,
                      llvm::ArrayRef<int64_t> shape, mlir::Location loc);
 
+/// Whether a row program can repeat what is of `own` extents over `whole` ones:
+/// along all extents before the last one, or along none of them.
+bool repeatsByLines(llvm::ArrayRef<int64_t> own, llvm::ArrayRef<int64_t> whole);
+
 /// `value` as rows of `shape`, which differs in extents of 1; null where what
 /// makes it cannot be made so.
 mlir::Value withExtents(Context &ctx, mlir::Value value,
@@ -149,6 +156,8 @@ private:
   MaybeForm iota(ir::PrimIotaOp op);
   MaybeForm elementwise(mlir::Operation *op);
   MaybeForm apply(ir::PrimApplyOp op);
+  MaybeForm lookedUp(ir::PrimApplyOp op);
+  MaybeForm applyToParts(ir::PrimApplyOp op, ir::LinearOp linear);
   MaybeForm transpose(ir::PrimTransposeOp op);
   MaybeForm expand(mlir::Operation *op);
   MaybeForm slice(ir::PrimSliceOp op);
@@ -167,11 +176,35 @@ private:
   MaybeForm pool(mlir::Location loc, Form form, size_t axis,
                  llvm::StringRef kind);
   MaybeForm matmul(ir::PrimMatmulOp op);
-  MaybeForm linear(ir::PrimMatmulOp op, const Form &x, const Form &weight,
+  MaybeForm linear(mlir::Location loc, const Form &x, const Form &weight,
                    const Axis &inner, const Axis &outer, Form result);
+  MaybeForm productOfRows(ir::PrimMatmulOp op, const Form &a, const Form &b,
+                          const Axis &inner, Form result);
   MaybeForm context(ir::PrimMatmulOp op, const Form &weights, const Form &value,
                     const Dim *key, Form result);
 
+  /// Which rows a form has an element of each of, for what is read of them.
+  struct Place {
+    const Dim *batch = nullptr, *sequence = nullptr; // null: of sequences
+    llvm::SmallVector<const Node *> at;              // but for the row
+    bool ofPositions = false;
+  };
+  std::optional<Place> placeOf(const Form &form);
+  /// An array of `value`, whose rows are at `place`.
+  Array *arrayOf(mlir::Value value, const Place &place);
+  /// A sum over `inner` of a row's elements times a weight's, for each index
+  /// along `outer`, which only the weight has.
+  struct RowProduct {
+    const Dim *batch, *sequence; // sequence: null for a value of sequences
+    llvm::ArrayRef<const Dim *> inner, outer;
+  };
+  mlir::Value linearOfRow(const RowProduct &product, const Node *x,
+                          const Node *weight, mlir::Location loc);
+  mlir::Value linearOfParts(const RowProduct &product,
+                            llvm::ArrayRef<const Dim *> parts, const Node *x,
+                            const Node *weight, mlir::Location loc);
+
+  Array *weightArray(mlir::FlatSymbolRefAttr symbol);
   const Node *elementOf(mlir::Operation *op, llvm::ArrayRef<const Node *> args);
   bool broadcast(llvm::MutableArrayRef<Form> forms, size_t rank);
   void takeMean(Form &form, mlir::Location loc);
@@ -182,7 +215,8 @@ private:
   void materializeIfShared(mlir::Operation *op, Form &form);
   bool addsVector(mlir::Operation *op);
   /// Whole rows of a form, elements along `last` side by side; `form.expr` then
-  /// reads what `make` makes of them, whose last extent is as long, or 1.
+  /// reads what `make` makes of them, whose last extent is as long, 1 or left
+  /// out.
   bool alongRow(Form &form, const Dim *last, mlir::Location loc,
                 llvm::function_ref<mlir::Value(mlir::Value)> make);
   std::nullopt_t because(const llvm::Twine &reason) {

@@ -138,21 +138,36 @@ bool RopeMatcher::pairUp(bool inPairs) {
   return true;
 }
 
+/// Takes the factor of the elements that pass through out of all.
+bool RopeMatcher::takePassed(double by) {
+  if (by == 0)
+    return false;
+  passed = by;
+  for (Lane &lane : lanes_)
+    for (auto &[index, lanes] : lane.factors)
+      lanes = exprs_.scaled(lanes, 1 / by);
+  return true;
+}
+
 bool RopeMatcher::match(const Node *expr) {
   why.clear();
   if (!splitLanes(expr))
     return false;
-  // Elements from `rotated` on pass through.
+  // Elements from `rotated` on pass through, all scaled alike.
   rotated = size;
-  first = lanes_.back().factors.rbegin()->first - (size - 1);
+  const auto &[index, tail] = *lanes_.back().factors.rbegin();
+  first = index - (size - 1);
   while (rotated > 0) {
     const Lane &lane = lanes_[rotated - 1];
-    if (lane.factors.size() != 1 || !lane.factors.begin()->second->isConst(1))
+    if (lane.factors.size() != 1 || !tail->isConst() ||
+        lane.factors.begin()->second != tail)
       break;
     if (lane.factors.begin()->first != first + rotated - 1)
       return false;
     --rotated;
   }
+  if (rotated < size && !takePassed(tail->value))
+    return false;
   return rotated >= 2 && rotated % 2 == 0 && (pairUp(false) || pairUp(true));
 }
 

@@ -36,6 +36,7 @@ public:
   const Array *array = nullptr;
   const Node *head = nullptr;
   int64_t first = 0; // of a head in its row
+  double passed = 1; // factor of what is not rotated
   double factor = 1; // of the result, beside the table
   std::string why;   // of the last refusal
 
@@ -46,6 +47,7 @@ private:
   }
   bool splitLanes(const Node *expr);
   bool addTerm(Lane &lane, const Node *term, double factor);
+  bool takePassed(double by);
   bool pairUp(bool inPairs);
   bool isSame(const Node *a, const Node *b);
   mlir::FlatSymbolRefAttr fromFrequencies();

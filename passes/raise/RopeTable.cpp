@@ -189,9 +189,16 @@ FlatSymbolRefAttr RopeMatcher::fromTables() {
 
 FlatSymbolRefAttr RopeMatcher::table() {
   why.clear();
-  if (FlatSymbolRefAttr table = fromFrequencies())
+  FlatSymbolRefAttr table = fromFrequencies();
+  if (!table && why.empty())
+    table = fromTables();
+  if (!table || rotated == size)
     return table;
-  return why.empty() ? fromTables() : FlatSymbolRefAttr();
+  // What passes through is of another size: the table's numbers make up for it.
+  if (std::fabs(factor - 1) > 1e-12)
+    table = ctx_.weights.scaled(table, factor);
+  factor = passed;
+  return table;
 }
 
 //===----------------------------------------------------------------------===//

@@ -73,6 +73,14 @@ static Value reshapedInput(Operation *op) {
   return all ? Value(view.getInput()) : Value();
 }
 
+bool repeatsByLines(ArrayRef<int64_t> own, ArrayRef<int64_t> whole) {
+  if (own.empty())
+    return true;
+  ArrayRef<int64_t> lines = own.drop_back();
+  return lines == whole.drop_back() ||
+         llvm::all_of(lines, [](int64_t extent) { return extent == 1; });
+}
+
 Value withExtents(Context &ctx, Value value, ArrayRef<int64_t> shape) {
   auto type = cast<PackedType>(value.getType());
   Operation *op = value.getDefiningOp();
@@ -107,7 +115,9 @@ Value withExtents(Context &ctx, Value value, ArrayRef<int64_t> shape) {
     SmallVector<int64_t> wanted;
     for (int64_t place : *places)
       wanted.push_back(place < 0 ? 1 : own.getShape()[place]);
-    Value other = withExtents(ctx, operand, wanted);
+    Value other;
+    if (repeatsByLines(wanted, shape))
+      other = withExtents(ctx, operand, wanted);
     if (!other)
       return nullptr;
     mapping.map(operand, other);

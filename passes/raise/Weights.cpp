@@ -88,6 +88,41 @@ RecipeAttr Weights::transpose(RecipeAttr recipe) {
   return node("transpose", {recipe}, {shape[1], shape[0]});
 }
 
+/// Matrices of one height, side by side.
+RecipeAttr Weights::columns(ArrayRef<RecipeAttr> parts) {
+  SmallVector<int64_t> shape = parts[0].getShape();
+  shape[1] = 0;
+  for (RecipeAttr part : parts)
+    shape[1] += part.getShape()[1];
+  return node("concat", parts, shape,
+              {builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(1))});
+}
+
+FlatSymbolRefAttr Weights::repeated(FlatSymbolRefAttr symbol,
+                                    ArrayRef<int64_t> shape,
+                                    ArrayRef<int64_t> wanted) {
+  RecipeAttr made = recipe(symbol.getAttr());
+  for (size_t i = shape.size(); i-- > 0;) {
+    if (shape[i] == wanted[i])
+      continue;
+    int64_t rows = product(shape.take_front(i));
+    made = reshape(made, {rows, product(wanted.drop_front(i + 1))});
+    made = columns(SmallVector<RecipeAttr>(wanted[i], made));
+  }
+  return of(reshape(made, wanted), symbol.getValue());
+}
+
+RecipeAttr Weights::withNumber(StringRef op, RecipeAttr recipe, double value) {
+  return node(
+      op, {recipe}, recipe.getShape(),
+      {builder_.getNamedAttr("value", builder_.getF64FloatAttr(value))});
+}
+
+FlatSymbolRefAttr Weights::scaled(FlatSymbolRefAttr symbol, double by) {
+  return of(withNumber("scale", recipe(symbol.getAttr()), by),
+            symbol.getValue());
+}
+
 /// What indices [start, start + size) of `axis` are of a concatenation: a part
 /// of it, or within one; start is then that within the part.
 static RecipeAttr partOf(RecipeAttr recipe, int64_t axis, int64_t &start,
@@ -196,13 +231,9 @@ RecipeAttr Weights::recipeOf(const Node *weight, ArrayRef<const Dim *> dims,
     recipe = transpose(reshape(recipe, {rows, columns}));
   }
   recipe = reshape(recipe, shape);
-  auto value = [&](double x) {
-    return builder_.getNamedAttr("value", builder_.getF64FloatAttr(x));
-  };
   if (factor != 1)
-    recipe = node("scale", {recipe}, shape, {value(factor)});
-  return number == 0 ? recipe
-                     : node("offset", {recipe}, shape, {value(number)});
+    recipe = withNumber("scale", recipe, factor);
+  return number == 0 ? recipe : withNumber("offset", recipe, number);
 }
 
 FlatSymbolRefAttr Weights::find(const Node *weight, ArrayRef<const Dim *> dims,
@@ -231,10 +262,8 @@ FlatSymbolRefAttr Weights::sideBySide(const Node *left, const Node *right,
       a.getOf() == b.getOf() &&
       ArrayRef(a.getOf()[0].getShape()) == ArrayRef(shape))
     return of(a.getOf()[0], readOf(left, factor, number)->array->symbol);
-  RecipeAttr both =
-      node("concat", {a, b}, shape,
-           {builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(1))});
-  return of(both, readOf(left, factor, number)->array->symbol.getValue());
+  return of(columns({a, b}),
+            readOf(left, factor, number)->array->symbol.getValue());
 }
 
 } // namespace ft::passes::raise

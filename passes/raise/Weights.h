@@ -21,6 +21,12 @@ public:
                                   llvm::ArrayRef<int64_t> shape);
   /// The same elements as a vector.
   mlir::FlatSymbolRefAttr flat(mlir::FlatSymbolRefAttr symbol);
+  /// Of `shape`, repeated along the extents of 1 that are longer in `wanted`.
+  mlir::FlatSymbolRefAttr repeated(mlir::FlatSymbolRefAttr symbol,
+                                   llvm::ArrayRef<int64_t> shape,
+                                   llvm::ArrayRef<int64_t> wanted);
+  /// Times a number.
+  mlir::FlatSymbolRefAttr scaled(mlir::FlatSymbolRefAttr symbol, double by);
   /// The weight that `recipe` makes, named after `base` where it is new.
   mlir::FlatSymbolRefAttr of(ir::RecipeAttr recipe, llvm::StringRef base);
 
@@ -51,6 +57,9 @@ private:
                       llvm::ArrayRef<std::pair<const Dim *, double>> terms);
   ir::RecipeAttr reshape(ir::RecipeAttr recipe, llvm::ArrayRef<int64_t> shape);
   ir::RecipeAttr transpose(ir::RecipeAttr recipe);
+  ir::RecipeAttr withNumber(llvm::StringRef op, ir::RecipeAttr recipe,
+                            double value);
+  ir::RecipeAttr columns(llvm::ArrayRef<ir::RecipeAttr> parts);
   ir::RecipeAttr range(ir::RecipeAttr recipe, int64_t start, int64_t size);
 
   mlir::ModuleOp module_;

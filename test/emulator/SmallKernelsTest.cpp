@@ -27,6 +27,28 @@ template <typename T> void runArgmax(const char *architecture) {
           });
     }
   EXPECT_EQ(failures, before) << "printed above";
+  // Parts of a row, one a CTA.
+  constexpr int rows = 2, parts = 3, columns = 5, stride = 17;
+  Array<T> x(rows * stride);
+  Array<int> out(rows * parts), counts(1);
+  for (int i = 0; i < rows * stride; ++i)
+    store(x.host[i], float(i * 7 % 5));
+  x.up();
+  counts.host[0] = rows;
+  counts.up();
+  kernels.launch(instance, {rows, 1, parts}, {unsigned(argmax::kThreads), 1, 1},
+                 0, x.device, i64(stride), columns, out.device, counts.device,
+                 static_cast<u32 *>(nullptr), static_cast<float *>(nullptr));
+  out.down();
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < parts; ++p) {
+      int best = 0;
+      for (int i = 1; i < columns; ++i)
+        if ((r * stride + p * columns + i) * 7 % 5 >
+            (r * stride + p * columns + best) * 7 % 5)
+          best = i;
+      EXPECT_EQ(out.host[r * parts + p], best) << r << " " << p;
+    }
 }
 TEST(SmallKernelsTest, ArgmaxFloat) { runArgmax<float>("compute_80"); }
 TEST(SmallKernelsTest, ArgmaxBf16) { runArgmax<bf16>("compute_90a"); }

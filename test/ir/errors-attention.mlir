@@ -251,11 +251,23 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// argmax_c1: rows of heads
+// argmax_c1: a number a row
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @e(%h: !ft.packed<tokens, f32>) {
+    // expected-error @below {{argmax_c1: expected a row of floats}}
+    %0 = ft.argmax %h : (!ft.packed<tokens, f32>) -> !ft.packed<tokens, i32>
+    ft.return
+  }
+}
+
+// -----
+
+// argmax_c2: one i32 for rows of heads
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%h: !ft.packed<tokens, 4x16xf32>) {
-    // expected-error @below {{argmax_c1: expected a row of floats}}
-    %0 = ft.argmax %h : (!ft.packed<tokens, 4x16xf32>) -> !ft.packed<tokens, i32>
+    %0 = ft.argmax %h : (!ft.packed<tokens, 4x16xf32>) -> !ft.packed<tokens, 4xi32>
+    // expected-error @below {{argmax_c2: expected an i32 for each part along the last extent, found '!ft.packed<tokens, i32>'}}
+    %1 = ft.argmax %h : (!ft.packed<tokens, 4x16xf32>) -> !ft.packed<tokens, i32>
     ft.return
   }
 }
@@ -265,7 +277,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 // argmax_c2: a float result
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @e(%x: !ft.packed<tokens, 8xf32>) {
-    // expected-error @below {{argmax_c2: expected one i32 a row}}
+    // expected-error @below {{argmax_c2: expected an i32 for each part}}
     %0 = ft.argmax %x : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, f32>
     ft.return
   }

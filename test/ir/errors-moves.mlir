@@ -26,7 +26,7 @@ ft.entry @e(%x: !ft.packed<tokens, 2x4xf32>, %y: !ft.packed<tokens, 4x2xf32>, %i
 // to_float_c1: a float
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 ft.entry @e(%x: !ft.packed<tokens, 2x4xf32>, %y: !ft.packed<tokens, 4x2xf32>, %i: !ft.packed<tokens, i32>, %r: !ft.packed<rows, 2x4xf32>) {
-  // expected-error @below {{to_float_c1: expected one i32 a row and one float a row}}
+  // expected-error @below {{to_float_c1: expected rows of i32 and as many floats}}
   %0 = ft.to_float %x : (!ft.packed<tokens, 2x4xf32>) -> !ft.packed<tokens, 1xf32>
   ft.return
 }

@@ -212,3 +212,25 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %m : !ft.packed<tokens, 32xf32>
   }
 }
+
+// -----
+
+// What moves elements reads them from memory: a weight that it joins is stored by a
+// step before. Others have it in theirs.
+// CHECK-LABEL: ft.entry @joined
+// CHECK: %[[A:.*]]:2 = ft.fused row (%{{.*}}) "add"
+// CHECK: %[[V:.*]] = ft.broadcast @w
+// CHECK: ft.add %{{.*}}, %[[V]]
+// CHECK: %[[W:.*]] = ft.broadcast @w
+// CHECK: ft.yield %{{.*}}, %[[W]]
+// CHECK: ft.fused row (%[[A]]#0, %[[A]]#1) "concat"
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @w : tensor<64xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 64>}>
+  ft.entry @joined(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 128xf32>
+      attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %w = ft.broadcast @w : !ft.packed<tokens, 64xf32>
+    %a = ft.add %x, %w : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %c = ft.concat %a, %w : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 128xf32>
+    ft.return %c : !ft.packed<tokens, 128xf32>
+  }
+}

@@ -74,6 +74,29 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
 
 // -----
 
+// The largest of each part is no pair a rank: its linear stays whole.
+// CHECK-LABEL: ft.entry @parts
+// CHECK:         ft.all_reduce
+// CHECK:         %[[L:.*]] = ft.linear %{{.*}}, @codes : {{.*}} -> !ft.packed<tokens, 4x8xf32>
+// CHECK-NEXT:    %[[N:.*]] = ft.argmax %[[L]] : {{.*}} -> !ft.packed<tokens, 4xi32>
+// CHECK-NEXT:    ft.return %[[N]]
+module attributes {ft.axes = ["tokens", "sequences"]} {
+  ft.param @embed : tensor<12x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 12, 4>}>
+  ft.param @up : tensor<8x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 8, 4>}>
+  ft.param @down : tensor<4x8xf32> = #ft.recipe<"tensor" {shape = array<i64: 4, 8>}>
+  ft.param @codes : tensor<32x4xf32> = #ft.recipe<"tensor" {shape = array<i64: 32, 4>}>
+  ft.entry @parts(%ids: !ft.packed<tokens, i32> {ft.role = "tokens", ft.limit = 12 : i64}) -> !ft.packed<tokens, 4xi32> {
+    %e = ft.embedding %ids, @embed : (!ft.packed<tokens, i32>) -> !ft.packed<tokens, 4xf32>
+    %u = ft.linear %e, @up : (!ft.packed<tokens, 4xf32>) -> !ft.packed<tokens, 8xf32>
+    %d = ft.linear %u, @down : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 4xf32>
+    %l = ft.linear %d, @codes : (!ft.packed<tokens, 4xf32>) -> !ft.packed<tokens, 4x8xf32>
+    %n = ft.argmax %l : (!ft.packed<tokens, 4x8xf32>) -> !ft.packed<tokens, 4xi32>
+    ft.return %n : !ft.packed<tokens, 4xi32>
+  }
+}
+
+// -----
+
 // Every rank draws from the whole row; the twin takes the largest of it.
 // CHECK-LABEL: ft.entry @drawn
 // CHECK:         %[[L:.*]] = ft.linear %{{.*}}, @embed

@@ -40,6 +40,27 @@ module attributes {ft.axes = ["tokens", "sequences"], ft.model = {dtype = "f16"}
 
 // -----
 
+// In fp32, too, a product reads what it adds from a buffer, not from an input.
+// AUTO: ft.entry @residual(%[[X:.*]]: !ft.packed<tokens, 64xf32>)
+// AUTO-NEXT: %[[B:.*]] = ft.cast %[[X]] : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+// AUTO-NEXT: %[[A:.*]] = ft.silu
+// AUTO-NEXT: %[[V:.*]] = ft.linear %[[A]], @v
+// AUTO-NEXT: %[[R:.*]] = ft.relu %[[V]]
+// AUTO-NEXT: %[[Y:.*]] = ft.add %[[R]], %[[B]]
+// AUTO-NEXT: ft.return %[[Y]]
+module attributes {ft.axes = ["tokens"]} {
+  ft.param @v : tensor<64x64xf32> = #ft.recipe<"tensor" {file = "m.safetensors", shape = array<i64: 64, 64>, stored = f32, tensor = "v"}>
+  ft.entry @residual(%x: !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32> {
+    %a = ft.silu %x : !ft.packed<tokens, 64xf32>
+    %v = ft.linear %a, @v : (!ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    %r = ft.relu %v : !ft.packed<tokens, 64xf32>
+    %y = ft.add %r, %x : (!ft.packed<tokens, 64xf32>, !ft.packed<tokens, 64xf32>) -> !ft.packed<tokens, 64xf32>
+    ft.return %y : !ft.packed<tokens, 64xf32>
+  }
+}
+
+// -----
+
 // fp32 changes nothing but the record of the choice; without a preference it is
 // the default.
 // AUTO: module attributes {ft.axes = ["tokens"], ft.dtype = f32}

@@ -40,12 +40,20 @@ Status EntryCheck::mapPrograms(ModuleOp lowered) {
   return {};
 }
 
-/// Whether `op` chooses one of each row's elements.
+/// Whether `op` chooses some of each row's elements.
 static bool isChoice(Operation *op) {
+  return isa<ir::PrimArgmaxOp, ir::ArgmaxOp, ir::SampleOp>(op);
+}
+
+/// How far apart in a row those lie that `op` chooses among.
+static int64_t choiceStride(Operation *op) {
   auto argmax = dyn_cast<ir::PrimArgmaxOp>(op);
-  if (!argmax)
-    return isa<ir::ArgmaxOp, ir::SampleOp>(op);
-  return argmax.getAxis() + 1 == argmax.getInput().getType().getRank();
+  int64_t stride = 1;
+  if (argmax)
+    for (ir::DimAttr extent : argmax.getInput().getType().getShape().drop_front(
+             size_t(argmax.getAxis()) + 1))
+      stride *= extent.getFactor();
+  return stride;
 }
 
 Status EntryCheck::evaluate() {
@@ -122,8 +130,10 @@ const EntryCheck::Expected *EntryCheck::expect(Value value) {
     tolerance = 0;
   expected = Expected{tensor, std::move(layout), tolerance,
                       norms[norms.size() / 2], nullptr};
-  if (argmax)
+  if (argmax) {
     found->second->scores = expect(op->getOperand(0));
+    found->second->apart = choiceStride(op);
+  }
   return &*found->second;
 }
 
@@ -136,14 +146,21 @@ RowError EntryCheck::compareOne(const Expected &expected,
   // As good a choice: its score is the largest but for the scores' error.
   const Expected &scores = *expected.scores;
   std::vector<double> from = scores.layout.row(*scores.value, sequence, at);
-  RowError error{0, 0, row[0], found[0]};
-  bool inRange = found[0] >= 0 && found[0] < double(from.size());
-  double lost =
-      inRange ? from[size_t(row[0])] - from[size_t(found[0])] : INFINITY;
+  RowError worst{0, 0, row[0], found[0]};
+  auto apart = size_t(expected.apart), width = from.size() / row.size();
   double scale = std::max(norm(from), scores.floor);
-  // Both scores may be off by a row's whole error.
-  error.error = lost == 0 ? 0 : lost / (2 * scale);
-  return error;
+  for (size_t i = 0; i < row.size(); ++i) {
+    size_t first = i / apart * apart * width + i % apart;
+    bool inRange = found[i] >= 0 && found[i] < double(width);
+    double lost = inRange ? from[first + size_t(row[i]) * apart] -
+                                from[first + size_t(found[i]) * apart]
+                          : INFINITY;
+    // Both scores may be off by a row's whole error.
+    double error = lost == 0 ? 0 : lost / (2 * scale);
+    if (error > worst.error)
+      worst = {error, int64_t(i), row[i], found[i]};
+  }
+  return worst;
 }
 
 void EntryCheck::note(Value source, double tolerance, const RowError &error) {

@@ -35,6 +35,8 @@ private:
     double tolerance = 0, floor = 0;
     /// What an argmax chose from; null for other values.
     const Expected *scores = nullptr;
+    /// Elements of a row from one that it chose among to the next.
+    int64_t apart = 1;
   };
 
   const plan::Entry &entry() const { return runner_.model().entry(entry_); }

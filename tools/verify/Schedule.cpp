@@ -123,8 +123,15 @@ static void nameSymbols(mlir::Type type, PaddedBatch &batch) {
   batch.sequenceSymbol = padded.getShape()[1].str();
 }
 
+static bool hasIntegers(mlir::Type type) {
+  auto packed = mlir::dyn_cast<ir::PackedType>(type);
+  auto padded = mlir::dyn_cast<ir::PaddedType>(type);
+  return (packed && packed.getElementType().isInteger()) ||
+         (padded && padded.getElementType().isInteger());
+}
+
 /// Rows of [batch, sequence, ...]; what is padding stays 0.
-static void fillInput(llvm::StringRef role, int64_t limit,
+static void fillInput(llvm::StringRef role, bool integers, int64_t limit,
                       const PaddedBatch &batch, std::mt19937_64 &random,
                       Tensor &input) {
   std::normal_distribution<float> normal; // the runtime takes data as fp32
@@ -140,7 +147,7 @@ static void fillInput(llvm::StringRef role, int64_t limit,
       continue;
     input.data[size_t(i)] = role == "mask"        ? 1
                             : role == "positions" ? double(at)
-                            : role == "data"
+                            : role == "data" && !integers
                                 ? double(normal(random))
                                 : double(random() % uint64_t(limit));
   }
@@ -165,7 +172,8 @@ PaddedBatch verify::makeBatch(const SourceIndex &source, const plan::Plan &plan,
     std::mt19937_64 random(seed + (role == "tokens" ? 0 : number));
     Tensor &input = batch.inputs[name.str()];
     input = Tensor(shapeFor(argument.getType(), batch));
-    fillInput(role.getValue(), limit, batch, random, input);
+    fillInput(role.getValue(), hasIntegers(argument.getType()), limit, batch,
+              random, input);
   }
   return batch;
 }

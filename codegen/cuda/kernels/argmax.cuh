@@ -1,11 +1,12 @@
 //===- argmax.cuh - index of the largest element of each row ----*- C++ -*-===//
 //
-// out[r] = lowest i with x[r, i] = max over the row's numbers; a NaN never
-// wins, a row of NaNs gives 0. x: [rows, columns] with `stride` elements
-// between rows; out: int[rows].
+// out[r, p] = lowest i with x[r, p, i] = max over the part's numbers; a NaN
+// never wins, NaNs alone give 0. x: [rows, parts, columns] with `stride`
+// elements between rows; out: int[rows, parts].
 //
-// Launch: block 256; grid (bound of the rows axis, chunks), any chunks >= 1
-// (about 132 / expected rows, at most columns / 1024). Dynamic shared: 0.
+// Launch: block 256; grid (bound of the rows axis, chunks, parts), any chunks
+// >= 1 (about 132 / expected rows, at most columns / 1024), 1 for several
+// parts. Dynamic shared: 0.
 // `counters`: workspace + 0, one u32 a row of the grid. `partials`: workspace
 // + kCounterBytes or later, 8 bytes x grid.x x grid.y. Both unused (may be
 // null) for one chunk.
@@ -145,10 +146,12 @@ __device__ void run(const T *x, i64 stride, int columns, Store out,
   int row = blockIdx.x, chunk = blockIdx.y, chunks = gridDim.y;
   if (row >= counts[axis])
     return;
+  x += row * stride + blockIdx.z * columns;
+  row = row * gridDim.z + blockIdx.z;
   int size = chunkSize(columns, chunks);
   int begin = min(chunk * size, columns), end = min(begin + size, columns);
-  finish(reduce(scan(x + row * stride, begin, end)), row, chunk, chunks,
-         columns, out, counters, partials);
+  finish(reduce(scan(x, begin, end)), row, chunk, chunks, columns, out,
+         counters, partials);
 }
 
 /// One thread a row.

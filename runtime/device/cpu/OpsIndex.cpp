@@ -236,29 +236,37 @@ static Status runPatches(const OpSite &site, RunContext &context) {
 }
 
 //===----------------------------------------------------------------------===//
-// argmax: the lowest index of a row's largest element
+// argmax: the lowest index of the largest element along the last extent
 //===----------------------------------------------------------------------===//
 
 static Status checkArgmax(const OpSite &site) {
   if (!isFloatValue(site.in[0]) || site.in[0].width() < 1)
     return site.mismatch("a float value");
+  const std::vector<int64_t> &shape = site.in[0].shape;
   for (const Operand &result : site.out)
-    if (!isIndexValue(result) || result.axis != site.in[0].axis)
-      return site.mismatch("an i32 result on the operand's axis");
+    if (!result.isValue() || result.dtype != DType::I32 || shape.empty() ||
+        result.axis != site.in[0].axis ||
+        !std::equal(result.shape.begin(), result.shape.end(), shape.begin(),
+                    shape.end() - 1))
+      return site.mismatch("an i32 result on the operand's axis, without its "
+                           "last extent");
   return Status::success();
 }
 
 static Status runArgmax(const OpSite &site, RunContext &context) {
   Rows x = readRows(context, site.in[0]);
+  int64_t last = site.in[0].shape.back();
   context.pool.forEach(x.count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      int64_t best = 0;
-      for (int64_t j = 1; j < x.width; ++j)
-        if (x[row][j] > x[row][best])
-          best = j;
-      for (const Operand &result : site.out)
-        *intRow(result, row) = int32_t(best);
-    }
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t part = 0; part * last < x.width; ++part) {
+        const float *from = x[row] + part * last;
+        int64_t best = 0;
+        for (int64_t j = 1; j < last; ++j)
+          if (from[j] > from[best])
+            best = j;
+        for (const Operand &result : site.out)
+          intRow(result, row)[part] = int32_t(best);
+      }
   });
   return Status::success();
 }

@@ -11,16 +11,17 @@ namespace ft {
 
 static Status checkToFloat(const OpSite &site) {
   const Operand &x = site.in[0];
-  if (!isIndexValue(x) || site.out[0].width() != 1 ||
+  if (!x.isValue() || x.dtype != DType::I32 ||
+      site.out[0].width() != x.width() ||
       !resultsAre(site, x.axis, site.out[0].shape))
-    return site.mismatch("one i32 a row and a result of one float");
+    return site.mismatch("rows of i32 and a result of as many floats");
   return Status::success();
 }
 
 static Status runToFloat(const OpSite &site, RunContext &context) {
   Rows y = resultRows(context, site);
   for (int64_t row = 0; row < y.count; ++row)
-    y[row][0] = float(*intRow(site.in[0], row));
+    std::copy_n(intRow(site.in[0], row), y.width, y[row]);
   storeRows(context, site, y);
   return Status::success();
 }

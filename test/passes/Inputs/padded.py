@@ -96,6 +96,10 @@ class Value:
         axis %= len(self.shape)
         return self.graph.op(op, [self], f" axis {axis}", self.shape, self.type)
 
+    def argmax(self, axis):
+        shape = self.shape[:axis] + self.shape[axis + 1:]
+        return self.graph.op("argmax", [self], f" axis {axis}", shape, "i32")
+
     def gather(self, ids, axis=0, batch=0):
         shape = self.shape[:axis] + ids.shape[batch:] + self.shape[axis + 1:]
         by = f" batch {batch}" if batch else ""

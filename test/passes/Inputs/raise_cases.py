@@ -170,6 +170,60 @@ def rope_partial():
     return b.finish(b.scores() + b.padding())
 
 
+def partly_rotated(b, size, scale):
+    """Two pairs turned and made larger, the rest passed; keys scaled."""
+    g = b.g
+    f = g.constant([1.0, 0.01], shape=(2,))
+    a = g.iota(0, "sequence", 1).cast("f32") * f
+    cos, sin = a.unary("cos") * size, a.unary("sin") * size
+
+    def rope(x):
+        l, r = x.slice(3, 0, 2), x.slice(3, 2, 2)
+        return g.concat([l * cos - r * sin, r * cos + l * sin,
+                         x.slice(3, 4, 4)], 3)
+    b.q, b.k = rope(b.q), rope(b.k) * scale
+    return b.finish((b.q @ b.k.transpose(0, 1, 3, 2)) + b.padding())
+
+
+@case
+def rope_partial_of_scaled_keys():
+    return partly_rotated(Block(), 1.0, 0.3)
+
+
+@case
+def rope_partial_with_attention_factor():
+    """What passes through keeps its size."""
+    return partly_rotated(Block(), 1.25, 1.0)
+
+
+@case
+def keys_scaled_for_one_reader():
+    """Layers share rotated keys; one scales them and reads them several times,
+    which makes no rows of their own for it."""
+    b = Block(causal=True, kv=2)
+    g = b.g
+    i, j = b.positions()
+    a = g.iota(0, "sequence", 1).cast("f32")
+    a = a * g.constant([1.0, 0.1, 0.01, 0.001], shape=(4,))
+    cos, sin = a.unary("cos"), a.unary("sin")
+    l, r = b.k.slice(3, 0, 4, 2), b.k.slice(3, 1, 4, 2)
+    pair = [t.reshape("batch", 2, "sequence", 4, 1)
+            for t in (l * cos - r * sin, r * cos + l * sin)]
+    b.k = g.concat(pair, 4).reshape("batch", 2, "sequence", 8)
+
+    def attend(q, k):
+        v = b.v.reshape("batch", 2, 1, "sequence", 8)
+        v = v.expand("batch", 2, 2, "sequence", 8)
+        v = v.reshape("batch", 4, "sequence", 8)
+        s = g.select(j <= i, q @ k.transpose(0, 1, 3, 2), -math.inf)
+        return b.join(s.along("softmax", -1) @ v)
+    k = b.k * 0.5
+    each = [k.slice(1, h // 2, 1) for h in range(4)]
+    group = g.constant([0, 0, 1, 1], "i32", (4,))
+    return g.ir(y=attend(b.q, g.concat(each, 1)),
+                z=attend(b.project("q2", 4), b.k.gather(group, 1)))
+
+
 # Rows.
 
 @case
@@ -481,6 +535,165 @@ def unlike_parts():
                 + b.reshape("batch", "sequence", 24))
 
 
+@case
+def weight_of_parts():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8) @ g.param("w", 8, 8)
+    return g.ir(y=y)
+
+
+@case
+def weights_of_parts():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 2, 16).transpose(0, 2, 1, 3)
+    y = (y @ g.param("w", 2, 16, 8)).transpose(0, 2, 1, 3)
+    return g.ir(y=y.reshape("batch", "sequence", 16) + g.param("b", 16))
+
+
+@case
+def weights_of_whole_rows():
+    """A matrix for each head, side by side in one, or each transposed."""
+    g, x, _ = rows()
+    x = x.reshape("batch", 1, "sequence", 32)
+    y = x @ g.param("nk", 2, 8, 32).transpose(0, 2, 1)
+    z = x @ g.param("kn", 2, 32, 8)
+    return g.ir(y=y.transpose(0, 2, 1, 3), z=z.transpose(0, 2, 1, 3))
+
+
+@case
+def weight_of_many_parts():
+    g = Graph()
+    x = g.input("x", "data", ("batch", "sequence", 130), "f32")
+    return g.ir(y=x.reshape("batch", "sequence", 65, 2) @ g.param("w", 2, 3))
+
+
+@case
+def product_of_parts():
+    """Parts of a token, each with each; not of tokens with one another."""
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 4, 8)
+    return g.ir(y=y @ y.transpose(0, 1, 3, 2))
+
+
+@case
+def product_of_equal_parts():
+    """A softmax of one is 1: the same for every token, and no weight."""
+    g, x, _ = rows()
+    one = x.reshape("batch", "sequence", 16, 1, 2).along("softmax", 3)
+    a = one + g.param("w", 2)
+    y = (a @ a.transpose(0, 1, 2, 4, 3)).reshape("batch", "sequence", 16)
+    return g.ir(y=y + x.slice(2, 0, 16))
+
+
+@case
+def product_with_pooled():
+    g, x, _ = rows()
+    return g.ir(y=x @ x.slice(1, 0, 1).reshape("batch", 32, 1))
+
+
+@case
+def pooled_for_every_token():
+    g, x, _ = rows()
+    return g.ir(y=x.slice(1, 0, 1).expand("batch", "sequence", 32))
+
+
+@case
+def largest_of_parts():
+    g, x, _ = rows()
+    heads = x.reshape("batch", "sequence", 4, 8)
+    return g.ir(y=heads.argmax(3), z=heads.argmax(2).cast("f32") * 0.5)
+
+
+@case
+def largest_of_one():
+    g, x, _ = rows()
+    y = x.reshape("batch", "sequence", 32, 1).argmax(3)
+    return g.ir(y=x + y.cast("f32"))
+
+
+@case
+def largest_token():
+    g, x, _ = rows()
+    return g.ir(y=x.argmax(1))
+
+
+@case
+def rows_of_largest():
+    """Ids of a token one at a time only."""
+    g, x, _ = rows()
+    table = g.param("table", 32, 16)
+    return g.ir(y=table.gather(x.argmax(2)),
+                z=table.gather(x.reshape("batch", "sequence", 4, 8).argmax(3)))
+
+
+@case
+def joined_heads():
+    g, x, _ = rows()
+    heads = x.reshape("batch", "sequence", 4, 8)
+    return g.ir(y=g.concat([heads.unary("tanh"), heads.slice(2, 1, 2)], 2))
+
+
+@case
+def joined_weight():
+    g, x, _ = rows()
+    w = g.param("w", 8).expand("batch", "sequence", 8)
+    return g.ir(y=g.concat([x, w], 2))
+
+
+@case
+def every_other_weight():
+    g, x, _ = rows()
+    return g.ir(y=x * g.param("w", 64).slice(0, 1, 32, 2))
+
+
+@case
+def each_with_each():
+    """Row programs repeat along all leading extents or none."""
+    g, x, _ = rows()
+    a = x.reshape("batch", "sequence", 4, 1, 8)
+    b = x.reshape("batch", "sequence", 1, 4, 8)
+    return g.ir(y=a * b, z=b * g.param("w", 4, 1, 8))
+
+
+@case
+def other_parts():
+    """4 of 6 are 3 of 8 only as 24."""
+    g, x, _ = rows()
+    y = x.slice(2, 0, 24).reshape("batch", "sequence", 4, 6)
+    return g.ir(y=y.reshape("batch", "sequence", 3, 8).unary("tanh"))
+
+
+@case
+def input_as_result():
+    g, x, _ = rows()
+    return g.ir(y=x)
+
+
+@case
+def features_of_positions():
+    """Made once for each token, of what no sequence says."""
+    g, x, _ = rows()
+    a = g.iota(0, "sequence", 1).cast("f32") * g.param("f", 32)
+    a = a.unary("sin") @ g.param("w", 32, 32)
+    a = a * ((a * a).reduce("mean", -1) + 1e-6).unary("rsqrt")
+    return g.ir(y=x + a)
+
+
+@case
+def positions_as_result():
+    g, x, _ = rows()
+    a = g.iota(0, "sequence", 1).cast("f32") * g.param("f", 32)
+    return g.ir(y=x, z=a.along("softmax", 1))
+
+
+@case
+def two_batches():
+    g, x, _ = rows()
+    a = x.slice(2, 0, 1).reshape("batch", 1, "sequence")
+    b = x.slice(2, 1, 1).reshape(1, "batch", "sequence")
+    return g.ir(y=(a * b).transpose(0, 2, 1))
+
+
 # What cannot be proven.
 
 @case
@@ -592,13 +805,6 @@ def running_sum():
 
 
 @case
-def partial_weight():
-    g, x, _ = rows()
-    y = x.reshape("batch", "sequence", 4, 8) @ g.param("w", 8, 8)
-    return g.ir(y=y)
-
-
-@case
 def scores_as_result():
     b = Block()
     return b.g.ir(y=b.scores().along("softmax", -1))
@@ -616,13 +822,6 @@ def learned_scores():
     b = Block(mask=False)
     _, j = b.positions()
     return b.finish(b.scores() + j.cast("f32").unary("sin"))
-
-
-@case
-def product_of_tokens():
-    g, x, _ = rows()
-    y = x.reshape("batch", "sequence", 4, 8)
-    return g.ir(y=y @ y.transpose(0, 1, 3, 2))
 
 
 @case

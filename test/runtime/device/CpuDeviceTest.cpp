@@ -231,6 +231,10 @@ static const WrongCase kWrong[] = {
      }},
     {"an i32 result",
      [](TestProgram &p) { p.op("argmax", {floats(p, {4})}, {floats(p, {})}); }},
+    {"without its last extent",
+     [](TestProgram &p) {
+       p.op("argmax", {floats(p, {2, 4})}, {p.buffer(DType::I32, kTokens, {})});
+     }},
     {"dims even and at most 8",
      [](TestProgram &p) {
        p.op("rope", {floats(p, {2, 8}), p.sequences(), matrix(p, {9, 10})},
@@ -272,7 +276,7 @@ static const WrongCase kWrong[] = {
        plan::Ref x = floats(p, {4});
        p.op("concat", {x, x}, {floats(p, {9})});
      }},
-    {"one i32 a row",
+    {"rows of i32 and a result of as many floats",
      [](TestProgram &p) {
        p.op("to_float", {floats(p, {1})}, {floats(p, {1})});
      }},

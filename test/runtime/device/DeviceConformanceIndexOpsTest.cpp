@@ -246,6 +246,17 @@ TEST_P(IndexOpTest, ArgmaxTakesTheLowestOnATie) {
   EXPECT_EQ(run.read(y), (Values{1, 4, 0, 4}));
 }
 
+TEST_P(IndexOpTest, ArgmaxOfEachPart) {
+  TestProgram program;
+  plan::Ref x = program.buffer(DType::F32, kTokens, {2, 3}, 1);
+  plan::Ref y = program.buffer(DType::I32, kTokens, {2});
+  program.op("argmax", {x}, {y});
+  TestRun run(*device, program, {{{3}}, {}, 2});
+  run.write(x, {1, 3, 2, 9, 9, 8, -1, -2, -3, 0, 5, 6, 4, 4, 4, 1, 1, 2});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(y), (Values{1, 0, 0, 2, 0, 2}));
+}
+
 // Columns 10 .. 14 of a row of 13: the last two are padding, however large.
 TEST_P(IndexOpTest, LocalArgmaxSkipsThePadding) {
   TestProgram program;

@@ -48,6 +48,24 @@ TEST_P(MoveOpTest, ToFloatOfPositions) {
   EXPECT_EQ(run.read(y), (Values{2, 2, 3, 4, 5, 6, 7, 8, 2, 3, 4}));
 }
 
+// Several of a row, along lines and as the number of each; what is read of
+// integers came from an op that makes some.
+TEST_P(MoveOpTest, ToFloatOfSeveral) {
+  TestProgram program;
+  plan::Ref x = program.buffer(DType::F32, kTokens, {2, 3});
+  plan::Ref i = program.buffer(DType::I32, kTokens, {2});
+  plan::Ref y = program.buffer(DType::F32, kTokens, {2}, 3);
+  plan::Ref z = program.buffer(DType::F32, kTokens, {2, 1});
+  program.op("argmax", {x}, {i});
+  program.op("to_float", {i}, {y});
+  program.op("to_float", {i}, {z});
+  TestRun run(*device, program, {{{2}}, {}, 1});
+  run.write(x, {1, 3, 2, 9, 9, 8, -1, -2, -3, 0, 5, 6});
+  ASSERT_TRUE(run.run().ok());
+  EXPECT_EQ(run.read(y), (Values{1, 0, 0, 2}));
+  EXPECT_EQ(run.read(z), (Values{1, 0, 0, 2}));
+}
+
 namespace {
 struct RearrangeCase {
   const char *name;
