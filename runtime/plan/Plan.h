@@ -252,8 +252,8 @@ struct KernelLaunch {
 
 /// out = epilogue(a * weight^T + bias + residual) through the GEMM library.
 /// a: [axis, k] with its row stride, weight: [n, k] row-major, out: [axis, n].
-/// Accumulation is fp32; one rounding at the store, or where there is a bias and
-/// rows of `out` are not on 16 bytes, one more of the product.
+/// Accumulation is fp32; one rounding at the store, or where there is a bias
+/// and rows of `out` are not on 16 bytes, one more of the product.
 struct GemmCall {
   Ref a;
   int32_t weight = 0;
