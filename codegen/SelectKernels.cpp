@@ -72,9 +72,8 @@ private:
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
                                                 "sm_100f, compute_90a, "
                                                 "compute_100f, ptx")};
-  Option<bool> preview_{
-      *this, "preview", llvm::cl::init(false),
-      llvm::cl::desc("kernels that have not run in whole models yet")};
+  Option<bool> preview_{*this, "preview", llvm::cl::init(false),
+                        llvm::cl::desc("kernels that are seldom faster yet")};
   Archs archList_;
   bool withPreview_ = false;
   Archs targets_; // of the implementation being made

@@ -16,9 +16,9 @@ inline constexpr llvm::StringLiteral kArchsAttr = "ft.archs";
 /// `ft-select-kernels`: gives every ft.fused its `launch` for the
 /// architectures `archs` and the module the texts that the launches name, each
 /// text once. Without architectures it changes nothing: such a plan runs on
-/// the CPU only. With `preview` come kernels that whole models have not run
-/// with on a GPU yet: sm_90a's own GEMMs, which a tuning chooses where the
-/// library can run the step too, GEMVs that look ahead, attention_short.
+/// the CPU only. With `preview` come kernels that are seldom faster yet:
+/// sm_90a's own GEMMs, which a tuning chooses where the library can run the
+/// step too, and attention_short.
 std::unique_ptr<mlir::Pass>
 createSelectKernelsPass(std::vector<std::string> archs = {},
                         bool preview = false);

@@ -22,7 +22,7 @@ struct KernelContext {
   int64_t maxTokens = 0; // of the step kind; 0 = unbounded
   mlir::Type dtype;
   llvm::ArrayRef<std::string> archs;
-  bool preview = false; // kernels that have not run in whole models yet
+  bool preview = false; // kernels that are seldom faster yet
 };
 
 /// The architectures of a pass option; the default targets where it is empty.

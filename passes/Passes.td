@@ -232,7 +232,7 @@ def GroupOps : FtPass<"ft-group-ops"> {
     ListOption<"archs", "archs", "std::string",
                "architectures the kernels are for (default sm_90a,ptx)">,
     Option<"preview", "preview", "bool", "false",
-           "kernels that whole models have not run with on a GPU yet">
+           "kernels that are seldom faster yet">
   ];
   let statistics = [
     Statistic<"numOps", "ops", "Operations before">,
@@ -279,7 +279,7 @@ def VerifyFuse : FtPass<"ft-verify-fuse"> {
     ListOption<"archs", "archs", "std::string",
                "architectures the kernels are for (default sm_90a,ptx)">,
     Option<"preview", "preview", "bool", "false",
-           "kernels that whole models have not run with on a GPU yet">
+           "kernels that are seldom faster yet">
   ];
 }
 

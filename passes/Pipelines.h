@@ -36,7 +36,7 @@ struct PipelineOptions {
   int64_t tp = 1;
   /// Architectures that every kernel must have an implementation for.
   std::vector<std::string> archs = {"sm_90a", "ptx"};
-  /// sm_90a's own kernels, which whole models have not run with yet.
+  /// Kernels that are seldom faster yet.
   bool preview = false;
   /// False: one step an operation, one clone an entry.
   bool optimize = true;

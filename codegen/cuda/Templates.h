@@ -22,7 +22,7 @@ struct LaunchContext {
   /// Shared memory of an attention in front or behind that starts early or
   /// beside which this one does; 0: none.
   int64_t neighbourShared = 0;
-  bool preview = false; // kernels that have not run in whole models yet
+  bool preview = false; // kernels that are seldom faster yet
 };
 
 /// A kernel and the bytes of workspace it needs.

@@ -25,7 +25,7 @@ struct CompileRequest {
   ImportOptions import; // of a Hugging Face directory
   std::string dumpDirectory;
   bool optimize = true;
-  bool preview = false; // kernels not run in whole models on a GPU yet
+  bool preview = false; // kernels that are seldom faster yet
   plan::Tuning tuning;  // put into the plan
   bool cache = true;
   bool progress = false; // on stderr

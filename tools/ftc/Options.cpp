@@ -49,13 +49,13 @@ void ModelOptions::addTo(CLI::App &command) {
                   "0: one kernel an operation, nothing merged, nothing fused; "
                   "1, the default: fused")
       ->check(CLI::Range(0, 1));
-  command.add_flag("--preview-kernels", request.preview,
-                   "kernels that have not run in whole models on a GPU yet: "
-                   "append and attention of up to 64 tokens in one; on sm_90a "
-                   "also GEMVs that look ahead, GEMMs by tensor maps (with "
-                   "norms and GELU fused; beside the library's they are "
-                   "candidates of ft-run --tune), and an attention of short "
-                   "sequences");
+  command.add_flag(
+      "--preview-kernels", request.preview,
+      "kernels that are seldom faster yet: append and attention of "
+      "up to 64 tokens in one also where kv heads have one query "
+      "head each; on sm_90a GEMMs by tensor maps (with norms and "
+      "GELU fused; beside the library's they are candidates of "
+      "ft-run --tune), and an attention of short sequences");
   addImportOptions(command, request.import);
 }
 
