@@ -159,12 +159,11 @@ struct RingShared {
 
 /// Whether x stays in registers.
 bool holds(ir::FusedOp fused, const GemmMatch &match) {
-  for (StringRef name : {"weight", "bias"})
-    if (match.norm)
-      if (auto of = match.norm->getAttrOfType<FlatSymbolRefAttr>(name))
-        if (alignmentOf(ir::lookupParam(fused, of)) < 16)
-          return false;
-  return match.k <= kHeldValues;
+  if (match.k > kHeldValues || isa_and_nonnull<ir::LayerNormOp>(match.norm))
+    return false;
+  auto norm = dyn_cast_or_null<ir::RmsNormOp>(match.norm);
+  return !norm ||
+         alignmentOf(ir::lookupParam(fused, norm.getWeightAttr())) >= 16;
 }
 
 /// What a row of x takes of the ring's shared memory, at least.

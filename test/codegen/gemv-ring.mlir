@@ -6,20 +6,20 @@
 // all its shared memory, 227 KB less the template's own 11 KB. The row kernel in
 // front is one of ours: the ring may fill while it ends. Others keep the GEMV
 // that starts when the device is empty.
-// CHECK-DAG: ft.kernel @gemv_held_layer_norm{{.*}} {ft.archs = ["sm_90a"]}
+// CHECK-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} {ft.archs = ["sm_90a"]}
 // CHECK-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
 // CHECK:     ft.fused gemm
 // CHECK:     archs = ["sm_90a"]
-// CHECK: dependent, grid = [132], kernel = @gemv_held_layer_norm, resident, shared = 221184 : i64
+// CHECK: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 221184 : i64
 // CHECK: archs = ["ptx"]
 // CHECK: kernel = @gemv_layer_norm, resident, shared = 0 : i64
 // OTHERS-NOT: gemv_{{held|ring}}
 
 // PTX for that architecture alone is of the same kernel.
-// TEXT-DAG: ft.kernel @gemv_held_layer_norm{{.*}} {ft.archs = ["compute_90a", "sm_90a"]}
+// TEXT-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} {ft.archs = ["compute_90a", "sm_90a"]}
 // TEXT-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
 // TEXT:     archs = ["sm_90a", "compute_90a"]
-// TEXT:     kernel = @gemv_held_layer_norm
+// TEXT:     kernel = @gemv_ring_layer_norm
 // TEXT:     archs = ["ptx"]
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @norm : tensor<104xf32> = #ft.recipe<"literal" {shape = array<i64: 104>}>

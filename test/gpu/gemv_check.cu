@@ -64,8 +64,8 @@ template <typename T> static void checkRings() {
   for (bool held : {false, true}) {
     checkRing<T, NoNorm, false>(held);
     checkRing<T, RmsNorm, true>(held);
-    checkRing<T, LayerNorm, false>(held);
   }
+  checkRing<T, LayerNorm, false>(false);
 }
 
 template <typename T> static void checkGemvs() {

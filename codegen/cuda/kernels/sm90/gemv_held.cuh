@@ -8,7 +8,8 @@
 // GEMV of 8B that reads for 11: a step of 8 tokens 5.19 ms, so 4.84, on an
 // H200.) For few rows most lanes would work for tokens that are not there, in
 // code eight times as long, which a short kernel waits for (GPT-2, one token:
-// 0.40 ms against 0.33): up to kFewRows x goes through shared memory.
+// 0.40 ms against 0.33): up to kFewRows x goes through shared memory. So it
+// does where the norm is a LayerNorm, whose kernel took NVRTC a second.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMV_HELD_CUH
@@ -71,45 +72,30 @@ __device__ __forceinline__ void packEight(const float (&v)[8], Vec16 &vector) {
     vector.word[i] = packPair<T>(v[2 * i], v[2 * i + 1]);
 }
 
-/// Norms of the rows; weights and bias lie on 16 bytes.
-template <typename T, typename Norm>
+/// RMS norms of the rows; the weights lie on 16 bytes.
+template <typename T>
 __device__ __forceinline__ void
 normaliseHeld(Held<T> &x, const ChunkOrder &order, const RingSums<T> &sums,
-              const Problem<T> &p, const Norm &norm) {
-  __shared__ float parts[2][kWarps][kMaxM];
-  float mean = 0, square = 0;
-  if constexpr (Norm::kCentred) {
-    x.each(order, sums, [&](Vec16 &vector, int) {
-      float v[8];
-      unpackEight<T>(vector, v);
-#pragma unroll
-      for (int i = 0; i < 8; ++i)
-        mean += v[i];
-    });
-    mean = meanOfRow(mean, p, parts[0]);
-  }
+              const Problem<T> &p, const RmsNorm &norm) {
+  __shared__ float parts[kWarps][kMaxM];
+  float square = 0;
   x.each(order, sums, [&](Vec16 &vector, int) {
     float v[8];
     unpackEight<T>(vector, v);
 #pragma unroll
     for (int i = 0; i < 8; ++i)
-      square += (v[i] - mean) * (v[i] - mean);
+      square += v[i] * v[i];
   });
-  float factor = 1.0f / sqrtf(meanOfRow(square, p, parts[1]) + norm.eps);
+  float factor = 1.0f / sqrtf(meanOfRow(square, p, parts) + norm.eps);
   x.each(order, sums, [&](Vec16 &vector, int k) {
-    float v[8], scale[8], shift[8] = {};
+    float v[8], scale[8];
     unpackEight<T>(vector, v);
 #pragma unroll
-    for (int h = 0; h < 8; h += 4) {
+    for (int h = 0; h < 8; h += 4)
       loadFour(norm.weight + k + h, *reinterpret_cast<float(*)[4]>(scale + h));
-      if constexpr (Norm::kCentred)
-        if (norm.bias)
-          loadFour(norm.bias + k + h,
-                   *reinterpret_cast<float(*)[4]>(shift + h));
-    }
 #pragma unroll
     for (int i = 0; i < 8; ++i)
-      v[i] = (v[i] - mean) * factor * scale[i] + shift[i];
+      v[i] = v[i] * factor * scale[i];
     packEight<T>(v, vector);
   });
 }

@@ -114,8 +114,8 @@ ringFrom(const RingLayout &layout, const Problem<T> &p, const Share &s,
            near ? layout.rowBytes : p.xStride * 2, epilogue, place);
 }
 
-/// As gemv::run. `held`: k is at most kHeldValues, and more rows of x than
-/// kFewRows are held in registers.
+/// As gemv::run. `held`: k is at most kHeldValues, the norm no LayerNorm, and
+/// more rows of x than kFewRows are held in registers.
 template <bool held, typename T, typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
