@@ -110,7 +110,7 @@ public:
         *module_, compiled_.names[instance], shape, params, memory, options);
     EXPECT_TRUE(status.ok()) << instance << ": " << status.message();
   }
-  ft::emulator::LaunchOptions options{1, 2, 2, 132};
+  ft::emulator::LaunchOptions options{.residentClusters = 2, .hostThreads = 2};
 
 private:
   std::string source_;

@@ -4,7 +4,8 @@
 # kernels alone, side by side, as times are no part of it; then a soak of the
 # generation loop, which looks at the memory of the whole GPU and so runs alone.
 # Logs go to LOGS (default: a temporary directory). The last line names what
-# failed. BIN: a folder of programs that are built (build/bin).
+# failed. BIN: a folder of programs that are built (build/bin); with ftc among
+# them, which needs no library, models are verified on the GPU, too.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
@@ -39,15 +40,28 @@ if [ -z "${BIN:-}" ]; then
     cmake --build build-runtime --target ft-run DeviceConformanceTest soak \
       -- --quiet >>"$logs/build.log" 2>&1 || { cat "$logs/build.log"; exit 1; }
 fi
+minilm=()
+[ ! -d "$plans/minilm-f16" ] || minilm=(--minilm-f16 "$plans/minilm-f16")
 goldens() { # name, plans, more
   local name=$1 from=$2
   shift 2
   start "$name" 500 test/e2e/run.py --ft-run "$bin/ft-run" --plans "$from" \
-    --device cuda --jobs 6 "$@"
+    --device cuda --jobs 6 "${minilm[@]}" "$@"
+}
+verify() { # every dtype of some checkpoints
+  local model dtype
+  for model in llama-gqa gpt2-plain bert-pooler vit-classify; do
+    for dtype in f32 f16 bf16; do
+      "$bin/ftc" verify "test/e2e/checkpoints/$model" --device cuda \
+        --dtype "$dtype" --target sm_90a || return 1
+    done
+  done
 }
 start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
   --gtest_brief=1
 goldens goldens "$plans"
+export bin && export -f verify
+[ ! -x "$bin/ftc" ] || start verify 200 bash -c verify
 goldens preview "$plans/preview" --dtypes bf16 --only bert --only vit \
   --only gpt2 --only llama --only qwen3 --only mistral
 finish

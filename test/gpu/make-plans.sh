@@ -13,4 +13,7 @@ plans=$2
   --only qwen3 --only mistral --make-plans "$plans/preview"
 "$build/bin/ftc" compile "$root/test/runtime/device/Inputs/wide-vocabulary" \
   -o "$plans/wide-vocabulary.plan"
+# Of the real MiniLM the weights rounded to fp16 (tools/setup --test-models).
+[ ! -d "$build/packages/minilm-f16" ] ||
+  cp -r "$build/packages/minilm-f16" "$plans"
 du -sh "$plans"
