@@ -110,9 +110,15 @@ public:
         *module_, compiled_.names[instance], shape, params, memory, options);
     EXPECT_TRUE(status.ok()) << instance << ": " << status.message();
   }
-  ft::emulator::LaunchOptions options{.residentClusters = 2, .hostThreads = 2};
+  ft::emulator::LaunchOptions options = twoAtATime();
 
 private:
+  static ft::emulator::LaunchOptions twoAtATime() {
+    ft::emulator::LaunchOptions options;
+    options.residentClusters = options.hostThreads = 2;
+    return options;
+  }
+
   std::string source_;
   std::vector<std::string> instances_;
   std::string architecture_;
