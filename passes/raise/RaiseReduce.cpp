@@ -11,7 +11,7 @@ static constexpr double kMasked = -9999;
 
 /// Without the axes, or with their extents 1.
 static void dropAxes(Form &form, ArrayRef<int64_t> axes, bool keep) {
-  for (int64_t axis : llvm::reverse(llvm::to_vector(axes))) {
+  for (int64_t axis : llvm::reverse(axes)) {
     form.axes[axis].clear();
     if (!keep)
       form.axes.erase(form.axes.begin() + axis);

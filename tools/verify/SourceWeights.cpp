@@ -53,8 +53,13 @@ void place(const WeightTensor &from, int64_t axis, int64_t start,
                 to.data.begin() + outer * wide + start * inner);
 }
 
+/// `from` may have fewer rows than its recipe: rotations beyond the positions
+/// that are asked for are not made.
 WeightTensor slice(const WeightTensor &from, int64_t axis, int64_t start,
                    WeightTensor to) {
+  int64_t rows = from.shape[0] - (axis == 0 ? start : 0);
+  to.shape[0] = std::clamp<int64_t>(rows, 0, to.shape[0]);
+  to.data.resize(size_t(elementsOf(to.shape)));
   int64_t inner = innerOf(from.shape, axis);
   int64_t line = to.shape[size_t(axis)] * inner;
   int64_t wide = from.shape[size_t(axis)] * inner;
@@ -201,6 +206,9 @@ StatusOr<WeightTensor> SourceWeights::make(ir::RecipeAttr recipe) {
     out.data = std::move(parts[0].data);
     for (float &x : out.data)
       x = op == "scale" ? x * value : op == "offset" ? x + value : x;
+    if (!out.shape.empty()) // as few rows as the part has
+      if (int64_t inner = innerOf(out.shape, 0))
+        out.shape[0] = int64_t(out.data.size()) / inner;
     return out;
   }
   if (op == "rotations")
