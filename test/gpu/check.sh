@@ -6,6 +6,7 @@
 # Logs go to LOGS (default: a temporary directory). The last line names what
 # failed. BIN: a folder of programs that are built (build/bin); with ftc among
 # them, which needs no library, models are verified on the GPU, too.
+# SKIP_KERNELS: if set, the kernels alone are left out.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")

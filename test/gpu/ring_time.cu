@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(32 * (copiers + 1), 1)
   }
   if (!electOne())
     return;
-  u64 policy = gemv::evictFirst();
+  u64 policy = evictFirst();
   for (int g = 0; g < groups; ++g) {
     int first = begin + g * R + warp * slots, rows = min(slots, end - first);
     for (int c = 0; c < chunks; ++c, place.next()) {
@@ -60,8 +60,8 @@ __global__ void __launch_bounds__(32 * (copiers + 1), 1)
       barrierWait(sharedAddress(&empty[place.stage]), place.turn ^ 1);
       barrierExpect(barrier, bytes * max(rows, 0));
       for (int r = 0; r < rows; ++r)
-        gemv::copyBulk(memory + (place.stage * R + warp * slots + r) * pitch,
-                       w + i64(first + r) * k + at, bytes, barrier, policy);
+        copyBulk(memory + (place.stage * R + warp * slots + r) * pitch,
+                 w + i64(first + r) * k + at, bytes, barrier, policy);
     }
   }
 #endif

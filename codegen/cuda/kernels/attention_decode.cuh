@@ -25,9 +25,9 @@
 // instead. New rows and q come after the wait.
 //
 // Launch: block kDecodeThreads = 128, __launch_bounds__(128, DV > 128 ? 2 : 3),
-// between __global__ and the name FT_CLUSTER_ALONG_X; grid.x: two CTAs or more
-// a multiprocessor, a multiple of 8 (any is right); dynamic shared memory
-// Decode<...>::kShared:
+// with clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one
+// or two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
+// memory Decode<...>::kShared:
 //   pitch(x) = roundUp(x, 16) + 8
 //   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
 //     max(32 * pitch(D), 64 * (DV + 4))

@@ -42,7 +42,7 @@ public:
       for (int i = lane(); i < stages * kDecodeBlock; i += 32)
         for (int c = S::D; c < Rows::D; ++c)
           keys(i / kDecodeBlock)[i % kDecodeBlock * Rows::kPitchQK + c] = T{};
-    fence();
+    asyncProxyFence();
     __syncwarp();
   }
   __device__ __forceinline__ T *keys(int slot) const {
@@ -55,7 +55,7 @@ public:
   /// the slot.
   __device__ __forceinline__ void fetch(const Piece &p, int j0, int slot) {
     if (dirty_ >> slot & 1)
-      fence();
+      asyncProxyFence();
     __syncwarp();
     dirty_ &= ~(1u << slot);
     int r = lane() % kDecodeBlock, j = j0 + r;
@@ -104,17 +104,6 @@ private:
   static_assert(kDecodeBlock == 16, "a lane each for keys and values");
 
   static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
-  /// Stores come before the copies that follow.
-  static __device__ __forceinline__ void fence() {
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-  }
-  static __device__ __forceinline__ void copyBulk(u32 to, const void *from,
-                                                  u32 bytes, u32 barrier) {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
-                 "::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-                 "l"(from), "r"(bytes), "r"(barrier)
-                 : "memory");
-  }
 
   const Args<T> &a_;
   T *slots_;

@@ -130,6 +130,33 @@ __device__ __forceinline__ void asyncProxyFence() {
 }
 
 //===----------------------------------------------------------------------===//
+// Bulk copies
+//===----------------------------------------------------------------------===//
+
+/// `bytes`, a multiple of 16, to shared memory. Counts on `barrier`.
+__device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
+                                         u32 barrier) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
+               "::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+               "l"(from), "r"(bytes), "r"(barrier)
+               : "memory");
+}
+/// The same by a policy for L2.
+__device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
+                                         u32 barrier, u64 policy) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
+               "::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(to),
+               "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+               : "memory");
+}
+__device__ __forceinline__ u64 evictFirst() {
+  u64 policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"
+               : "=l"(policy));
+  return policy;
+}
+
+//===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
 //===----------------------------------------------------------------------===//
 

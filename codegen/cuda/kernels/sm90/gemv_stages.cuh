@@ -55,22 +55,6 @@ struct WarpsSync {
   }
 };
 
-/// `bytes`, a multiple of 16, to shared memory; read once, so first to leave
-/// L2. Counts on `barrier`.
-__device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
-                                         u32 barrier, u64 policy) {
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
-               "::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(to),
-               "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
-               : "memory");
-}
-__device__ __forceinline__ u64 evictFirst() {
-  u64 policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"
-               : "=l"(policy));
-  return policy;
-}
-
 /// A stage of the ring and how often the ring went round.
 struct RingPlace {
   int stages, stage = 0;
