@@ -3,6 +3,7 @@
 # from the plans of make-rank-plans.sh: builds the runtime, then the collectives
 # on the GPUs, small models of TP ranks against their goldens, and the times of
 # one GPU beside TP. Exit code 1 if something is wrong; times are no verdict.
+# BIN: a folder of programs that are built (build/bin).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$1
@@ -14,14 +15,17 @@ if folder=$(python3 -c 'import nvidia.nccl as n; print(n.__path__[0])' \
   2>/dev/null); then
   export LD_LIBRARY_PATH="$folder/lib:${LD_LIBRARY_PATH:-}"
 fi
-cmake --preset runtime-only
-cmake --build build-runtime --target ft-run DeviceConformanceTest
+bin=${BIN:-build-runtime/bin}
+if [ -z "${BIN:-}" ]; then
+  cmake --preset runtime-only
+  cmake --build build-runtime --target ft-run DeviceConformanceTest
+fi
 status=0
-build-runtime/bin/unit/DeviceConformanceTest \
+"$bin/unit/DeviceConformanceTest" \
   --gtest_filter="*CollectivesTest*cuda$tp:OpenDevicesTest*" || status=1
-test/e2e/run.py --ft-run build-runtime/bin/ft-run --plans "$plans/e2e" \
+test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans/e2e" \
   --device cuda --tp "$tp" --jobs 4 --only llama-gqa --only llama3-rope \
   --only gpt2 --only qwen3 --only bert || status=1
-tools/bench/tensor_parallel.py --ft-run build-runtime/bin/ft-run \
+tools/bench/tensor_parallel.py --ft-run "$bin/ft-run" \
   --plans "$plans" --tp "$tp" -o "$results"
 exit $status
