@@ -38,13 +38,25 @@ private:
     return name;
   }
 
+  /// A value of memory as fp32. It is fetched long before: into a member that
+  /// has its stored type, as a conversion there would wait for it. `present`:
+  /// a pointer that is null where the value is 0.
+  std::string operand(StringRef type, const std::string &name,
+                      const std::string &text, StringRef present = "") {
+    operands_.line(type + " " + name + ";");
+    if (!present.empty())
+      loads_.line("if (" + present + ")");
+    loads_.line((present.empty() ? "o." : "  o.") + name + " = " + text + ";");
+    return "toFloat(o." + name + ")";
+  }
+
   ir::FusedOp fused_;
   const GemmMatch &match_;
   KernelParams &params_;
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
   std::string initialisers_;
-  CudaPrinter body_;
+  CudaPrinter body_, operands_, loads_;
   int count_ = 0;
 };
 
@@ -68,15 +80,16 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
     unsigned number = argument.getArgNumber();
     auto type = cast<ir::PackedType>(argument.getType());
     std::string name = "in" + std::to_string(number);
-    std::string pointer =
-        ("const " + typeText(type.getElementType()) + " *").str();
+    StringRef element = typeText(type.getElementType());
+    std::string pointer = ("const " + element + " *").str();
     Value outer = fused_.getInputs()[number];
     params_.add(pointer, name, params_.in(number));
     params_.add("i64", name + "Stride",
                 params_.i64(placementOf(outer).rowStride));
     member(pointer, name);
     member("i64", name + "Stride");
-    return assign(value, "toFloat(" + name + "[m * " + name + "Stride + n])");
+    return assign(value, operand(element, "x" + std::to_string(number),
+                                 name + "[m * " + name + "Stride + n]"));
   }
   Operation *op = value.getDefiningOp();
   if (auto broadcast = dyn_cast<ir::BroadcastOp>(op)) {
@@ -87,7 +100,8 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
     int64_t size = param.getTensorType().getNumElements();
     member(type, name);
     std::string at = size == 1 ? "0" : "n % " + std::to_string(size);
-    return assign(value, name + "[" + at + "]");
+    return assign(value, operand("float", "of" + std::to_string(count_),
+                                 name + "[" + at + "]"));
   }
   SmallVector<std::string> operands;
   for (Value operand : op->getOperands()) {
@@ -111,17 +125,20 @@ void EpiloguePrinter::printBias() {
                 .getTensorType()
                 .getElementType()
           : cast<ir::PackedType>(match_.input.getType()).getElementType();
-  std::string pointer = ("const " + typeText(element) + " *").str();
+  StringRef type = typeText(element);
+  std::string pointer = ("const " + type + " *").str();
   params_.add(pointer, "bias",
               match_.bias ? params_.weight(match_.bias) : params_.i64(0));
   member(pointer, "bias");
   SmallVector<ir::LinearOp, 3> linears(match_.linears);
-  assign(linears[0].getResult(), "bias ? y + toFloat(bias[n]) : y");
+  assign(linears[0].getResult(),
+         "y + " + operand(type, "b", "bias[n]", "bias"));
   if (!match_.gated)
     return;
   params_.add("int", "half", params_.i32(match_.n / 2));
   member("int", "half");
-  assign(linears[1].getResult(), "bias ? y2 + toFloat(bias[n + half]) : y2");
+  assign(linears[1].getResult(),
+         "y2 + " + operand(type, "b2", "bias[n + half]", "bias"));
 }
 
 /// The stored value. Where nothing else follows the linear, a residual is an
@@ -141,8 +158,8 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
   Value outer = residual ? fused_.getInputs()[residual.getArgNumber()]
                          : fused_.getResult(0);
   auto type = cast<ir::PackedType>(outer.getType());
-  std::string pointer =
-      ("const " + typeText(type.getElementType()) + " *").str();
+  StringRef element = typeText(type.getElementType());
+  std::string pointer = ("const " + element + " *").str();
   params_.add(pointer, "residual",
               residual ? params_.in(residual.getArgNumber()) : params_.i64(0));
   params_.add("i64", "residualStride",
@@ -152,9 +169,9 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
   FailureOr<std::string> sum = value(inner);
   if (failed(sum))
     return failure();
-  return assign(match_.result,
-                "residual ? " + *sum +
-                    " + toFloat(residual[m * residualStride + n]) : " + *sum);
+  std::string r =
+      operand(element, "r", "residual[m * residualStride + n]", "residual");
+  return assign(match_.result, *sum + " + " + r);
 }
 
 LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
@@ -178,7 +195,16 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
            llvm::Twine(match_.gated ? "true;" : "false;"));
   for (const std::string &text : members_)
     out.line(text + ";");
-  out.open("__device__ __forceinline__ void operator()(int m, int n, float y" +
+  out.open("struct Operands");
+  out.splice(operands_);
+  out.close(";");
+  out.open("__device__ __forceinline__ Operands load(int m, int n) const");
+  out.line("Operands o = {};");
+  out.splice(loads_);
+  out.line("return o;");
+  out.close();
+  out.open("__device__ __forceinline__ void operator()(int m, int n, const "
+           "Operands &o, float y" +
            llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
   out.splice(body_);
   out.close();

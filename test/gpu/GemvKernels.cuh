@@ -16,11 +16,20 @@ template <typename T, typename Out, bool gated> struct Epilogue {
   const T *residual; // or null
   Out *out;
   i64 stride;
-  __device__ void operator()(int m, int n, float y, float y2 = 0) const {
+  struct Operands {
+    T residual;
+  };
+  __device__ Operands load(int m, int n) const {
+    Operands o = {};
+    if (residual)
+      o.residual = residual[m * stride + n];
+    return o;
+  }
+  __device__ void operator()(int m, int n, const Operands &o, float y,
+                             float y2 = 0) const {
     if (gated)
       y = y / (1 + expf(-y)) * y2;
-    if (residual)
-      y += toFloat(residual[m * stride + n]);
+    y += toFloat(o.residual);
     out[m * stride + n] = fromFloat<Out>(y);
   }
 };

@@ -6,14 +6,18 @@
 //
 // Prologue: NoNorm, RmsNorm or LayerNorm (fp32 weights; every CTA normalises
 // for itself).
-// Epilogue: a functor, called once for every output element:
+// Epilogue: a functor, called once for every output element, with what it
+// loaded for the element some time before, after the kernel in front had ended:
 //     struct Epilogue {
 //       static constexpr bool kGated = false;
 //       ...pointers...
-//       __device__ void operator()(int m, int n, float y) const; // stores
+//       struct Operands { ...values... };
+//       __device__ Operands load(int m, int n) const;
+//       __device__ void operator()(int m, int n, const Operands &o,
+//                                  float y) const; // stores
 //     };
-// With kGated, w has two halves of n / 2 rows and the call is (m, j, y of row
-// j, y of row n / 2 + j) for j < n / 2.
+// With kGated, w has two halves of n / 2 rows and the call is (m, j, o, y of
+// row j, y of row n / 2 + j) for j < n / 2.
 //
 // f16 and bf16 multiply on tensor cores (gemv_product.cuh), x as it is stored,
 // or normalised and rounded to T; float multiplies in fp32.
@@ -83,9 +87,9 @@ emitGroup(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
     if (j >= s.end)
       continue;
     if constexpr (Epilogue::kGated)
-      epilogue(m0 + m, j, y, y2);
+      epilogue(m0 + m, j, epilogue.load(m0 + m, j), y, y2);
     else
-      epilogue(m0 + m, j, y);
+      epilogue(m0 + m, j, epilogue.load(m0 + m, j), y);
   }
 }
 
@@ -168,9 +172,9 @@ __device__ __forceinline__ void scalar(const Problem<T> &p, const Share &s,
     if (threadIdx.x % 32 != 0)
       continue;
     if constexpr (Epilogue::kGated)
-      epilogue(m0 + m, j, y, y2);
+      epilogue(m0 + m, j, epilogue.load(m0 + m, j), y, y2);
     else
-      epilogue(m0 + m, j, y);
+      epilogue(m0 + m, j, epilogue.load(m0 + m, j), y);
   }
 }
 

@@ -233,9 +233,10 @@ template <typename C> struct Consumer {
       if (n >= p.outputs)
         break;
       if constexpr (C::kGated)
-        epilogue(m0 + m, n, mine[m], mine[64 * C::kPitch + m]);
+        epilogue(m0 + m, n, epilogue.load(m0 + m, n), mine[m],
+                 mine[64 * C::kPitch + m]);
       else
-        epilogue(m0 + m, n, mine[m]);
+        epilogue(m0 + m, n, epilogue.load(m0 + m, n), mine[m]);
     }
     meet();
   }

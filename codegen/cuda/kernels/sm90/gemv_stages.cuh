@@ -146,9 +146,9 @@ ringOutputs(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
       y2 += sums[w][m * kRingSumPitch + r + 8];
   }
   if constexpr (Epilogue::kGated)
-    epilogue(m0 + m, j, y, y2);
+    epilogue(m0 + m, j, epilogue.load(m0 + m, j), y, y2);
   else
-    epilogue(m0 + m, j, y);
+    epilogue(m0 + m, j, epilogue.load(m0 + m, j), y);
 }
 
 /// A multiplying warp's place in every stage, and its sums of a group.
