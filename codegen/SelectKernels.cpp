@@ -4,7 +4,6 @@
 #include "codegen/KernelTable.h"
 #include "codegen/SplitStep.h"
 #include "codegen/cuda/GemmMatch.h"
-#include "codegen/cuda/Neighbours.h"
 #include "codegen/cuda/RowProgram.h"
 #include "codegen/cuda/Templates.h"
 
@@ -390,9 +389,8 @@ void SelectKernels::runOnOperation() {
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;
     afterKernel_ = false;
-    auto steps = llvm::to_vector(entry.getBody().getOps<ir::FusedOp>());
-    for (size_t i = 0; i < steps.size(); ++i)
-      if (failed(select(steps[i], amongNeighbours(context, steps, i))))
+    for (auto fused : llvm::to_vector(entry.getBody().getOps<ir::FusedOp>()))
+      if (failed(select(fused, context)))
         return signalPassFailure();
     if (workspace_ > 0)
       entry->setAttr("workspace",

@@ -23,7 +23,7 @@ namespace {
 /// what starts, waits and merges: clusters, no more than one CTA a
 /// multiprocessor for 4 tokens (H200, 8B, 512 keys: 8.6 us, with two 12.0; 8
 /// tokens 17.0 and 13.8), and a ring so small that a CTA fits beside those of
-/// the GEMVs around it. Many sequences' keys take time to read: deeper rings,
+/// small GEMVs around it. Many sequences' keys take time to read: deeper rings,
 /// and no clusters, which leave some multiprocessors empty.
 struct Form {
   bool few;
@@ -86,14 +86,6 @@ static int64_t sharedBytesOf(const AttentionShape &shape, int64_t stages) {
   int64_t part = 64 * (shape.dv + 4);
   return 4 * std::max(stages * slot, part) +
          std::max(32 * pitch(shape.d), part);
-}
-
-int64_t codegen::attentionDecodeShared(ir::FusedOp fused,
-                                       const LaunchContext &context) {
-  if (!attentionAppends(fused))
-    return 0;
-  FailureOr<AttentionShape> shape = attentionShape(fused, attentionOf(fused));
-  return failed(shape) ? 0 : sharedBytesOf(*shape, Form(context).stages);
 }
 
 /// Defines `Entry`, and `fresh` member by member, in the order of declaration.

@@ -147,15 +147,6 @@ constexpr int64_t kHeldValues = 4096;
 constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
 /// All that a multiprocessor has beside the template's own.
 constexpr int64_t kRingShared = (227 - 11) * 1024;
-/// What a CTA takes on top of its dynamic shared memory: the system's part and
-/// a few variables.
-constexpr int64_t kCtaShared = 1024 + 128;
-/// With fewer stages a ring loses more than it gains by a neighbour.
-constexpr int64_t kNeighbourStages = 6;
-
-struct RingShared {
-  int64_t bytes = kRingShared, perRow = 0, rows = 0;
-};
 
 /// Whether x stays in registers.
 bool holds(ir::FusedOp fused, const GemmMatch &match) {
@@ -169,24 +160,6 @@ bool holds(ir::FusedOp fused, const GemmMatch &match) {
 /// What a row of x takes of the ring's shared memory, at least.
 int64_t ringRowBytes(ir::FusedOp fused, const GemmMatch &match) {
   return holds(fused, match) ? 0 : sharedBytesPerRow(match);
-}
-
-/// Room for an attention beside one row. More rows, which a norm keeps here,
-/// take back what they need.
-RingShared ringShared(ir::FusedOp fused, const GemmMatch &match,
-                      const LaunchContext &context) {
-  int64_t row = ringRowBytes(fused, match);
-  int64_t most = std::min(context.maxTokens, kMaxRows);
-  int64_t beside = kRingShared - context.neighbourShared - kCtaShared;
-  RingShared shared{beside / 128 * 128 - row, row, 0};
-  if (context.neighbourShared == 0 ||
-      shared.bytes < kNeighbourStages * kStageBytes)
-    return {};
-  if (row > 0)
-    shared.rows = std::min(most, (kRingShared - shared.bytes) / row);
-  bool enough =
-      shared.bytes + shared.rows * row - most * row >= kFewStages * kStageBytes;
-  return enough ? shared : RingShared{};
 }
 
 } // namespace
@@ -216,10 +189,7 @@ FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  RingShared shared = ringShared(fused, match, context);
-  text.sharedBytes = shared.bytes;
-  text.sharedBytesPerRow = shared.perRow;
-  text.sharedRows = shared.rows;
+  text.sharedBytes = kRingShared;
   text.grid = {
       Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;

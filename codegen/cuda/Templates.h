@@ -14,14 +14,10 @@
 
 namespace ft::codegen {
 
-/// What a launch may count on: the token range of the program, and what it has
-/// beside it.
+/// What a launch may count on.
 struct LaunchContext {
-  int64_t maxTokens = 0; // 0 = unbounded
+  int64_t maxTokens = 0; // of the program; 0 = unbounded
   int64_t multiprocessors = 132;
-  /// Shared memory of an attention in front or behind that starts early or
-  /// beside which this one does; 0: none.
-  int64_t neighbourShared = 0;
   bool preview = false; // kernels that are seldom faster yet
 };
 
@@ -71,8 +67,6 @@ mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 /// Whether a fused attention stores the batch's keys and values itself.
 bool attentionAppends(ir::FusedOp fused);
-/// The shared memory of its CTA, in bytes; 0 for any other step.
-int64_t attentionDecodeShared(ir::FusedOp fused, const LaunchContext &context);
 /// REQUIRES: attentionAppends.
 mlir::FailureOr<TemplateKernel>
 emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);

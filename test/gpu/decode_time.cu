@@ -2,7 +2,7 @@
 //
 // Layers of 8B, 1B and GPT-2 124M at a context of 512, one token, as one graph
 // of dependent launches, a set of weights for every layer: what each way to
-// share a multiprocessor and to merge takes. Lines are the time
+// attend takes. Lines are the time
 // of a layer; "floor" is its bytes at 4.55 TB/s. One call measures everything:
 //
 //   decode_time [8b|1b|gpt2]
@@ -32,16 +32,13 @@ enum class Attend { None, Before, Decode, Clusters };
 struct Way {
   const char *name;
   Attend attend;
-  bool room; // rings leave an attention its shared memory
 };
 
 constexpr Way kWays[] = {
-    {"linears", Attend::None, false},
-    {"attention as before (no append)", Attend::Before, false},
-    {"decode attention", Attend::Decode, false},
-    {"decode attention, clusters", Attend::Clusters, false},
-    {"decode attention, room", Attend::Decode, true},
-    {"clusters, room", Attend::Clusters, true},
+    {"linears", Attend::None},
+    {"attention as before (no append)", Attend::Before},
+    {"decode attention", Attend::Decode},
+    {"decode attention, clusters", Attend::Clusters},
 };
 
 constexpr int kRingShared = (227 - 11) * 1024;
@@ -83,7 +80,7 @@ public:
       stream_ = stream;
       first_ = layer == 0;
       for (int i = 0; i < 4; ++i) {
-        linear(way, layer, i);
+        linear(layer, i);
         if (i == 0)
           attend(way);
       }
@@ -126,27 +123,24 @@ private:
       at += size_t(linears_[j].n) * linears_[j].k;
     return at;
   }
-  template <typename Norm, bool gated>
-  void ring(const Way &way, int layer, int i, Norm norm) {
+  template <typename Norm, bool gated> void ring(int layer, int i, Norm norm) {
     const Linear &l = linears_[i];
-    bool beside = way.room && i < 2;
-    int shared = kRingShared - (beside ? (kDecodeShared + 1152) : 0);
     Epilogue<bf16, bf16, gated> epilogue{gated || i == 0 ? nullptr : x_.device,
                                          x_.device + l.k, i64(l.n)};
     const int *count = count_.device;
     go(l.k <= gemv::kHeldValues ? ringKernel<bf16, bf16, Norm, gated, true>
                                 : ringKernel<bf16, bf16, Norm, gated, false>,
-       processors_, gemv::kRingThreads, shared, (const bf16 *)x_.device,
+       processors_, gemv::kRingThreads, kRingShared, (const bf16 *)x_.device,
        i64(l.k), weights(layer, i), l.n, l.k, count, norm, epilogue);
   }
-  void linear(const Way &way, int layer, int i) {
+  void linear(int layer, int i) {
     RmsNorm norm{weight_.device, 1e-5f};
     if (i % 2 == 1)
-      ring<NoNorm, false>(way, layer, i, {});
+      ring<NoNorm, false>(layer, i, {});
     else if (linears_[i].gated)
-      ring<RmsNorm, true>(way, layer, i, norm);
+      ring<RmsNorm, true>(layer, i, norm);
     else
-      ring<RmsNorm, false>(way, layer, i, norm);
+      ring<RmsNorm, false>(layer, i, norm);
   }
   void attend(const Way &way) {
     int tiles = m_.kvHeads;
