@@ -45,8 +45,8 @@ private:
                                    const LaunchContext &context);
   FailureOr<DictionaryAttr> gemm(ir::FusedOp fused,
                                  const LaunchContext &context);
-  FailureOr<DictionaryAttr> hopper(ir::FusedOp fused,
-                                   const LaunchContext &context);
+  FailureOr<SmallVector<Attribute>> hopper(ir::FusedOp fused,
+                                           const LaunchContext &context);
   LogicalResult addSplit(ir::FusedOp fused, const GemmMatch &match,
                          const LaunchContext &context,
                          SmallVectorImpl<Attribute> &implementations);
@@ -57,7 +57,6 @@ private:
                          const LaunchContext &context,
                          SmallVectorImpl<Attribute> &implementations);
   LogicalResult addDefaults(ir::FusedOp fused, const LaunchContext &context,
-                            DictionaryAttr own,
                             SmallVectorImpl<Attribute> &implementations);
   DictionaryAttr implementation(StringRef name,
                                 ArrayRef<DictionaryAttr> launches,
@@ -206,22 +205,6 @@ Archs SelectKernels::hopperArchs() const {
   return found;
 }
 
-/// What sm_90a has a kernel of its own for; null where nothing.
-FailureOr<DictionaryAttr> SelectKernels::hopper(ir::FusedOp fused,
-                                                const LaunchContext &context) {
-  if (fused.getPattern() == ir::Pattern::Attention &&
-      !attentionAppends(fused) && attentionTilesTake(fused, context))
-    return take(emitAttentionTiles(fused, context));
-  if (fused.getPattern() != ir::Pattern::Gemm)
-    return DictionaryAttr();
-  FailureOr<GemmMatch> match = matchGemm(fused);
-  if (failed(match))
-    return failure();
-  if (!gemvRingTakes(fused, *match, context))
-    return DictionaryAttr();
-  return take(emitGemvRing(fused, *match, context));
-}
-
 /// For `targets_`.
 DictionaryAttr SelectKernels::implementation(StringRef name,
                                              ArrayRef<DictionaryAttr> launches,
@@ -238,6 +221,33 @@ DictionaryAttr SelectKernels::implementation(StringRef name,
   if (!name.empty())
     attrs.push_back(builder.getNamedAttr("name", builder.getStringAttr(name)));
   return builder.getDictionaryAttr(attrs);
+}
+
+/// What sm_90a has kernels of its own for, as implementations; empty where
+/// nothing.
+FailureOr<SmallVector<Attribute>>
+SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
+  SmallVector<Attribute> made;
+  if (fused.getPattern() == ir::Pattern::Attention &&
+      !attentionAppends(fused) && attentionTilesTake(fused, context)) {
+    FailureOr<DictionaryAttr> tiles = take(emitAttentionTiles(fused, context));
+    if (failed(tiles))
+      return failure();
+    made.push_back(implementation("", *tiles));
+  }
+  if (fused.getPattern() != ir::Pattern::Gemm)
+    return made;
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (!gemvRingTakes(fused, *match, context))
+    return made;
+  auto rings = emitGemvRing(fused, *match, context);
+  if (failed(rings))
+    return failure();
+  for (const GemmCandidate &ring : *rings)
+    made.push_back(implementation(ring.name, *take(ring.kernel), ring.rows));
+  return made;
 }
 
 /// For architectures without a kernel that runs the whole step: a library's
@@ -292,28 +302,25 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
   return success();
 }
 
-/// What runs without a tuning: `own`, of sm_90a alone, and for the other
-/// architectures what all have.
+/// What runs without a tuning on architectures that `implementations` has
+/// nothing for yet.
 LogicalResult
 SelectKernels::addDefaults(ir::FusedOp fused, const LaunchContext &context,
-                           DictionaryAttr own,
                            SmallVectorImpl<Attribute> &implementations) {
-  Archs special, others;
+  targets_.clear();
   for (const std::string &arch : archList_)
-    (own && passes::isHopper(arch) ? special : others).push_back(arch);
-  for (bool isSpecial : {true, false}) {
-    targets_ = isSpecial ? special : others;
-    if (targets_.empty())
-      continue;
-    FailureOr<DictionaryAttr> chosen = isSpecial ? own : choose(fused, context);
-    if (failed(chosen))
-      return failure();
-    StringRef name = chosen->contains("gemm")                  ? "library"
-                     : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
-                                                               : "";
-    implementations.push_back(implementation(name, *chosen));
-    nextAfterKernel_ = chosen->contains("kernel");
-  }
+    if (implementations.empty() || !passes::isHopper(arch))
+      targets_.push_back(arch);
+  if (targets_.empty())
+    return success();
+  FailureOr<DictionaryAttr> chosen = choose(fused, context);
+  if (failed(chosen))
+    return failure();
+  StringRef name = chosen->contains("gemm")                  ? "library"
+                   : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
+                                                             : "";
+  implementations.push_back(implementation(name, *chosen));
+  nextAfterKernel_ = chosen->contains("kernel");
   return success();
 }
 
@@ -341,17 +348,16 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
 
 LogicalResult SelectKernels::select(ir::FusedOp fused,
                                     const LaunchContext &context) {
-  SmallVector<Attribute, 2> implementations;
-  DictionaryAttr own;
+  SmallVector<Attribute> implementations;
   std::optional<GemmMatch> match;
   targets_ = hopperArchs();
   if (!targets_.empty()) {
-    FailureOr<DictionaryAttr> found = hopper(fused, context);
-    if (failed(found))
+    FailureOr<SmallVector<Attribute>> own = hopper(fused, context);
+    if (failed(own))
       return failure();
-    own = *found;
+    implementations = std::move(*own);
   }
-  if (fused.getPattern() == ir::Pattern::Gemm && !own) {
+  if (fused.getPattern() == ir::Pattern::Gemm && implementations.empty()) {
     FailureOr<GemmMatch> found = matchGemm(fused);
     if (failed(found))
       return failure();
@@ -363,7 +369,7 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
       failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
     made = addFused(fused, *match, context, implementations);
   } else {
-    made = addDefaults(fused, context, own, implementations);
+    made = addDefaults(fused, context, implementations);
     if (succeeded(made) && match && withPreview_ && !hopperArchs().empty())
       made = addTiles(fused, *match, context, implementations);
   }

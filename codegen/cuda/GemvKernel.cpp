@@ -7,6 +7,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
@@ -16,25 +18,27 @@ static constexpr int64_t kThreads = 256;
 /// Dynamic shared memory that fits beside the template's own on sm_90a.
 static constexpr int64_t kMaxShared = 200 * 1024;
 
-/// Dynamic shared memory of one normalised row.
 static Type inputElement(const GemmMatch &match) {
   return cast<ir::PackedType>(match.input.getType()).getElementType();
 }
 
-/// gemv_norm.cuh's pitch, in bytes.
-static int64_t sharedBytesPerRow(const GemmMatch &match) {
-  if (!match.norm)
-    return 0;
+/// A row of x in shared memory, in bytes: gemv_norm.cuh's pitch.
+static int64_t rowBytes(const GemmMatch &match) {
   uint64_t k = uint64_t(match.k);
   return inputElement(match).isF32() ? int64_t(llvm::alignTo(k, 32) + 4) * 4
                                      : int64_t(llvm::alignTo(k, 64) + 32) * 2;
 }
 
+/// What must lie there: rows of a norm.
+static int64_t normedBytes(const GemmMatch &match,
+                           const LaunchContext &context) {
+  return match.norm ? context.maxTokens * rowBytes(match) : 0;
+}
+
 bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
   return !match.outNorm && context.maxTokens > 0 &&
          context.maxTokens <= kMaxRows &&
-         std::min(context.maxTokens, kMaxRows) * sharedBytesPerRow(match) <=
-             kMaxShared;
+         normedBytes(match, context) <= kMaxShared;
 }
 
 namespace {
@@ -123,8 +127,10 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  text.sharedBytesPerRow = sharedBytesPerRow(match);
-  text.sharedRows = match.norm ? std::min(context.maxTokens, kMaxRows) : 0;
+  if (match.norm) {
+    text.sharedBytesPerRow = rowBytes(match);
+    text.sharedRows = context.maxTokens;
+  }
   // Two CTAs a multiprocessor keep more bytes in flight where both fit (H200,
   // bf16, [4096, 14336]: 31.7 us against 35.8 with one).
   text.grid = {Builder(fused.getContext())
@@ -139,17 +145,17 @@ FailureOr<TemplateKernel> codegen::emitGemv(ir::FusedOp fused,
 // The ring
 //===----------------------------------------------------------------------===//
 
-namespace {
-
-/// gemv_held.cuh: the largest k whose values a CTA's registers hold.
-constexpr int64_t kHeldValues = 4096;
-/// gemv_ring.cuh's shared memory, in bytes.
-constexpr int64_t kStageBytes = 16 * (512 * 2 + 64), kFewStages = 3;
+/// gemv_held.cuh: the largest k whose values a CTA's registers hold, and up to
+/// how many rows the other kernel is faster.
+static constexpr int64_t kHeldValues = 4096, kFewRows = 2;
+/// gemv_stages.cuh: values of k and bytes of a stage, and how many there are.
+static constexpr int64_t kChunk = 1024, kStageBytes = 16 * (kChunk * 2 + 64);
+static constexpr int64_t kFewStages = 2, kMaxStages = 8;
 /// All that a multiprocessor has beside the template's own.
-constexpr int64_t kRingShared = (227 - 11) * 1024;
+static constexpr int64_t kRingShared = (227 - 11) * 1024;
 
-/// Whether x stays in registers.
-bool holds(ir::FusedOp fused, const GemmMatch &match) {
+/// Whether x may stay in registers.
+static bool holds(ir::FusedOp fused, const GemmMatch &match) {
   if (match.k > kHeldValues || isa_and_nonnull<ir::LayerNormOp>(match.norm))
     return false;
   auto norm = dyn_cast_or_null<ir::RmsNormOp>(match.norm);
@@ -157,12 +163,15 @@ bool holds(ir::FusedOp fused, const GemmMatch &match) {
          alignmentOf(ir::lookupParam(fused, norm.getWeightAttr())) >= 16;
 }
 
-/// What a row of x takes of the ring's shared memory, at least.
-int64_t ringRowBytes(ir::FusedOp fused, const GemmMatch &match) {
-  return holds(fused, match) ? 0 : sharedBytesPerRow(match);
+/// The stages that the largest share of a CTA fills: no ring needs more.
+static int64_t ringStages(const GemmMatch &match,
+                          const LaunchContext &context) {
+  uint64_t outputs = match.gated ? match.n / 2 : match.n;
+  uint64_t share = llvm::divideCeil(outputs, context.multiprocessors);
+  int64_t groups = llvm::divideCeil(share, match.gated ? 8 : 16);
+  int64_t chunks = llvm::divideCeil(match.k, kChunk);
+  return std::clamp(groups * chunks, kFewStages, kMaxStages);
 }
-
-} // namespace
 
 bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
                             const LaunchContext &context) {
@@ -170,27 +179,65 @@ bool codegen::gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
   return gemvTakes(match, context) && !inputElement(match).isF32() &&
          match.k % 8 == 0 && x.rowStride % 8 == 0 && x.alignment >= 16 &&
          alignmentOf(ir::lookupParam(fused, match.weight)) >= 16 &&
-         std::min(context.maxTokens, kMaxRows) * ringRowBytes(fused, match) +
-                 kFewStages * kStageBytes <=
-             kRingShared;
+         normedBytes(match, context) + kFewStages * kStageBytes <= kRingShared;
 }
 
-FailureOr<TemplateKernel> codegen::emitGemvRing(ir::FusedOp fused,
-                                                const GemmMatch &match,
-                                                const LaunchContext &context) {
-  bool held = holds(fused, match);
+/// The kernel that holds x in registers, or the one that keeps it in shared
+/// memory, beside as much of a ring as it needs if there is room.
+static FailureOr<TemplateKernel> printRing(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           const LaunchContext &context,
+                                           bool held) {
+  int64_t ring = ringStages(match, context) * kStageBytes;
+  int64_t row = held ? 0 : rowBytes(match), rows = context.maxTokens;
+  bool all = ring + rows * row > kRingShared;
+  bool fits = kFewStages * kStageBytes + rows * row <= kRingShared;
+  // So small that the kernels in front and behind, which are of its kind, find
+  // room beside it.
+  bool small = !held && !all && 2 * (ring + row) <= kRingShared;
+  std::string run = std::string("runRing<gemv::XIn::") +
+                    (held   ? "Registers"
+                     : fits ? "Shared"
+                            : "SharedIfRoom") +
+                    (small ? ", 2>" : ", 1>");
   FailureOr<TemplateKernel> kernel =
       printGemv(fused, match,
                 {.header = "sm90/gemv_ring.cuh",
                  .function = held ? "gemv_held" : "gemv_ring",
-                 .run = held ? "runRing<true>" : "runRing<false>",
+                 .run = run,
                  .threads = kThreads + 4 * 32,
-                 .ctas = 1});
+                 .ctas = small ? 2 : 1});
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;
-  text.sharedBytes = kRingShared;
+  text.sharedBytes = all ? kRingShared : ring;
+  if (!all && row > 0) {
+    text.sharedBytesPerRow = row;
+    text.sharedRows = rows;
+  }
   text.grid = {
       Builder(fused.getContext()).getI64IntegerAttr(context.multiprocessors)};
   return kernel;
+}
+
+FailureOr<std::vector<GemmCandidate>>
+codegen::emitGemvRing(ir::FusedOp fused, const GemmMatch &match,
+                      const LaunchContext &context) {
+  std::vector<GemmCandidate> made;
+  bool both = holds(fused, match) && context.maxTokens > kFewRows;
+  for (bool held : {false, true}) {
+    if (held && !both)
+      continue;
+    FailureOr<TemplateKernel> kernel = printRing(fused, match, context, held);
+    if (failed(kernel))
+      return failure();
+    GemmCandidate &candidate = made.emplace_back();
+    candidate.name = held ? "gemv_held" : "gemv";
+    candidate.kernel = std::move(*kernel);
+    if (both && held)
+      candidate.rows = {kFewRows + 1, kMaxRows};
+    else if (both)
+      candidate.rows = {1, kFewRows};
+  }
+  return made;
 }

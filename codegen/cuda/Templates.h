@@ -33,13 +33,6 @@ bool gemvTakes(const GemmMatch &match, const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitGemv(ir::FusedOp fused,
                                          const GemmMatch &match,
                                          const LaunchContext &context);
-/// Whether sm_90a's ring takes it too; the faster one there.
-bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
-                   const LaunchContext &context);
-/// REQUIRES: gemvRingTakes.
-mlir::FailureOr<TemplateKernel> emitGemvRing(ir::FusedOp fused,
-                                             const GemmMatch &match,
-                                             const LaunchContext &context);
 /// One of several ways to run a GEMM on sm_90a.
 struct GemmCandidate {
   std::string name; // plan::Implementation::name
@@ -47,6 +40,14 @@ struct GemmCandidate {
   int64_t cluster = 1;       // CTAs that start together
   std::vector<int64_t> rows; // plan::Implementation::rows
 };
+/// Whether sm_90a's rings take it too; the faster ones there.
+bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
+                   const LaunchContext &context);
+/// The ring for the fewest rows, and where another is faster for more, that
+/// one. REQUIRES: gemvRingTakes.
+mlir::FailureOr<std::vector<GemmCandidate>>
+emitGemvRing(ir::FusedOp fused, const GemmMatch &match,
+             const LaunchContext &context);
 /// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.
 bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
                      const LaunchContext &context);

@@ -14,11 +14,16 @@ namespace {
 constexpr char kHeader[] = "GemvKernels.cuh";
 
 template <typename T, typename Out, typename Norm, bool gated>
-std::string instance(bool ring, bool held = false) {
-  return std::string("check::") + (ring ? "ringKernel<" : "gemvKernel<") +
-         nameOf<T>() + ", " + nameOf<Out>() + ", " + nameOf<Norm>() + ", " +
-         (gated ? "true" : "false") +
-         (ring ? held ? ", true>" : ", false>" : ">");
+std::string instance(const Ring &ring) {
+  std::string types = nameOf<T>() + std::string(", ") + nameOf<Out>() + ", " +
+                      nameOf<Norm>() + (gated ? ", true" : ", false");
+  if (ring.stages == 0)
+    return "check::gemvKernel<" + types + ">";
+  return "check::ringKernel<" + types + ", ft::gemv::XIn::" +
+         (ring.where == gemv::XIn::Registers ? "Registers"
+          : ring.where == gemv::XIn::Shared  ? "Shared"
+                                             : "SharedIfRoom") +
+         ", " + std::to_string(ring.ctas) + ">";
 }
 
 template <typename T, typename Out, typename Norm, bool gated>
@@ -27,7 +32,7 @@ void runCase(Kernels &kernels, const GemvCase &c) {
   using B = GemvBatch<T, Out, Norm, gated>;
   checkGemv<T, Out, Norm, gated>(c, [&](const B &b) {
     bool ring = c.ring.stages > 0;
-    kernels.launch(instance<T, Out, Norm, gated>(ring, c.ring.held),
+    kernels.launch(instance<T, Out, Norm, gated>(c.ring),
                    {uint32_t(c.grid), 1, 1},
                    {uint32_t(ring ? gemv::kRingThreads : gemv::kThreads), 1, 1},
                    b.shared(), b.x.device, i64(b.xStride), b.w.device, c.n, c.k,
@@ -38,25 +43,41 @@ void runCase(Kernels &kernels, const GemvCase &c) {
 }
 
 template <typename T, typename Norm, bool gated> void runRing() {
-  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(true),
-                            instance<T, T, Norm, gated>(true, true)});
+  std::vector<Ring> kinds = ringKinds<Norm>();
+  std::vector<std::string> instances;
+  for (const Ring &kind : kinds)
+    instances.push_back(instance<T, T, Norm, gated>(kind));
+  Kernels kernels(kHeader, instances);
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();
   }
-  auto run = [&](GemvCase c) {
-    for (bool held : {false, true}) {
-      c.ring.held = held;
+  for (const Ring &kind : kinds) {
+    auto run = [&](GemvCase c, int stages, int rows = 8) {
+      c.ring = kind;
+      c.ring.stages = stages, c.ring.rows = rows;
       runCase<T, T, Norm, gated>(kernels, c);
-    }
-  };
-  for (int m : {1, 2, 3, 4, 5, 6, 7, 8, 9})
-    run({m, m + 2, 34, 328, 3, 8, m % 2 ? Ring{3, 8} : Ring{5, 0}});
-  run({3, 3, 30, 8, 2, 0, {12, 8}});    // less than a unit of k
-  run({0, 2, 64, 64, 5, 0, {4, 8}});    // no rows
-  run({1, 1, 90, 1048, 40, 0, {4, 1}}); // fewer rows than CTAs
-  run({17, 17, 64, 520, 2, 0, {3, 8}});
-  run({5, 8, 160, 1096, 2, 0, {3, 4}}); // several turns of the ring
+    };
+    for (int m : {1, 2, 3, 4, 5, 6, 7, 8})
+      run({m, std::min(m + 2, 8), 34, 328, 3, 8}, m % 2 ? 2 : 5, m % 2 * 8);
+    run({3, 3, 30, 8, 2, 0}, 6);        // less than a unit of k
+    run({0, 2, 64, 64, 5, 0}, 4);       // no rows
+    run({1, 1, 90, 1048, 40, 0}, 1, 0); // fewer rows than CTAs, one stage
+    run({2, 2, 34, 2056, 1, 0}, 3);     // half the warps for a row's norm
+    run({1, 8, 6, 4096, 2, 0}, 2);      // two vectors of a thread
+    run({5, 8, 160, 2056, 2, 0}, 2, 4); // several turns of the ring
+    if (kind.where == gemv::XIn::Registers)
+      continue;
+    run({2, 2, 20, 4104, 1, 8}, 3);
+    run({.m = 1,
+         .bound = 1,
+         .n = 34,
+         .k = 1544,
+         .grid = 1,
+         .pad = 0,
+         .skew = 1},
+        3);
+  }
 }
 
 TEST(GemvKernelsTest, RingBf16) { runRing<bf16, NoNorm, false>(); }
@@ -64,7 +85,7 @@ TEST(GemvKernelsTest, RingBf16RmsNormGated) { runRing<bf16, RmsNorm, true>(); }
 TEST(GemvKernelsTest, RingF16LayerNorm) { runRing<f16, LayerNorm, false>(); }
 
 template <typename T, typename Norm, bool gated> void runPlain() {
-  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(false)}, "compute_80");
+  Kernels kernels(kHeader, {instance<T, T, Norm, gated>(Ring{})}, "compute_80");
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();

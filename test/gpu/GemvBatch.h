@@ -7,21 +7,32 @@
 
 namespace check {
 
-/// Which kernel a check runs: gemv.cuh, or the ring with room for so many
-/// stages, beside so many rows of x.
+/// Which kernel a check runs: gemv.cuh, or a ring with room for so many stages,
+/// beside so many rows of x.
 struct Ring {
-  int stages = 0, rows = 0;
-  bool held = false; // x in registers
+  int stages = 0, rows = 0; // rows: for SharedIfRoom
+  gemv::XIn where = gemv::XIn::Shared;
+  int ctas = 1; // of __launch_bounds__
 };
+/// Every kernel that has such a norm, of one stage.
+template <typename Norm> std::vector<Ring> ringKinds() {
+  using gemv::XIn;
+  std::vector<Ring> kinds = {{1, 0, XIn::Shared, 1}, {1, 0, XIn::Shared, 2}};
+  if (!Norm::kCentred)
+    kinds.push_back({1, 0, XIn::Registers, 1});
+  if (!Norm::kPresent)
+    kinds.push_back({1, 0, XIn::SharedIfRoom, 1});
+  return kinds;
+}
 template <typename T>
 int sharedBytes(bool normed, int k, int bound, Ring ring) {
   int row = sizeof(T) == 4 ? (k + 31) / 32 * 32 * 4 + 16
                            : ((k + 63) / 64 * 64 + 32) * 2;
   if (ring.stages == 0)
     return normed ? std::min(bound, 8) * row : 0;
-  int rows = !normed     ? ring.rows
-             : ring.held ? gemv::kFewRows
-                         : std::min(bound, 8);
+  int rows = ring.where == gemv::XIn::Registers ? 0
+             : ring.where == gemv::XIn::Shared  ? bound
+                                                : ring.rows;
   return ring.stages * gemv::kStageBytes + rows * row;
 }
 
@@ -57,6 +68,7 @@ template <> inline LayerNorm makeNorm(const float *weight, const float *bias) {
 struct GemvCase {
   int m, bound, n, k, grid, pad;
   Ring ring = {};
+  int skew = 0; // norm weights so many elements off 16 bytes, and no bias
 };
 
 /// A case on the device and what comes out.
@@ -74,7 +86,7 @@ struct GemvBatch {
 
   explicit GemvBatch(const GemvCase &shape)
       : c(shape), x(size_t(c.bound) * xStride), w(size_t(c.n) * c.k),
-        weight(c.k), bias(c.k), counts(1), out(c.bound * stride),
+        weight(c.k + c.skew), bias(c.k), counts(1), out(c.bound * stride),
         residual(c.bound * stride), want(size_t(c.m) * outputs) {
     randomise(x);
     randomise(w, 0.05f);
@@ -93,7 +105,10 @@ struct GemvBatch {
     reference();
   }
 
-  Norm norm() const { return makeNorm<Norm>(weight.device, bias.device); }
+  Norm norm() const {
+    return makeNorm<Norm>(weight.device + c.skew,
+                          c.skew ? nullptr : bias.device);
+  }
   Epilogue<T, Out, gated> epilogue() const {
     return {residual.device, out.device, i64(stride)};
   }
@@ -105,20 +120,29 @@ struct GemvBatch {
            std::to_string(c.m) + " n " + std::to_string(c.n) + " k " +
            std::to_string(c.k) + " grid " + std::to_string(c.grid) +
            (gated ? " gated" : "") + (Norm::kCentred ? " layer" : "") +
-           (Norm::kPresent ? " norm" : "") +
-           (c.ring.stages
-                ? " ring " + std::to_string(c.ring.stages) + "/" +
-                      std::to_string(c.ring.rows) + (c.ring.held ? " held" : "")
-                : "");
+           (Norm::kPresent ? " norm" : "") + ringName();
   }
 
 private:
+  std::string ringName() const {
+    const Ring &r = c.ring;
+    if (r.stages == 0)
+      return "";
+    return " ring " + std::to_string(r.stages) + " in " +
+           std::to_string(shared()) +
+           (r.where == gemv::XIn::Registers      ? " held"
+            : r.where == gemv::XIn::SharedIfRoom ? " if room"
+                                                 : "") +
+           (r.ctas > 1 ? " small" : "");
+  }
   void reference() {
     std::vector<double> rows(size_t(c.m) * c.k);
     for (int r = 0; r < c.m; ++r)
       for (int i = 0; i < c.k; ++i)
         rows[size_t(r) * c.k + i] = hostFloat(x.host[size_t(r) * xStride + i]);
-    rows = normalised<Norm>(rows, c.k, weight.host, bias.host);
+    std::vector<float> scale(weight.host.begin() + c.skew, weight.host.end());
+    rows = normalised<Norm>(
+        rows, c.k, scale, c.skew ? std::vector<float>(size_t(c.k)) : bias.host);
     auto dot = [&](int r, int j) {
       double sum = 0;
       for (int i = 0; i < c.k; ++i)

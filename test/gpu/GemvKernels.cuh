@@ -41,14 +41,14 @@ __global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
   gemv::run(x, xStride, w, n, k, counts, 0, norm, epilogue);
 }
 
-/// `held`: for k of at most gemv::kHeldValues; nothing else for a LayerNorm.
-template <typename T, typename Out, typename Norm, bool gated, bool held>
-__global__ void __launch_bounds__(gemv::kRingThreads, 1)
+/// `ctas`: so many fit a multiprocessor.
+template <typename T, typename Out, typename Norm, bool gated, gemv::XIn where,
+          int ctas>
+__global__ void __launch_bounds__(gemv::kRingThreads, ctas)
     ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
                const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
 #if __CUDA_ARCH__ >= 900
-  gemv::runRing<held && !Norm::kCentred>(x, xStride, w, n, k, counts, 0, norm,
-                                         epilogue);
+  gemv::runRing<where, ctas>(x, xStride, w, n, k, counts, 0, norm, epilogue);
 #endif
 }
 

@@ -123,14 +123,25 @@ private:
       at += size_t(linears_[j].n) * linears_[j].k;
     return at;
   }
+  /// What a ring needs that holds a CTA's whole share, and x.
+  template <bool gated> int needed(const Linear &l) const {
+    int outputs = (gated ? l.n / 2 : l.n), per = gemv::perGroup<gated>;
+    int groups = ((outputs + processors_ - 1) / processors_ + per - 1) / per;
+    int chunks = (l.k + gemv::kRingChunk - 1) / gemv::kRingChunk;
+    return std::clamp(groups * chunks, gemv::kFewStages, gemv::kMaxStages) *
+               gemv::kStageBytes +
+           ((l.k + 63) / 64 * 64 + 32) * 2;
+  }
   template <typename Norm, bool gated> void ring(int layer, int i, Norm norm) {
     const Linear &l = linears_[i];
+    int shared = std::min(kRingShared, needed<gated>(l));
     Epilogue<bf16, bf16, gated> epilogue{gated || i == 0 ? nullptr : x_.device,
                                          x_.device + l.k, i64(l.n)};
     const int *count = count_.device;
-    go(l.k <= gemv::kHeldValues ? ringKernel<bf16, bf16, Norm, gated, true>
-                                : ringKernel<bf16, bf16, Norm, gated, false>,
-       processors_, gemv::kRingThreads, kRingShared, (const bf16 *)x_.device,
+    go(2 * shared <= kRingShared
+           ? ringKernel<bf16, bf16, Norm, gated, gemv::XIn::Shared, 2>
+           : ringKernel<bf16, bf16, Norm, gated, gemv::XIn::Shared, 1>,
+       processors_, gemv::kRingThreads, shared, (const bf16 *)x_.device,
        i64(l.k), weights(layer, i), l.n, l.k, count, norm, epilogue);
   }
   void linear(int layer, int i) {

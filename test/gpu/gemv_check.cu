@@ -9,70 +9,112 @@ using namespace ft;
 using namespace check;
 
 template <typename T, typename Out, typename Norm, bool gated>
-static void checkGemv(int m, int bound, int n, int k, int grid, int pad,
-                      Ring ring = {}) {
+static auto ringOf(const Ring &ring) {
+  using gemv::XIn;
+  if constexpr (!Norm::kCentred)
+    if (ring.where == XIn::Registers)
+      return ringKernel<T, Out, Norm, gated, XIn::Registers, 1>;
+  if constexpr (!Norm::kPresent)
+    if (ring.where == XIn::SharedIfRoom)
+      return ringKernel<T, Out, Norm, gated, XIn::SharedIfRoom, 1>;
+  return ring.ctas > 1 ? ringKernel<T, Out, Norm, gated, XIn::Shared, 2>
+                       : ringKernel<T, Out, Norm, gated, XIn::Shared, 1>;
+}
+
+template <typename T, typename Out, typename Norm, bool gated>
+static void checkGemv(const GemvCase &c) {
   using B = GemvBatch<T, Out, Norm, gated>;
   auto run = [&](auto kernel, int threads, const B &b) {
     cuda(cudaFuncSetAttribute(
              kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, b.shared()),
          "shared memory");
-    launch(kernel, grid, threads, b.shared(), nullptr, b.x.device,
-           i64(b.xStride), b.w.device, n, k, b.counts.device, b.norm(),
+    launch(kernel, c.grid, threads, b.shared(), nullptr, b.x.device,
+           i64(b.xStride), b.w.device, c.n, c.k, b.counts.device, b.norm(),
            b.epilogue());
   };
-  check::checkGemv<T, Out, Norm, gated>(
-      GemvCase{m, bound, n, k, grid, pad, ring}, [&](const B &b) {
-        if constexpr (sizeof(T) == 2)
-          if (ring.stages)
-            return run(ring.held ? ringKernel<T, Out, Norm, gated, true>
-                                 : ringKernel<T, Out, Norm, gated, false>,
-                       gemv::kRingThreads, b);
-        run(gemvKernel<T, Out, Norm, gated>, gemv::kThreads, b);
-      });
+  check::checkGemv<T, Out, Norm, gated>(c, [&](const B &b) {
+    if constexpr (sizeof(T) == 2)
+      if (c.ring.stages)
+        return run(ringOf<T, Out, Norm, gated>(c.ring), gemv::kRingThreads, b);
+    run(gemvKernel<T, Out, Norm, gated>, gemv::kThreads, b);
+  });
 }
 
 template <typename T, typename Norm, bool gated> static void checkShapes() {
   for (int m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17})
-    checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8);
+    checkGemv<T, T, Norm, gated>({m, m + 2, 192, 320, 7, 8});
   for (int grid : {1, 2, 5, 40}) // one warp's groups, groups of several warps
-    checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0);
-  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0); // less than a unit of k
-  checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0);
-  checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0);
-  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0); // fewer rows than CTAs
-  checkGemv<T, T, Norm, gated>(2, 4, 66, 77, 3, 0);    // odd k: element by
-  checkGemv<T, T, Norm, gated>(7, 8, 66, 77, 3, 1);    // element
-  checkGemv<T, T, Norm, gated>(6, 8, 500, 128, 3, 3);  // odd x stride
-  checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0);
+    checkGemv<T, T, Norm, gated>({5, 8, 334, 1048, grid, 0});
+  checkGemv<T, T, Norm, gated>({3, 3, 30, 8, 2, 0}); // less than a unit of k
+  checkGemv<T, T, Norm, gated>({0, 2, 64, 64, 5, 0});
+  checkGemv<T, T, Norm, gated>({1, 1, 1000, 2048, 132, 0});
+  checkGemv<T, T, Norm, gated>({3, 8, 6, 4096, 132, 0}); // fewer rows than CTAs
+  checkGemv<T, T, Norm, gated>({2, 4, 66, 77, 3, 0});    // odd k: element by
+  checkGemv<T, T, Norm, gated>({7, 8, 66, 77, 3, 1});    // element
+  checkGemv<T, T, Norm, gated>({6, 8, 500, 128, 3, 3});  // odd x stride
+  checkGemv<T, T, Norm, gated>({8, 8, 2000, 72, 11, 0});
 }
+/// `kind`: its stages and rows differ from case to case.
 template <typename T, typename Norm, bool gated>
-static void checkRing(bool held) {
-  for (int m : {1, 2, 3, 5, 7, 8, 9, 16, 17})
-    for (Ring ring : {Ring{2, 0, held}, Ring{8, 8, held}})
-      checkGemv<T, T, Norm, gated>(m, m + 2, 192, 320, 7, 8, ring);
+static void checkRing(const Ring &kind) {
+  bool held = kind.where == gemv::XIn::Registers;
+  auto run = [&](GemvCase c, int stages, int rows = 8) {
+    c.ring = {stages, rows, kind.where, kind.ctas};
+    checkGemv<T, T, Norm, gated>(c);
+  };
+  for (int m : {1, 2, 3, 4, 5, 6, 7, 8})
+    for (int stages : {2, 5})
+      run({m, std::min(m + 2, 8), 192, 320, 7, 8}, stages, stages == 2 ? 0 : 8);
   for (int grid : {1, 2, 5, 40})
-    checkGemv<T, T, Norm, gated>(5, 8, 334, 1048, grid, 0, {3, 4, held});
-  checkGemv<T, T, Norm, gated>(3, 3, 30, 8, 2, 0, {12, 8, held});
-  checkGemv<T, T, Norm, gated>(0, 2, 64, 64, 5, 0, {4, 8, held});
-  checkGemv<T, T, Norm, gated>(1, 1, 1000, 2048, 132, 0, {8, 1, held});
-  checkGemv<T, T, Norm, gated>(3, 8, 6, 4096, 132, 0, {5, 3, held});
-  checkGemv<T, T, Norm, gated>(8, 8, 2000, 72, 11, 0, {8, 8, held});
+    run({5, 8, 334, 2056, grid, 0}, 3, 4); // turns of the ring
+  run({3, 3, 30, 8, 2, 0}, 6);             // less than a unit of k
+  run({0, 2, 64, 64, 5, 0}, 4);
+  run({3, 8, 6, 4096, 132, 0}, 3, 3); // fewer rows than CTAs
+  run({8, 8, 2000, 72, 11, 0}, 3);
+  run({1, 1, 774, 768, 132, 0}, 1, 0); // one stage
+  if constexpr (!gated)
+    run({2, 8, 333, 1000, 9, 0}, 2);
   if (!held)
-    checkGemv<T, T, Norm, gated>(3, 8, 40, 5000, 11, 0, {4, 8});
+    run({.m = 1,
+         .bound = 1,
+         .n = 34,
+         .k = 1544,
+         .grid = 1,
+         .pad = 0,
+         .skew = 1},
+        3);
+  // As models have them: few stages, and as many as there is room for.
+  for (int m : {1, 2, 3, 8})
+    for (int k : {768, 1000, 2048, 4096, 4104, 14336}) {
+      if (held && k > gemv::kHeldValues)
+        continue;
+      bool far = kind.where == gemv::XIn::SharedIfRoom && m == 8;
+      int bound = k > 8192 ? m : 8, row = (k + 63) / 64 * 128 + 64;
+      int rows = held || far ? 0 : kind.where == gemv::XIn::Shared ? bound : m;
+      int room = (216 * 1024 - rows * row) / gemv::kStageBytes;
+      if (room < gemv::kFewStages)
+        continue;
+      run({m, bound, 270, k, 132, 0}, gemv::kFewStages, rows);
+      run({m, bound, 270, k, 23, 8}, std::min(room, gemv::kMaxStages), rows);
+    }
 }
-template <typename T> static void checkRings() {
-  for (bool held : {false, true}) {
-    checkRing<T, NoNorm, false>(held);
-    checkRing<T, RmsNorm, true>(held);
-  }
-  checkRing<T, LayerNorm, false>(false);
+template <typename T, typename Norm, bool gated> static void checkRings() {
+  for (const Ring &kind : ringKinds<Norm>())
+    checkRing<T, Norm, gated>(kind);
+}
+template <typename T> static void checkAllRings() {
+  checkRings<T, NoNorm, false>();
+  checkRings<T, NoNorm, true>();
+  checkRings<T, RmsNorm, false>();
+  checkRings<T, RmsNorm, true>();
+  checkRings<T, LayerNorm, false>();
 }
 
 template <typename T> static void checkGemvs() {
   checkShapes<T, NoNorm, false>();
   checkShapes<T, RmsNorm, true>();
   checkShapes<T, LayerNorm, false>();
-  checkGemv<T, float, NoNorm, false>(4, 4, 777, 512, 20, 0);
+  checkGemv<T, float, NoNorm, false>({4, 4, 777, 512, 20, 0});
 }
 
 template <typename T>
@@ -108,7 +150,9 @@ template <typename T> static void checkSmall() {
 /// [4096, 14336]. Plain or by dependent launches.
 static void timeChain(int m, int processors, int stages, bool dependent) {
   constexpr int layers = 12, h = 4096, qkv = 6144, mlp = 14336;
-  if (stages && sharedBytes<bf16>(true, h, m, {stages, m}) > 216 * 1024)
+  using gemv::XIn;
+  XIn where = m > 2 ? XIn::Registers : XIn::Shared; // of normed x
+  if (stages && sharedBytes<bf16>(true, h, m, {stages, m, where}) > 216 * 1024)
     return; // does not fit
   Array<bf16> x(size_t(m) * mlp), y(size_t(m) * mlp);
   Array<float> weight(h);
@@ -127,7 +171,8 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
     int rows =
         std::min(m, std::max(0, (216 * 1024 - stages * gemv::kStageBytes) /
                                     (k * 2 + 192)));
-    int shared = sharedBytes<bf16>(normed, k, m, {stages, rows});
+    int shared = sharedBytes<bf16>(
+        normed, k, m, {stages, rows, normed ? where : XIn::SharedIfRoom});
     cudaLaunchAttribute attribute{};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -163,11 +208,15 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
     Epilogue<bf16, bf16, false> plain{nullptr, y.device, mlp};
     Epilogue<bf16, bf16, true> gated{nullptr, y.device, mlp};
     auto k1 = gemvKernel<bf16, bf16, RmsNorm, false>;
-    auto r1 = ringKernel<bf16, bf16, RmsNorm, false, true>;
+    auto r1 = where == XIn::Shared
+                  ? ringKernel<bf16, bf16, RmsNorm, false, XIn::Shared, 1>
+                  : ringKernel<bf16, bf16, RmsNorm, false, XIn::Registers, 1>;
     auto k2 = gemvKernel<bf16, bf16, NoNorm, false>;
-    auto r2 = ringKernel<bf16, bf16, NoNorm, false, false>;
+    auto r2 = ringKernel<bf16, bf16, NoNorm, false, XIn::SharedIfRoom, 1>;
     auto k3 = gemvKernel<bf16, bf16, RmsNorm, true>;
-    auto r3 = ringKernel<bf16, bf16, RmsNorm, true, true>;
+    auto r3 = where == XIn::Shared
+                  ? ringKernel<bf16, bf16, RmsNorm, true, XIn::Shared, 1>
+                  : ringKernel<bf16, bf16, RmsNorm, true, XIn::Registers, 1>;
     run(k1, r1, stream, qkv, h, from, norm, plain, i == 0);
     from += size_t(qkv) * h;
     run(k2, r2, stream, h, h, from, NoNorm{}, plain, false);
@@ -213,7 +262,7 @@ static void timeGemv(int m, int n, int k, int processors) {
 
 static void timeChains(int processors) {
   for (int m : {1, 8})
-    for (int stages : {0, 4, 5, 8, 10, 11})
+    for (int stages : {0, 2, 3, 4, 6})
       for (bool dependent : {false, true})
         timeChain(m, processors, stages, dependent);
 }
@@ -232,8 +281,8 @@ int main(int argc, char **argv) {
   checkSmall<float>();
   checkSmall<bf16>();
   if (properties.major >= 9) {
-    checkRings<f16>();
-    checkRings<bf16>();
+    checkAllRings<f16>();
+    checkAllRings<bf16>();
   }
   if (mode == "--time") {
     timeChains(properties.multiProcessorCount);

@@ -1,5 +1,4 @@
-//===- gemv_norm.cuh - the prologues of gemv.cuh -----------------*- C++
-//-*-===//
+//===- gemv_norm.cuh - the prologues of gemv.cuh ----------------*- C++ -*-===//
 //
 // Normalised rows in shared memory as T, pitch<T>(k) elements apart: fp32
 // arithmetic and one rounding, as a norm that is a kernel of its own stores
@@ -54,16 +53,29 @@ struct CtaSync {
   __device__ __forceinline__ void operator()() const { __syncthreads(); }
 };
 
+/// Eight values of a vector, and back with one rounding.
+template <typename T>
+__device__ __forceinline__ void unpackEight(const Vec16 &vector,
+                                            float (&v)[8]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    unpackPair(vector.word[i], v + 2 * i, T{});
+}
+template <typename T>
+__device__ __forceinline__ Vec16 packEight(const float (&v)[8]) {
+  Vec16 vector;
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    vector.word[i] = packPair<T>(v[2 * i], v[2 * i + 1]);
+  return vector;
+}
+
 /// V values of x as fp32; 2 may be one before an odd row's end, 8 are a vector.
 template <int V, typename T>
 __device__ __forceinline__ void loadValues(const T *x, int k, int end,
                                            float (&v)[V]) {
   if constexpr (V == 8) {
-    Vec16 vector = load16(x + k);
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      unpackPair(vector.word[i], *reinterpret_cast<float(*)[2]>(v + 2 * i),
-                 T{});
+    unpackEight<T>(load16(x + k), v);
   } else {
     v[0] = toFloat(x[k]);
     v[1] = k + 1 < end ? toFloat(x[k + 1]) : 0.0f;
@@ -74,15 +86,21 @@ __device__ __forceinline__ void loadValues(const T *x, int k, int end,
 template <int V, typename T>
 __device__ __forceinline__ void storeValues(T *to, const float (&v)[V]) {
   if constexpr (V == 8) {
-    Vec16 vector;
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      vector.word[i] = packPair<T>(v[2 * i], v[2 * i + 1]);
-    *reinterpret_cast<Vec16 *>(to) = vector;
+    *reinterpret_cast<Vec16 *>(to) = packEight<T>(v);
   } else {
     to[0] = fromFloat<T>(v[0]);
     to[1] = fromFloat<T>(v[1]);
   }
+}
+
+/// The sum over warps `first` .. of `warps` that wrote `parts`.
+__device__ __forceinline__ float sumOfWarps(const float (&parts)[kWarps],
+                                            int first, int warps) {
+  float sum = 0;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w)
+    sum += w >= first && w < first + warps ? parts[w] : 0.0f;
+  return sum;
 }
 
 /// Rows m0 .. of x normalised, by V values at a time; see normalise.
@@ -99,18 +117,15 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
   int end = m < rows ? p.k : 0;
   const T *x = p.x + (m0 + m) * p.xStride;
   xs += m * pitch<T>(p.k);
-  auto total = [&](float v, float *of) {
+  auto mean = [&](float v, float (&of)[kWarps]) {
     v = warpSum(v);
     if (threadIdx.x % 32 == 0)
       of[warp] = v;
     sync();
-    v = 0;
-    for (int w = 0; w < warps; ++w)
-      v += of[m * warps + w];
-    return v / p.k;
+    return sumOfWarps(of, m * warps, warps) / p.k;
   };
-  float sum = 0, mean = 0;
-#pragma unroll 4
+  float sum = 0, centre = 0;
+#pragma unroll 2
   for (int k = start; k < end; k += step) {
     float v[V];
     loadValues(x, k, end, v);
@@ -119,21 +134,21 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
     for (int i = 0; i < V; ++i)
       sum += Norm::kCentred ? v[i] : v[i] * v[i];
   }
-  float square = total(sum, scratch[0]);
+  float square = mean(sum, scratch[0]);
   if constexpr (Norm::kCentred) {
-    mean = square;
+    centre = square;
     sum = 0;
-#pragma unroll 2
+#pragma unroll 1
     for (int k = start; k < end; k += step) {
       float v[V];
       loadValues(xs, k, end, v);
 #pragma unroll
       for (int i = 0; i < V; ++i) {
-        float d = k + i < end ? v[i] - mean : 0.0f;
+        float d = k + i < end ? v[i] - centre : 0.0f;
         sum += d * d;
       }
     }
-    square = total(sum, scratch[1]);
+    square = mean(sum, scratch[1]);
   }
   float factor = 1.0f / sqrtf(square + norm.eps);
 #pragma unroll 2
@@ -143,7 +158,7 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
 #pragma unroll
     for (int i = 0; i < V; ++i) {
       int at = min(k + i, end - 1); // an odd row's last pair has a spare
-      v[i] = (v[i] - mean) * factor * norm.weight[at];
+      v[i] = (v[i] - centre) * factor * norm.weight[at];
       if constexpr (Norm::kCentred)
         v[i] += norm.bias ? norm.bias[at] : 0.0f;
     }

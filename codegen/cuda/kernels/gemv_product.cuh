@@ -1,5 +1,4 @@
-//===- gemv_product.cuh - the parts of gemv.cuh ------------------*- C++
-//-*-===//
+//===- gemv_product.cuh - the parts of gemv.cuh -----------------*- C++ -*-===//
 //
 // How a warp multiplies 16 weight rows by up to 8 tokens.
 //
@@ -33,10 +32,12 @@ struct Share {
 };
 
 template <bool gated> __device__ __forceinline__ Share makeShare(int n) {
-  int outputs = gated ? n / 2 : n;
+  // One division of 32 bits: nothing is copied before the share is known.
+  u32 outputs = u32(gated ? n / 2 : n), quotient = outputs / gridDim.x;
+  u32 rest = outputs - quotient * gridDim.x;
   Share s;
-  s.begin = int(i64(outputs) * blockIdx.x / gridDim.x);
-  s.end = int(i64(outputs) * (blockIdx.x + 1) / gridDim.x);
+  s.begin = int(blockIdx.x * quotient + min(u32(blockIdx.x), rest));
+  s.end = s.begin + int(quotient + (blockIdx.x < rest));
   s.groups = (s.end - s.begin + perGroup<gated> - 1) / perGroup<gated>;
   return s;
 }
