@@ -99,6 +99,7 @@ codegen::emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
     if (failed(made))
       return failure();
     candidates.push_back(std::move(*made));
+    candidates.back().rows = {tokens};
   }
   return candidates;
 }
