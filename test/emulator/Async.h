@@ -63,9 +63,12 @@ struct AsyncCopies {
   void completeOne(uint32_t index);
 };
 
-/// A bulk copy that has not been made: `bytes` from `from`, or a box of `map`.
+/// A bulk copy that has not been made: `bytes` from `from`, or of `values`, or
+/// a box of `map`.
 struct BulkCopy {
   const uint8_t *from = nullptr;
+  uint32_t values[4];
+  bool ofValues = false;
   TensorMap map;
   int32_t coordinates[5] = {};
   uint32_t bytes = 0;

@@ -114,8 +114,10 @@ static void copyInto(Cta &cta, const BulkCopy &copy) {
   uint8_t *memory = cta.shared.data() - kSharedBase;
   for (uint32_t at = copy.target; at < copy.target + copy.bytes; at += 16)
     cta.unfenced[(at - kSharedBase) / 16] = 0; // not by an ordinary store
-  if (copy.from) {
-    std::memcpy(memory + copy.target, copy.from, copy.bytes);
+  if (copy.from || copy.ofValues) {
+    const void *from = copy.from;
+    std::memcpy(memory + copy.target, copy.ofValues ? copy.values : from,
+                copy.bytes);
     return;
   }
   std::memset(memory + copy.target, 0, copy.bytes);
@@ -167,7 +169,8 @@ static bool placeCopy(Warp &w, const Inst &i, uint32_t lane, uint32_t target,
       w.failAddress(i, lane, address, bytes, Space::Cluster);
     return good;
   };
-  if (!at(target, copy.bytes, copy.from ? 16 : 128) || !at(barrier, 8, 8))
+  uint32_t align = copy.ofValues ? copy.bytes : copy.from ? 16 : 128;
+  if (!at(target, copy.bytes, align) || !at(barrier, 8, 8))
     return false;
   auto owner = [&](uint32_t address) {
     uint32_t rank = address >> kRankShift;
@@ -326,6 +329,53 @@ static Status decodeBulk(Decoder &d) {
     return d.wrong("the coordinates do not fit the rank");
   d.list(extra);
   return d.emit(tensor ? copyTensor : copyBulk);
+}
+
+//===----------------------------------------------------------------------===//
+// st.async
+//===----------------------------------------------------------------------===//
+
+/// a: target (imm on top), b: barrier; the values in Inst::lists.
+static Flow storeAsync(Warp &w, const Inst &i, uint32_t mask) {
+  const uint32_t *values = &w.function->lists[i.list];
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    BulkCopy copy;
+    copy.ofValues = true;
+    copy.bytes = i.count * 4;
+    for (uint32_t v = 0; v < i.count; ++v)
+      copy.values[v] = w.lanes<uint32_t>(values[v])[lane];
+    uint32_t target = w.lanes<uint32_t>(i.a)[lane] + uint32_t(i.imm);
+    if (!placeCopy(w, i, lane, target, w.lanes<uint32_t>(i.b)[lane], copy))
+      return Flow::Fail;
+    w.cta->cluster->copies.push_back(copy);
+  }
+  return Flow::Next;
+}
+
+Status emulator::decodeStoreAsync(Decoder &d) {
+  if (!d.take("shared::cluster") || !d.take("mbarrier::complete_tx::bytes"))
+    return d.unknown();
+  d.take("weak");
+  std::string_view width = d.takeOneOf({"v2", "v4"});
+  if (typeBytes(d.takeType()) != 4)
+    return d.unknown();
+  bool narrow = true;
+  d.address(d.operand(2), narrow);
+  if (!narrow || d.inst.imm)
+    return d.unknown();
+  d.inst.b = d.inst.a;
+  std::vector<uint32_t> values;
+  if (width.empty())
+    values.push_back(d.source(1, 4, true));
+  for (const Operand &o : d.operand(1).parts)
+    values.push_back(d.source(o, 4, true));
+  d.address(d.operand(0), narrow);
+  if (!narrow ||
+      values.size() != (width.empty() ? 1u : uint32_t(width[1] - '0')))
+    return d.unknown();
+  d.list(values);
+  return d.emit(storeAsync);
 }
 
 static Status decodeCopy(Decoder &d) {

@@ -44,6 +44,9 @@ std::span<const Opcode> copyOpcodes();
 std::span<const Opcode> matrixOpcodes();
 std::span<const Opcode> wgmmaOpcodes();
 
+/// st.async, as far as its opcode; the rest of st is memoryOpcodes'.
+Status decodeStoreAsync(Decoder &d);
+
 /// What a name stands for in a function.
 struct Symbol {
   enum Kind { Register, Address, Param, Local } kind = Register;

@@ -148,6 +148,8 @@ static uint32_t widthOf(const Decoder &d, const std::vector<Operand> &list,
 
 static Status decodeMemory(Decoder &d) {
   bool isLoad = d.opcode() == "ld";
+  if (!isLoad && d.take("async"))
+    return decodeStoreAsync(d);
   takeHints(d);
   bool param = d.take("param") || d.take("param::entry");
   Space space = takeSpace(d);

@@ -174,28 +174,32 @@ TEST(WarpsTest, SpecialRegisters) {
                 10000 * thread + 100 * (cta / 2 % 3) + 3);
 }
 
-TEST(WarpsTest, ClusterExchange) {
-  // Each CTA stores its rank to the next one's memory and arrives there.
+/// Every CTA of a cluster of four tells the next one its rank, by `tell`: from
+/// %r7 to the shared memory at %r5, on the barrier at %r6, which a thread has
+/// told to expect what `expect` says.
+static void exchangeRanks(const std::string &arrivals,
+                          const std::string &expect, const std::string &tell) {
   std::string text = kernelText(
       "mov.u32 %r20, bar; mov.u32 %r21, buffer;"
       "mov.u32 %r1, %cluster_ctarank; add.s32 %r2, %r1, 1; rem.u32 %r2, %r2, "
       "4;\n"
       "setp.eq.u32 %p1, %r0, 0;\n"
-      "@%p1 mbarrier.init.shared::cta.b64 [%r20], 32;\n"
-      "fence.mbarrier_init.release.cluster;\n"
-      "barrier.cluster.arrive.release.aligned;\n"
-      "barrier.cluster.wait.acquire.aligned;\n"
-      "shl.b32 %r3, %r0, 2; add.s32 %r4, %r21, %r3;\n"
-      "mapa.shared::cluster.u32 %r5, %r4, %r2;\n"
-      "mapa.shared::cluster.u32 %r6, %r20, %r2;\n"
-      "mad.lo.u32 %r7, %r1, 1000, %r0; st.shared::cluster.u32 [%r5], %r7;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r6];\n"
-      "$L_wait: mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r20], 0;\n"
-      "@!%p2 bra $L_wait;\nfence.acq_rel.cluster;\n"
-      "ld.shared.u32 %r8, [%r4]; mad.lo.u32 %r9, %r1, 32, %r0;"
-      "mul.wide.u32 %d2, %r9, 4; add.s64 %d3, %d1, %d2;\n"
-      "st.global.u32 [%d3], %r8;\nbarrier.cluster.arrive.aligned;\n"
-      "barrier.cluster.wait.aligned;",
+      "@%p1 mbarrier.init.shared::cta.b64 [%r20], " +
+          arrivals + ";\n" + expect +
+          "fence.mbarrier_init.release.cluster;\n"
+          "barrier.cluster.arrive.release.aligned;\n"
+          "barrier.cluster.wait.acquire.aligned;\n"
+          "shl.b32 %r3, %r0, 2; add.s32 %r4, %r21, %r3;\n"
+          "mapa.shared::cluster.u32 %r5, %r4, %r2;\n"
+          "mapa.shared::cluster.u32 %r6, %r20, %r2;\n"
+          "mad.lo.u32 %r7, %r1, 1000, %r0;\n" +
+          tell +
+          "$L_wait: mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r20], 0;\n"
+          "@!%p2 bra $L_wait;\nfence.acq_rel.cluster;\n"
+          "ld.shared.u32 %r8, [%r4]; mad.lo.u32 %r9, %r1, 32, %r0;"
+          "mul.wide.u32 %d2, %r9, 4; add.s64 %d3, %d1, %d2;\n"
+          "st.global.u32 [%d3], %r8;\nbarrier.cluster.arrive.aligned;\n"
+          "barrier.cluster.wait.aligned;",
       ".shared .align 16 .b8 buffer[128];\n.shared .align 8 .b8 bar[8];",
       ".explicitcluster\n.reqnctapercluster 4, 1, 1");
   for (uint64_t seed = 1; seed < 10; ++seed) {
@@ -208,6 +212,20 @@ TEST(WarpsTest, ClusterExchange) {
     for (uint32_t i = 0; i < 128; ++i)
       EXPECT_EQ(out[i], (i / 32 + 3) % 4 * 1000 + i % 32);
   }
+}
+
+TEST(WarpsTest, ClusterExchange) {
+  exchangeRanks("32", "",
+                "st.shared::cluster.u32 [%r5], %r7;\n"
+                "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+                "[%r6];\n");
+}
+
+TEST(WarpsTest, ClusterSend) {
+  exchangeRanks(
+      "1", "@%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r20], 128;\n",
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.u32 [%r5], %r7, "
+      "[%r6];\n");
 }
 
 } // namespace
