@@ -173,6 +173,16 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
       "l"(&map), "r"(x), "r"(y), "r"(barrier)
       : "memory");
 }
+/// The same by a policy for L2.
+__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
+                                        int y, u32 barrier, u64 policy) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3}], [%4],"
+      " %5;" ::"r"(target),
+      "l"(&map), "r"(x), "r"(y), "r"(barrier), "l"(policy)
+      : "memory");
+}
 /// The same of a map of three dimensions.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
                                         int y, int z, u32 barrier) {
@@ -218,6 +228,21 @@ __device__ __forceinline__ void storeRemote(u32 to, float x, float y) {
                "f"(y)
                : "memory");
 }
+/// The same, counted in bytes on `barrier` of that CTA, as copies are.
+__device__ __forceinline__ void sendRemote(u32 to, float x, float y, float z,
+                                           float w, u32 barrier) {
+  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 "
+               "[%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+               "f"(x), "f"(y), "f"(z), "f"(w), "r"(barrier)
+               : "memory");
+}
+__device__ __forceinline__ void sendRemote(u32 to, float x, float y,
+                                           u32 barrier) {
+  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 "
+               "[%0], {%1, %2}, [%3];" ::"r"(to),
+               "f"(x), "f"(y), "r"(barrier)
+               : "memory");
+}
 __device__ __forceinline__ void storeShared4(u32 to, float4 v) {
   asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to), "f"(v.x),
                "f"(v.y), "f"(v.z), "f"(v.w)
@@ -243,6 +268,14 @@ __device__ __forceinline__ u32 clusterRank() {
   u32 r;
   asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
   return r;
+}
+/// The cluster's barrier in two halves, after barrierInitFence: other CTAs may
+/// be told of barriers once all have arrived. Whole warps.
+__device__ __forceinline__ void clusterArriveRelaxed() {
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void clusterWait() {
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 /// Every thread of the cluster.
 __device__ __forceinline__ void clusterBarrier() {

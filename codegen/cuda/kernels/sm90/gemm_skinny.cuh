@@ -48,34 +48,60 @@ template <typename T_, bool gated, int NT_> struct Skinny {
   static_assert(NT % 16 == 0 && NT <= 64 && kStages >= 4);
 };
 
+/// Divisions are of 32 bits and few: one of 64 takes longer than a stage.
 struct Problem {
   int rows, outputs; // true rows; gated: outputs of n / 2
   int steps;         // of a tile
   int across;        // tiles of the same rows
-  i64 total;         // steps of all tiles
+  int total;         // steps of all tiles
   int ctas;          // that have steps
+  int share, rest;   // steps of a CTA; the first `rest` have one more
 
+  template <typename C>
+  static __device__ __forceinline__ Problem make(int rows, int n, int k) {
+    Problem p{rows, C::kGated ? n / 2 : n, (k + kDepth - 1) / kDepth};
+    p.across = (p.outputs + C::kOutputs - 1) / C::kOutputs;
+    p.total = (rows + C::NT - 1) / C::NT * p.across * p.steps;
+    p.ctas = min(int(gridDim.x), p.total);
+    p.share = p.ctas > 0 ? u32(p.total) / u32(p.ctas) : 0;
+    p.rest = p.total - p.share * p.ctas;
+    return p;
+  }
   /// Where CTA `u`'s steps begin.
-  __device__ i64 start(int u) const {
-    return u < ctas ? total * u / ctas : total;
+  __device__ __forceinline__ int start(int u) const {
+    return u < ctas ? u * share + min(u, rest) : total;
   }
   /// The CTA that has step `at`.
-  __device__ int ownerOf(i64 at) const {
-    return int(((at + 1) * ctas - 1) / total);
+  __device__ __forceinline__ int ownerOf(int at) const {
+    int longer = rest * (share + 1);
+    return at < longer ? u32(at) / u32(share + 1)
+                       : rest + u32(at - longer) / u32(share);
   }
 };
 
-/// The steps [first, last) of a tile.
+/// The steps [first, last) of a tile, and where the tile is.
 struct Piece {
   int tile, first, last;
-  __device__ Piece(const Problem &p, i64 at, i64 stop)
-      : tile(int(at / p.steps)), first(int(at % p.steps)),
-        last(int(min(i64(p.steps), first + stop - at))) {}
-  template <typename C> __device__ int token(const Problem &p) const {
-    return tile / p.across * C::NT;
+  int column, row; // in tiles
+  __device__ __forceinline__ Piece(const Problem &p, int at, int stop)
+      : tile(u32(at) / u32(p.steps)), first(at - tile * p.steps),
+        last(min(p.steps, first + stop - at)) {
+    row = u32(tile) / u32(p.across);
+    column = tile - row * p.across;
   }
-  template <typename C> __device__ int output(const Problem &p) const {
-    return tile % p.across * C::kOutputs;
+  template <typename C> __device__ __forceinline__ int token() const {
+    return row * C::NT;
+  }
+  template <typename C> __device__ __forceinline__ int output() const {
+    return column * C::kOutputs;
+  }
+  /// The step that follows `first`, of whichever tile.
+  __device__ __forceinline__ void next(const Problem &p) {
+    if (++first < p.steps)
+      return;
+    first = 0, ++tile;
+    if (++column == p.across)
+      column = 0, ++row;
   }
 };
 
@@ -99,27 +125,31 @@ template <typename C> struct Stages {
 template <typename C>
 __device__ void produce(const TensorMap &x, const TensorMap &w,
                         const Problem &p, const Stages<C> &s) {
-  i64 begin = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
-  auto weights = [&](u32 stage, i64 at) {
-    Piece piece(p, at, at + 1);
-    int n = piece.template output<C>(p), k = piece.first * kDepth;
+  int begin = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
+  if (begin >= stop)
+    return;
+  u64 policy = evictFirst();
+  auto weights = [&](u32 stage, const Piece &piece) {
+    int n = piece.template output<C>(), k = piece.first * kDepth;
     barrierExpect(s.full(stage), C::kStageBytes);
-    copyBox(s.w(stage), w, k, n, s.full(stage));
+    copyBox(s.w(stage), w, k, n, s.full(stage), policy);
     copyBox(s.w(stage) + 64 * kRowBytes, w, k,
-            C::kGated ? n + p.outputs : n + 64, s.full(stage));
+            C::kGated ? n + p.outputs : n + 64, s.full(stage), policy);
   };
-  int ahead = int(min(i64(C::kStages), stop - begin));
-  for (int i = 0; i < ahead; ++i)
-    weights(i, begin + i);
+  int ahead = min(C::kStages, stop - begin);
+  Piece piece(p, begin, stop), first = piece;
+#pragma unroll 1
+  for (int i = 0; i < ahead; ++i, first.next(p))
+    weights(i, first);
   dependencyWait();
   Cursor<C::kStages> at;
-  for (i64 step = begin; step < stop; ++step, at.next()) {
+#pragma unroll 1
+  for (int step = begin; step < stop; ++step, at.next(), piece.next(p)) {
     if (step >= begin + ahead) {
       barrierWait(s.empty(at.stage), at.phase ^ 1);
-      weights(at.stage, step);
+      weights(at.stage, piece);
     }
-    Piece piece(p, step, step + 1);
-    copyBox(s.x(at.stage), x, piece.first * kDepth, piece.template token<C>(p),
+    copyBox(s.x(at.stage), x, piece.first * kDepth, piece.template token<C>(),
             s.full(at.stage));
   }
 }
@@ -166,7 +196,7 @@ template <typename C> struct Consumer {
                                         bool first, u32 *counters,
                                         float *partials) {
     constexpr int kPart = kConsumers * kSums;
-    i64 start = i64(piece.tile) * p.steps;
+    int start = piece.tile * p.steps;
     int from = p.ownerOf(start), parts = p.ownerOf(start + p.steps - 1) - from;
     // Its CTA's first piece lies first; part 0 is that only where the CTA's
     // steps begin with the tile.
@@ -224,7 +254,7 @@ template <typename C> struct Consumer {
       sums[(row + i % 4 / 2 * 8) * C::kPitch + i / 4 * 8 + threadIdx.x % 4 * 2 +
            i % 2] = d[i];
     meet();
-    int m0 = piece.template token<C>(p), n0 = piece.template output<C>(p);
+    int m0 = piece.template token<C>(), n0 = piece.template output<C>();
     int n = n0 + int(threadIdx.x) % C::kOutputs;
     const float *mine = sums + int(threadIdx.x) % C::kOutputs * C::kPitch;
 #pragma unroll 2
@@ -258,10 +288,7 @@ run(const TensorMap &x, const TensorMap &w, int n, int k, const int *counts,
     barrierInitFence();
   }
   __syncthreads();
-  Problem p{counts[axis], C::kGated ? n / 2 : n, (k + kDepth - 1) / kDepth};
-  p.across = (p.outputs + C::kOutputs - 1) / C::kOutputs;
-  p.total = i64((p.rows + C::NT - 1) / C::NT) * p.across * p.steps;
-  p.ctas = int(min(i64(gridDim.x), p.total));
+  Problem p = Problem::make<C>(counts[axis], n, k);
   if (threadIdx.x >= kConsumers) {
     if (electOne())
       produce<C>(x, w, p, s);
@@ -270,7 +297,7 @@ run(const TensorMap &x, const TensorMap &w, int n, int k, const int *counts,
   dependencyWait();
   Cursor<C::kStages> cursor;
   Consumer<C> consumer{s};
-  i64 at = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
+  int at = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
 #pragma unroll 1
   for (bool first = true; at < stop; first = false) {
     Piece piece(p, at, stop);
