@@ -21,10 +21,10 @@ namespace {
 
 /// How the kernel of a program is cut. A few sequences take little time beside
 /// what starts, waits and merges: clusters, no more than one CTA a
-/// multiprocessor for 4 tokens (H200, 8B, 512 keys: 8.6 us, with two 12.0; 8
-/// tokens 17.0 and 13.8), and a ring so small that a CTA fits beside those of
-/// small GEMVs around it. Many sequences' keys take time to read: deeper rings,
-/// and no clusters, which leave some multiprocessors empty.
+/// multiprocessor for 4 tokens (H200, 8B, 512 keys: 6.7 us, with two 10.1; 8
+/// tokens 14.9 and 12.8), and one block of a warp under way, mostly all it has.
+/// Many sequences' keys take time to read: deeper rings, and no clusters, which
+/// leave some multiprocessors empty.
 struct Form {
   bool few;
   int64_t stages, ctas; // at most
@@ -78,14 +78,16 @@ static Prologue prologueOf(ir::FusedOp fused) {
 }
 
 /// The formula of the template's head comment.
-static int64_t sharedBytesOf(const AttentionShape &shape, int64_t stages) {
-  auto pitch = [](int64_t x) {
-    return int64_t(llvm::alignTo(uint64_t(x), 16)) + 8;
+static int64_t sharedBytesOf(const AttentionShape &shape, const Form &form) {
+  auto up = [](int64_t x, uint64_t to) {
+    return int64_t(llvm::alignTo(uint64_t(x), to));
   };
+  auto pitch = [&](int64_t x) { return up(x, 16) + 8; };
   int64_t slot = kBlock * 2 * (pitch(shape.d) + pitch(shape.dv));
   int64_t part = 64 * (shape.dv + 4);
-  return 4 * std::max(stages * slot, part) +
-         std::max(32 * pitch(shape.d), part);
+  int64_t own =
+      4 * std::max(form.stages * slot, part) + kBlock * 2 * pitch(shape.d);
+  return up(own, 16) + (form.few ? 32 * up(4 * shape.dv, kCluster) : 0);
 }
 
 /// Defines `Entry`, and `fresh` member by member, in the order of declaration.
@@ -157,7 +159,8 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context) {
                      {.pack = pack,
                       .query = prologue.query,
                       .counters = true,
-                      .partials = true},
+                      .partials = true,
+                      .literals = true},
                      params, body);
   std::string type = typeText(shape->element).str();
   printFresh(fused, prologue, type, params, body);
@@ -172,7 +175,7 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context) {
   out.line(std::string("extern \"C\" __global__ void") +
            (form.few ? " FT_CLUSTER_ALONG_X" : ""));
   out.line("__launch_bounds__(" + std::to_string(kThreads) +
-           (shape->dv > 128 ? ", 2)" : ", 3)"));
+           (form.few && shape->dv <= 128 ? ", 3)" : ", 2)"));
   out.open(text.function + "(" + params.declaration() + ")");
   out.splice(body);
   out.close();
@@ -182,7 +185,7 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context) {
   text.grid = {form.few ? gridOver(builder, tokens, 4, form.ctas / 2)
                         : builder.getI64IntegerAttr(form.ctas)};
   text.block = {kThreads, 1, 1};
-  text.sharedBytes = sharedBytesOf(*shape, form.stages);
+  text.sharedBytes = sharedBytesOf(*shape, form);
   text.prefersShared = true;
   text.args.assign(params.args().begin(), params.args().end());
   kernel.workspaceBytes = kCounterBytes + form.ctas * 128 * (shape->dv + 4);

@@ -111,13 +111,15 @@ namespace {
 /// The initialisers of attention::Args.
 class ArgsPrinter {
 public:
-  ArgsPrinter(ir::FusedOp fused, ir::AttentionOp op, KernelParams &params)
-      : fused_(fused), op_(op), params_(params) {}
+  ArgsPrinter(ir::FusedOp fused, ir::AttentionOp op, bool literals,
+              KernelParams &params)
+      : fused_(fused), op_(op), literals_(literals), params_(params) {}
 
   void pointers(const AttentionShape &shape, const std::string &type,
                 Value query);
   void integer(const char *name, int64_t value) {
-    give(params_.add("int", name, params_.i32(value)));
+    give(literals_ ? std::to_string(value)
+                   : params_.add("int", name, params_.i32(value)));
   }
   void batch(bool paged);
   void give(const std::string &text) {
@@ -141,6 +143,7 @@ private:
 
   ir::FusedOp fused_;
   ir::AttentionOp op_;
+  bool literals_;
   KernelParams &params_;
   std::string list_;
 };
@@ -192,7 +195,7 @@ void codegen::printAttentionArgs(ir::FusedOp fused, ir::AttentionOp op,
                                  const AttentionUse &use, KernelParams &params,
                                  CudaPrinter &out) {
   std::string type = typeText(shape.element).str();
-  ArgsPrinter args(fused, op, params);
+  ArgsPrinter args(fused, op, use.literals, params);
   if (use.pointers)
     args.pointers(shape, type, use.query ? use.query : op.getQuery());
   else

@@ -29,9 +29,12 @@ mlir::FailureOr<std::string> printScore(ir::AttentionOp op,
 /// Which members of attention::Args a template reads.
 struct AttentionUse {
   int64_t pack = 1;
-  bool pointers = true; // q, k, v and their strides
-  mlir::Value query;    // what q is, where it is not the op's operand
+  bool pointers = true;   // q, k, v and their strides
+  mlir::Value query = {}; // what q is, where it is not the op's operand
   bool counters = false, partials = false;
+  /// Heads, window and page size are numbers of the text instead of parameters:
+  /// divisions by them are short, for a kernel that begins with many.
+  bool literals = false;
 };
 
 /// Defines `Shape`, and `args` member by member, in the order of declaration.

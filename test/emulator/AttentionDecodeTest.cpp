@@ -45,8 +45,9 @@ void runCases(const std::vector<Case> &cases, const Score &score,
         checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
           kernels.launch(instance<S, E, Score>(clusters, stages),
                          {uint32_t(grid), 1, 1}, {128, 1, 1},
-                         attention::Decode<S, E, stages>::kShared, batch.args(),
-                         batch.fresh(), score);
+                         attention::Decode<S, E, stages>::shared(
+                             attention::kInboxFloats<S, 8>),
+                         batch.args(), batch.fresh(), score);
           ++kernels.options.seed;
         });
       }

@@ -10,7 +10,7 @@ namespace check {
 using attention::Fresh;
 
 template <typename S, typename E, int stages, typename Score>
-__global__ void __launch_bounds__(128, S::DV > 128 ? 2 : 3)
+__global__ void __launch_bounds__(128, 2)
     decodeKernel(const __grid_constant__ Args<typename S::T> args,
                  const __grid_constant__ Fresh<typename S::T> fresh,
                  const __grid_constant__ Score score) {

@@ -22,7 +22,8 @@ template <int stages> void timeDecode(const Case &c, int grid, bool clusters) {
   DecodeBatch<S, E> batch(c, kMostCtas);
   auto kernel = clusters ? decodeClusters<S, E, stages, NoScore>
                          : decodeKernel<S, E, stages, NoScore>;
-  constexpr int shared = attention::Decode<S, E, stages>::kShared;
+  constexpr int shared =
+      attention::Decode<S, E, stages>::shared(attention::kInboxFloats<S, 8>);
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                             shared),
        "shared memory");
@@ -58,17 +59,29 @@ void timeMma(const Case &c, int splits) {
 
 } // namespace
 
+struct Load {
+  int sequences, keys;
+};
+
 int main() {
-  for (int n : {1, 8, 32}) {
+  for (auto [n, keys] : {Load{1, 511}, Load{4, 511}, Load{8, 511},
+                         Load{32, 511}, Load{1, 32703}, Load{8, 4095}}) {
     Case c{
-        std::vector<int>(n, 1), std::vector<int>(n, 511), 32, 8, 4, 0, 64, 1};
-    timeMma(c, 32);
-    timeMma(c, n > 8 ? 1 : 4);
-    for (int grid : {128, 256})
+        std::vector<int>(n, 1), std::vector<int>(n, keys), 32, 8, 4, 0, 64, 1};
+    std::printf("%d keys, floor %.1f us\n", keys + 1,
+                n * (keys + 1.0) * 8 * 128 * 4 / 4.55e6);
+    timeMma(c, n > 8 ? 1 : 32);
+    for (int grid : {128, 256}) {
       timeDecode<1>(c, grid, true);
-    for (int grid : {132, 264, 396})
+      timeDecode<2>(c, grid, true);
+    }
+    timeDecode<3>(c, 128, true);
+    for (int grid : {132, 264}) {
       timeDecode<1>(c, grid, false);
-    timeDecode<2>(c, 264, false);
+      timeDecode<2>(c, grid, false);
+    }
+    timeDecode<3>(c, 132, false);
+    timeDecode<4>(c, 132, false);
   }
   return 0;
 }

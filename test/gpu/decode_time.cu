@@ -53,7 +53,8 @@ template <int D> class Chain {
 public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
-  static constexpr int kDecodeShared = attention::Decode<S, E, 1>::kShared;
+  static constexpr int kDecodeShared = attention::Decode<S, E, 1>::shared(
+      attention::kInboxFloats<S, 8>);
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),

@@ -24,15 +24,15 @@
 // only rows from a sequence's old length on, which it reads from q, k and v
 // instead. New rows and q come after the wait.
 //
-// Launch: block kDecodeThreads = 128, __launch_bounds__(128, DV > 128 ? 2 : 3),
+// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2),
 // with clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one
 // or two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
 // memory Decode<...>::kShared:
 //   pitch(x) = roundUp(x, 16) + 8
 //   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
-//     max(32 * pitch(D), 64 * (DV + 4))
-// With one stage a CTA fits beside one of the ring GEMV in front and the next
-// GEMV's weights come in meanwhile. counters: a u32 for each of tokens *
+//     32 * pitch(D), up to 16 bytes more, and with clusters
+//     4 * roundUp(4 * DV, 8) * 8 (kInboxFloats)
+// counters: a u32 for each of tokens *
 // kvHeads * ceil(g / P); partials: 128 * (DV + 4) bytes a CTA.
 //
 //===----------------------------------------------------------------------===//
@@ -56,20 +56,23 @@ private:
   /// Of a warp: its ring, later its part.
   static constexpr int kWarpElements =
       larger(stages * Copies::kSlot, 16 * kPartRow<S> * 2);
-  /// Of the CTA: q, later the sum of the parts.
-  static constexpr int kQ = larger(16 * kPitchQK, 16 * kPartRow<S> * 2);
+  /// Of the CTA: q.
+  static constexpr int kQ = 16 * kPitchQK;
+  static constexpr int kOwn = 2 * (kWarps * kWarpElements + kQ);
 
 public:
-  static constexpr int kShared = 2 * (kWarps * kWarpElements + kQ);
-  /// A barrier for each slot of each warp, in shared memory.
-  using Barriers = u64[kWarps][stages];
-
-  __device__ __forceinline__ Decode(const Args<T> &a, const Fresh<T> &fresh,
-                                    Barriers &barriers)
+  /// `inbox` floats: what a cluster sends.
+  static constexpr int shared(int inbox) {
+    return roundUp(kOwn, 16) + 4 * inbox;
+  }
+  static constexpr int kShared = shared(0);
+  __device__ __forceinline__ float *inbox() const {
+    return reinterpret_cast<float *>(dynamicShared<char>() + roundUp(kOwn, 16));
+  }
+  __device__ __forceinline__ Decode(const Args<T> &a, const Fresh<T> &fresh)
       : entrance_{a, fresh}, warp_(int(threadIdx.x) / 32),
         q_(dynamicShared<T>() + kWarps * kWarpElements),
-        copies_(a, dynamicShared<T>() + warp_ * kWarpElements, barriers),
-        rows_(a) {}
+        copies_(a, dynamicShared<T>() + warp_ * kWarpElements), rows_(a) {}
 
   /// This warp's first blocks' old keys and values, under way.
   __device__ __forceinline__ void prefetch(const Piece &piece) {
@@ -83,16 +86,19 @@ public:
   template <typename Score>
   __device__ __forceinline__ void attend(const Piece &piece,
                                          const Score &score) {
-    entrance_.template queries<Rows::D, kPitchQK>(piece.work, q_);
-#pragma unroll 1
-    for (int i = 0; i < stages; ++i)
-      enterFresh(piece, piece.first + warp_ + i * kWarps, i);
+    int begin = piece.work.begin + piece.first * BN;
+    int end = min(piece.work.begin + piece.last * BN, piece.work.end);
+    entrance_.template begin<Rows::D, kPitchQK>(
+        piece, q_, begin, min(end, begin + stages * kWarps * BN), [&](int j) {
+          int block = (j - begin) / BN;
+          return row(block % kWarps, block / kWarps, (j - begin) % BN);
+        });
     __syncthreads();
     rows_.begin(piece, q_);
     int slot = 0;
 #pragma unroll 1
     for (int b = piece.first + warp_; b < piece.last; b += kWarps) {
-      copies_.wait(slot);
+      copies_.wait();
       rows_.attend(piece, b, copies_.keys(slot), copies_.values(slot), score);
       fetch(piece, b + stages * kWarps, slot);
       enterFresh(piece, b + stages * kWarps, slot);
@@ -101,19 +107,15 @@ public:
     copies_.drain();
     __syncwarp();
     rows_.put(part(warp_));
-    copies_.written();
     __syncthreads();
   }
 
-  /// eachSum of `rows` of the piece, until the next is prefetched.
+  /// eachFour of the piece, until the next is prefetched.
   template <typename Done>
-  __device__ __forceinline__ void each(int rows, const Done &done) const {
-    eachSum<S>(
-        rows, [&](int w) { return part(w); }, done);
-  }
-  /// Room for 16 rows of a part, free between pieces.
-  __device__ __forceinline__ float *room() const {
-    return reinterpret_cast<float *>(q_);
+  __device__ __forceinline__ void eachFour(int vectors,
+                                           const Done &done) const {
+    attention::eachFour<S>(
+        vectors, [&](int w) { return part(w); }, done);
   }
 
 private:
@@ -126,13 +128,22 @@ private:
     else
       copies_.skip();
   }
+  struct Row {
+    T *key, *value;
+  };
+  /// Where row r of the block in a warp's slot belongs.
+  __device__ __forceinline__ Row row(int warp, int slot, int r) const {
+    T *at = dynamicShared<T>() + warp * kWarpElements + slot * Copies::kSlot;
+    return {at + r * kPitchQK, at + BN * kPitchQK + r * kPitchV};
+  }
   __device__ __forceinline__ void enterFresh(const Piece &p, int b,
                                              int slot) const {
-    int j0 = p.work.begin + b * BN;
-    if (b >= p.last || j0 + BN <= p.oldEnd)
+    int j0 = p.work.begin + b * BN, end = min(p.work.end, j0 + BN);
+    if (b >= p.last)
       return;
-    entrance_.template keys<BN, Rows::D, kPitchQK>(p, j0, copies_.keys(slot));
-    entrance_.template values<BN, kPitchV>(p, j0, copies_.values(slot));
+#pragma unroll 1
+    for (int j = max(p.oldEnd, j0); j < end; ++j)
+      entrance_.template enterBoth<Rows::D>(p, j, row(warp_, slot, j - j0));
   }
 
   Entrance<S, E, kDecodeThreads> entrance_;
@@ -142,7 +153,8 @@ private:
   Rows rows_;
 };
 
-/// `cluster`: CTAs that the launch starts together.
+/// `cluster`: CTAs that the launch starts together. What a CTA does with a
+/// piece stands here once, however it got it: the code is long.
 template <typename S, typename E, int stages, int cluster = cluster::kCluster,
           typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
@@ -150,41 +162,42 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Score &score) {
   launchDependents();
   using Cta = Decode<S, E, stages>;
-  __shared__ typename Cta::Barriers barriers;
+  __shared__ u64 arrived;
   Shares<S, kDecodeBlock> shares(a, cluster);
-  Cta cta(a, fresh, barriers);
+  Cta cta(a, fresh);
+  Inbox<S, cluster> inbox(&arrived, cta.inbox(), int(blockIdx.x) % cluster);
   Piece piece;
-  if (shares.together()) {
-    int rank = int(blockIdx.x) % cluster;
-    bool some = shares.ofCluster(cluster, rank, piece);
-    bool own = some && piece.first < piece.last;
-    if (own)
-      cta.prefetch(piece);
-    dependencyWait(); // in every CTA: the kernel after relies on it
-    if (own)
-      cta.attend(piece, score);
-    if constexpr (cluster > 1)
-      if (some) // or no CTA of the cluster
-        mergeCluster<S, cluster>(a, piece, rank, cta, own);
-    return;
-  }
+  bool together = cluster > 1 && shares.together(), some = false, own;
   int at = shares.start(blockIdx.x), stop = shares.start(blockIdx.x + 1);
   bool first = true;
-  if (at < stop) {
-    piece = shares.find(at, stop);
-    cta.prefetch(piece);
-  }
-  dependencyWait();
 #pragma unroll 1
-  while (at < stop) {
-    cta.attend(piece, score);
-    finishPiece<S>(a, piece, first, shares, cta);
-    first = false;
-    at += piece.last - piece.first;
-    if (at < stop) {
+  for (bool waited = false;; first = false) {
+    if (together) {
+      some = shares.ofCluster(cluster, inbox.rank, piece); // all of it or none
+      own = some && piece.first < piece.last;
+    } else if ((own = at < stop)) {
       piece = shares.find(at, stop);
-      cta.prefetch(piece);
     }
+    if (own)
+      cta.prefetch(piece);
+    if (!waited) { // in every CTA: the kernel after relies on it
+      if (together)
+        inbox.expect(some ? piece.work.tokens * piece.work.heads : 0,
+                     some ? piece.parts : 0);
+      dependencyWait();
+      waited = true;
+    }
+    if (own)
+      cta.attend(piece, score);
+    if (together || !own)
+      break;
+    finishPiece<S>(a, piece, first, shares, cta);
+    at += piece.last - piece.first;
+  }
+  if (together) {
+    inbox.open();
+    if (some)
+      mergeCluster<S, cluster>(a, piece, cta, own, inbox);
   }
 }
 

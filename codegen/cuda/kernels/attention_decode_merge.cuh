@@ -11,6 +11,7 @@
 
 #include "attention_share.cuh"
 #include "cluster.cuh"
+#include "sm90/async.cuh"
 
 namespace ft::attention {
 
@@ -67,49 +68,118 @@ template <int V> struct Merged {
 /// This CTA's rows to `to`.
 template <typename S, typename Cta>
 __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
-  cta.each(rows, [&](int r, int c, float value, float top, float sum) {
-    to[r * kPartRow<S> + c] = value;
-    if (c == 0) {
-      to[r * kPartRow<S> + S::DV] = top;
-      to[r * kPartRow<S> + S::DV + 1] = sum;
-    }
-  });
+  constexpr int kRowVectors = S::DV / 4;
+  cta.eachFour(rows * kRowVectors,
+               [&](int v, const float(&value)[4], float top, float sum) {
+                 int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
+                 float *row = to + r * kPartRow<S>;
+#pragma unroll
+                 for (int i = 0; i < 4; ++i)
+                   row[c + i] = value[i];
+                 if (c == 0) {
+                   row[S::DV] = top;
+                   row[S::DV + 1] = sum;
+                 }
+               });
 }
+
+/// Floats of a vector that is sent (six are used), and of an Inbox that takes
+/// all 16 rows.
+constexpr int kSlotFloats = 8;
+template <typename S, int cluster>
+constexpr int kInboxFloats = roundUp(16 * S::DV / 4, cluster) * kSlotFloats;
+
+/// What the CTAs of a cluster send each other: four neighbours of a row of a
+/// part, and the row's maximum and sum of exponentials. Vector v of a tile is
+/// the work of CTA v % cluster. Nobody reads another's memory, so a CTA that
+/// has sent its part and stored its vectors can end.
+template <typename S, int cluster> class Inbox {
+public:
+  int rank;
+
+  /// `barrier` and `slots` in shared memory.
+  __device__ __forceinline__ Inbox(u64 *barrier, float *slots, int rank)
+      : rank(rank), barrier_(sharedAddress(barrier)),
+        slots_(sharedAddress(slots)) {}
+#if __CUDA_ARCH__ >= 900
+  /// By all threads, before the keys: vectors of `rows` of the tile will come
+  /// from `parts` CTAs.
+  __device__ __forceinline__ void expect(int rows, int parts) const {
+    if (threadIdx.x == 0) {
+      int own = (rows * (S::DV / 4) - rank + cluster - 1) / cluster;
+      barrierInit(barrier_, 1);
+      barrierInitFence();
+      barrierExpect(barrier_, own * parts * 24);
+    }
+    __syncwarp();
+    clusterArriveRelaxed();
+  }
+  /// The other CTAs' barriers are there.
+  __device__ __forceinline__ void open() const {
+    __syncwarp();
+    clusterWait();
+  }
+  __device__ __forceinline__ void send(int vector, const float (&value)[4],
+                                       float top, float sum) const {
+    int to = vector % cluster;
+    u32 at = remoteAddress(slot(vector / cluster, rank), to);
+    u32 barrier = remoteAddress(barrier_, to);
+    sendRemote(at, value[0], value[1], value[2], value[3], barrier);
+    sendRemote(at + 16, top, sum, barrier);
+  }
+  __device__ __forceinline__ void wait() const { barrierWait(barrier_, 0); }
+  /// What CTA `from` sent of this CTA's vector number `i`.
+  __device__ __forceinline__ void read(int i, int from, float (&value)[4],
+                                       float &top, float &sum) const {
+    float4 v = loadShared4(slot(i, from));
+    float2 numbers = loadShared2(slot(i, from) + 16);
+    value[0] = v.x, value[1] = v.y, value[2] = v.z, value[3] = v.w;
+    top = numbers.x, sum = numbers.y;
+  }
+#else // no clusters
+  __device__ __forceinline__ void expect(int, int) const {}
+  __device__ __forceinline__ void open() const {}
+  __device__ __forceinline__ void send(int, const float (&)[4], float,
+                                       float) const {}
+  __device__ __forceinline__ void wait() const {}
+  __device__ __forceinline__ void read(int, int, float (&)[4], float &,
+                                       float &) const {}
+#endif
+
+private:
+  __device__ __forceinline__ u32 slot(int i, int from) const {
+    return slots_ + (i * cluster + from) * (kSlotFloats * 4);
+  }
+
+  u32 barrier_, slots_;
+};
 
 /// Every CTA of the cluster calls; those without keys merge, too.
 template <typename S, int cluster, typename Cta>
-__device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
-                                             const Piece &piece, int rank,
-                                             const Cta &cta, bool own) {
+__device__ __forceinline__ void
+mergeCluster(const Args<typename S::T> &a, const Piece &piece, const Cta &cta,
+             bool own, const Inbox<S, cluster> &inbox) {
   const Work &w = piece.work;
-  int rows = w.tokens * w.heads;
-  float *mine = cta.room();
+  int vectors = w.tokens * w.heads * (S::DV / 4);
   if (own)
-    putPart<S>(cta, rows, mine);
-  __syncwarp(); // the cluster's barrier is one of whole warps
-  cluster::sync();
+    cta.eachFour(vectors, [&](int v, const float(&value)[4], float top,
+                              float sum) { inbox.send(v, value, top, sum); });
+  inbox.wait();
 #pragma unroll 1
-  for (int i = rank * kDecodeThreads + int(threadIdx.x); i < rows * S::DV;
-       i += cluster * kDecodeThreads) {
-    int r = i / S::DV, c = i % S::DV;
-    const float *row = mine + r * kPartRow<S>;
-    float tops[cluster], sums[cluster], values[cluster][1];
+  for (int i = threadIdx.x; i * cluster + inbox.rank < vectors;
+       i += kDecodeThreads) {
+    float tops[cluster], sums[cluster], values[cluster][4];
 #pragma unroll
     for (int p = 0; p < cluster; ++p) {
-      int from = min(p, piece.parts - 1);
-      tops[p] = cluster::load(row + S::DV, from);
-      sums[p] = cluster::load(row + S::DV + 1, from);
-      values[p][0] = cluster::load(row + c, from);
+      inbox.read(i, min(p, piece.parts - 1), values[p], tops[p], sums[p]);
+      if (p >= piece.parts)
+        tops[p] = __int_as_float(0xff800000);
     }
-#pragma unroll
-    for (int p = 0; p < cluster; ++p)
-      tops[p] = p < piece.parts ? tops[p] : __int_as_float(0xff800000);
-    Merged<1> merged;
+    Merged<4> merged;
     merged.add(tops, sums, values);
-    merged.template store<S>(a, w, r, c);
+    int v = i * cluster + inbox.rank, r = v / (S::DV / 4);
+    merged.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
   }
-  __syncwarp();
-  cluster::sync(); // nobody's shared memory ends while another reads it
 }
 
 __device__ __forceinline__ void loadFourL2(const float *p, float (&x)[4]) {
@@ -162,12 +232,16 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   const Work &w = piece.work;
   int rows = w.tokens * w.heads;
   if (piece.parts == 1) {
-    cta.each(rows, [&](int r, int c, float value, float, float sum) {
-      Merged<1> whole;
-      whole.sum = sum;
-      whole.value[0] = value;
-      whole.template store<S>(a, w, r, c);
-    });
+    cta.eachFour(rows * (S::DV / 4),
+                 [&](int v, const float(&value)[4], float, float sum) {
+                   Merged<4> whole;
+                   whole.sum = sum;
+#pragma unroll
+                   for (int i = 0; i < 4; ++i)
+                     whole.value[i] = value[i];
+                   int r = v / (S::DV / 4);
+                   whole.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
+                 });
     return __syncthreads();
   }
   auto slot = [&](int unit, bool begins) {

@@ -36,8 +36,10 @@ public:
       int r = lane() / 4 + 8 * i;
       top_[i] = __int_as_float(0xff800000);
       sum_[i] = 0;
-      position_[i] = rowPosition<S>(a_, piece.work, r);
-      head_[i] = piece.work.firstHead + r % piece.work.heads;
+      const Work &w = piece.work;
+      int token = r / w.heads;
+      position_[i] = w.firstPosition + min(token, w.tokens - 1);
+      head_[i] = w.firstHead + r - token * w.heads;
     }
 #pragma unroll
     for (int t = 0; t < DV / 8; ++t)
@@ -170,27 +172,27 @@ private:
   int position_[2], head_[2];
 };
 
-/// done(row, column, value, maximum, sum) for every element of the sum of a
-/// CTA's parts; thread t has elements t, t + 128, ... of the rows. part(w):
-/// what DecodeRows::put left of warp w.
+/// done(vector, four values, maximum, sum) for every four neighbours of the sum
+/// of a CTA's parts; thread t has vectors t, t + 128, ... part(w): what
+/// DecodeRows::put left of warp w.
 template <typename S, typename Part, typename Done>
-__device__ __forceinline__ void eachSum(int rows, const Part &part,
-                                        const Done &done) {
-  constexpr int kWarps = kDecodeThreads / 32;
+__device__ __forceinline__ void eachFour(int vectors, const Part &part,
+                                         const Done &done) {
+  constexpr int kWarps = kDecodeThreads / 32, kRowVectors = S::DV / 4;
 #pragma unroll 1
-  for (int e = threadIdx.x; e < rows * S::DV; e += kDecodeThreads) {
-    int r = e / S::DV, c = e % S::DV;
-    float tops[kWarps], sums[kWarps], values[kWarps][1];
+  for (int v = threadIdx.x; v < vectors; v += kDecodeThreads) {
+    int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
+    float tops[kWarps], sums[kWarps], values[kWarps][4];
 #pragma unroll
     for (int w = 0; w < kWarps; ++w) {
       const float *row = part(w) + r * kPartRow<S>;
       tops[w] = row[S::DV];
       sums[w] = row[S::DV + 1];
-      values[w][0] = row[c];
+      loadFour(row + c, values[w]);
     }
-    Merged<1> merged;
+    Merged<4> merged;
     merged.add(tops, sums, values);
-    done(r, c, merged.value[0], merged.top, merged.sum);
+    done(v, merged.value, merged.top, merged.sum);
   }
 }
 

@@ -41,134 +41,221 @@ __device__ __forceinline__ void prefetchLine(const void *p) {
   asm volatile("prefetch.global.L1 [%0];" ::"l"(p));
 }
 
-/// One head by a whole warp: D elements to `to`, zeros up to `padded`; also to
-/// `page` where it is not null.
-template <typename E, int D, int padded, typename T>
-__device__ __forceinline__ void enter(const T *from, const float *table,
-                                      const float *weight, float eps, T *to,
-                                      T *page) {
-  int lane = threadIdx.x % 32;
-  float factor = 1;
-  if constexpr (E::kNorm) {
-    float sum = 0;
+/// A position's cosines and sines, as the lanes of a warp need them.
+template <typename E> struct Angles {
+  static constexpr int kPairs = (E::kHalf + 31) / 32;
+  float cosine[kPairs > 0 ? kPairs : 1], sine[kPairs > 0 ? kPairs : 1];
+
+  __device__ __forceinline__ void load(const float *table) {
 #pragma unroll
-    for (int e = 0; e < D; e += 32)
-      if (float x = e + lane < D ? toFloat(from[e + lane]) : 0; true)
-        sum += x * x;
-    factor = 1.0f / sqrtf(warpSum(sum) / D + eps);
+    for (int p = 0; p < kPairs; ++p)
+      if (int i = 32 * p + int(threadIdx.x) % 32; i < E::kHalf) {
+        cosine[p] = table[i];
+        sine[p] = table[E::kHalf + i];
+      }
   }
-  auto value = [&](int e) {
-    float x = toFloat(from[e]);
-    return E::kNorm ? x * factor * weight[e] : x;
-  };
-  auto put = [&](int e, float x) {
-    T rounded = fromFloat<T>(x);
-    to[e] = rounded;
-    if (page)
-      page[e] = rounded;
-  };
-#pragma unroll
-  for (int i0 = 0; i0 < E::kHalf; i0 += 32)
-    if (int i = i0 + lane; i < E::kHalf) {
-      int first = E::kInterleaved ? 2 * i : i;
-      int second = E::kInterleaved ? 2 * i + 1 : i + E::kHalf;
-      float x = value(first), y = value(second);
-      float cosine = table[i], sine = table[E::kHalf + i];
-      put(first, x * cosine - y * sine);
-      put(second, y * cosine + x * sine);
+};
+
+/// A head as it enters, of E and D elements, by a whole warp: loaded, then
+/// normed, rotated and stored, so that several can be under way.
+template <typename E, int D, typename T> class Head {
+public:
+  __device__ __forceinline__ void load(const T *from) {
+    each([&](int slot, int e) { raw_[slot] = from[e]; });
+  }
+  /// To `to`, zeros up to `padded`; also to `page` where it is not null.
+  template <int padded>
+  __device__ __forceinline__ void enter(const Angles<E> &angles,
+                                        const float *weight, float eps, T *to,
+                                        T *page) const {
+    float factor = 1;
+    if constexpr (E::kNorm) {
+      float sum = 0;
+      each([&](int slot, int) {
+        sum += toFloat(raw_[slot]) * toFloat(raw_[slot]);
+      });
+      factor = 1.0f / sqrtf(warpSum(sum) / D + eps);
     }
+    auto value = [&](int slot, int e) {
+      float x = toFloat(raw_[slot]);
+      return E::kNorm ? x * factor * weight[e] : x;
+    };
+    auto put = [&](int e, float x) {
+      T rounded = fromFloat<T>(x);
+      to[e] = rounded;
+      if (page)
+        page[e] = rounded;
+    };
 #pragma unroll
-  for (int e0 = 2 * E::kHalf; e0 < D; e0 += 32)
-    if (int e = e0 + lane; e < D)
-      put(e, value(e));
-  for (int e = D + lane; e < padded; e += 32)
-    to[e] = T{};
-}
+    for (int p = 0; p < kPairs; ++p)
+      if (int i = 32 * p + lane(); i < E::kHalf) {
+        float x = value(2 * p, first(i)), y = value(2 * p + 1, second(i));
+        float cosine = angles.cosine[p], sine = angles.sine[p];
+        put(first(i), x * cosine - y * sine);
+        put(second(i), y * cosine + x * sine);
+      }
+#pragma unroll
+    for (int r = 0; r < kRest; ++r)
+      if (int e = 2 * E::kHalf + 32 * r + lane(); e < D)
+        put(e, value(2 * kPairs + r, e));
+    for (int e = D + lane(); e < padded; e += 32)
+      to[e] = T{};
+  }
+
+private:
+  static constexpr int kPairs = (E::kHalf + 31) / 32;
+  static constexpr int kRest = (D - 2 * E::kHalf + 31) / 32;
+
+  static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
+  static __device__ __forceinline__ int first(int i) {
+    return E::kInterleaved ? 2 * i : i;
+  }
+  static __device__ __forceinline__ int second(int i) {
+    return E::kInterleaved ? 2 * i + 1 : i + E::kHalf;
+  }
+  /// work(slot, element) for what this lane holds.
+  template <typename Work>
+  static __device__ __forceinline__ void each(const Work &work) {
+#pragma unroll
+    for (int p = 0; p < kPairs; ++p)
+      if (int i = 32 * p + lane(); i < E::kHalf) {
+        work(2 * p, first(i));
+        work(2 * p + 1, second(i));
+      }
+#pragma unroll
+    for (int r = 0; r < kRest; ++r)
+      if (int e = 2 * E::kHalf + 32 * r + lane(); e < D)
+        work(2 * kPairs + r, e);
+  }
+
+  T raw_[2 * kPairs + kRest] = {};
+};
 
 /// The prologue of one CTA of kThreads threads.
 template <typename S, typename E, int threads> struct Entrance {
   using T = typename S::T;
   const Args<T> &a;
   const Fresh<T> &fresh;
+  Angles<E> ahead = {}; // of this warp's first row
 
-  __device__ __forceinline__ const float *tableRow(int token) const {
-    return fresh.table + i64(a.positions[token]) * (2 * E::kHalf);
+  /// Values are copied as they are.
+  using Same = Entry<0, false, false>;
+
+  /// Cosines and sines; the place of a token in its sequence is that of its
+  /// key.
+  __device__ __forceinline__ const float *tableRow(int position) const {
+    return fresh.table + i64(position) * (2 * E::kHalf);
   }
   /// Before the wait: what the prologue reads and no kernel of the step writes.
-  __device__ __forceinline__ void prefetch(const Piece &p) const {
-    int at = int(threadIdx.x) * 32; // floats of a line
-    if (at < 2 * E::kHalf)
-      prefetchLine(tableRow(p.work.firstToken) + at);
-    if (E::kNorm && at < S::D) {
-      prefetchLine(fresh.qNorm + at);
+  __device__ __forceinline__ void prefetch(const Piece &p) {
+    ahead.load(tableRow(positionOf(p.work, int(threadIdx.x) / 32)));
+    if (int at = int(threadIdx.x) * 32; E::kNorm && at < S::D) {
+      prefetchLine(fresh.qNorm + at); // 32 floats are a line
       prefetchLine(fresh.kNorm + at);
     }
   }
-  /// The tile's 16 rows, `pitch` elements apart; those it has not are zero.
-  template <int padded, int pitch>
-  __device__ __forceinline__ void queries(const Work &w, T *to) const {
+  /// After the wait, by all warps: the tile's 16 rows of q to `to`, `pitch`
+  /// elements apart (those it has not are zero), and the new keys and values
+  /// from key `begin` on, before `end`. rows(j): where key and value j belong
+  /// in shared memory. What a warp begins with is all under way at once.
+  template <int padded, int pitch, typename Rows>
+  __device__ __forceinline__ void begin(const Piece &p, T *to, int begin,
+                                        int end, const Rows &rows) const {
+    constexpr int warps = threads / 32;
+    int warp = threadIdx.x / 32, real = p.work.tokens * p.work.heads;
+    int j = max(p.oldEnd, begin) + warp / 2;
+    Head<E, S::D, T> query, key;
+    Head<Same, S::DV, T> value;
+    if (warp < real)
+      query.load(queryRow(p.work, warp));
+    if (j < end && warp % 2 == 0)
+      key.load(keyRow(p, j));
+    else if (j < end)
+      value.load(valueRow(p, j));
 #pragma unroll 1
-    for (int r = threadIdx.x / 32; r < 16; r += threads / 32) {
-      if (r >= w.tokens * w.heads) {
+    for (int r = warp; r < 16; r += warps) {
+      if (r >= real) {
         for (int e = threadIdx.x % 32; e < padded; e += 32)
           to[r * pitch + e] = T{};
         continue;
       }
-      int token = w.firstToken + r / w.heads;
-      enter<E, S::D, padded, T>(
-          a.q + token * a.qStride + (w.firstHead + r % w.heads) * S::D,
-          tableRow(token), fresh.qNorm, fresh.qEps, to + r * pitch, nullptr);
+      if (r >= warps)
+        query.load(queryRow(p.work, r));
+      query.template enter<padded>(anglesOf(p.work, positionOf(p.work, r)),
+                                   fresh.qNorm, fresh.qEps, to + r * pitch,
+                                   nullptr);
     }
+#pragma unroll 1
+    for (bool loaded = true; j < end; j += warps / 2, loaded = false)
+      if (warp % 2 == 0) {
+        if (!loaded)
+          key.load(keyRow(p, j));
+        enterKey<padded>(p, j, key, rows(j).key);
+      } else {
+        if (!loaded)
+          value.load(valueRow(p, j));
+        value.template enter<S::DV>({}, nullptr, 0, rows(j).value,
+                                    page<S::DV>(p, fresh.vPlane, j));
+      }
   }
-  /// The row of `plane` where the token's key or value is kept; null where
-  /// another tile stores it: each token's are stored by the tile with its
-  /// queries, of a kv head's tiles by the one with its first heads.
+  /// Key and value j, by one warp.
+  template <int padded, typename Row>
+  __device__ __forceinline__ void enterBoth(const Piece &p, int j,
+                                            const Row &row) const {
+    Head<E, S::D, T> key;
+    Head<Same, S::DV, T> value;
+    key.load(keyRow(p, j));
+    value.load(valueRow(p, j));
+    enterKey<padded>(p, j, key, row.key);
+    value.template enter<S::DV>({}, nullptr, 0, row.value,
+                                page<S::DV>(p, fresh.vPlane, j));
+  }
+
+private:
+  static __device__ __forceinline__ int positionOf(const Work &w, int row) {
+    return w.firstPosition + min(row / w.heads, w.tokens - 1);
+  }
+  __device__ __forceinline__ Angles<E> anglesOf(const Work &w,
+                                                int position) const {
+    Angles<E> angles = ahead;
+    if (position != positionOf(w, int(threadIdx.x) / 32))
+      angles.load(tableRow(position));
+    return angles;
+  }
+  __device__ __forceinline__ const T *queryRow(const Work &w, int r) const {
+    int token = r / w.heads;
+    return a.q + (w.firstToken + token) * a.qStride +
+           (w.firstHead + r - token * w.heads) * S::D;
+  }
+  __device__ __forceinline__ const T *keyRow(const Piece &p, int j) const {
+    return fresh.k + (p.token0 + j - p.oldEnd) * fresh.kStride +
+           p.work.kvHead * S::D;
+  }
+  __device__ __forceinline__ const T *valueRow(const Piece &p, int j) const {
+    return fresh.v + (p.token0 + j - p.oldEnd) * fresh.vStride +
+           p.work.kvHead * S::DV;
+  }
+  template <int padded>
+  __device__ __forceinline__ void
+  enterKey(const Piece &p, int j, const Head<E, S::D, T> &key, T *to) const {
+    key.template enter<padded>(anglesOf(p.work, j), fresh.kNorm, fresh.kEps, to,
+                               page<S::D>(p, fresh.kPlane, j));
+  }
+  /// The row of `plane` where key or value j is kept; null where another tile
+  /// stores it: each token's are stored by the tile with its queries, of a kv
+  /// head's tiles by the one with its first heads.
   template <int width>
-  __device__ __forceinline__ T *page(const Piece &p, T *plane,
-                                     int token) const {
+  __device__ __forceinline__ T *page(const Piece &p, T *plane, int j) const {
     const Work &w = p.work;
-    bool mine = token >= w.firstToken && token < w.firstToken + w.tokens &&
+    bool mine = j >= w.firstPosition && j <= w.lastPosition &&
                 w.firstHead == w.kvHead * (a.heads / a.kvHeads);
     if (!mine)
       return nullptr;
-    int position = a.positions[token];
+    int page = u32(j) / u32(a.pageSize);
     i64 cell =
-        a.pageTable[i64(w.sequence) * a.pageColumns + position / a.pageSize] *
-            i64(a.pageSize) +
-        position % a.pageSize;
+        a.pageTable[i64(w.sequence) * a.pageColumns + page] * i64(a.pageSize) +
+        (j - page * a.pageSize);
     return plane + (cell * a.kvHeads + w.kvHead) * width;
-  }
-  /// The new keys among keys j0 .. j0 + BN - 1, to their rows of `to`; by one
-  /// warp.
-  template <int BN, int padded, int pitch>
-  __device__ __forceinline__ void keys(const Piece &p, int j0, T *to) const {
-    int end = min(p.work.end, j0 + BN);
-#pragma unroll 1
-    for (int j = max(p.oldEnd, j0); j < end; ++j) {
-      int token = p.token0 + j - p.oldEnd;
-      enter<E, S::D, padded, T>(
-          fresh.k + token * fresh.kStride + p.work.kvHead * S::D,
-          tableRow(token), fresh.kNorm, fresh.kEps, to + (j - j0) * pitch,
-          page<S::D>(p, fresh.kPlane, token));
-    }
-  }
-  template <int BN, int pitch>
-  __device__ __forceinline__ void values(const Piece &p, int j0, T *to) const {
-    int end = min(p.work.end, j0 + BN);
-#pragma unroll 1
-    for (int j = max(p.oldEnd, j0); j < end; ++j) {
-      int token = p.token0 + j - p.oldEnd;
-      const T *from = fresh.v + token * fresh.vStride + p.work.kvHead * S::DV;
-      T *kept = page<S::DV>(p, fresh.vPlane, token);
-#pragma unroll
-      for (int e0 = 0; e0 < S::DV; e0 += 32)
-        if (int e = e0 + int(threadIdx.x % 32); e < S::DV) {
-          T x = from[e];
-          to[(j - j0) * pitch + e] = x;
-          if (kept)
-            kept[e] = x;
-        }
-    }
   }
 };
 

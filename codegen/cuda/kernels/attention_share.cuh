@@ -3,9 +3,10 @@
 //
 // A tile is some tokens of a sequence and some heads of one kv head, with all
 // keys that they see, in blocks of BN. The blocks of all tiles are numbered,
-// tile by tile, and CTA u of G takes numbers u * total / G to (u + 1) * total /
-// G - 1: equal work whatever the lengths, from the true lengths, on the device.
-// A CTA may so have the end of a tile, whole tiles and the beginning of one.
+// tile by tile, and the G CTAs take runs of total / G of them, the first ones
+// one more: equal work whatever the lengths, from the true lengths, on the
+// device. A CTA may so have the end of a tile, whole tiles and the beginning of
+// one.
 //
 // Where there are no more tiles than clusters and none is long, a cluster takes
 // a tile and its CTAs equal parts of it: merging through each other's shared
@@ -18,6 +19,12 @@
 #include "attention.cuh"
 
 namespace ft::attention {
+
+/// A sequence: its tokens in the batch, and its keys with theirs.
+struct Span {
+  int first, last; // tokens
+  int keys;
+};
 
 /// Some tokens of a sequence and the keys they see.
 struct Reach {
@@ -48,25 +55,28 @@ public:
     int group = a.heads / a.kvHeads;
     packs_ = (group + a.pack - 1) / a.pack;
     perTokens_ = a.kvHeads * packs_;
+    mine_ = load(lane());
     int blocks = 0, tiles = 0, most = 0;
 #pragma unroll 1
-    for (int s = threadIdx.x % 32; s < sequences_; s += 32)
+    for (int s = lane(); s < sequences_; s += 32) {
+      Span span = s < 32 ? mine_ : load(s);
 #pragma unroll 1
-      for (int t = a.cuTokens[s]; t < a.cuTokens[s + 1]; t += step()) {
-        int own = reach(s, t).blocks;
+      for (int t = span.first; t < span.last; t += step()) {
+        int own = reach(span, t).blocks;
         blocks += own;
         most = max(most, own);
         ++tiles;
       }
+    }
     total_ = __reduce_add_sync(~0u, blocks) * perTokens_;
-    int all = __reduce_add_sync(~0u, tiles) * perTokens_;
+    tiles_ = __reduce_add_sync(~0u, tiles) * perTokens_;
     most = __reduce_max_sync(~0u, most);
-    units_ = min(int(gridDim.x), total_);
+    units_ = max(min(int(gridDim.x), total_), 1);
+    share_ = u32(total_) / u32(units_);
+    rest_ = total_ - share_ * units_;
     // A block takes about a third of what the way through L2 takes longer.
-    together_ = cluster > 1 && all <= int(gridDim.x) / cluster &&
-                (most + cluster - 1) / cluster <=
-                    (total_ + units_ - 1) / max(units_, 1) + 2;
-    tiles_ = all;
+    together_ = cluster > 1 && tiles_ <= int(gridDim.x) / cluster &&
+                (most + cluster - 1) / cluster <= share_ + (rest_ > 0) + 2;
   }
 
   /// Whether clusters take whole tiles.
@@ -75,9 +85,10 @@ public:
   /// Tiles of the same tokens.
   __device__ __forceinline__ int perTokens() const { return perTokens_; }
 
-  /// The numbers of unit u's blocks begin here.
+  /// The numbers of unit u's blocks begin here: the first `rest_` units have
+  /// one more than the others.
   __device__ __forceinline__ int start(int u) const {
-    return u < units_ ? int(i64(u) * total_ / units_) : total_;
+    return u < units_ ? u * share_ + min(u, rest_) : total_;
   }
 
   /// The piece at block number `at` of a CTA whose share ends at `stop`.
@@ -108,20 +119,29 @@ public:
   }
 
 private:
+  static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
   __device__ __forceinline__ int step() const { return 16 / a_.pack; }
   __device__ __forceinline__ int unitOf(int block) const {
-    return int((i64(block + 1) * units_ - 1) / total_);
+    int longer = rest_ * (share_ + 1); // blocks of the longer shares
+    return block < longer ? u32(block) / u32(share_ + 1)
+                          : rest_ + u32(block - longer) / u32(share_);
+  }
+  __device__ __forceinline__ Span load(int s) const {
+    Span span = {};
+    if (s < sequences_)
+      span = {a_.cuTokens[s], a_.cuTokens[s + 1], a_.kvLengths[s]};
+    return span;
   }
 
-  /// The tile whose first token is `token`, of sequence s. Positions of a
-  /// sequence's tokens count up by one.
-  __device__ __forceinline__ Reach reach(int s, int token) const {
-    int last = min(token + step(), a_.cuTokens[s + 1]) - 1;
+  /// The tile whose first token is `token`. Its place follows from its
+  /// sequence's keys: new ones are the last.
+  __device__ __forceinline__ Reach reach(const Span &s, int token) const {
+    int last = min(token + step(), s.last) - 1;
     Reach v;
-    v.firstPosition = a_.positions[token];
+    v.firstPosition = s.keys - (s.last - token);
     v.lastPosition = v.firstPosition + last - token;
     v.begin = 0;
-    v.end = a_.kvLengths[s];
+    v.end = s.keys;
     if (a_.window > 0) {
       v.begin = max(0, v.firstPosition - a_.window + 1) / BN * BN;
       v.end = S::kCausal ? v.end : min(v.end, v.lastPosition + a_.window);
@@ -135,47 +155,56 @@ private:
   /// The tile with block number `at`, or of number `at` itself; p.first is the
   /// block in it, p.last how many it has. A whole warp calls.
   template <bool byTile> __device__ __forceinline__ Piece locate(int at) const {
-    int lane = threadIdx.x % 32, s = 0;
-    for (int base = 0; base < sequences_; base += 32) {
-      int mine = base + lane, size = 0;
-      if (mine < sequences_)
+    int s = 0;
+    Span span = mine_;
 #pragma unroll 1
-        for (int t = a_.cuTokens[mine]; t < a_.cuTokens[mine + 1]; t += step())
-          size += byTile ? perTokens_ : reach(mine, t).blocks * perTokens_;
+    for (int base = 0; base < sequences_; base += 32) {
+      if (base > 0)
+        span = load(base + lane());
+      int size = 0;
+#pragma unroll 1
+      for (int t = span.first; t < span.last; t += step())
+        size += byTile ? perTokens_ : reach(span, t).blocks * perTokens_;
       int upTo = size;
 #pragma unroll
       for (int o = 1; o < 32; o *= 2) {
         int lower = __shfl_up_sync(~0u, upTo, o);
-        upTo += lane >= o ? lower : 0;
+        upTo += lane() >= o ? lower : 0;
       }
       u32 hit = __ballot_sync(~0u, upTo > at);
       if (hit) {
-        s = base + __ffs(hit) - 1;
-        at -= __shfl_sync(~0u, upTo - size, s - base);
+        int owner = __ffs(hit) - 1;
+        s = base + owner;
+        at -= __shfl_sync(~0u, upTo - size, owner);
+        span.first = __shfl_sync(~0u, span.first, owner);
+        span.last = __shfl_sync(~0u, span.last, owner);
+        span.keys = __shfl_sync(~0u, span.keys, owner);
         break;
       }
       at -= __shfl_sync(~0u, upTo, 31);
     }
-    int token = a_.cuTokens[s];
-    Reach v = reach(s, token);
+    int token = span.first;
+    Reach v = reach(span, token);
     while (at >= (byTile ? 1 : v.blocks) * perTokens_) {
       at -= (byTile ? 1 : v.blocks) * perTokens_;
       token += step();
-      v = reach(s, token);
+      v = reach(span, token);
     }
-    return piece(s, token, v, byTile ? at : at / v.blocks,
-                 byTile ? 0 : at % v.blocks);
+    return piece(s, span, token, v, byTile ? at : u32(at) / u32(v.blocks),
+                 byTile ? 0 : u32(at) % u32(v.blocks));
   }
 
-  __device__ __forceinline__ Piece piece(int s, int token, const Reach &v,
-                                         int head, int block) const {
+  __device__ __forceinline__ Piece piece(int s, const Span &span, int token,
+                                         const Reach &v, int head,
+                                         int block) const {
     Piece p;
-    int group = a_.heads / a_.kvHeads, member = head % packs_ * a_.pack;
+    int group = a_.heads / a_.kvHeads, kvHead = head / packs_;
+    int member = (head - kvHead * packs_) * a_.pack;
     p.work.sequence = s;
     p.work.firstToken = token;
     p.work.tokens = v.lastPosition - v.firstPosition + 1;
-    p.work.kvHead = head / packs_;
-    p.work.firstHead = p.work.kvHead * group + member;
+    p.work.kvHead = kvHead;
+    p.work.firstHead = kvHead * group + member;
     p.work.heads = min(a_.pack, group - member);
     p.work.firstPosition = v.firstPosition;
     p.work.lastPosition = v.lastPosition;
@@ -185,8 +214,8 @@ private:
     p.head = head;
     p.first = block;
     p.last = v.blocks;
-    p.token0 = a_.cuTokens[s];
-    p.oldEnd = a_.kvLengths[s] - (a_.cuTokens[s + 1] - p.token0);
+    p.token0 = span.first;
+    p.oldEnd = span.keys - (span.last - span.first);
     p.part = p.firstUnit = p.tileStart = 0;
     p.parts = 1;
     return p;
@@ -194,7 +223,9 @@ private:
 
   const A &a_;
   int sequences_, packs_, perTokens_;
+  Span mine_; // this lane's
   int total_, units_, tiles_;
+  int share_, rest_; // blocks of a unit, and units with one more
   bool together_;
 };
 
