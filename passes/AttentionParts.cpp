@@ -34,9 +34,6 @@ AttentionForm AttentionParts::form() const {
   CacheAppendOp stored = append;
   form.headSize = stored.getKey().getType().getLastDim();
   form.valueSize = stored.getValue().getType().getLastDim();
-  int64_t kvHeads = stored.getKey().getType().getShape().front();
-  ir::AttentionOp reads = attention;
-  form.group = reads.getQuery().getType().getShape().front() / kvHeads;
   form.element = commonElement(*this);
   return form;
 }

@@ -143,18 +143,14 @@ bool canRun(const GemmForm &form, const KernelContext &ctx) {
 }
 
 /// Up to 64 tokens a program's sequences have few queries each; beyond, tiles
-/// of many queries read keys that a kernel in front has appended. A tile has
-/// the queries of one kv head: with one of them a step is no faster for it
-/// (H200, GPT-2 124M, 512 keys: 0.34 ms against 0.33, 8 tokens 0.57 and 0.48;
-/// 8B with four: 4.68 against 4.84 for 8 tokens).
+/// of many queries read keys that a kernel in front has appended.
 static constexpr AttentionCapability kAttentions[] = {
     {.name = "decode",
      .maxTokens = 64,
      .sizeMultiple = 8,
      .maxSize = 256,
      .rope = true,
-     .norm = true,
-     .minGroup = 2},
+     .norm = true},
 };
 
 static bool covers(const AttentionCapability &attention,
@@ -164,8 +160,7 @@ static bool covers(const AttentionCapability &attention,
            size % attention.sizeMultiple == 0;
   };
   bool half = form.element && (form.element.isBF16() || form.element.isF16());
-  return half && (ctx.preview || form.group >= attention.minGroup) &&
-         ctx.maxTokens > 0 && ctx.maxTokens <= attention.maxTokens &&
+  return half && ctx.maxTokens > 0 && ctx.maxTokens <= attention.maxTokens &&
          sizeFits(form.headSize) && sizeFits(form.valueSize) &&
          (attention.rope || !form.rope) && (attention.norm || !form.norm);
 }

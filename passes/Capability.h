@@ -87,7 +87,6 @@ struct AttentionForm {
   bool rope = false;   // of q and k, one table
   bool norm = false;   // rms_norm of q and k heads
   int64_t headSize = 0, valueSize = 0;
-  int64_t group = 1;  // query heads of a kv head
   mlir::Type element; // of all operands, pages and the result; null: several
 };
 
@@ -98,8 +97,6 @@ struct AttentionCapability {
   int64_t sizeMultiple; // of head sizes
   int64_t maxSize;
   bool rope, norm;
-  /// Query heads of a kv head; fewer with --preview-kernels only.
-  int64_t minGroup;
 };
 
 /// The first implementation that covers `form`, which has an append; null if

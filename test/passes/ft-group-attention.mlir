@@ -1,9 +1,6 @@
-// RUN: ft-opt %s --ft-group-ops=preview=true --split-input-file | FileCheck %s
-// RUN: ft-opt %s --ft-group-ops --split-input-file | FileCheck %s --check-prefix=DEFAULT
+// RUN: ft-opt %s --ft-group-ops --split-input-file | FileCheck %s
 
 // Rope of q and k, append and attention are one step up to 64 tokens.
-// DEFAULT-LABEL: ft.entry @e
-// DEFAULT-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "rope+cache_append+attention
 // CHECK-LABEL: ft.entry @e
 // CHECK-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "rope+cache_append+attention
 // CHECK-NEXT: ^bb0
@@ -218,11 +215,9 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
 
 // -----
 
-// With one query head of a kv head only in preview.
+// With one query head of a kv head, too.
 // CHECK-LABEL: ft.entry @single
 // CHECK-NEXT: ft.fused attention (%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) "cache_append+attention
-// DEFAULT-LABEL: ft.entry @single
-// DEFAULT-NEXT: ft.fused row {{.*}} "cache_append.0"
 module attributes {ft.axes = ["tokens", "sequences"]} {
   ft.cache @kv layers 1 page 64 [#ft.plane<"k", 2x16xbf16>, #ft.plane<"v", 2x16xbf16>]
   ft.entry @single(%q: !ft.packed<tokens, 2x16xbf16>, %k: !ft.packed<tokens, 2x16xbf16>, %v: !ft.packed<tokens, 2x16xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16>

@@ -88,11 +88,10 @@ module attributes {ft.axes = ["tokens"]} {
 
 // -----
 
-// An attention that appends has a kernel up to 64 tokens, with one query head of
-// a kv head in preview only.
+// An attention that appends has a kernel up to 64 tokens.
 module attributes {ft.axes = ["tokens", "sequences"]} {
   ft.cache @kv layers 1 page 64 [#ft.plane<"k", 2x16xbf16>, #ft.plane<"v", 2x16xbf16>]
-  ft.entry @e(%q: !ft.packed<tokens, 2x16xbf16>, %k: !ft.packed<tokens, 2x16xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16> attributes {causal, entry = "e", kind = #ft.step_kind<1, 8>} {
+  ft.entry @e(%q: !ft.packed<tokens, 2x16xbf16>, %k: !ft.packed<tokens, 2x16xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x16xbf16> attributes {causal, entry = "e", kind = #ft.step_kind<65, 0>} {
     // expected-error @below {{has no implementation in the capability table for this step kind}}
     %z = ft.fused attention (%k, %s, %q) "a" {
     ^bb0(%0: !ft.packed<tokens, 2x16xbf16>, %1: !ft.sequences<tokens, sequences>, %2: !ft.packed<tokens, 2x16xbf16>):
