@@ -3,7 +3,7 @@
 # from the plans of make-rank-plans.sh: builds the runtime, then the collectives
 # on the GPUs, small models of TP ranks against their goldens, and the times of
 # one GPU beside TP. Exit code 1 if something is wrong; times are no verdict.
-# BIN: a folder of programs that are built (build/bin).
+# BIN: a folder of programs that are built (build/bin). ROUNDS: of the times, 3.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$1
@@ -27,5 +27,5 @@ test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans/e2e" \
   --device cuda --tp "$tp" --jobs 4 --only llama-gqa --only llama3-rope \
   --only gpt2 --only qwen3 --only bert || status=1
 tools/bench/tensor_parallel.py --ft-run "$bin/ft-run" \
-  --plans "$plans" --tp "$tp" -o "$results"
+  --plans "$plans" --tp "$tp" --rounds "${ROUNDS:-3}" -o "$results"
 exit $status
