@@ -10,6 +10,7 @@
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
+mkdir -p "${2:-.}"
 logs=$(realpath "${2:-$(mktemp -d)}")
 cd "$root" || exit 2
 declare -A pids
