@@ -15,31 +15,33 @@ using namespace ft::codegen;
 // What makes a shape: an H200 has 132 multiprocessors. BERT-base at 1,024
 // tokens is 1,024 x {2304, 768, 3072, 768}: 128 x 144, 64 x 96 (or 128 x 192
 // for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
-// 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
-// L2, at some 45 bytes a cycle, (bm / cn + bn / cm) * 128 / 45: small tiles
-// wait for L2 unless a cluster shares what it reads. Storing costs about 0.22
-// cycles an output. Stages are what 227 KB hold, up to eight.
+// 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles,
+// and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles smaller than 128 x
+// 128 wait for that, and a cluster that shares what it reads saves none of it.
+// The end of a tile costs some 500 cycles and 0.05 an output, 0.2 with GELU.
+// Stages are what 227 KB hold beside a tile of 16-bit outputs, up to eight.
 
 /// Fastest somewhere on an H200 (docs/benchmarks, gemm-sm90), then those that
 /// the arithmetic above asks for.
 static constexpr GemmShape kPlain[] = {
     // One warpgroup: twice the tiles for few rows or few columns.
     {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1},
-    {.bm = 64, .bn = 256, .stages = 5, .warpgroups = 1, .cm = 2},
-    // Two share a tile; a cluster shares weights, and rows where both are 2.
-    {.bm = 128, .bn = 64, .stages = 8, .warpgroups = 2, .cm = 2, .cn = 2},
-    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cm = 2},
-    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .cm = 2},
-    {.bm = 128, .bn = 144, .stages = 6, .warpgroups = 2, .cm = 2},
-    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .cm = 2},
-    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
+    {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
+    // Two share a tile; a cluster shares weights.
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
+    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2},
+    {.bm = 128, .bn = 256, .stages = 3, .warpgroups = 2, .cm = 2},
+    // Each stores a tile while the other makes one: several tiles a CTA.
+    {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .pingPong = true},
     // k is shared: for few tiles. 32 tokens x 768 x 3072 is 24 tiles of 64 x
     // 32; four CTAs each keep 96 multiprocessors reading weights.
     {.bm = 64, .bn = 32, .stages = 8, .warpgroups = 1, .splits = 4},
     {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .splits = 4},
-    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .splits = 2},
     {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 2},
-    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cm = 2, .splits = 2},
+    {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .splits = 2},
 };
 
 /// Of shapes that normalize, `cn` is what the row needs, at most eight CTAs.
@@ -48,14 +50,14 @@ static constexpr GemmShape kNorm[] = {
     {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .norm = true},
     {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .norm = true},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1, .norm = true},
-    {.bm = 64, .bn = 192, .stages = 6, .warpgroups = 1, .norm = true},
-    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .norm = true},
-    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .norm = true},
-    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .norm = true},
+    {.bm = 64, .bn = 192, .stages = 5, .warpgroups = 1, .norm = true},
+    {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .norm = true},
+    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .norm = true},
+    {.bm = 128, .bn = 192, .stages = 3, .warpgroups = 2, .norm = true},
     // Half of the columns' CTAs, two for each: k is long and rows are few.
     {.bm = 64,
      .bn = 192,
-     .stages = 5,
+     .stages = 4,
      .warpgroups = 1,
      .splits = 2,
      .norm = true},
@@ -78,14 +80,18 @@ int64_t GemmShape::boxRows() const {
 }
 
 int64_t GemmShape::sharedBytes() const {
-  int64_t sums = (splits - 1) * (4 * warpgroups / splits) * 16 * bn * 4;
+  int64_t storing = 4 * warpgroups / splits; // warps
+  int64_t sums = (splits - 1) * storing * 16 * bn * 4;
   int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
-  return 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers;
+  int64_t rows = storing * 16 * (2 * bn + 16), bias = 8 * bn + 32;
+  return 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers + rows +
+         bias;
 }
 
 std::string GemmShape::name() const {
   auto text = [](int64_t value) { return std::to_string(value); };
-  std::string name = (norm ? "n" : "") + text(bm) + "x" + text(bn);
+  std::string name =
+      (norm ? "n" : "") + text(bm) + "x" + text(bn) + (pingPong ? "p" : "");
   if (cm * cn > 1)
     name += "_" + text(cm) + "x" + text(cn);
   return splits > 1 ? name + "_k" + text(splits) : name;
@@ -99,30 +105,32 @@ static int64_t ceilDiv(int64_t a, int64_t b) {
   return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
 }
 
-/// Clusters that run at once: six of the device's parts have 16
-/// multiprocessors, two have 18, and none spans two.
+/// Clusters that run at once, as an H200's driver counts them: none spans two
+/// of the device's parts, some of which lack multiprocessors.
 static int64_t clustersAtOnce(const GemmShape &shape) {
   int64_t size = shape.cluster();
-  return (6 * (16 / size) + 2 * (18 / size)) * shape.ctas;
+  bool even = (size & (size - 1)) == 0;
+  return (size <= 2 ? 132 : even ? 120 : 102) / size * shape.ctas;
 }
 
 /// Cycles of a multiprocessor, as far as they tell shapes apart (see the
-/// table); the constants are from docs/benchmarks, what an exchange in a
-/// cluster costs is a guess.
+/// table); the constants are from docs/benchmarks.
 static double cyclesOf(const GemmShape &shape, const GemmMatch &match,
                        int64_t rows) {
-  constexpr double start = 2000, store = 0.22, exchange = 1500, l2 = 45;
+  constexpr double start = 3000, end = 500, store = 0.05, port = 64;
+  constexpr double sums = 1700, numbers = 4000; // exchanges in a cluster
   int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
   int64_t columns = match.gated ? match.n / 2 : match.n;
   int64_t tiles =
       ceilDiv(rows, shape.bm * shape.cm) * ceilDiv(columns, outputs * shape.cn);
   int64_t waves = ceilDiv(tiles, clustersAtOnce(shape));
-  double a = double(shape.boxRows()), w = double(shape.bn) / double(shape.cm);
-  double step = std::max(double(shape.bm * shape.bn) / 32, (a + w) * 128 / l2);
-  double stored = store * double(shape.bm * shape.bn) / double(shape.splits);
-  double exchanges = exchange * ((shape.splits > 1) + shape.norm);
+  double bytes = double(shape.bm + shape.bn) * 128;
+  double step = std::max(double(shape.bm * shape.bn) / 32, bytes / port);
+  double stored = end + store * double(shape.bm * shape.bn / shape.splits) +
+                  (shape.splits > 1 ? sums : 0) + (shape.norm ? numbers : 0);
   int64_t steps = ceilDiv(ceilDiv(match.k, 64), shape.splits);
-  return start + double(waves) * (double(steps) * step + stored + exchanges);
+  double made = double(waves) * double(steps) * step;
+  return start + made + (shape.pingPong ? 2 : double(waves)) * stored;
 }
 
 /// Those that can run `match`.

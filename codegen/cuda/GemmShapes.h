@@ -17,13 +17,15 @@ struct GemmShape {
   int64_t ctas = 1;       // of a multiprocessor
   int64_t splits = 1;     // CTAs of a cluster that share k
   bool norm = false;      // a cluster holds whole rows
+  bool pingPong = false;  // warpgroups take tiles in turn
 
   int64_t cluster() const { return cm * cn * splits; }
   int64_t threads() const { return 128 * (1 + warpgroups); }
   int64_t boxRows() const; // of a, that one CTA brings
   int64_t sharedBytes() const;
   /// "128x192_2x1": rows x columns, of the cluster; "k2" where two share k,
-  /// "n" in front where rows are normalized.
+  /// "n" in front where rows are normalized, "p" behind where warpgroups take
+  /// turns.
   std::string name() const;
 };
 

@@ -21,8 +21,9 @@ struct Epilogue {
 /// Follows the ops from the stored value back to the linears.
 class EpilogueText {
 public:
-  EpilogueText(const GemmMatch &match, Epilogue &epilogue)
-      : epilogue_(epilogue) {
+  /// `half`: what is stored has 16 bits.
+  EpilogueText(const GemmMatch &match, Epilogue &epilogue, bool half)
+      : epilogue_(epilogue), half_(half) {
     SmallVector<ir::LinearOp, 3> linears(match.linears);
     names_[linears[0].getResult()] = match.gated ? "gate" : "y";
     if (match.gated)
@@ -50,6 +51,10 @@ public:
     std::optional<std::string> text = elementText(op, operands);
     if (!text || operands.empty())
       return std::nullopt;
+    // What is rounded to 16 bits needs no exact function.
+    if (auto gelu = dyn_cast<ir::GeluOp>(op); gelu && half_)
+      text =
+          (gelu.getTanh() ? "geluTanh16(" : "geluErf16(") + operands[0] + ")";
     std::string name = "v" + std::to_string(count_++);
     epilogue_.body.line("const float " + name + " = " + *text + ";");
     return names_[value] = name;
@@ -57,6 +62,7 @@ public:
 
 private:
   Epilogue &epilogue_;
+  const bool half_;
   llvm::DenseMap<Value, std::string> names_;
   int count_ = 0;
 };
@@ -84,7 +90,7 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
   if (match.linears.size() > 1 && !match.gated)
     return true;
   Epilogue epilogue;
-  if (!EpilogueText(match, epilogue).value(match.result))
+  if (!EpilogueText(match, epilogue, /*half=*/true).value(match.result))
     return false;
   return !epilogue.residual || rowType(epilogue.residual).getRowElements() ==
                                    (match.gated ? match.n / 2 : match.n);
@@ -136,9 +142,10 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
                                  KernelParams &params, CudaPrinter &out) {
   Epilogue epilogue;
   epilogue.result = "y";
-  if (match.linears.size() == 1 || match.gated)
-    epilogue.result = *EpilogueText(match, epilogue).value(match.result);
   Value stored = fused.getResult(match.outNumber());
+  bool half = isHalf(rowType(stored).getElementType());
+  if (match.linears.size() == 1 || match.gated)
+    epilogue.result = *EpilogueText(match, epilogue, half).value(match.result);
   std::string outType = typeText(rowType(stored).getElementType()).str();
   std::string biasType = outType, residualType = outType;
   DictionaryAttr none = params.i64(0);
@@ -215,7 +222,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   std::string numbers;
   for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
     numbers += std::to_string(number) + ", ";
-  numbers += "/*pingPong=*/false";
+  numbers += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
   for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
     numbers += ", " + std::to_string(number);
   numbers += tile.norm ? ", /*norm=*/true" : "";
@@ -224,7 +231,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
            (match.gated ? "true, " : "false, ") + numbers + ">;");
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kCluster)");
-  out.line("__launch_bounds__(Tile::kThreads, Tile::kCtas)");
+  out.line("__launch_bounds__(Tile::kBound, Tile::kCtas)");
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("static_assert(Tile::kSharedBytes == " +
            std::to_string(tile.sharedBytes()) + ");");

@@ -174,10 +174,10 @@ template <typename C, Epilogue epilogue> void runConfig() {
 }
 
 TEST(GemmKernelsTest, Plain) {
-  runConfig<gemm::Config<bf16, false, 128, 128, 6, 2>, Epilogue::Residual>();
+  runConfig<gemm::Config<bf16, false, 128, 128, 5, 2>, Epilogue::Residual>();
 }
 TEST(GemmKernelsTest, ThreeWarpgroupsCluster) {
-  runConfig<gemm::Config<f16, false, 192, 128, 5, 3, false, 2, 1>,
+  runConfig<gemm::Config<f16, false, 192, 128, 4, 3, false, 2, 1>,
             Epilogue::GeluTanh>();
 }
 TEST(GemmKernelsTest, TwoByTwoGated) {
@@ -189,23 +189,23 @@ TEST(GemmKernelsTest, OneWarpgroupEightCtas) {
             Epilogue::F32>();
 }
 TEST(GemmKernelsTest, TwoCtasOfAMultiprocessor) {
-  runConfig<gemm::Config<f16, false, 64, 128, 4, 1, false, 2, 1, 2>,
+  runConfig<gemm::Config<f16, false, 64, 128, 3, 1, false, 2, 1, 2>,
             Epilogue::GeluErf>();
 }
 TEST(GemmKernelsTest, PingPong) {
-  runConfig<gemm::Config<bf16, false, 64, 192, 6, 2, true, 2, 1>,
+  runConfig<gemm::Config<bf16, false, 64, 192, 5, 2, true, 2, 1>,
             Epilogue::Bias>();
 }
 TEST(GemmKernelsTest, PingPongTwoByTwo) {
-  runConfig<gemm::Config<bf16, true, 128, 128, 6, 2, true, 2, 2>,
+  runConfig<gemm::Config<bf16, true, 128, 128, 5, 2, true, 2, 2>,
             Epilogue::Gated>();
 }
 TEST(GemmKernelsTest, SharedK) {
-  runConfig<gemm::Config<bf16, false, 128, 96, 7, 2, false, 2, 1, 1, 2>,
+  runConfig<gemm::Config<bf16, false, 128, 96, 6, 2, false, 2, 1, 1, 2>,
             Epilogue::Residual>();
 }
 TEST(GemmKernelsTest, SharedKTwoByTwo) {
-  runConfig<gemm::Config<f16, false, 128, 96, 7, 2, false, 2, 2, 1, 2>,
+  runConfig<gemm::Config<f16, false, 128, 96, 6, 2, false, 2, 2, 1, 2>,
             Epilogue::None>();
 }
 
@@ -222,7 +222,7 @@ TEST(GemmKernelsTest, NormOfEightCtas) {
             Epilogue::NormLayer>();
 }
 TEST(GemmKernelsTest, NormOfThreeCtasTwoWarpgroups) {
-  runConfig<gemm::Config<f16, false, 128, 128, 6, 2, false, 1, 3, 1, 1, true>,
+  runConfig<gemm::Config<f16, false, 128, 128, 5, 2, false, 1, 3, 1, 1, true>,
             Epilogue::NormRms>();
 }
 TEST(GemmKernelsTest, NormOfOneCta) {

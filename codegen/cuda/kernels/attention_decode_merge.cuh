@@ -124,8 +124,8 @@ public:
     int to = vector % cluster;
     u32 at = remoteAddress(slot(vector / cluster, rank), to);
     u32 barrier = remoteAddress(barrier_, to);
-    sendRemote(at, value[0], value[1], value[2], value[3], barrier);
-    sendRemote(at + 16, top, sum, barrier);
+    storeRemote(at, barrier, value[0], value[1], value[2], value[3]);
+    storeRemote(at + 16, barrier, top, sum);
   }
   __device__ __forceinline__ void wait() const { barrierWait(barrier_, 0); }
   /// What CTA `from` sent of this CTA's vector number `i`.

@@ -28,6 +28,38 @@ __device__ __forceinline__ float geluTanh(float x) {
   return 0.5f * x *
          (1.0f + tanhf(0.79788456080286536f * (x + 0.044715f * cube)));
 }
+/// 2^x by one instruction, within 2^-22 of it.
+__device__ __forceinline__ float fastExp2(float x) {
+  float r;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
+/// The same as geluErf, for results that are rounded to 16 bits, in 11
+/// instructions for some 30: max(x, 0) - |x| * P(-|x|), P the normal
+/// distribution. log2 P(-a) is nearly a parabola; the polynomial is a minimax
+/// fit on [0, 6.5], weighted so that the result is within 1.8e-7 and, for
+/// negative x, 2.4e-5 of itself (a tenth of bf16's and a twentieth of f16's
+/// half a unit); behind it falls without end.
+__device__ __forceinline__ float geluErf16(float x) {
+  float a = fabsf(x);
+  float q = -1.7033814e-06f;
+  q = fmaf(q, a, 5.9227852e-05f);
+  q = fmaf(q, a, -0.0009151962f);
+  q = fmaf(q, a, 0.008467149f);
+  q = fmaf(q, a, -0.053931065f);
+  q = fmaf(q, a, -0.45842516f);
+  q = fmaf(q, a, -1.1513033f);
+  q = fmaf(q, a, -0.99998367f);
+  // Infinity, whose P is 0, must not meet it.
+  return fmaf(-fminf(a, 1e30f), fastExp2(q), fmaxf(x, 0.0f));
+}
+/// x / (1 + exp(-2 u)), which is x / 2 * (1 + tanh(u)).
+__device__ __forceinline__ float geluTanh16(float x) {
+  constexpr float scale = -2 * 0.79788456080286536f * 1.44269504088896341f;
+  float u = x * fmaf(x * x, 0.044715f * scale, scale), r;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(1.0f + fastExp2(u)));
+  return x * r;
+}
 /// x - floor(x / y) * y: the sign of y.
 __device__ __forceinline__ float modulo(float x, float y) {
   float r = fmodf(x, y);

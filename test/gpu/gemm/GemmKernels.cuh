@@ -3,6 +3,7 @@
 #define FT_TEST_GPU_GEMM_GEMMKERNELS_CUH
 
 #include "Epilogue.h"
+#include "math.cuh"
 #include "sm90/gemm.cuh"
 
 namespace gemmtest {
@@ -40,10 +41,9 @@ template <typename T, Epilogue kind> struct Finish {
     if constexpr (kResidual)
       return y + r;
     if constexpr (kind == Epilogue::GeluErf)
-      return 0.5f * y * (1.0f + erff(y * 0.70710678118654752f));
+      return geluErf16(y);
     if constexpr (kind == Epilogue::GeluTanh)
-      return 0.5f * y *
-             (1.0f + tanhf(0.79788456080286536f * (y + 0.044715f * y * y * y)));
+      return geluTanh16(y);
     return y;
   }
   __device__ float operator()(float gate, float up, float) const {
@@ -52,7 +52,7 @@ template <typename T, Epilogue kind> struct Finish {
 };
 
 template <typename C, Epilogue kind>
-__global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads,
+__global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kBound,
                                                                 C::kCtas)
     kernel(const __grid_constant__ TensorMap a,
            const __grid_constant__ TensorMap w, int n, int k, const int *counts,

@@ -57,12 +57,14 @@ __device__ __forceinline__ void barrierArrive(u32 barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier)
                : "memory");
 }
-/// Arrival at the same barrier of CTA `rank` of the cluster.
+/// Arrival at the same barrier of CTA `rank` of the cluster. Relaxed: it says
+/// that something was read, and publishes no writes; a release would wait for
+/// every store of the thread to reach L2 (MEMBAR.GPU), at each stage of a ring.
 __device__ __forceinline__ void barrierArriveAt(u32 barrier, u32 rank) {
   asm volatile("{\n\t"
                ".reg .b32 remote;\n\t"
                "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
-               "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+               "mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, "
                "[remote];\n\t"
                "}" ::"r"(barrier),
                "r"(rank)
@@ -90,13 +92,6 @@ __device__ __forceinline__ void barrierWait(u32 barrier, u32 parity) {
       return;
 #endif
   } while (!done);
-}
-
-/// The same, after which what other CTAs of the cluster wrote before they
-/// arrived is visible.
-__device__ __forceinline__ void barrierWaitCluster(u32 barrier, u32 parity) {
-  barrierWait(barrier, parity);
-  asm volatile("fence.acq_rel.cluster;" ::: "memory");
 }
 
 /// A position in a ring of stages; `phase` flips at each turn.
@@ -127,6 +122,16 @@ __device__ __forceinline__ void namedArrive(int id, int threads) {
 /// or the copy engine read them.
 __device__ __forceinline__ void asyncProxyFence() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+/// 16 bytes by this thread, which waits with copyAsyncWait.
+__device__ __forceinline__ void copyAsync16(u32 to, const void *from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from)
+               : "memory");
+}
+/// Until all of this thread's have arrived.
+__device__ __forceinline__ void copyAsyncWait() {
+  asm volatile("cp.async.wait_all;" ::: "memory");
 }
 
 //===----------------------------------------------------------------------===//
@@ -217,31 +222,46 @@ __device__ __forceinline__ u32 remoteAddress(u32 address, u32 rank) {
                : "r"(address), "r"(rank));
   return remote;
 }
-__device__ __forceinline__ void storeRemote(u32 to, float x, float y, float z,
-                                            float w) {
-  asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to),
-               "f"(x), "f"(y), "f"(z), "f"(w)
-               : "memory");
-}
-__device__ __forceinline__ void storeRemote(u32 to, float x, float y) {
-  asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x),
-               "f"(y)
-               : "memory");
-}
-/// The same, counted in bytes on `barrier` of that CTA, as copies are.
-__device__ __forceinline__ void sendRemote(u32 to, float x, float y, float z,
-                                           float w, u32 barrier) {
+/// To another CTA's shared memory; the bytes count on `barrier` there, whose
+/// waiters see them. No fence, unlike a store and an arrival.
+__device__ __forceinline__ void storeRemote(u32 to, u32 barrier, float x,
+                                            float y, float z, float w) {
   asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 "
-               "[%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
-               "f"(x), "f"(y), "f"(z), "f"(w), "r"(barrier)
+               "[%0], {%2, %3, %4, %5}, [%1];" ::"r"(to),
+               "r"(barrier), "f"(x), "f"(y), "f"(z), "f"(w)
                : "memory");
 }
-__device__ __forceinline__ void sendRemote(u32 to, float x, float y,
-                                           u32 barrier) {
+__device__ __forceinline__ void storeRemote(u32 to, u32 barrier, float x,
+                                            float y) {
   asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 "
-               "[%0], {%1, %2}, [%3];" ::"r"(to),
-               "f"(x), "f"(y), "r"(barrier)
+               "[%0], {%2, %3}, [%1];" ::"r"(to),
+               "r"(barrier), "f"(x), "f"(y)
                : "memory");
+}
+__device__ __forceinline__ void storeShared(u32 to, u32 v) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(v) : "memory");
+}
+__device__ __forceinline__ void storeShared(u32 to, u16 v) {
+  asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory");
+}
+__device__ __forceinline__ u32 loadShared(u32 from) {
+  u32 v;
+  asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(from) : "memory");
+  return v;
+}
+__device__ __forceinline__ u16 loadShared16(u32 from) {
+  u16 v;
+  asm volatile("ld.shared.u16 %0, [%1];" : "=h"(v) : "r"(from) : "memory");
+  return v;
+}
+__device__ __forceinline__ Vec16 loadSharedVec(u32 from) {
+  Vec16 v;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]),
+                 "=r"(v.word[3])
+               : "r"(from)
+               : "memory");
+  return v;
 }
 __device__ __forceinline__ void storeShared4(u32 to, float4 v) {
   asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to), "f"(v.x),
@@ -277,9 +297,9 @@ __device__ __forceinline__ void clusterArriveRelaxed() {
 __device__ __forceinline__ void clusterWait() {
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
-/// Every thread of the cluster.
+/// Every thread of the cluster has come here; publishes no writes.
 __device__ __forceinline__ void clusterBarrier() {
-  asm volatile("barrier.cluster.arrive.aligned;\n\t"
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;\n\t"
                "barrier.cluster.wait.aligned;" ::
                    : "memory");
 }

@@ -36,7 +36,7 @@
 #define FT_KERNELS_SM90_ATTENTION_TILES_CUH
 
 #include "sm90/attention_work.cuh"
-#include "sm90/gemm_epilogue.cuh"
+#include "sm90/quad_rows.cuh"
 #include "sm90/wgmma.cuh"
 
 namespace ft {

@@ -19,8 +19,10 @@
 // Launch: block Config::kThreads; grid = multiprocessors of the target *
 // Config::kCtas, rounded down to a multiple of Config::kCluster (any multiple
 // is right); __cluster_dims__(Config::kCluster) and __launch_bounds__(
-// Config::kThreads, Config::kCtas) on the kernel; dynamic shared memory
-// Config::kSharedBytes; may be launched dependent.
+// Config::kBound, Config::kCtas) on the kernel; dynamic shared memory
+// Config::kSharedBytes; may be launched dependent. Where the kernel in front is
+// a small one that prefers shared memory's largest carveout, too, this one
+// begins beside it and has weights when that ends.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_CUH
@@ -86,13 +88,17 @@ template <typename C> struct Producer {
     }
   }
 
-  /// Weights do not wait for the kernel before; activations do.
+  /// Weights do not wait for the kernel before; activations do. With many rows
+  /// the kernel before fills the device, too, and is done soon after this one
+  /// begins: then one stage is ahead, behind more the first activations would
+  /// queue. With few, all are: they come from memory.
   __device__ void run(const Problem &p, const Tiles<C> &tiles, int first,
                       int stride) const {
     int m, n, ahead = 0;
     if (first < tiles.count()) {
       tiles.find(first, m, n);
-      for (; ahead < min(C::kStages, p.steps); ++ahead) {
+      int most = p.rows > 512 ? 1 : C::kStages;
+      for (; ahead < min(most, p.steps); ++ahead) {
         barrierExpect(stages.full(ahead), C::kStageBytes);
         loadW(ahead, n, (p.start + ahead) * kDepth);
       }
@@ -112,6 +118,10 @@ template <typename C> struct Producer {
         loadA(at.stage, m, (p.start + step) * kDepth);
       }
     }
+    // Nobody leaves while others' arrivals are on their way to it.
+    if constexpr (C::kPart > 1)
+      for (int s = 0; s < C::kStages; ++s, at.next())
+        barrierWait(stages.empty(at.stage), at.phase ^ 1);
   }
 };
 
@@ -123,8 +133,6 @@ template <typename C> struct Consumer {
   static constexpr int kBlocks = C::kRows / 64; // wgmmas that share w
   static constexpr int kReleases = C::CM + C::CN - 1;
   using Sums = float[kBlocks][C::BN / 2];
-  /// As many residuals as the registers hold beside the sums.
-  static constexpr int kAhead = kBlocks * C::BN <= 128 ? 4 : 2;
 
   Stages<C> stages;
   int cm, cn, split;
@@ -132,7 +140,7 @@ template <typename C> struct Consumer {
   /// Tells every CTA that writes to this one's stage that this warp is done.
   __device__ void release(u32 stage) const {
     int lane = threadIdx.x % 32;
-    if constexpr (C::kCluster == 1) {
+    if constexpr (C::kPart == 1) {
       if (lane == 0)
         barrierArrive(stages.empty(stage));
     } else if (lane < kReleases) {
@@ -156,14 +164,21 @@ template <typename C> struct Consumer {
         barrierArrive(stages.turn(warpgroup ^ 1));
   }
 
-  /// d = one tile's product, rows from `row` on.
+  template <typename E>
+  __device__ __forceinline__ void begin(Sums &d, u32 turn) const {
+    if constexpr (E::kBias) {
+      Bias<C, E>{stages}.begin(d, turn);
+    } else {
+#pragma unroll
+      for (int b = 0; b < kBlocks; ++b)
+#pragma unroll
+        for (int i = 0; i < C::BN / 2; ++i)
+          d[b][i] = 0;
+    }
+  }
+  /// d += one tile's product, rows from `row` on.
   __device__ __forceinline__ void multiply(Sums &d, Cursor<C::kStages> &at,
                                            int steps, int row) const {
-#pragma unroll
-    for (int b = 0; b < kBlocks; ++b)
-#pragma unroll
-      for (int i = 0; i < C::BN / 2; ++i)
-        d[b][i] = 0;
     u32 before = 0;
     for (int step = 0; step < steps; ++step, at.next()) {
       barrierWait(stages.full(at.stage), at.phase);
@@ -197,7 +212,10 @@ template <typename C> struct Consumer {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
     int thread = threadIdx.x % 128;
+    Slab<C::kOutputs> slab{
+        stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
     u32 taken = 0; // tiles seen
+    dependencyWait();
     for (int t = first; t < tiles.count(); t += stride, ++taken) {
       if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
@@ -207,13 +225,16 @@ template <typename C> struct Consumer {
       tiles.find(t, m, n);
       Place place{m + cm * C::BM + row + thread / 32 * 16 + thread % 32 / 4,
                   p.rows, n + cn * C::kOutputs, p.outputs};
-      Finisher<E, C::BN / 2, kAhead> finish(place, e);
       Sums d;
+      begin<E>(d, taken);
       awaitTurn(warpgroup, taken / 2);
+      Finisher<E, C::BN / 2> finish(place, e, slab);
+      SplitSums<C> parts{stages, split, cm + C::CM * cn};
+      if (parts.storesHere(warpgroup))
+        finish.begin();
       multiply(d, at, p.steps, row);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {
-        SplitSums<C> parts{stages, split, cm + C::CM * cn};
         if (!parts.storesHere(warpgroup)) {
           parts.send(d[0], warpgroup, taken);
           continue;
@@ -224,15 +245,20 @@ template <typename C> struct Consumer {
         finish.keep(d[0]);
         RowNumbers<C> exchange{stages, split, cn, p.outputs};
         NormFinisher<C, E>(place, e, exchange)
-            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken);
+            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, slab);
         continue;
       }
       finish.run(d[0]);
       if constexpr (kBlocks == 2) {
         place.m += 64;
-        Finisher<E, C::BN / 2, kAhead>(place, e).run(d[1]);
+        Finisher<E, C::BN / 2> second(place, e, slab);
+        second.begin();
+        second.run(d[1]);
       }
     }
+    if constexpr (C::kSplits > 1)
+      if (taken > 0)
+        SplitSums<C>{stages, split, cm + C::CM * cn}.end(warpgroup, taken);
   }
 };
 
@@ -245,9 +271,10 @@ template <typename C> struct Consumer {
 template <typename C>
 constexpr int kProducerRegisters = C::kWarpgroups == 3 ? 32 : 40;
 template <typename C>
-constexpr int kConsumerRegisters = C::kWarpgroups == 3
-                                       ? 160
-                                       : (C::kWarpgroups == 2 ? 232 : 208);
+constexpr int kConsumerRegisters = C::kWarpgroups == 3   ? 160
+                                   : C::kWarpgroups == 1 ? 208
+                                   : C::kSpare           ? 168
+                                                         : 232;
 /// One warpgroup of consumers, alone, needs no more than the launch gives.
 template <typename C>
 constexpr bool kMoveRegisters = C::kWarpgroups *C::kCtas > 1;
@@ -255,19 +282,30 @@ constexpr bool kMoveRegisters = C::kWarpgroups *C::kCtas > 1;
 template <typename C>
 __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
   constexpr int warps = 4 * (C::kPingPong ? 1 : C::kWarpgroups);
-  if (threadIdx.x == 0) {
-    for (int s = 0; s < C::kStages; ++s) {
+  constexpr int all = C::kThreads / 32;
+  // One thread of each warp: an instruction of several lanes initialises one
+  // barrier after the other.
+  int warp = threadIdx.x / 32;
+  if (electOne()) {
+    for (int s = warp; s < C::kStages; s += all) {
       barrierInit(stages.full(s), 1);
       barrierInit(stages.empty(s), warps * Consumer<C>::kReleases);
     }
-    constexpr int turns = C::kPingPong ? 4 : (C::kSplits - 1) * C::kStoring;
-    if constexpr (turns > 0)
-      for (int w = 0; w < 2; ++w)
-        barrierInit(stages.turn(w), turns);
-    if constexpr (C::kNorm)
-      barrierInit(stages.rowsFull(), C::CN * C::kStoring);
+    if (C::kPingPong && warp < 2)
+      barrierInit(stages.turn(warp), 4);
+    if (C::kSplits > 1 && warp == 0) {
+      barrierInit(stages.sumsFull(), 1);
+      barrierInit(stages.sumsFree(), (C::kSplits - 1) * C::kStoring);
+    }
+    if (C::kNorm && warp < 2)
+      barrierInit(stages.rowsFull(warp), 1);
+    if (warp < 2) {
+      barrierInit(stages.biasFull(warp), 1);
+      barrierInit(stages.biasEmpty(warp), warps);
+    }
     barrierInitFence();
   }
+  __syncwarp();
   if constexpr (C::kCluster == 1)
     __syncthreads();
   else
@@ -282,6 +320,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   static_assert(C::kGated == E::kGated);
   static_assert(C::kNorm == (E::kNorm != Norm::None));
   launchDependents();
+  int rows = counts[axis]; // under way while the barriers are made
   if (threadIdx.x == 0) {
     prefetchMap(a);
     prefetchMap(w);
@@ -293,7 +332,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;
   int steps = (k + kDepth - 1) / kDepth;
   int own = (steps + C::kSplits - 1) / C::kSplits;
-  Problem p{counts[axis], C::kGated ? n / 2 : n, split * own,
+  Problem p{rows, C::kGated ? n / 2 : n, split * own,
             max(0, min(own, steps - split * own))};
   Tiles<C> tiles(p.rows, p.outputs);
   int first = blockIdx.x / C::kCluster, stride = gridDim.x / C::kCluster;
@@ -303,19 +342,22 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
     if (threadIdx.x == 0)
       Producer<C>{a, w, stages, cm, cn, split, p.outputs}.run(p, tiles, first,
                                                               stride);
+    if (E::kBias && threadIdx.x / 32 == 1)
+      for (int t = first, turn = 0; t < tiles.count(); t += stride, ++turn) {
+        int m, n;
+        tiles.find(t, m, n);
+        Bias<C, E>{stages}.write(e, n + cn * C::kOutputs, p.outputs, split == 0,
+                                 turn);
+      }
     __syncwarp();
   } else {
     if constexpr (kMoveRegisters<C>)
       registersUp<kConsumerRegisters<C>>();
     if constexpr (C::kNorm)
       NormColumns<C, E>{stages}.fill(e, cn * C::kOutputs, p.outputs);
-    dependencyWait();
     Consumer<C>{stages, cm, cn, split}.run(p, tiles, first, stride,
                                            threadIdx.x / 128 - 1, e);
   }
-  // Nobody leaves while others may still write to its shared memory.
-  if constexpr (C::kCluster > 1)
-    clusterBarrier();
 }
 
 } // namespace gemm

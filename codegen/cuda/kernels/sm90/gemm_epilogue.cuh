@@ -17,14 +17,21 @@
 // y, gate and up have their bias; r is the residual or 0. With kGated, w has
 // two halves of n / 2 rows, gate first, and there are n / 2 outputs.
 //
-// A thread holds two neighbouring columns of every group of eight. Four lanes
-// transpose four groups so that each moves 16 bytes of a row at once.
+// A thread holds two neighbouring columns of every group of eight. Rows of
+// 16-bit outputs pass through shared memory, a slab for each warp's 16 rows, so
+// that they move in 16 bytes a lane, neighbours side by side, by short loops:
+// long unrolled ones would wait for their instructions, which a tile meets
+// once. Residuals come into the slab while the sums are made, and a thread
+// replaces its own by the outputs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_EPILOGUE_CUH
 #define FT_KERNELS_SM90_GEMM_EPILOGUE_CUH
 
 #include "common.cuh"
+#include "sm90/async.cuh"
+#include "sm90/gemm_shape.cuh"
+#include "sm90/quad_rows.cuh"
 
 namespace ft {
 namespace gemm {
@@ -32,96 +39,10 @@ namespace gemm {
 /// What becomes of a row as a whole.
 enum class Norm { None, Layer, Rms };
 
-/// Two columns of each of G groups of eight.
-template <int G> struct Pairs { float v[G][2]; };
-
-/// In each quad of lanes: v[i] of lane j goes to v[j] of lane i.
-__device__ __forceinline__ void transposeQuad(u32 (&v)[4]) {
-#pragma unroll
-  for (int bit = 1; bit <= 2; bit *= 2)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (!(i & bit)) {
-        bool upper = threadIdx.x & bit;
-        u32 got = __shfl_xor_sync(~0u, upper ? v[i] : v[i | bit], bit);
-        v[i] = upper ? got : v[i];
-        v[i | bit] = upper ? v[i | bit] : got;
-      }
-}
-
 template <typename T>
 __device__ __forceinline__ void split(u32 v, float (&x)[2]) {
   x[0] = toFloat(T{u16(v & 0xffffu)});
   x[1] = toFloat(T{u16(v >> 16)});
-}
-
-/// A row of `limit` elements, or none. `wide`: 16-byte accesses are possible
-/// at columns that are multiples of 8.
-template <typename T> struct Row {
-  T *at;
-  int limit;
-  bool present, wide;
-};
-
-/// Any alignment.
-template <int G, typename T>
-__device__ __forceinline__ void load(Pairs<G> &y, const Row<const T> &row,
-                                     int n) {
-  int quad = threadIdx.x % 4;
-#pragma unroll
-  for (int g = 0; g < G; ++g)
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      int column = n + 8 * g + 2 * quad + i;
-      y.v[g][i] =
-          row.present && column < row.limit ? toFloat(row.at[column]) : 0.0f;
-    }
-}
-
-template <int G, typename T>
-__device__ __forceinline__ void store(const Pairs<G> &y, const Row<T> &row,
-                                      int n) {
-  int quad = threadIdx.x % 4;
-  bool whole = row.wide && n + 8 * G <= row.limit;
-  if constexpr (G == 4 && sizeof(T) == 2) {
-    if (whole) {
-      Vec16 v;
-#pragma unroll
-      for (int g = 0; g < G; ++g)
-        v.word[g] = packPair<T>(y.v[g][0], y.v[g][1]);
-      transposeQuad(v.word);
-      if (row.present)
-        *reinterpret_cast<Vec16 *>(row.at + n + 8 * quad) = v;
-      return;
-    }
-  } else {
-    if (whole) {
-#pragma unroll
-      for (int g = 0; g < G; ++g) {
-        T *at = row.at + n + 8 * g + 2 * quad;
-        if (!row.present)
-          continue;
-        if constexpr (sizeof(T) == 2)
-          *reinterpret_cast<u32 *>(at) = packPair<T>(y.v[g][0], y.v[g][1]);
-        else
-          *reinterpret_cast<float2 *>(at) = {y.v[g][0], y.v[g][1]};
-      }
-      return;
-    }
-  }
-#pragma unroll
-  for (int g = 0; g < G; ++g)
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      int column = n + 8 * g + 2 * quad + i;
-      if (row.present && column < row.limit)
-        row.at[column] = fromFloat<T>(y.v[g][i]);
-    }
-}
-
-template <typename T>
-__device__ __forceinline__ bool wideRows(const T *p, i64 stride) {
-  return aligned16(p) && stride % kLanes<T> == 0;
 }
 
 /// Where a warp's 16 rows of a 64-row tile go.
@@ -130,223 +51,235 @@ struct Place {
   int rows; // true count
   int n;    // first output column of the tile
   int half; // outputs; row of w where the second half begins
+  __device__ int warpRow() const { return m - threadIdx.x % 32 / 4; }
 };
 
 //===----------------------------------------------------------------------===//
-// Operands, under way before the sums are complete
+// Bias
 //===----------------------------------------------------------------------===//
 
-/// Two columns of a weight vector, as stored.
-template <typename T> struct RawPair {
-  u32 word[sizeof(T) / 2];
-  __device__ __forceinline__ void load(const T *p) {
-    if constexpr (sizeof(T) == 2)
-      asm volatile("ld.global.nc.u32 %0, [%1];" : "=r"(word[0]) : "l"(p));
-    else
-      asm volatile("ld.global.nc.v2.u32 {%0, %1}, [%2];"
-                   : "=r"(word[0]), "=r"(word[1])
-                   : "l"(p));
-  }
-  /// Any alignment; zero where there is no column.
-  __device__ __forceinline__ void load(const T *p, int present) {
-    T low{}, high{};
-    if (present > 0)
-      low = p[0];
-    if (present > 1)
-      high = p[1];
-    if constexpr (sizeof(T) == 2) {
-      word[0] = u32(low.bits) | u32(high.bits) << 16;
-    } else {
-      word[0] = __float_as_uint(low);
-      word[1] = __float_as_uint(high);
+/// What the sums of each tile begin with, as fp32 in shared memory: a warp of
+/// the producers' writes it, any type and alignment, while the tile before is
+/// made. Two slots, each with a barrier for full and one for empty.
+template <typename C, typename E> struct Bias {
+  Stages<C> stages;
+
+  /// By the warp that writes. `here`: this CTA's sums begin with it, else zero.
+  __device__ __forceinline__ void write(const E &e, int n, int half, bool here,
+                                        u32 turn) const {
+    u32 slot = turn & 1;
+    barrierWait(stages.biasEmpty(slot), turn >> 1 & 1 ^ 1);
+#pragma unroll 1
+    for (int i = threadIdx.x % 32; i < C::BN; i += 32) {
+      // A gated tile's second half is a view: its columns count from its start.
+      bool up = i >= C::kOutputs;
+      int column = n + (up ? i - C::kOutputs : i);
+      float x = here && column < half ? toFloat(e.bias[column + up * half]) : 0;
+      storeShared(stages.bias(slot) + 4 * i, __float_as_uint(x));
     }
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+      barrierArrive(stages.biasFull(slot));
   }
-  __device__ __forceinline__ void get(float (&x)[2]) const {
-    if constexpr (sizeof(T) == 2)
-      split<T>(word[0], x);
-    else
-      x[0] = __uint_as_float(word[0]), x[1] = __uint_as_float(word[1]);
+  /// By a warp of consumers: d = the bias of its columns, in all rows.
+  template <int blocks, int sums>
+  __device__ __forceinline__ void begin(float (&d)[blocks][sums],
+                                        u32 turn) const {
+    u32 slot = turn & 1, from = stages.bias(slot) + threadIdx.x % 4 * 8;
+    barrierWait(stages.biasFull(slot), turn >> 1 & 1);
+#pragma unroll
+    for (int g = 0; g < sums / 4; ++g) {
+      float2 x = loadShared2(from + 32 * g);
+#pragma unroll
+      for (int b = 0; b < blocks; ++b) {
+        d[b][4 * g] = d[b][4 * g + 2] = x.x;
+        d[b][4 * g + 1] = d[b][4 * g + 3] = x.y;
+      }
+    }
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+      barrierArrive(stages.biasEmpty(slot));
   }
 };
 
-/// The bias of this thread's columns in `groups` groups.
-template <typename T, int groups> struct BiasSlice {
-  RawPair<T> pair[groups];
+//===----------------------------------------------------------------------===//
+// Rows through shared memory
+//===----------------------------------------------------------------------===//
 
-  __device__ __forceinline__ void fetch(const T *bias, int n, int limit) {
-    int column = n + threadIdx.x % 4 * 2;
-    bool whole = (reinterpret_cast<u64>(bias) & (2 * sizeof(T) - 1)) == 0 &&
-                 n % 2 == 0 && n + 8 * groups <= limit;
-    if (whole) {
-#pragma unroll
-      for (int g = 0; g < groups; ++g)
-        pair[g].load(bias + column + 8 * g);
-    } else {
-#pragma unroll
-      for (int g = 0; g < groups; ++g)
-        pair[g].load(bias + column + 8 * g, limit - column - 8 * g);
-    }
+/// A warp's 16 rows of `columns` 16-bit values. The pitch spreads eight rows
+/// over all banks.
+template <int columns> struct Slab {
+  static constexpr int kPitch = 2 * columns + 16;
+  static constexpr int kChunks = columns / 8; // of 16 bytes, in a row
+  u32 base;
+
+  /// This thread's two columns of group g, of row h.
+  __device__ u32 pair(int g, int h) const {
+    int lane = threadIdx.x % 32;
+    return base + (lane / 4 + 8 * h) * kPitch + 16 * g + lane % 4 * 4;
   }
-};
-
-/// 16 bytes a lane of 32 columns of both rows, some blocks ahead of their use.
-template <typename T, int groups, int ahead> struct ResidualSlice {
-  static constexpr int kBlocks = groups / 4;
-  Vec16 raw[ahead][2];
-
-  __device__ __forceinline__ void fetch(const Row<const T> (&rows)[2], int n,
-                                        int block) {
-    if (block >= kBlocks)
-      return;
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      Vec16 &v = raw[block % ahead][h];
-      v = Vec16{};
-      if (rows[h].present)
-        asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
-                     : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]),
-                       "=r"(v.word[3])
-                     : "l"(rows[h].at + n + 32 * block + threadIdx.x % 4 * 8));
+  /// chunk(row, column, address) for each of this lane's chunks.
+  template <typename F> __device__ __forceinline__ void each(F &&chunk) const {
+#pragma unroll 3
+    for (int j = 0; j < (kChunks + 1) / 2; ++j) {
+      int i = threadIdx.x % 32 + 32 * j, row = i / kChunks, at = i % kChunks;
+      if (kChunks % 2 == 0 || row < 16)
+        chunk(row, 8 * at, base + row * kPitch + 16 * at);
     }
   }
 };
 
-/// Finishes this thread's two rows of one 64-row tile. Constructed before the
-/// sums are made, so that their making hides the loads; `ahead` of the blocks
-/// of 32 columns are fetched that early.
-template <typename E, int sums, int ahead> class Finisher {
+/// The rows of `from` at `p`, under way to the slab; `awaitRows` them. No value
+/// is promised where there is no row or column.
+template <int columns, typename T>
+__device__ __forceinline__ void fetchRows(const Slab<columns> &slab,
+                                          const Place &p, const T *from,
+                                          i64 stride) {
+  bool wide = wideRows(from, stride) && p.n + columns <= p.half;
+  int m = p.warpRow(), n = p.n;
+  if (wide) {
+    slab.each([&](int row, int column, u32 to) {
+      if (m + row < p.rows)
+        copyAsync16(to, from + (m + row) * stride + n + column);
+    });
+  } else {
+#pragma unroll 1
+    for (int i = threadIdx.x % 32; i < 16 * columns; i += 32) {
+      int row = i / columns, column = i % columns;
+      if (m + row < p.rows && n + column < p.half)
+        storeShared(slab.base + row * Slab<columns>::kPitch + 2 * column,
+                    from[(m + row) * stride + n + column].bits);
+    }
+  }
+}
+/// By the whole warp, before it reads what fetchRows brought.
+__device__ __forceinline__ void awaitRows() {
+  copyAsyncWait();
+  __syncwarp();
+}
+
+/// The slab to the rows of `to` at `p`: whole rows at once, since lines of L2
+/// that are written in parts cost more than a wait.
+template <int columns, typename T>
+__device__ __forceinline__ void storeRows(const Slab<columns> &slab,
+                                          const Place &p, T *to, i64 stride) {
+  __syncwarp();
+  bool wide = wideRows(to, stride) && p.n + columns <= p.half;
+  int m = p.warpRow(), n = p.n;
+  if (wide) {
+    slab.each([&](int row, int column, u32 from) {
+      Vec16 v = loadSharedVec(from);
+      if (m + row < p.rows)
+        *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + column) = v;
+    });
+  } else {
+#pragma unroll 1
+    for (int i = threadIdx.x % 32; i < 16 * columns; i += 32) {
+      int row = i / columns, column = i % columns;
+      if (m + row < p.rows && n + column < p.half)
+        to[(m + row) * stride + n + column] = T{
+            loadShared16(slab.base + row * Slab<columns>::kPitch + 2 * column)};
+    }
+  }
+  __syncwarp(); // before the slab is used again
+}
+
+//===----------------------------------------------------------------------===//
+// The end of a tile
+//===----------------------------------------------------------------------===//
+
+/// Two columns to row `m` + 8 * h, any type and alignment.
+template <typename T>
+__device__ __forceinline__ void storePair(const Place &p, T *to, i64 stride,
+                                          int g, int h, float x, float y) {
+  int m = p.m + 8 * h, n = p.n + 8 * g + threadIdx.x % 4 * 2;
+  T *at = to + m * stride + n;
+  if (m < p.rows && n < p.half)
+    at[0] = fromFloat<T>(x);
+  if (m < p.rows && n + 1 < p.half)
+    at[1] = fromFloat<T>(y);
+}
+
+/// Finishes a warp's 16 rows of one 64-row tile. Its residuals come while the
+/// sums are made.
+template <typename E, int sums> class Finisher {
   static constexpr int kGroups = E::kGated ? sums / 8 : sums / 4;
   using Out = typename E::Out;
   using Residual = typename E::Residual;
-  /// The residual can be fetched early, 16 bytes at a time.
+  static constexpr bool kSlab = sizeof(Out) == 2;
   static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
 
 public:
-  __device__ __forceinline__ Finisher(const Place &p, const E &e)
-      : p_(p), e_(e) {
-    if constexpr (E::kBias) {
-      bias_.fetch(e.bias, p.n, p.half);
-      if constexpr (E::kGated)
-        // A view of the second half: its columns count from its own start.
-        up_.fetch(e.bias + p.half, p.n, p.half);
-    }
-    if constexpr (E::kResidual) {
-      bool wide = wideRows(e.residual, e.residualStride);
-      whole_ = wide && p.n + 8 * kGroups <= p.half;
-#pragma unroll
-      for (int h = 0; h < 2; ++h)
-        residualRows_[h] = {e.residual + (p.m + 8 * h) * e.residualStride,
-                            p.half, p.m + 8 * h < p.rows, wide};
-      if constexpr (kEarly)
-        if (whole_)
-#pragma unroll
-          for (int b = 0; b < ahead; ++b)
-            residual_.fetch(residualRows_, p.n, b);
-    }
+  __device__ __forceinline__ Finisher(const Place &p, const E &e,
+                                      Slab<8 * kGroups> slab)
+      : p_(p), e_(e), slab_(slab) {}
+  __device__ __forceinline__ void begin() {
+    if constexpr (kEarly)
+      fetchRows(slab_, p_, e_.residual, e_.residualStride);
   }
 
   __device__ __forceinline__ void run(const float (&d)[sums]) {
-    bool wide = wideRows(e_.out, e_.outStride);
+    if constexpr (kEarly)
+      awaitRows();
 #pragma unroll
-    for (int h = 0; h < 2; ++h)
-      outRows_[h] = {e_.out + (p_.m + 8 * h) * e_.outStride, p_.half,
-                     p_.m + 8 * h < p_.rows, wide};
+    for (int g = 0; g < kGroups; ++g)
 #pragma unroll
-    for (int first = 0; first + 4 <= kGroups; first += 4)
-      finishGroups<4>(d, first);
-    if constexpr (kGroups % 4 != 0)
-      finishGroups<kGroups % 4>(d, kGroups / 4 * 4);
+      for (int h = 0; h < 2; ++h) {
+        float y[2];
+        compute(y, d, g, h);
+        if constexpr (kSlab)
+          storeShared(slab_.pair(g, h), packPair<Out>(y[0], y[1]));
+        else
+          storePair(p_, e_.out, e_.outStride, g, h, y[0], y[1]);
+      }
+    if constexpr (kSlab)
+      storeRows(slab_, p_, e_.out, e_.outStride);
   }
 
   /// d = what `run` would store, unrounded.
   __device__ __forceinline__ void keep(float (&d)[sums]) {
+    if constexpr (kEarly)
+      awaitRows();
 #pragma unroll
-    for (int first = 0; first + 4 <= kGroups; first += 4)
-      keepGroups<4>(d, first);
-    if constexpr (kGroups % 4 != 0)
-      keepGroups<kGroups % 4>(d, kGroups / 4 * 4);
+    for (int g = 0; g < kGroups; ++g)
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        float y[2];
+        compute(y, d, g, h);
+        d[4 * g + 2 * h] = y[0];
+        d[4 * g + 2 * h + 1] = y[1];
+      }
   }
 
 private:
-  template <int G>
-  __device__ __forceinline__ void loadResidual(Pairs<G> &r, int first, int h) {
-    if constexpr (G == 4 && kEarly)
-      if (whole_) {
-        Vec16 v = residual_.raw[first / 4 % ahead][h];
-        transposeQuad(v.word);
-#pragma unroll
-        for (int g = 0; g < G; ++g)
-          split<Residual>(v.word[g], r.v[g]);
-        return;
-      }
-    load(r, residualRows_[h], p_.n + 8 * first);
-  }
-
-  /// Groups first .. first + G - 1 of the outputs, of row h. With kGated the
-  /// second half of d's groups is `up`.
-  template <int G>
-  __device__ __forceinline__ void compute(Pairs<G> &y, const float (&d)[sums],
-                                          int first, int h) {
-    Pairs<G> residual{};
-    if constexpr (E::kResidual)
-      loadResidual(residual, first, h);
-#pragma unroll
-    for (int g = 0; g < G; ++g) {
-      float bias[2] = {}, up[2] = {};
-      if constexpr (E::kBias)
-        bias_.pair[first + g].get(bias);
-      if constexpr (E::kBias && E::kGated)
-        up_.pair[first + g].get(up);
+  /// Group g of the outputs, of row h. With kGated the second half of d's
+  /// groups is `up`.
+  __device__ __forceinline__ void compute(float (&y)[2], const float (&d)[sums],
+                                          int g, int h) {
+    float r[2] = {};
+    if constexpr (kEarly)
+      split<Residual>(loadShared(slab_.pair(g, h)), r);
+    else if constexpr (E::kResidual) {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        int at = 4 * (first + g) + 2 * h + i;
-        float value = d[at] + bias[i];
-        if constexpr (E::kGated)
-          y.v[g][i] = e_(value, d[at + sums / 2] + up[i], residual.v[g][i]);
-        else
-          y.v[g][i] = e_(value, residual.v[g][i]);
+        int m = p_.m + 8 * h, n = p_.n + 8 * g + threadIdx.x % 4 * 2 + i;
+        if (m < p_.rows && n < p_.half)
+          r[i] = toFloat(e_.residual[m * e_.residualStride + n]);
       }
     }
-  }
-  template <int G> __device__ __forceinline__ void fetchNext(int first) {
-    if constexpr (G == 4 && kEarly)
-      if (whole_)
-        residual_.fetch(residualRows_, p_.n, first / 4 + ahead);
-  }
-  template <int G>
-  __device__ __forceinline__ void finishGroups(const float (&d)[sums],
-                                               int first) {
 #pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      Pairs<G> y;
-      compute(y, d, first, h);
-      store(y, outRows_[h], p_.n + 8 * first);
+    for (int i = 0; i < 2; ++i) {
+      int at = 4 * g + 2 * h + i;
+      if constexpr (E::kGated)
+        y[i] = e_(d[at], d[at + sums / 2], r[i]);
+      else
+        y[i] = e_(d[at], r[i]);
     }
-    fetchNext<G>(first);
-  }
-  /// The same, left in d.
-  template <int G>
-  __device__ __forceinline__ void keepGroups(float (&d)[sums], int first) {
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      Pairs<G> y;
-      compute(y, d, first, h);
-#pragma unroll
-      for (int g = 0; g < G; ++g)
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-          d[4 * (first + g) + 2 * h + i] = y.v[g][i];
-    }
-    fetchNext<G>(first);
   }
 
   const Place p_;
   const E &e_;
-  bool whole_ = false;
-  BiasSlice<typename E::Bias, kGroups> bias_, up_;
-  ResidualSlice<Residual, kGroups, ahead> residual_;
-  Row<const Residual> residualRows_[2];
-  Row<Out> outRows_[2];
+  const Slab<8 * kGroups> slab_;
 };
 
 } // namespace gemm

@@ -17,8 +17,9 @@
 // the mean of the row. So variances come from centred values, at one exchange
 // a tile, and every CTA has the same bits.
 //
-// Two sets of numbers are used in turn: who writes a set for the second time
-// has seen all arrive at the tile between, and so be done with the first.
+// Two sets of numbers, each with a barrier, are used in turn: who writes a set
+// for the second time has seen all send the tile's between, and so be done with
+// the first.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_NORM_CUH
@@ -53,21 +54,22 @@ template <typename C> struct RowNumbers {
   /// To every CTA of the row: rows `row` and `row` + 8 of the tile.
   __device__ __forceinline__ void send(const Moments (&mine)[2], int row,
                                        u32 turn) const {
+    if (threadIdx.x % 4 == 0 && row == 16 * C::kStoring * split)
+      barrierExpect(stages.rowsFull(turn & 1), C::kNumberBytes);
 #pragma unroll
-    for (int h = 0; h < 2; ++h)
+    for (int to = 0; to < (C::CN + 3) / 4; ++to)
+      if (u32 other = threadIdx.x % 4 + 4 * to; other < C::CN) {
+        u32 rank = split * C::kPart + other;
+        u32 full = remoteAddress(stages.rowsFull(turn & 1), rank);
 #pragma unroll
-      for (int to = 0; to < (C::CN + 3) / 4; ++to)
-        if (u32 other = threadIdx.x % 4 + 4 * to; other < C::CN)
+        for (int h = 0; h < 2; ++h)
           storeRemote(
-              remoteAddress(stages.rowNumbers(turn & 1, cn, row + 8 * h),
-                            split * C::kPart + other),
-              mine[h].mean, mine[h].squares);
-    __syncwarp();
-    if (int lane = threadIdx.x % 32; lane < C::CN)
-      barrierArriveAt(stages.rowsFull(), split * C::kPart + lane);
+              remoteAddress(stages.rowNumbers(turn & 1, cn, row + 8 * h), rank),
+              full, mine[h].mean, mine[h].squares);
+      }
   }
   __device__ void await(u32 turn) const {
-    barrierWaitCluster(stages.rowsFull(), turn & 1);
+    barrierWait(stages.rowsFull(turn & 1), turn >> 1 & 1);
   }
   /// Of the whole row, after `await`.
   __device__ __forceinline__ Moments join(int row, u32 turn,
@@ -132,12 +134,12 @@ public:
 
   /// `row`: of the tile; `turn`: tiles of this cluster before this one.
   __device__ __forceinline__ void run(const float (&d)[kSums], int row,
-                                      u32 turn) {
+                                      u32 turn, const Slab<C::BN> &slab) {
     Moments mine[2] = {momentsOf(d, 0), momentsOf(d, 1)};
     exchange_.send(mine, row, turn);
     // While the others' numbers come.
     if constexpr (E::kSum)
-      put(e_.sum, e_.sumStride, [&](int g, int h) {
+      put(slab, e_.sum, e_.sumStride, [&](int g, int h) {
         return float2{d[4 * g + 2 * h], d[4 * g + 2 * h + 1]};
       });
     exchange_.await(turn);
@@ -149,7 +151,7 @@ public:
       factor[h] = 1.0f / sqrtf(all.squares / float(p_.half) + e_.eps);
     }
     NormColumns<C, E> columns{exchange_.stages};
-    put(e_.out, e_.outStride, [&](int g, int h) {
+    put(slab, e_.out, e_.outStride, [&](int g, int h) {
       float4 c = columns.of(g);
       float x = d[4 * g + 2 * h], y = d[4 * g + 2 * h + 1];
       if constexpr (kCentred)
@@ -171,8 +173,8 @@ private:
       for (int g = 0; g < kGroups; ++g)
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-          part[i] += whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i])
-                                                : 0.0f;
+          part[i] +=
+              whole || 8 * g + i < limit ? value(d[4 * g + 2 * h + i]) : 0.0f;
       return quadSum(part[0] + part[1]);
     };
     float mean = 0;
@@ -184,28 +186,20 @@ private:
 
   /// value(group, h), two columns, of every group, to the rows of `to`.
   template <typename F>
-  __device__ __forceinline__ void put(Out *to, i64 stride, F &&value) const {
-    bool wide = wideRows(to, stride);
-    auto store = [&](auto y, int first, int h) {
-      constexpr int count = sizeof(y.v) / sizeof(y.v[0]);
+  __device__ __forceinline__ void put(const Slab<C::BN> &slab, Out *to,
+                                      i64 stride, F &&value) const {
 #pragma unroll
-      for (int g = 0; g < count; ++g) {
-        float2 v = value(first + g, h);
-        y.v[g][0] = v.x, y.v[g][1] = v.y;
+    for (int g = 0; g < kGroups; ++g)
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        float2 v = value(g, h);
+        if constexpr (sizeof(Out) == 2)
+          storeShared(slab.pair(g, h), packPair<Out>(v.x, v.y));
+        else
+          storePair(p_, to, stride, g, h, v.x, v.y);
       }
-      gemm::store(y,
-                  Row<Out>{to + (p_.m + 8 * h) * stride, p_.half,
-                           p_.m + 8 * h < p_.rows, wide},
-                  p_.n + 8 * first);
-    };
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-#pragma unroll
-      for (int g = 0; g + 4 <= kGroups; g += 4)
-        store(Pairs<4>{}, g, h);
-      if constexpr (kGroups % 4 != 0)
-        store(Pairs<kGroups % 4>{}, kGroups / 4 * 4, h);
-    }
+    if constexpr (sizeof(Out) == 2)
+      storeRows(slab, p_, to, stride);
   }
 
   const Place &p_;

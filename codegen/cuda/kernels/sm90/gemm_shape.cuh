@@ -46,6 +46,14 @@ struct Config {
   static constexpr int kPart = CM * CN; // CTAs that share a range of k
   static constexpr int kCtas = ctas, kCluster = kPart * splits;
   static constexpr int kThreads = 128 * (1 + warpgroups);
+  /// The threads that __launch_bounds__ names, which sets the registers of a
+  /// launch: with few sums some are left to a small kernel that runs beside
+  /// this one, which so awaits its end in place (gemm.cuh). Exchanges need more
+  /// registers beside the sums.
+  static constexpr int kSums = (pingPong ? BM : BM / warpgroups) * BN / 128;
+  static constexpr bool kSpare =
+      ctas == 1 && warpgroups <= 2 && kSums <= (splits > 1 || norm ? 72 : 96);
+  static constexpr int kBound = kSpare ? kThreads + 128 : kThreads;
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
   static constexpr int kBoxA = boxOf(BM, CN);
@@ -55,11 +63,18 @@ struct Config {
   static constexpr int kStoring = 4 * warpgroups / splits;
   /// The sums of the other parts of k, of the rows that a CTA stores.
   static constexpr int kSumBytes = (splits - 1) * kStoring * 16 * BN * 4;
-  /// Two sets of the numbers of each row from each CTA, their barrier, and
+  /// What a norm's rows get of their numbers, from all CTAs of the row.
+  static constexpr int kNumberBytes = CN * kStoring * 16 * 8;
+  /// Two sets of the numbers of each row from each CTA, their barriers, and
   /// scale and shift of the columns.
   static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
-  static constexpr int kSharedBytes =
-      1024 + stages * (kStageBytes + 16) + 16 + kSumBytes + kNormBytes;
+  /// Rows on their way out, of each warp that stores (gemm_epilogue.cuh).
+  static constexpr int kSlabBytes = 16 * (2 * BN + 16);
+  /// Two slots for what the sums begin with, and their barriers.
+  static constexpr int kBiasBytes = 2 * 4 * BN + 32;
+  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16) + 16 +
+                                      kSumBytes + kNormBytes +
+                                      kStoring * kSlabBytes + kBiasBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
   static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
@@ -110,9 +125,20 @@ template <typename C> struct Stages {
   __device__ u32 rowNumbers(u32 set, u32 cn, u32 row) const {
     return sums() + C::kSumBytes + ((set * C::CN + cn) * C::BM + row) * 8;
   }
-  __device__ u32 rowsFull() const { return rowNumbers(2, 0, 0); }
+  __device__ u32 rowsFull(u32 set) const {
+    return rowNumbers(2, 0, 0) + 8 * set;
+  }
   /// {scale, scale, shift, shift} of columns 2 * pair and the next.
-  __device__ u32 columns(u32 pair) const { return rowsFull() + 16 + 16 * pair; }
+  __device__ u32 columns(u32 pair) const { return rowsFull(2) + 16 * pair; }
+  /// Of storing warp `warp`.
+  __device__ u32 slab(u32 warp) const {
+    return sums() + C::kSumBytes + C::kNormBytes + warp * C::kSlabBytes;
+  }
+  __device__ u32 bias(u32 slot) const {
+    return slab(C::kStoring) + 4 * C::BN * slot;
+  }
+  __device__ u32 biasFull(u32 slot) const { return bias(2) + 8 * slot; }
+  __device__ u32 biasEmpty(u32 slot) const { return bias(2) + 16 + 8 * slot; }
 };
 
 } // namespace gemm

@@ -45,20 +45,30 @@ template <typename C> struct SplitSums {
                                        u32 turn) const {
     int warp = warpOf(warpgroup), owner = warp / C::kStoring;
     u32 to = remoteAddress(place(split, owner, warp), ctaOf(owner));
+    u32 full = remoteAddress(stages.sumsFull(), ctaOf(owner));
     barrierWait(stages.sumsFree(), ~turn & 1);
 #pragma unroll
     for (int i = 0; i < C::BN / 2; i += 4)
-      storeRemote(to + i * 128, d[i], d[i + 1], d[i + 2], d[i + 3]);
-    __syncwarp();
-    if (threadIdx.x % 32 == 0)
-      barrierArriveAt(stages.sumsFull(), ctaOf(owner));
+      storeRemote(to + i * 128, full, d[i], d[i + 1], d[i + 2], d[i + 3]);
+  }
+  /// After `turns` tiles, one at least: nobody leaves while arrivals are on
+  /// their way to it. A warp that sends has seen all phases before the last.
+  __device__ void end(int warpgroup, u32 turns) const {
+    if (!storesHere(warpgroup))
+      barrierWait(stages.sumsFree(), ~turns & 1);
   }
   /// d = the whole of k's sums, where this warp stores.
   __device__ __forceinline__ void receive(Sums &d, int warpgroup,
                                           u32 turn) const {
     // Split 0's, or 1's in split 0; the next split's lie behind.
-    u32 from = place(split == 0 ? 1 : 0, split, warpOf(warpgroup));
-    barrierWaitCluster(stages.sumsFull(), turn & 1);
+    int warp = warpOf(warpgroup);
+    u32 from = place(split == 0 ? 1 : 0, split, warp);
+    // A phase of the barrier ends with this arrival and all bytes, which may
+    // come before it.
+    if (threadIdx.x % 32 == 0 && warp % C::kStoring == 0)
+      barrierExpect(stages.sumsFull(), C::kSumBytes);
+    __syncwarp();
+    barrierWait(stages.sumsFull(), turn & 1);
 #pragma unroll
     for (int i = 0; i < C::BN / 2; i += 4) {
 #pragma unroll

@@ -1,0 +1,319 @@
+//===- encoder_time.cu - a BERT layer's linears as one chain --------------===//
+//
+// The four linears of BERT-base, fp16, as one graph of dependent launches, a
+// set of weights for every layer (170 MB, more than L2 holds), without the
+// attention between: what a tile shape takes where it counts. First every
+// shape alone, a chain of it with rotated weights; then layers of the fastest
+// of each kind. "row" follows the sums' kernel with a layer_norm of rows.
+//
+//   encoder_time [ROWS ...] [--only NAME] [--layer QKV,O,UP,DOWN]
+//
+//===----------------------------------------------------------------------===//
+#include "CudaArray.h"
+#include "gemm/GemmKernels.cuh"
+
+#include <string>
+
+using namespace ft;
+using namespace check;
+using gemmtest::Epilogue;
+
+namespace {
+
+constexpr int kLayers = 12, kHidden = 768;
+enum Kind { Qkv, Output, Up, Down };
+constexpr const char *kKinds[] = {"qkv", "o", "up", "down"};
+constexpr int kN[] = {2304, 768, 3072, 768}, kK[] = {768, 768, 768, 3072};
+
+/// A layer_norm of rows of 768, in place: a warp a row.
+__global__ void rowNorm(f16 *x, const int *count, const f16 *scale,
+                        const f16 *shift) {
+  launchDependents();
+  dependencyWait();
+  int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+  if (row >= *count)
+    return;
+  Vec16 raw[3];
+  float v[3][8], sum = 0, square = 0;
+  for (int i = 0; i < 3; ++i)
+    raw[i] = load16(x + row * kHidden + i * 256 + threadIdx.x % 32 * 8);
+  for (int i = 0; i < 3; ++i)
+    for (int j = 0; j < 4; ++j) {
+      unpackPair(raw[i].word[j], v[i] + 2 * j, f16{});
+      sum += v[i][2 * j] + v[i][2 * j + 1];
+    }
+  float mean = warpSum(sum) / kHidden;
+  for (auto &part : v)
+    for (float &y : part)
+      y -= mean, square += y * y;
+  float factor = rsqrtf(warpSum(square) / kHidden + 1e-5f);
+  for (int i = 0; i < 3; ++i) {
+    int at = i * 256 + threadIdx.x % 32 * 8;
+    Vec16 a = load16(scale + at), b = load16(shift + at);
+    for (int j = 0; j < 4; ++j) {
+      float s[2], t[2];
+      unpackPair(a.word[j], s, f16{});
+      unpackPair(b.word[j], t, f16{});
+      raw[i].word[j] = packPair<f16>(v[i][2 * j] * factor * s[0] + t[0],
+                                     v[i][2 * j + 1] * factor * s[1] + t[1]);
+    }
+    *reinterpret_cast<Vec16 *>(x + row * kHidden + at) = raw[i];
+  }
+}
+
+/// A compiled tile shape.
+struct Instance {
+  Kind kind;
+  std::string name;
+  const void *function;
+  int boxA, boxW, cluster, threads, shared, grid = 0;
+  bool row; // a kernel that normalizes rows must follow
+  double us = 0;
+};
+std::vector<Instance> instances;
+
+template <typename C, Epilogue e>
+void add(Kind kind, const std::string &name, bool row) {
+  Instance i{kind,
+             name,
+             reinterpret_cast<const void *>(&gemmtest::kernel<C, e>),
+             C::kBoxA,
+             C::kBoxW,
+             C::kCluster,
+             C::kThreads,
+             C::kSharedBytes,
+             0,
+             row};
+  cuda(cudaFuncSetAttribute(
+           i.function, cudaFuncAttributeMaxDynamicSharedMemorySize, i.shared),
+       "shared memory");
+  cudaLaunchConfig_t config{};
+  cudaLaunchAttribute attribute{};
+  config.gridDim = i.cluster;
+  config.blockDim = i.threads;
+  config.dynamicSmemBytes = i.shared;
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim.x = i.cluster;
+  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  cuda(cudaOccupancyMaxActiveClusters(&i.grid, i.function, &config),
+       "occupancy");
+  i.grid *= i.cluster;
+  instances.push_back(i);
+}
+
+/// A plain tile, for all that it fits.
+template <int BM, int BN, int stages, int warpgroups, int CM = 1, int CN = 1,
+          int ctas = 1, int splits = 1, bool pingPong = false>
+void tile(const std::string &name) {
+  using C = gemm::Config<f16, false, BM, BN, stages, warpgroups, pingPong, CM,
+                         CN, ctas, splits>;
+  add<C, Epilogue::Bias>(Qkv, name, false);
+  add<C, Epilogue::GeluErf>(Up, name, false);
+  add<C, Epilogue::Residual>(Output, name, true);
+  add<C, Epilogue::Residual>(Down, name, true);
+}
+template <int BM, int BN, int stages, int warpgroups, int CN, int splits = 1>
+void norm(const std::string &name) {
+  using C = gemm::Config<f16, false, BM, BN, stages, warpgroups, false, 1, CN,
+                         1, splits, true>;
+  add<C, Epilogue::NormLayer>(Output, name, false);
+  add<C, Epilogue::NormLayer>(Down, name, false);
+}
+
+void addAll() {
+  cuda(cudaFuncSetAttribute(rowNorm,
+                            cudaFuncAttributePreferredSharedMemoryCarveout,
+                            cudaSharedmemCarveoutMaxShared),
+       "carveout"); // else no GEMM shares a multiprocessor with it
+#include "encoder_tiles.inc"
+}
+
+class Chain {
+public:
+  explicit Chain(int rows)
+      : rows_(rows), x_(size_t(rows) * kHidden), h_(size_t(rows) * kHidden),
+        qkv_(size_t(rows) * 3 * kHidden), up_(size_t(rows) * 4 * kHidden),
+        vector_(4 * kHidden), count_(4096) {
+    for (int i = 0; i < 4; ++i)
+      layer_ += size_t(kN[i]) * kK[i];
+    cuda(cudaMalloc(&w_, layer_ * kLayers * 2), "weights");
+    fill(w_, layer_ * kLayers, 0x9000);
+    for (auto *array : {&x_, &h_, &qkv_, &up_, &vector_})
+      fill(array->device, array->host.size(), 0x3000);
+    for (int &c : count_.host)
+      c = rows;
+    count_.up();
+  }
+  ~Chain() { cudaFree(w_); }
+
+  /// Of one instance, with what must follow; us.
+  double alone(const Instance &i) {
+    size_t size = size_t(kN[i.kind]) * kK[i.kind];
+    int sets = int(layer_ * kLayers / size);
+    return check::time(48, [&](int n, cudaStream_t stream) {
+      begin(n == 0, stream);
+      linear(i, w_ + size * (n % sets));
+    });
+  }
+  double layers(const Instance *const (&kinds)[4]) {
+    return check::time(kLayers, [&](int n, cudaStream_t stream) {
+      begin(n == 0, stream);
+      const f16 *w = w_ + layer_ * n;
+      for (int i = 0; i < 4; ++i) {
+        linear(*kinds[i], w);
+        w += size_t(kN[i]) * kK[i];
+      }
+    });
+  }
+
+private:
+  static void fill(f16 *data, size_t count, int range) {
+    std::vector<f16> host(1 << 16);
+    u32 state = 1;
+    for (f16 &x : host) { // +- 2^-4 .. 2^-1 or so
+      state = state * 1664525u + 1013904223u;
+      x.bits = u16((state >> 16 & 0x8000) | (0x2400 + (state >> 12) % 0x1000));
+    }
+    for (size_t at = 0; at < count; at += host.size())
+      cuda(cudaMemcpy(data + at, host.data(),
+                      2 * std::min(host.size(), count - at),
+                      cudaMemcpyHostToDevice),
+           "fill");
+  }
+  void begin(bool first, cudaStream_t stream) {
+    first_ = first;
+    stream_ = stream;
+    if (first)
+      ordinal_ = 0;
+  }
+  void go(const void *function, int grid, int threads, int shared,
+          void **arguments) {
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = grid;
+    config.blockDim = threads;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream_;
+    config.attrs = &attribute;
+    config.numAttrs = !first_; // layers of two replays do not mix
+    first_ = false;
+    cuda(cudaLaunchKernelExC(&config, function, arguments), "launch");
+  }
+  void linear(const Instance &i, const f16 *weights) {
+    f16 *in[] = {x_.device, qkv_.device, h_.device, up_.device};
+    f16 *out[] = {qkv_.device, h_.device, up_.device, x_.device};
+    f16 *residuals[] = {nullptr, x_.device, nullptr, h_.device};
+    i64 inStride = i.kind == Output ? 3 * kHidden : kK[i.kind];
+    int n = kN[i.kind], k = kK[i.kind], axis = 0;
+    TensorMap a, w;
+    encodeMap(&a, false, in[i.kind],
+              {{k, 0, 64}, {rows_, inStride * 2, i.boxA}});
+    encodeMap(&w, false, weights, {{k, 0, 64}, {n, k * 2, i.boxW}});
+    const int *counts = count_.device + ordinal_++;
+    const void *vector = vector_.device, *residual = residuals[i.kind];
+    void *to = out[i.kind], *sum = nullptr;
+    i64 stride = kN[i.kind];
+    float eps = 1e-5f;
+    void *arguments[] = {&a,      &w,      &n,        &k,      &counts,
+                         &axis,   &vector, &residual, &stride, &to,
+                         &stride, &vector, &vector,   &eps,    &sum};
+    go(i.function, i.grid, i.threads, i.shared, arguments);
+    if (!i.row)
+      return;
+    void *rowArguments[] = {&to, &counts, &vector, &vector};
+    go(reinterpret_cast<const void *>(&rowNorm), (rows_ + 7) / 8, 256, 0,
+       rowArguments);
+  }
+
+  int rows_;
+  Array<f16> x_, h_, qkv_, up_, vector_;
+  Array<int> count_;
+  size_t layer_ = 0;
+  f16 *w_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  bool first_ = true;
+  int ordinal_ = 0;
+};
+
+const Instance *find(int kind, const std::string &name) {
+  for (const Instance &i : instances)
+    if (i.kind == kind && i.name == name)
+      return &i;
+  std::printf("FAILED: no %s %s\n", kKinds[kind], name.c_str());
+  std::exit(1);
+}
+
+/// A layer of named tile shapes, divided by commas.
+void timeLayer(int rows, const std::string &names) {
+  Chain chain(rows);
+  const Instance *kinds[4];
+  size_t at = 0;
+  for (int i = 0; i < 4; ++i) {
+    size_t end = std::min(names.find(',', at), names.size());
+    kinds[i] = find(i, names.substr(at, end - at));
+    at = end + 1;
+  }
+  std::printf("%5d layer of %s: %.2f us\n", rows, names.c_str(),
+              chain.layers(kinds));
+}
+
+void timeRows(int rows, const std::string &only) {
+  Chain chain(rows);
+  const Instance *best[4] = {};
+  for (Instance &i : instances) {
+    if (!only.empty() && i.name != only)
+      continue;
+    i.us = chain.alone(i);
+    std::printf("%5d %-4s %-16s%s %6.2f us (%d CTAs)\n", rows, kKinds[i.kind],
+                i.name.c_str(), i.row ? " + row" : "      ", i.us, i.grid);
+    if (!best[i.kind] || i.us < best[i.kind]->us)
+      best[i.kind] = &i;
+  }
+  if (!best[0] || !best[1] || !best[2] || !best[3])
+    return;
+  std::printf("%5d layer of", rows);
+  for (const Instance *i : best)
+    std::printf(" %s", i->name.c_str());
+  std::printf(": %.2f us\n", chain.layers(best));
+  // In the chain another one of a kind may be better.
+  for (Instance &i : instances) {
+    const Instance *kinds[] = {best[0], best[1], best[2], best[3]};
+    if (i.us > 1.2 * best[i.kind]->us || kinds[i.kind] == &i)
+      continue;
+    kinds[i.kind] = &i;
+    std::printf("%5d   with %-4s %-16s: %6.2f us\n", rows, kKinds[i.kind],
+                i.name.c_str(), chain.layers(kinds));
+  }
+  std::fflush(stdout);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::vector<int> rows;
+  std::vector<std::string> layers;
+  std::string only;
+  for (int i = 1; i < argc; ++i) {
+    std::string arg = argv[i];
+    if (arg == "--only" && i + 1 < argc)
+      only = argv[++i];
+    else if (arg == "--layer" && i + 1 < argc)
+      layers.push_back(argv[++i]);
+    else if (std::atoi(argv[i]) > 0)
+      rows.push_back(std::atoi(argv[i]));
+  }
+  if (rows.empty())
+    rows = {1024, 4096, 12288, 32, 64, 128, 256};
+  addAll();
+  for (int r : rows) {
+    for (const std::string &names : layers)
+      timeLayer(r, names);
+    if (layers.empty())
+      timeRows(r, only);
+  }
+  return 0;
+}
