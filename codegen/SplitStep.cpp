@@ -135,13 +135,17 @@ SplitStep::~SplitStep() {
     call_->erase();
 }
 
-/// `key` = number, as the step has it: {in = 3} of rows() may be {out = 0}.
-Attribute SplitStep::renumbered(ir::FusedOp part, StringRef key,
-                                int64_t number) {
+/// `argument` with `key` as the step has it: {in = 3} of rows() may be {out =
+/// 0}. What else it says, of a tensor map say, stays.
+Attribute SplitStep::renumbered(ir::FusedOp part, DictionaryAttr argument,
+                                StringRef key) {
   Builder builder(fused_.getContext());
+  int64_t number = argument.getAs<IntegerAttr>(key).getInt();
   auto dict = [&](StringRef name, int64_t value) {
-    return builder.getDictionaryAttr(
-        builder.getNamedAttr(name, builder.getI64IntegerAttr(value)));
+    NamedAttrList changed(argument);
+    changed.erase(key);
+    changed.set(name, builder.getI64IntegerAttr(value));
+    return changed.getDictionary(fused_.getContext());
   };
   if (key == "in")
     return number < int64_t(fused_.getInputs().size()) ? dict("in", number)
@@ -166,8 +170,8 @@ DictionaryAttr SplitStep::renumber(ir::FusedOp part, DictionaryAttr launch) {
   for (auto arg : args.getAsRange<DictionaryAttr>()) {
     Attribute changed = arg;
     for (StringRef key : {"in", "out"})
-      if (auto number = arg.getAs<IntegerAttr>(key))
-        changed = renumbered(part, key, number.getInt());
+      if (arg.getAs<IntegerAttr>(key))
+        changed = renumbered(part, arg, key);
     renamed.push_back(changed);
   }
   result.set("args", builder.getArrayAttr(renamed));

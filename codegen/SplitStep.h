@@ -30,8 +30,8 @@ public:
 
 private:
   SplitStep() = default;
-  mlir::Attribute renumbered(ir::FusedOp part, mlir::StringRef key,
-                             int64_t number);
+  mlir::Attribute renumbered(ir::FusedOp part, mlir::DictionaryAttr argument,
+                             mlir::StringRef key);
 
   ir::FusedOp fused_, call_, rows_;
   unsigned between_ = 0; // the result that holds what call() stores

@@ -67,6 +67,7 @@ private:
   TokenFeed *feed_;
   std::optional<FeedSite> feedSite_; // where a step ends
   std::string firstPlace_;           // the first collective of the program
+  bool afterKernel_ = false; // what was enqueued last is a kernel of ours
 };
 
 } // namespace
@@ -177,7 +178,8 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
     config.gridDimX =
         unsigned(std::max<int64_t>(grid / launch.cluster, 1) * launch.cluster);
   }
-  if (launch.dependentLaunch && kernel.waits) {
+  // Which implementation the step in front runs by may be a tuning's choice.
+  if (launch.dependentLaunch && kernel.waits && afterKernel_) {
     config.attrs = &attribute;
     config.numAttrs = 1;
   }
@@ -194,8 +196,10 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
   for (const auto &launch : step.ways[choice ? choice->way : 0].launches) {
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
+      afterKernel_ = true;
       continue;
     }
+    afterKernel_ = false;
     if (auto *exchange = std::get_if<ReadyCollective>(&launch)) {
       FT_RETURN_IF_ERROR(communicator_->run(exchange->collective,
                                             bucket[size_t(exchange->axis)]));
@@ -245,6 +249,7 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
 }
 
 Status CudaExecutable::enqueueAll(const Bucket &bucket) {
+  afterKernel_ = false;
   for (const ReadyStep &step : program_.steps)
     FT_RETURN_IF_ERROR(enqueue(step, bucket));
   return feedSite_ ? feed_->finish(*feedSite_) : Status::success();
