@@ -1,0 +1,64 @@
+#!/bin/bash
+# whole.sh ARCHIVE.tar.xz OUT: everything that is to be known of the present
+# code on a machine with a Hopper GPU, from the archive of pack.sh, in one go:
+# what must be right, then times. Two GPUs or more: ranks, too. Some seven
+# minutes; each part has a limit, and one that fails does not end the rest.
+# Results and logs go to OUT. ONLY: some of "right ranks times", in any order.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+archive=$(realpath "$1")
+mkdir -p "$2"
+out=$(realpath "$2")
+only=${ONLY:-right ranks times}
+cd "$root"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' \
+  "$archive" "$work" || exit 2
+export BIN=$work/bin
+failed=""
+part() { # name, seconds, command
+  local name=$1 limit=$2 began=$SECONDS
+  shift 2
+  timeout "$limit" "$@" >"$out/$name.log" 2>&1
+  local status=$?
+  echo "== $name: exit $status after $((SECONDS - began)) s"
+  [ $status = 0 ] || { failed="$failed $name"; tail -n 12 "$out/$name.log"; }
+}
+kernels() {
+  local status=0 name
+  for name in "$BIN"/*_check; do
+    echo "== $(basename "$name")"
+    "$name" || status=1
+  done
+  return $status
+}
+times() { # name, plans, more
+  local name=$1 plans=$2
+  shift 2
+  part "$name" 150 tools/bench/compare.py --ft-run "$BIN/ft-run" \
+    --plans "$plans" -o "$out/$name.json" --no-peers "$@"
+}
+export -f kernels
+for step in $only; do
+  case $step in
+  right)
+    part kernels 200 bash -c kernels
+    SKIP_KERNELS=1 part check 400 test/gpu/check.sh "$work/plans" "$out/check"
+    ;;
+  ranks)
+    if [ "$(nvidia-smi -L | wc -l)" -ge 2 ]; then
+      ROUNDS=2 part ranks 400 test/gpu/ranks.sh "$work/ranks" "$out/ranks.json"
+    else
+      echo "== ranks: left out, one GPU"
+    fi
+    ;;
+  times)
+    times models "$work/shapes"
+    times preview "$work/preview" --only bert-base
+    ;;
+  *) echo "whole.sh: ONLY has '$step'; known: right ranks times" >&2; exit 2 ;;
+  esac
+done
+[ -z "$failed" ] || { echo "failed:$failed"; exit 1; }
+echo "all done"
