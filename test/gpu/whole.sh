@@ -3,13 +3,13 @@
 # code on a machine with a Hopper GPU, from the archive of pack.sh, in one go:
 # what must be right, then times. Two GPUs or more: ranks, too. Some seven
 # minutes; each part has a limit, and one that fails does not end the rest.
-# Results and logs go to OUT. ONLY: some of "right ranks times", in any order.
+# Results and logs go to OUT. ONLY: some of "right ranks times start", in order.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 archive=$(realpath "$1")
 mkdir -p "$2"
 out=$(realpath "$2")
-only=${ONLY:-right ranks times}
+only=${ONLY:-right ranks times start}
 cd "$root"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -57,7 +57,12 @@ for step in $only; do
     times models "$work/shapes"
     times preview "$work/preview" --only bert-base
     ;;
-  *) echo "whole.sh: ONLY has '$step'; known: right ranks times" >&2; exit 2 ;;
+  start)
+    part start 240 tools/bench/start_up.py --ftc "$BIN/ftc" \
+      --ft-run "$BIN/ft-run" -o "$out/start-up.json"
+    ;;
+  *) echo "whole.sh: ONLY has '$step'; known: right ranks times start" >&2
+    exit 2 ;;
   esac
 done
 [ -z "$failed" ] || { echo "failed:$failed"; exit 1; }
