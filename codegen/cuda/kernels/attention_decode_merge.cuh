@@ -9,9 +9,8 @@
 #ifndef FT_KERNELS_ATTENTION_DECODE_MERGE_CUH
 #define FT_KERNELS_ATTENTION_DECODE_MERGE_CUH
 
+#include "attention_inbox.cuh"
 #include "attention_share.cuh"
-#include "cluster.cuh"
-#include "sm90/async.cuh"
 
 namespace ft::attention {
 
@@ -82,77 +81,6 @@ __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
                  }
                });
 }
-
-/// Floats of a vector that is sent (six are used), and of an Inbox that takes
-/// all 16 rows.
-constexpr int kSlotFloats = 8;
-template <typename S, int cluster>
-constexpr int kInboxFloats = roundUp(16 * S::DV / 4, cluster) * kSlotFloats;
-
-/// What the CTAs of a cluster send each other: four neighbours of a row of a
-/// part, and the row's maximum and sum of exponentials. Vector v of a tile is
-/// the work of CTA v % cluster. Nobody reads another's memory, so a CTA that
-/// has sent its part and stored its vectors can end.
-template <typename S, int cluster> class Inbox {
-public:
-  int rank;
-
-  /// `barrier` and `slots` in shared memory.
-  __device__ __forceinline__ Inbox(u64 *barrier, float *slots, int rank)
-      : rank(rank), barrier_(sharedAddress(barrier)),
-        slots_(sharedAddress(slots)) {}
-#if __CUDA_ARCH__ >= 900
-  /// By all threads, before the keys: vectors of `rows` of the tile will come
-  /// from `parts` CTAs.
-  __device__ __forceinline__ void expect(int rows, int parts) const {
-    if (threadIdx.x == 0) {
-      int own = (rows * (S::DV / 4) - rank + cluster - 1) / cluster;
-      barrierInit(barrier_, 1);
-      barrierInitFence();
-      barrierExpect(barrier_, own * parts * 24);
-    }
-    __syncwarp();
-    clusterArriveRelaxed();
-  }
-  /// The other CTAs' barriers are there.
-  __device__ __forceinline__ void open() const {
-    __syncwarp();
-    clusterWait();
-  }
-  __device__ __forceinline__ void send(int vector, const float (&value)[4],
-                                       float top, float sum) const {
-    int to = vector % cluster;
-    u32 at = remoteAddress(slot(vector / cluster, rank), to);
-    u32 barrier = remoteAddress(barrier_, to);
-    storeRemote(at, barrier, value[0], value[1], value[2], value[3]);
-    storeRemote(at + 16, barrier, top, sum);
-  }
-  __device__ __forceinline__ void wait() const { barrierWait(barrier_, 0); }
-  /// What CTA `from` sent of this CTA's vector number `i`.
-  __device__ __forceinline__ void read(int i, int from, float (&value)[4],
-                                       float &top, float &sum) const {
-    float4 v = loadShared4(slot(i, from));
-    float2 numbers = loadShared2(slot(i, from) + 16);
-    value[0] = v.x, value[1] = v.y, value[2] = v.z, value[3] = v.w;
-    top = numbers.x, sum = numbers.y;
-  }
-#else // no clusters
-  __device__ __forceinline__ void expect(int, int) const {}
-  __device__ __forceinline__ void open() const {}
-  __device__ __forceinline__ void send(int, const float (&)[4], float,
-                                       float) const {}
-  __device__ __forceinline__ void wait() const {}
-  __device__ __forceinline__ void read(int, int, float (&)[4], float &,
-                                       float &) const {}
-#endif
-
-private:
-  __device__ __forceinline__ u32 slot(int i, int from) const {
-    return slots_ + (i * cluster + from) * (kSlotFloats * 4);
-  }
-
-  u32 barrier_, slots_;
-};
 
 /// Every CTA of the cluster calls; those without keys merge, too.
 template <typename S, int cluster, typename Cta>
