@@ -24,7 +24,7 @@ status=0
 "$bin/unit/DeviceConformanceTest" \
   --gtest_filter="*CollectivesTest*cuda$tp:OpenDevicesTest*" || status=1
 test/e2e/run.py --ft-run "$bin/ft-run" --plans "$plans/e2e" \
-  --device cuda --tp "$tp" --jobs 4 --only llama-gqa --only llama3-rope \
+  --device cuda --tp "$tp" --jobs 8 --only llama-gqa --only llama3-rope \
   --only gpt2 --only qwen3 --only bert || status=1
 tools/bench/tensor_parallel.py --ft-run "$bin/ft-run" \
   --plans "$plans" --tp "$tp" --rounds "${ROUNDS:-3}" -o "$results"
