@@ -69,14 +69,7 @@ template <typename T, typename Norm, bool gated> void runRing() {
     if (kind.where == gemv::XIn::Registers)
       continue;
     run({2, 2, 20, 4104, 1, 8}, 3);
-    run({.m = 1,
-         .bound = 1,
-         .n = 34,
-         .k = 1544,
-         .grid = 1,
-         .pad = 0,
-         .skew = 1},
-        3);
+    run(kSkewedCase, 3);
   }
 }
 

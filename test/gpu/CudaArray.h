@@ -52,6 +52,25 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 block, int shared,
   cuda(cudaGetLastError(), "launch");
 }
 
+/// How to launch a kernel that may start before the one in front has ended, if
+/// it is `dependent` on one.
+struct DependentLaunch {
+  DependentLaunch(dim3 grid, int threads, int shared, cudaStream_t stream,
+                  bool dependent) {
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    config.gridDim = grid;
+    config.blockDim = threads;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = dependent;
+  }
+  DependentLaunch(const DependentLaunch &) = delete; // config points at this
+  cudaLaunchAttribute attribute{};
+  cudaLaunchConfig_t config{};
+};
+
 /// A dimension of a tensor map, from the contiguous one on; stride in bytes.
 struct MapDimension {
   long long size, stride;

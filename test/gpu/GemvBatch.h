@@ -70,6 +70,9 @@ struct GemvCase {
   Ring ring = {};
   int skew = 0; // norm weights so many elements off 16 bytes, and no bias
 };
+/// Norm weights that no vector load can take.
+constexpr GemvCase kSkewedCase = {
+    .m = 1, .bound = 1, .n = 34, .k = 1544, .grid = 1, .pad = 0, .skew = 1};
 
 /// A case on the device and what comes out.
 template <typename T, typename Out, typename Norm, bool gated>

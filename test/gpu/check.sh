@@ -64,8 +64,8 @@ start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
 goldens goldens "$plans"
 export bin && export -f verify
 [ ! -x "$bin/ftc" ] || start verify 200 bash -c verify
-goldens preview "$plans/preview" --dtypes bf16 --only bert --only vit \
-  --only gpt2 --only llama --only qwen3 --only mistral
+goldens preview "$plans/preview" --preview-kernels --dtypes bf16 \
+  --only bert --only vit --only gpt2 --only llama --only qwen3 --only mistral
 finish
 start soak 200 "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 60
 finish

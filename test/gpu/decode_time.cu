@@ -53,8 +53,8 @@ template <int D> class Chain {
 public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
-  static constexpr int kDecodeShared = attention::Decode<S, E, 1>::shared(
-      attention::kInboxFloats<S, 8>);
+  static constexpr int kDecodeShared =
+      attention::Decode<S, E, 1>::shared(attention::kInboxFloats<S, 8>);
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),
@@ -97,16 +97,8 @@ private:
   template <typename... P, typename... A>
   void go(void (*kernel)(P...), int grid, int threads, int shared,
           A... arguments) {
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = grid;
-    config.blockDim = threads;
-    config.dynamicSmemBytes = shared;
-    config.stream = stream_;
-    config.attrs = &attribute;
-    config.numAttrs = !first_; // layers of two replays do not mix
+    // Layers of two replays do not mix.
+    DependentLaunch launch(grid, threads, shared, stream_, !first_);
     first_ = false;
     cuda(cudaFuncSetAttribute(
              kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
@@ -115,7 +107,7 @@ private:
                               cudaFuncAttributePreferredSharedMemoryCarveout,
                               cudaSharedmemCarveoutMaxShared),
          "carveout");
-    cuda(cudaLaunchKernelEx(&config, kernel, P(arguments)...), "launch");
+    cuda(cudaLaunchKernelEx(&launch.config, kernel, P(arguments)...), "launch");
   }
 
   const bf16 *weights(int layer, int i) const {
@@ -172,20 +164,11 @@ private:
     auto kernel = attentionKernel<S, 16, NoScore>;
     constexpr int shared = attention::Mma<S, 16>::kShared;
     args.partials = decode_.batch.partials.device;
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = grid;
-    config.blockDim = 128;
-    config.dynamicSmemBytes = shared;
-    config.stream = stream_;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
+    DependentLaunch launch(grid, 128, shared, stream_, true);
     cuda(cudaFuncSetAttribute(
              kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
          "shared memory");
-    cuda(cudaLaunchKernelEx(&config, kernel, args, NoScore{}), "launch");
+    cuda(cudaLaunchKernelEx(&launch.config, kernel, args, NoScore{}), "launch");
   }
 
   const Model &m_;

@@ -190,18 +190,10 @@ private:
   }
   void go(const void *function, int grid, int threads, int shared,
           void **arguments) {
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = grid;
-    config.blockDim = threads;
-    config.dynamicSmemBytes = shared;
-    config.stream = stream_;
-    config.attrs = &attribute;
-    config.numAttrs = !first_; // layers of two replays do not mix
+    // Layers of two replays do not mix.
+    DependentLaunch launch(grid, threads, shared, stream_, !first_);
     first_ = false;
-    cuda(cudaLaunchKernelExC(&config, function, arguments), "launch");
+    cuda(cudaLaunchKernelExC(&launch.config, function, arguments), "launch");
   }
   void linear(const Instance &i, const f16 *weights) {
     f16 *in[] = {x_.device, qkv_.device, h_.device, up_.device};

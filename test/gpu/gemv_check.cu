@@ -75,14 +75,7 @@ static void checkRing(const Ring &kind) {
   if constexpr (!gated)
     run({2, 8, 333, 1000, 9, 0}, 2);
   if (!held)
-    run({.m = 1,
-         .bound = 1,
-         .n = 34,
-         .k = 1544,
-         .grid = 1,
-         .pad = 0,
-         .skew = 1},
-        3);
+    run(kSkewedCase, 3);
   // As models have them: few stages, and as many as there is room for.
   for (int m : {1, 2, 3, 8})
     for (int k : {768, 1000, 2048, 4096, 4104, 14336}) {
@@ -173,33 +166,26 @@ static void timeChain(int m, int processors, int stages, bool dependent) {
                                     (k * 2 + 192)));
     int shared = sharedBytes<bf16>(
         normed, k, m, {stages, rows, normed ? where : XIn::SharedIfRoom});
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim =
-        stages ? processors : processors * (shared < 90000 ? 2 : 1);
-    config.blockDim = stages ? gemv::kRingThreads : gemv::kThreads;
-    config.dynamicSmemBytes = shared;
-    config.stream = stream;
-    config.attrs = &attribute;
-    config.numAttrs = dependent && !first;
+    DependentLaunch launch(stages ? processors
+                                  : processors * (shared < 90000 ? 2 : 1),
+                           stages ? gemv::kRingThreads : gemv::kThreads, shared,
+                           stream, dependent && !first);
     const bf16 *in = x.device;
     const int *count = counts.device;
     if (stages) {
       cuda(cudaFuncSetAttribute(
                ring, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
            "shared memory");
-      cuda(cudaLaunchKernelEx(&config, ring, in, i64(mlp), from, n, k, count,
-                              norm, epilogue),
+      cuda(cudaLaunchKernelEx(&launch.config, ring, in, i64(mlp), from, n, k,
+                              count, norm, epilogue),
            "launch");
       return;
     }
     cuda(cudaFuncSetAttribute(
              kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
          "shared memory");
-    cuda(cudaLaunchKernelEx(&config, kernel, in, i64(mlp), from, n, k, count,
-                            norm, epilogue),
+    cuda(cudaLaunchKernelEx(&launch.config, kernel, in, i64(mlp), from, n, k,
+                            count, norm, epilogue),
          "launch");
   };
   double us = time(layers, [&](int i, cudaStream_t stream) {

@@ -1,9 +1,10 @@
 #!/bin/bash
 # whole.sh ARCHIVE.tar.xz OUT: everything that is to be known of the present
 # code on a machine with a Hopper GPU, from the archive of pack.sh, in one go:
-# what must be right, then times. Two GPUs or more: ranks, too. Some seven
-# minutes; each part has a limit, and one that fails does not end the rest.
-# Results and logs go to OUT. ONLY: some of "right ranks times start", in order.
+# what must be right, then times. Two GPUs or more: ranks, too. Some ten
+# minutes, half of them "right"; each part has a limit, and one that fails does
+# not end the rest. Results and logs go to OUT. ONLY: some of "right ranks times
+# start", in order.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 archive=$(realpath "$1")

@@ -1,5 +1,4 @@
-//===- attention_decode.cuh - append and attention of few tokens -*- C++
-//-*-===//
+//===- attention_decode.cuh - append and attention of few tokens ----------===//
 //
 // One kernel for what a step does between its q-k-v linears and the output
 // projection: norms of q and k heads, rope, append to the cache, attention over
@@ -27,13 +26,13 @@
 // Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2),
 // with clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one
 // or two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
-// memory Decode<...>::kShared:
+// memory Decode<...>::kShared, with clusters more:
 //   pitch(x) = roundUp(x, 16) + 8
 //   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
-//     32 * pitch(D), up to 16 bytes more, and with clusters
-//     4 * roundUp(4 * DV, 8) * 8 (kInboxFloats)
-// counters: a u32 for each of tokens *
-// kvHeads * ceil(g / P); partials: 128 * (DV + 4) bytes a CTA.
+//     32 * pitch(D), rounded up to 16 (kShared)
+//   with clusters + 4 * roundUp(4 * DV, 8) * 8 (kInboxFloats)
+// counters: a u32 for each of tokens * kvHeads * ceil(g / P); partials:
+// 128 * (DV + 4) bytes a CTA.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_DECODE_CUH

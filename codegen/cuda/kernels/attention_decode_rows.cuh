@@ -1,5 +1,4 @@
-//===- attention_decode_rows.cuh - 16 rows against a block of keys -*- C++
-//-*-===//
+//===- attention_decode_rows.cuh - 16 rows by a block of keys ---*- C++ -*-===//
 //
 // The arithmetic of attention_decode.cuh: one warp, 16 rows and 16 keys at a
 // time, an online softmax of its own; and the sum of the four warps' parts.

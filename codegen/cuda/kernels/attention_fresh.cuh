@@ -1,5 +1,4 @@
-//===- attention_fresh.cuh - q, and the batch's own keys and values -*- C++
-//-*-===//
+//===- attention_fresh.cuh - q, the batch's keys and values -----*- C++ -*-===//
 //
 // The prologue of attention_decode.cuh. What the linears left is normalised
 // (rms_norm of each head) and rotated (rope) on its way to shared memory, in

@@ -1,4 +1,4 @@
-//===- attention_head.cuh - a head of q, k or v as it enters -- -*- C++ -*-===//
+//===- attention_head.cuh - a head of q, k or v as it enters ----*- C++ -*-===//
 //
 // One warp brings a head from where the linears left it to shared memory: its
 // norm, rope, one rounding. Loads are apart from arithmetic, so that a warp can

@@ -1,5 +1,4 @@
-//===- attention_inbox.cuh - parts of a tile, sent in a cluster  -*- C++
-//-*-===//
+//===- attention_inbox.cuh - parts of a tile in a cluster -------*- C++ -*-===//
 //
 // How the CTAs of a cluster that share a tile bring their parts together
 // without waiting for each other's end.

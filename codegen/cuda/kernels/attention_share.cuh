@@ -1,5 +1,4 @@
-//===- attention_share.cuh - keys of a ragged batch, in equal shares -*- C++
-//-*-===//
+//===- attention_share.cuh - equal shares of a ragged batch -----*- C++ -*-===//
 //
 // A tile is some tokens of a sequence and some heads of one kv head, with all
 // keys that they see, in blocks of BN. The blocks of all tiles are numbered,

@@ -37,9 +37,9 @@ __device__ __forceinline__ float fastExp2(float x) {
 /// The same as geluErf, for results that are rounded to 16 bits, in 11
 /// instructions for some 30: max(x, 0) - |x| * P(-|x|), P the normal
 /// distribution. log2 P(-a) is nearly a parabola; the polynomial is a minimax
-/// fit on [0, 6.5], weighted so that the result is within 1.8e-7 and, for
-/// negative x, 2.4e-5 of itself (a tenth of bf16's and a twentieth of f16's
-/// half a unit); behind it falls without end.
+/// fit on [0, 6.5], weighted so that the result is within 1.8e-7 (and its
+/// fp32 rounding) and, for negative x, 2.4e-5 of itself: a tenth of f16's half
+/// a unit or less, an eightieth of bf16's. Behind it falls without end.
 __device__ __forceinline__ float geluErf16(float x) {
   float a = fabsf(x);
   float q = -1.7033814e-06f;

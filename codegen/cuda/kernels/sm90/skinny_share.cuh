@@ -1,5 +1,4 @@
-//===- skinny_share.cuh - gemm_skinny.cuh's steps, in equal shares  -*- C++
-//-*-===//
+//===- skinny_share.cuh - gemm_skinny.cuh's equal shares --------*- C++ -*-===//
 //
 // The steps of k of all tiles, numbered tile by tile, and the CTAs' runs of
 // them.
