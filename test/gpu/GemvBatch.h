@@ -12,16 +12,26 @@ namespace check {
 struct Ring {
   int stages = 0, rows = 0; // rows: for SharedIfRoom
   gemv::XIn where = gemv::XIn::Shared;
-  int ctas = 1; // of __launch_bounds__
+  int ctas = 1;                // of __launch_bounds__
+  int chunks = 0, cluster = 1; // where x is in registers
 };
+/// The most values of k.
+inline int heldValues(const Ring &ring) {
+  return ring.chunks * gemv::kRingChunk * ring.cluster;
+}
 /// Every kernel that has such a norm, of one stage.
 template <typename Norm> std::vector<Ring> ringKinds() {
   using gemv::XIn;
   std::vector<Ring> kinds = {{1, 0, XIn::Shared, 1}, {1, 0, XIn::Shared, 2}};
-  if (!Norm::kCentred)
-    kinds.push_back({1, 0, XIn::Registers, 1});
-  if (!Norm::kPresent)
+  for (int chunks : {1, 4})
+    kinds.push_back({1, 0, XIn::Registers, 1, chunks});
+  kinds.push_back({1, 0, XIn::Registers, 2, 1});
+  if (!Norm::kPresent) {
     kinds.push_back({1, 0, XIn::SharedIfRoom, 1});
+    for (int cluster : {2, 4})
+      kinds.push_back({1, 0, XIn::Registers, 1, 1, cluster});
+    kinds.push_back({1, 0, XIn::Registers, 1, 7, 2});
+  }
   return kinds;
 }
 template <typename T>
@@ -133,9 +143,11 @@ private:
       return "";
     return " ring " + std::to_string(r.stages) + " in " +
            std::to_string(shared()) +
-           (r.where == gemv::XIn::Registers      ? " held"
+           (r.where == gemv::XIn::Registers
+                ? " held " + std::to_string(r.chunks)
             : r.where == gemv::XIn::SharedIfRoom ? " if room"
                                                  : "") +
+           (r.cluster > 1 ? " x " + std::to_string(r.cluster) : "") +
            (r.ctas > 1 ? " small" : "");
   }
   void reference() {

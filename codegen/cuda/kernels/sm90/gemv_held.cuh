@@ -15,24 +15,24 @@
 #ifndef FT_KERNELS_SM90_GEMV_HELD_CUH
 #define FT_KERNELS_SM90_GEMV_HELD_CUH
 
+#include "sm90/gemv_ring_norm.cuh"
 #include "sm90/gemv_sums.cuh"
 
 namespace ft::gemv {
 
-constexpr int kHeldChunks = 4, kHeldValues = kHeldChunks * kRingChunk;
-
-template <typename T> using HeldSums = RingSums<T, kRingUnits>;
+/// More chunks than these need registers that the copying warps give up.
+constexpr int kFewHeld = 6, kHolderRegisters = 232, kCopierRegisters = 40;
 
 /// This lane's values of x, in the order of the CTA's chunks.
-template <typename T> struct Held {
-  Tokens<T> tokens[kHeldChunks][kRingUnits];
+template <typename T, int chunks> struct Held {
+  Tokens<T> tokens[chunks][kRingUnits];
 
   /// done(vector, first value of k) for what lies within k.
-  template <typename Done>
-  __device__ __forceinline__ void
-  each(const ChunkOrder &order, const HeldSums<T> &sums, const Done &done) {
+  template <typename Sums, typename Done>
+  __device__ __forceinline__ void each(const ChunkOrder &order,
+                                       const Sums &sums, const Done &done) {
 #pragma unroll
-    for (int i = 0; i < kHeldChunks; ++i)
+    for (int i = 0; i < chunks; ++i)
 #pragma unroll
       for (int u = 0; u < kRingUnits; ++u)
         if (int k = order(i) * kRingChunk + u * kUnitStep;
@@ -58,54 +58,68 @@ __device__ __forceinline__ float meanOfRow(float v, const Problem<T> &p,
   return v / p.k;
 }
 
-/// RMS norms of the rows; the weights lie on 16 bytes.
-template <typename T>
+/// Norms of the rows; the weights lie on 16 bytes.
+template <typename T, int chunks, typename Sums, typename Norm>
 __device__ __forceinline__ void
-normaliseHeld(Held<T> &x, const ChunkOrder &order, const HeldSums<T> &sums,
-              const Problem<T> &p, const RmsNorm &norm) {
-  __shared__ float parts[kWarps][kMaxM];
-  float square = 0;
+normaliseHeld(Held<T, chunks> &x, const ChunkOrder &order, const Sums &sums,
+              const Problem<T> &p, const Norm &norm) {
+  __shared__ float parts[2][kWarps][kMaxM];
+  float centre = 0, square = 0;
+  if constexpr (Norm::kCentred) {
+    float sum = 0;
+    x.each(order, sums, [&](Vec16 &vector, int) {
+      float v[8];
+      unpackEight<T>(vector, v);
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        sum += v[i];
+    });
+    centre = meanOfRow(sum, p, parts[0]);
+  }
   x.each(order, sums, [&](Vec16 &vector, int) {
     float v[8];
     unpackEight<T>(vector, v);
 #pragma unroll
     for (int i = 0; i < 8; ++i)
-      square += v[i] * v[i];
+      square += (v[i] - centre) * (v[i] - centre);
   });
-  float factor = 1.0f / sqrtf(meanOfRow(square, p, parts) + norm.eps);
+  float factor = 1.0f / sqrtf(meanOfRow(square, p, parts[1]) + norm.eps);
   x.each(order, sums, [&](Vec16 &vector, int k) {
-    float v[8], scale[8];
+    float v[8], scale[8], bias[8] = {};
     unpackEight<T>(vector, v);
-#pragma unroll
-    for (int h = 0; h < 8; h += 4)
-      loadFour(norm.weight + k + h, *reinterpret_cast<float(*)[4]>(scale + h));
+    loadEight(norm.weight + k, scale);
+    if constexpr (Norm::kCentred)
+      if (norm.bias)
+        loadEight(norm.bias + k, bias);
 #pragma unroll
     for (int i = 0; i < 8; ++i)
-      v[i] = v[i] * factor * scale[i];
+      v[i] = (v[i] - centre) * factor * scale[i] + bias[i];
     vector = packEight<T>(v);
   });
 }
 
-/// The multiplying warps.
-template <typename T, typename Norm, typename Epilogue>
+/// The multiplying warps. `apart`: of RingSums. REQUIRES: k is at most `chunks`
+/// chunks.
+template <int chunks, int apart, int cluster, typename T, typename Norm,
+          typename Epilogue>
 __device__ __forceinline__ void
-ringHeld(const Problem<T> &p, const Share &s, const RingMemory &memory,
+ringHeld(const Problem<T> &p, const Share &s, const RingMemory<cluster> &memory,
          const Norm &norm, const Epilogue &epilogue, RingPlace place) {
   ChunkOrder order(p.k);
-  HeldSums<T> sums(p, memory);
+  RingSums<T, apart, cluster> sums(p, memory);
   int m = int(threadIdx.x) % 32 / 4; // this lane's token
   const T *row = p.x + m * p.xStride;
-  Held<T> x = {};
+  Held<T, chunks> x = {};
   if (m < p.rows)
     x.each(order, sums,
-           [&](Vec16 &vector, int k) { vector = load16(row + k); });
+           [&](Vec16 &vector, int k) { vector = loadOnce16(row + k); });
   if constexpr (Norm::kPresent)
     normaliseHeld(x, order, sums, p, norm);
 #pragma unroll 1
   for (int j = s.begin; j < s.end; j += perGroup<Epilogue::kGated>) {
-    auto operands = loadOperands(epilogue, p, s, j);
+    auto operands = loadOperands<cluster>(epilogue, p, s, j);
 #pragma unroll
-    for (int i = 0; i < kHeldChunks; ++i)
+    for (int i = 0; i < chunks; ++i)
       if (i < order.count) {
         sums.multiply(order(i), place, x.tokens[i]);
         place.next();

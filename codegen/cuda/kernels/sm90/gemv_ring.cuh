@@ -49,7 +49,7 @@ __device__ __forceinline__ void stageTokens(const Problem<T> &p, u16 *xs) {
 /// of RingSums.
 template <int apart, typename Epilogue, typename T>
 __device__ __forceinline__ void
-ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory,
+ringRows(const Problem<T> &p, const Share &s, const RingMemory<1> &memory,
          const char *rows, i64 rowBytes, const Epilogue &epilogue,
          RingPlace place) {
   ChunkOrder order(p.k);
@@ -69,7 +69,7 @@ ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory,
   load(c);
 #pragma unroll 1
   for (int j = s.begin; j < s.end; j += perGroup<Epilogue::kGated>) {
-    auto operands = loadOperands(epilogue, p, s, j);
+    auto operands = loadOperands<1>(epilogue, p, s, j);
 #pragma unroll 1
     for (int left = order.count; left > 0; --left, place.next()) {
       sums.multiply(c, place, tokens);
@@ -108,7 +108,8 @@ struct RingLayout {
 template <XIn where, int ctas, typename T, typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 ringFew(const RingLayout &layout, const Problem<T> &p, const Share &s,
-        const RingMemory &memory, const Norm &norm, const Epilogue &epilogue) {
+        const RingMemory<1> &memory, const Norm &norm,
+        const Epilogue &epilogue) {
   constexpr int vectors = ctas > 1 ? 1 : 2, apart = kRingUnits / ctas;
   char *rows = layout.rows();
   T *xs = reinterpret_cast<T *>(rows);
@@ -137,32 +138,63 @@ ringFew(const RingLayout &layout, const Problem<T> &p, const Share &s,
   ringRows<apart>(p, s, memory, rows, layout.rowBytes, epilogue, place);
 }
 
-/// As gemv::run, for at most kMaxM rows.
-template <XIn where, int ctas, typename T, typename Norm, typename Epilogue>
+/// The values of k that a CTA of a cluster multiplies, from `begin` on.
+template <int cluster> struct KPart {
+  int begin, count;
+  __device__ __forceinline__ explicit KPart(int k) {
+    int part = (k + 64 * cluster - 1) / (64 * cluster) * 64;
+    begin = min(int(rankIn<cluster>()) * part, k);
+    count = min(part, k - begin);
+  }
+};
+
+/// As gemv::run, for at most kMaxM rows. `chunks` of k that a CTA holds: for
+/// XIn::Registers.
+template <XIn where, int ctas, int chunks = 0, int cluster = 1, typename T,
+          typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
         int axis, const Norm &norm, const Epilogue &epilogue) {
+  constexpr bool gated = Epilogue::kGated, held = where == XIn::Registers;
   static_assert(!Norm::kPresent || where != XIn::SharedIfRoom);
-  static_assert(!Norm::kCentred || where != XIn::Registers);
-  __shared__ RingState state;
+  static_assert(held == (chunks > 0));
+  static_assert(cluster == 1 || (held && !Norm::kPresent));
+  __shared__ RingState<cluster> state;
   int count = counts[axis]; // under way first: all else is short
   launchDependents();
-  RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
+  RingMemory<cluster> memory{sharedAddress(dynamicShared<char>()), &state};
   initRing(memory);
-  Share s = makeShare<Epilogue::kGated>(n);
-  Problem<T> p{x, xStride, w, n, k, count};
+  if constexpr (cluster > 1) {
+    __syncwarp();
+    clusterArriveRelaxed();
+  }
+  Share s = makeShare<gated>(n, blockIdx.x / cluster, gridDim.x / cluster);
+  KPart<cluster> part(k);
+  Problem<T> p{x + part.begin, xStride, w + part.begin, n, part.count, count};
   RingLayout layout(where, p.rows, k);
   __syncthreads();
+  constexpr bool many = chunks > kFewHeld;
   if (threadIdx.x >= kThreads) {
+    if constexpr (many)
+      registersDown<kCopierRegisters>();
     if (p.rows > 0 && electOne())
-      copyWeights<Epilogue::kGated>(p, s, memory, RingPlace{layout.stages});
+      copyWeights<gated>(p, k, s, memory, RingPlace{layout.stages});
+    if constexpr (cluster > 1) {
+      __syncwarp();
+      clusterWait();
+    }
     return;
   }
-  if constexpr (where == XIn::Registers) {
+  if constexpr (many)
+    registersUp<kHolderRegisters>();
+  if constexpr (cluster > 1)
+    clusterWait(); // the others' inboxes are there
+  if constexpr (held) {
     touchNorm(norm, k);
     dependencyWait();
     if (p.rows > 0)
-      ringHeld(p, s, memory, norm, epilogue, RingPlace{layout.stages});
+      ringHeld<chunks, kRingUnits / ctas>(p, s, memory, norm, epilogue,
+                                          RingPlace{layout.stages});
   } else {
     ringFew<where, ctas>(layout, p, s, memory, norm, epilogue);
   }
