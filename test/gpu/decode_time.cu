@@ -33,7 +33,7 @@ struct Model {
 struct Linear {
   const char *name;
   int n, k;
-  bool gated, normed;
+  bool gated, normed, centred; // LayerNorm
 };
 
 constexpr int kRingShared = (227 - 11) * 1024;
@@ -43,10 +43,10 @@ int divide(int a, int b) { return (a + b - 1) / b; }
 /// How the linears of a chain are run.
 struct Way {
   const char *name;
-  bool held;          // x in registers, where they suffice
-  int cluster = 1;    // of linears without a norm
-  int few = 0;        // for a k above it alone
-  bool loose = false; // four chunks, a CTA a multiprocessor, as before
+  bool held;           // x in registers, where they suffice
+  int cluster = 1;     // of linears without a norm
+  int few = 0;         // for a k above it alone
+  bool before = false; // as plans did until 2026-11
 };
 
 /// Stages that the largest share of a CTA fills.
@@ -66,15 +66,17 @@ Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
   r.chunks = divide(divide(l.k, r.cluster), gemv::kRingChunk);
   int ring =
       ringStages(l, processors / r.cluster, r.chunks) * gemv::kStageBytes;
-  if (way.held && r.chunks <= 8) {
+  bool held = way.before ? rows > 2 && l.k <= 4096 && !l.centred
+                         : way.held && r.chunks <= 8;
+  if (held) {
     r.where = XIn::Registers;
     shared =
         std::min(ring, kRingShared / gemv::kStageBytes * gemv::kStageBytes);
     r.ctas = r.chunks <= 2 && r.cluster == 1 && 2 * shared <= kRingShared &&
-                     !way.loose
+                     !way.before
                  ? 2
                  : 1;
-    if (way.loose)
+    if (way.before)
       r.chunks = 4;
     return r;
   }
@@ -114,10 +116,12 @@ public:
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors), weight_(std::max(m.hidden, m.mlp)),
         x_(size_t(8) * most()), y_(size_t(8) * most()), count_(1) {
-    linears_[0] = {"qkv", (m.heads + 2 * m.kvHeads) * D, m.hidden, false, true};
-    linears_[1] = {"o", m.hidden, m.heads * D, false, false};
-    linears_[2] = {"up", m.gated ? 2 * m.mlp : m.mlp, m.hidden, m.gated, true};
-    linears_[3] = {"down", m.hidden, m.mlp, false, false};
+    linears_[0] = {
+        "qkv", (m.heads + 2 * m.kvHeads) * D, m.hidden, false, true, !m.gated};
+    linears_[1] = {"o", m.hidden, m.heads * D, false, false, false};
+    linears_[2] = {
+        "up", m.gated ? 2 * m.mlp : m.mlp, m.hidden, m.gated, true, !m.gated};
+    linears_[3] = {"down", m.hidden, m.mlp, false, false, false};
     for (const Linear &l : linears_)
       layerSize_ += size_t(l.n) * l.k;
     cuda(cudaMalloc(&w_, layerSize_ * m.layers * 2), "weights");
@@ -263,7 +267,7 @@ private:
 
 constexpr Way kWays[] = {
     {"x in shared memory", false},
-    {"held by 4 chunks", true, 1, 4096, true},
+    {"as before", true, 1, 0, true},
     {"held", true},
     {"pairs where k > 4096", true, 2, 4096},
     {"pairs", true, 2},

@@ -109,7 +109,8 @@ public:
   finish(const Epilogue &epilogue, const Problem<T> &p, const Share &s,
          int first, const typename Epilogue::Operands &operands) {
     using Output = RingOutput<Epilogue, cluster>;
-    u32 rank = rankIn<cluster>(), group = u32(first - s.begin) / Output::kPer;
+    u32 rank = rankIn<cluster>();
+    u32 group = u32(cluster > 1 ? first - s.begin : first) / Output::kPer;
     u32 slot = group % kSumSlots<cluster>;
     send(slot, rank);
     WarpsSync()(); // what a slot had is read when it is written again
