@@ -19,15 +19,16 @@ std::string instance(const Ring &ring) {
                       nameOf<Norm>() + (gated ? ", true" : ", false");
   if (ring.stages == 0)
     return "check::gemvKernel<" + types + ">";
+  std::string ctas = std::to_string(ring.ctas) + ", ";
   std::string chunks = std::to_string(ring.chunks);
   if (ring.cluster > 1)
-    return "check::ringClusters<" + types + ", " + chunks + ", " +
+    return "check::ringClusters<" + types + ", " + ctas + chunks + ", " +
            std::to_string(ring.cluster) + ">";
   return "check::ringKernel<" + types + ", ft::gemv::XIn::" +
          (ring.where == gemv::XIn::Registers ? "Registers"
           : ring.where == gemv::XIn::Shared  ? "Shared"
                                              : "SharedIfRoom") +
-         ", " + std::to_string(ring.ctas) + ", " + chunks + ">";
+         ", " + ctas + chunks + ">";
 }
 
 template <typename T, typename Out, typename Norm, bool gated>

@@ -29,7 +29,7 @@ template <typename Norm> std::vector<Ring> ringKinds() {
   if (!Norm::kPresent) {
     kinds.push_back({1, 0, XIn::SharedIfRoom, 1});
     for (int cluster : {2, 4})
-      kinds.push_back({1, 0, XIn::Registers, 1, 1, cluster});
+      kinds.push_back({1, 0, XIn::Registers, cluster / 2, 1, cluster});
     kinds.push_back({1, 0, XIn::Registers, 1, 7, 2});
   }
   return kinds;

@@ -19,7 +19,7 @@ template <int chunks, int cluster = 1, int ctas = 1> struct HeldForm {
   template <typename T, typename Out, typename Norm, bool gated>
   static GemvFunction<T, Out, Norm, gated> function() {
     if constexpr (cluster > 1)
-      return ringClusters<T, Out, Norm, gated, chunks, cluster>;
+      return ringClusters<T, Out, Norm, gated, ctas, chunks, cluster>;
     else
       return ringKernel<T, Out, Norm, gated, gemv::XIn::Registers, ctas,
                         chunks>;

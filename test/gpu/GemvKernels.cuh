@@ -54,15 +54,15 @@ __global__ void __launch_bounds__(gemv::kRingThreads, ctas)
 }
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 /// x in registers; `cluster` CTAs share k.
-template <typename T, typename Out, typename Norm, bool gated, int chunks,
-          int cluster>
+template <typename T, typename Out, typename Norm, bool gated, int ctas,
+          int chunks, int cluster>
 __global__ void __cluster_dims__(cluster)
-    __launch_bounds__(gemv::kRingThreads, 1)
+    __launch_bounds__(gemv::kRingThreads, ctas)
         ringClusters(const T *x, i64 xStride, const T *w, int n, int k,
                      const int *counts, Norm norm,
                      Epilogue<T, Out, gated> epilogue) {
 #ifdef __CUDA_ARCH__
-  gemv::runRing<gemv::XIn::Registers, 1, chunks, cluster>(
+  gemv::runRing<gemv::XIn::Registers, ctas, chunks, cluster>(
       x, xStride, w, n, k, counts, 0, norm, epilogue);
 #endif
 }

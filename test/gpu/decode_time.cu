@@ -72,10 +72,7 @@ Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
     r.where = XIn::Registers;
     shared =
         std::min(ring, kRingShared / gemv::kStageBytes * gemv::kStageBytes);
-    r.ctas = r.chunks <= 2 && r.cluster == 1 && 2 * shared <= kRingShared &&
-                     !way.before
-                 ? 2
-                 : 1;
+    r.ctas = r.chunks <= 3 && 2 * shared <= kRingShared && !way.before ? 2 : 1;
     if (way.before)
       r.chunks = 4;
     return r;
@@ -94,11 +91,13 @@ Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
 template <typename Norm, bool gated>
 GemvFunction<bf16, bf16, Norm, gated> functionOf(const Ring &r) {
   if constexpr (!Norm::kPresent)
-    return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>,
-                  HeldForm<2>, HeldForm<2, 1, 2>, HeldForm<3>, HeldForm<4>,
-                  HeldForm<8>, HeldForm<1, 2>, HeldForm<2, 2>, HeldForm<4, 2>,
-                  HeldForm<7, 2>, HeldForm<1, 4>, HeldForm<2, 4>,
-                  HeldForm<4, 4>>(r);
+    return ringOf<
+        bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>, HeldForm<2>,
+        HeldForm<2, 1, 2>, HeldForm<3>, HeldForm<3, 1, 2>, HeldForm<4>,
+        HeldForm<8>, HeldForm<1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>,
+        HeldForm<2, 2, 2>, HeldForm<4, 2>, HeldForm<7, 2>, HeldForm<1, 4>,
+        HeldForm<1, 4, 2>, HeldForm<2, 4>, HeldForm<2, 4, 2>, HeldForm<4, 4>>(
+        r);
   else if constexpr (Norm::kCentred)
     return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>>(r);
   else

@@ -16,7 +16,7 @@ static auto kernelOf(const Ring &ring) {
                   HeldForm<1, 1, 2>>(ring);
   else
     return ringOf<T, Out, Norm, gated, HeldForm<1>, HeldForm<4>,
-                  HeldForm<1, 1, 2>, HeldForm<1, 2>, HeldForm<1, 4>,
+                  HeldForm<1, 1, 2>, HeldForm<1, 2>, HeldForm<1, 4, 2>,
                   HeldForm<7, 2>>(ring);
 }
 

@@ -21,7 +21,7 @@
 namespace ft::gemv {
 
 /// More chunks than these need registers that the copying warps give up.
-constexpr int kFewHeld = 6, kHolderRegisters = 232, kCopierRegisters = 40;
+constexpr int kFewHeld = 6;
 
 /// This lane's values of x, in the order of the CTA's chunks.
 template <typename T, int chunks> struct Held {

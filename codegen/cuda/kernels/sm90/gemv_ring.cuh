@@ -173,7 +173,8 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   Problem<T> p{x + part.begin, xStride, w + part.begin, n, part.count, count};
   RingLayout layout(where, p.rows, k);
   __syncthreads();
-  constexpr bool many = chunks > kFewHeld;
+  // Beyond what __launch_bounds__ leaves all warps.
+  constexpr bool many = chunks > kFewHeld || ctas > 1;
   if (threadIdx.x >= kThreads) {
     if constexpr (many)
       registersDown<kCopierRegisters>();
@@ -186,7 +187,7 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     return;
   }
   if constexpr (many)
-    registersUp<kHolderRegisters>();
+    registersUp<kMultiplierRegisters<ctas>>();
   if constexpr (cluster > 1)
     clusterWait(); // the others' inboxes are there
   if constexpr (held) {
