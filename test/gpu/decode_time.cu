@@ -24,7 +24,7 @@ namespace {
 
 struct Model {
   const char *name;
-  int hidden, heads, kvHeads, mlp;
+  int hidden, heads, kvHeads, mlp, vocabulary;
   bool gated;
   int layers; // of the chain
 };
@@ -114,7 +114,8 @@ public:
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors), weight_(std::max(m.hidden, m.mlp)),
-        x_(size_t(8) * most()), y_(size_t(8) * most()), count_(1) {
+        x_(size_t(8) * most()), y_(size_t(8) * std::max(most(), m.vocabulary)),
+        count_(1) {
     linears_[0] = {
         "qkv", (m.heads + 2 * m.kvHeads) * D, m.hidden, false, true, !m.gated};
     linears_[1] = {"o", m.hidden, m.heads * D, false, false, false};
@@ -123,6 +124,7 @@ public:
     linears_[3] = {"down", m.hidden, m.mlp, false, false, false};
     for (const Linear &l : linears_)
       layerSize_ += size_t(l.n) * l.k;
+    linears_[4] = {"head", m.vocabulary, m.hidden, false, true, !m.gated};
     cuda(cudaMalloc(&w_, layerSize_ * m.layers * 2), "weights");
     cuda(cudaMemset(w_, 0x11, layerSize_ * m.layers * 2), "weights");
     randomise(x_);
@@ -146,14 +148,17 @@ public:
     decode_ = std::make_unique<DecodeBatch<S, E>>(case_);
   }
 
-  /// Linears and attention, linears alone, or one of them alone.
-  enum Part { All = -2, Linears = -1 };
+  /// Linears and attention, linears alone, or one alone; 4: the output matrix,
+  /// as often as it fits into the weights.
+  enum Part { All = -2, Linears = -1, Head = 4 };
   double time(const Way &way, int part) {
-    return check::time(m_.layers, [&](int layer, cudaStream_t stream) {
+    int count =
+        part == Head ? int(layerSize_ * m_.layers / sizeOf(Head)) : m_.layers;
+    return check::time(count, [&](int layer, cudaStream_t stream) {
       stream_ = stream;
       first_ = layer == 0;
-      for (int i = 0; i < 4; ++i) {
-        if (part < 0 || part == i)
+      for (int i = 0; i < 5; ++i) {
+        if ((part < 0 && i != Head) || part == i)
           linear(way, layer, i);
         if (i == 0 && part == All)
           attend();
@@ -165,7 +170,7 @@ public:
     std::printf(
         "%s, %d rows, %s: layer %.2f us (floor %.2f), linears %.2f:", m_.name,
         rows_, way.name, time(way, All), bytes / 4.55e6, time(way, Linears));
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 5; ++i)
       std::printf(" %s %.2f", linears_[i].name, time(way, i));
     std::printf("\n");
     std::fflush(stdout);
@@ -190,10 +195,13 @@ private:
     cuda(cudaLaunchKernelEx(&launch.config, kernel, P(arguments)...), "launch");
   }
 
+  size_t sizeOf(int i) const { return size_t(linears_[i].n) * linears_[i].k; }
   const bf16 *weights(int layer, int i) const {
+    if (i == Head)
+      return w_ + sizeOf(Head) * layer;
     const bf16 *at = w_ + layerSize_ * layer;
     for (int j = 0; j < i; ++j)
-      at += size_t(linears_[j].n) * linears_[j].k;
+      at += sizeOf(j);
     return at;
   }
   /// CTAs of clusters that the device holds at once.
@@ -257,7 +265,7 @@ private:
   Array<float> weight_;
   Array<bf16> x_, y_;
   Array<int> count_;
-  Linear linears_[4];
+  Linear linears_[5] = {};
   size_t layerSize_ = 0;
   bf16 *w_ = nullptr;
   cudaStream_t stream_ = nullptr;
@@ -293,10 +301,11 @@ int main(int argc, char **argv) {
   if (only == "--time") // as run.sh calls
     only.clear();
   if (only.empty() || only == "8b")
-    timeModel<128>({"8B", 4096, 32, 8, 14336, true, 12}, processors);
+    timeModel<128>({"8B", 4096, 32, 8, 14336, 128256, true, 12}, processors);
   if (only.empty() || only == "1b")
-    timeModel<64>({"1B", 2048, 32, 8, 8192, true, 16}, processors);
+    timeModel<64>({"1B", 2048, 32, 8, 8192, 128256, true, 16}, processors);
   if (only.empty() || only == "gpt2")
-    timeModel<64>({"GPT-2 124M", 768, 12, 12, 3072, false, 24}, processors);
+    timeModel<64>({"GPT-2 124M", 768, 12, 12, 3072, 50257, false, 24},
+                  processors);
   return 0;
 }

@@ -22,6 +22,9 @@ namespace ft::gemv {
 
 /// More chunks than these need registers that the copying warps give up.
 constexpr int kFewHeld = 6;
+/// Products that do not wait for each other, as registers allow.
+template <int chunks, int ctas>
+constexpr int kHeldApart = ctas == 1 ? kRingUnits : chunks > 2 ? 1 : 2;
 
 /// This lane's values of x, in the order of the CTA's chunks.
 template <typename T, int chunks> struct Held {

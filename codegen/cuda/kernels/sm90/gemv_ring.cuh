@@ -194,8 +194,8 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     touchNorm(norm, k);
     dependencyWait();
     if (p.rows > 0)
-      ringHeld<chunks, kRingUnits / ctas>(p, s, memory, norm, epilogue,
-                                          RingPlace{layout.stages});
+      ringHeld<chunks, kHeldApart<chunks, ctas>>(p, s, memory, norm, epilogue,
+                                                 RingPlace{layout.stages});
   } else {
     ringFew<where, ctas>(layout, p, s, memory, norm, epilogue);
   }

@@ -39,8 +39,8 @@ struct ChunkOrder {
 constexpr int kRingThreads = kThreads + 32 * kRingCopiers;
 /// Where copying warps give registers up: of 168 a thread, or 80 where two CTAs
 /// share a multiprocessor.
-constexpr int kCopierRegisters = 32;
-template <int ctas> constexpr int kMultiplierRegisters = ctas > 1 ? 104 : 232;
+constexpr int kCopierRegisters = 40;
+template <int ctas> constexpr int kMultiplierRegisters = ctas > 1 ? 96 : 232;
 constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
 constexpr int kUnitStep = 32 * kWarps; // values of k from unit to unit
 constexpr int kRingRowPitch = kRingChunk * 2 + 64; // bytes; 64 mod 128
