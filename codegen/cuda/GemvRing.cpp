@@ -17,23 +17,27 @@ static constexpr int64_t kFewRows = 2;
 /// gemv_stages.cuh: values of k and bytes of a stage, and how many there are.
 static constexpr int64_t kChunk = 1024, kStageBytes = 16 * (kChunk * 2 + 64);
 static constexpr int64_t kFewStages = 2, kMaxStages = 8;
-/// All that a multiprocessor has beside the template's own, and what clusters
-/// leave of it.
+/// All that a multiprocessor has beside the template's own, alone and in pairs.
 static constexpr int64_t kRingShared = (227 - 11) * 1024;
+static constexpr int64_t kPairShared = (227 - 14) * 1024;
 /// gemv_held.cuh: chunks of k whose values a CTA's registers hold, alone and
 /// beside another.
 static constexpr int64_t kHeldChunks = 8, kSmallChunks = 3;
-/// Values of k from which two CTAs share them.
-static constexpr int64_t kSharedK = 4096;
+/// Values of k from which two CTAs share them: a chunk each, so that bulk
+/// copies stay as long (H200, 8 rows: an output matrix of k 2048 126 us of 137,
+/// of k 768 30 of 23).
+static constexpr int64_t kPairK = 2 * kChunk;
 
 namespace {
 
 /// How one kernel is cut.
 struct RingForm {
   bool held = false; // x in registers
-  int64_t rows;      // of x at most
+  int64_t rows = 0;  // of x at most
   int64_t cluster = 1;
-  int64_t chunks; // of k, of a CTA
+  int64_t chunks = 0; // of k, of a CTA
+  int64_t beside = 0; // bytes of a norm's weights
+  int64_t room() const { return cluster > 1 ? kPairShared : kRingShared; }
 };
 
 } // namespace
@@ -48,20 +52,23 @@ static bool wideNorm(ir::FusedOp fused, const GemmMatch &match) {
   return true;
 }
 
-/// Null where registers do not hold x. CTAs that share k read less of x, but a
-/// norm's would have to tell each other of their rows.
+/// Null where registers do not hold x. CTAs that share k read half of it each.
 static std::optional<RingForm> heldForm(ir::FusedOp fused,
                                         const GemmMatch &match,
                                         const LaunchContext &context) {
   if (match.norm && !wideNorm(fused, match))
     return std::nullopt;
   RingForm form{true, context.maxTokens};
-  if (!match.norm && match.k > kSharedK)
+  if (match.k >= kPairK)
     form.cluster = 2;
   int64_t part = llvm::divideCeil(match.k, 64 * form.cluster) * 64;
   form.chunks = llvm::divideCeil(part, kChunk);
   if (form.chunks > kHeldChunks)
     return std::nullopt;
+  if (match.norm) {
+    bool layer = isa<ir::LayerNormOp>(match.norm);
+    form.beside = (1 + layer) * form.chunks * kChunk * sizeof(float);
+  }
   return form;
 }
 
@@ -73,7 +80,9 @@ static int64_t ringBytes(const GemmMatch &match, const LaunchContext &context,
   uint64_t share =
       llvm::divideCeil(outputs, context.multiprocessors / form.cluster);
   int64_t groups = llvm::divideCeil(share, match.gated ? 8 : 16);
-  int64_t most = form.held ? kRingShared / kStageBytes : kMaxStages;
+  int64_t most = kMaxStages;
+  if (form.held)
+    most = std::min(most, (form.room() - form.beside) / kStageBytes);
   return std::clamp(groups * form.chunks, kFewStages, most) * kStageBytes;
 }
 
@@ -91,9 +100,9 @@ static FailureOr<GemmCandidate> printRing(ir::FusedOp fused,
                                           const GemmMatch &match,
                                           const LaunchContext &context,
                                           const RingForm &form) {
-  int64_t ring = ringBytes(match, context, form);
+  int64_t ring = ringBytes(match, context, form) + form.beside;
   int64_t row = form.held ? 0 : gemvRowBytes(match);
-  bool all = ring + form.rows * row > kRingShared;
+  bool all = ring + form.rows * row > form.room();
   bool fits = kFewStages * kStageBytes + form.rows * row <= kRingShared;
   // So small that the kernels in front and behind, which are of its kind, find
   // room beside it.

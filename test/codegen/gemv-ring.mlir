@@ -4,14 +4,18 @@
 
 // sm_90a's GEMV keeps its weights in a ring, one CTA a multiprocessor. A ring is
 // no larger than a CTA's share of the weights, here the least of two stages, and
-// a small one leaves registers to the kernels beside it. Rows of x follow. The
-// row kernel in front is one of ours: the ring may fill while it ends. Others
-// keep the GEMV that starts when the device is empty.
+// a small one leaves registers to the kernels beside it. One and two rows of x
+// follow; three and more are held in registers, by a kernel of their own, and a
+// LayerNorm's scale and bias for a chunk of 1024 values of k follow. The row
+// kernel in front is one of ours: the ring may fill while it ends. Others keep
+// the GEMV that starts when the device is empty.
 // CHECK-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} __launch_bounds__(384, 2){{.*}}runRing<gemv::XIn::Shared, 2>{{.*}} {ft.archs = ["sm_90a"]}
+// CHECK-DAG: ft.kernel @gemv_held_layer_norm{{.*}} __launch_bounds__(384, 2){{.*}}runRing<gemv::XIn::Registers, 2, 1>{{.*}} {ft.archs = ["sm_90a"]}
 // CHECK-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
 // CHECK:     ft.fused gemm
 // CHECK-SAME: archs = ["sm_90a"]
-// CHECK-SAME: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 67584 : i64, shared_per_row = 320 : i64, shared_rows = 8 : i64}], name = "gemv"}
+// CHECK-SAME: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 67584 : i64, shared_per_row = 320 : i64, shared_rows = 2 : i64}], name = "gemv", rows = array<i64: 1, 2>}
+// CHECK-SAME: dependent, grid = [132], kernel = @gemv_held_layer_norm, resident, shared = 75776 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
 // CHECK-SAME: archs = ["ptx"]
 // CHECK-SAME: kernel = @gemv_layer_norm, resident, shared = 0 : i64
 // OTHERS-NOT: gemv_{{held|ring}}
@@ -43,15 +47,15 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// Up to 4096 values of k three and more rows of x are held in registers, by a
-// kernel of their own. A share of 31 rows fills more stages than there is room
-// for: the rings take all that a multiprocessor has, 227 KB less the template's
-// own 11 KB.
+// From 2048 values of k on two CTAs hold half of x's values each, here two
+// chunks, and share 63 rows of w. That fills more stages than there is room for,
+// beside the norm's weights: rings take what a multiprocessor has, 227 KB less
+// the template's own 11 KB, in pairs whole stages of what 14 KB leave.
 // CHECK-DAG: ft.kernel @gemv_ring_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Shared, 1>
-// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1>
+// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __cluster_dims__(2) __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 2, 2>
 // CHECK:     ft.fused gemm
 // CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_ring_rms_norm, resident, shared = 221184 : i64}], name = "gemv", rows = array<i64: 1, 2>}
-// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 221184 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}cluster = 2 : i64, dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 210944 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
 // CHECK-SAME: archs = ["ptx"]
 // CHECK-SAME: kernel = @gemv_rms_norm, {{.*}} name = "gemv"}
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
@@ -97,7 +101,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// Not where there are never so many rows. Ring and row together are more than
+// No kernel of three rows where there never are so many. Ring and row together are more than
 // half: no other ring fits beside it.
 // CHECK-LABEL: ft.kernel @gemv_ring "gemv_ring"
 // CHECK-SAME: __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Shared, 1>

@@ -67,7 +67,7 @@ template <typename T, typename Norm, bool gated> void runRing() {
     };
     for (int m : {1, 2, 3, 4, 5, 6, 7, 8})
       run({m, std::min(m + 2, 8), 34, 328, 3, 8}, m % 2 ? 2 : 5, m % 2 * 8);
-    run({3, 3, 30, 8, 2, 0}, 6);        // less than a unit of k
+    run({3, 3, 30, 8, 2, 0}, 5);        // less than a unit of k
     run({0, 2, 64, 64, 5, 0}, 4);       // no rows
     run({1, 1, 90, 1048, 40, 0}, 1, 0); // fewer rows than CTAs, one stage
     run({2, 2, 34, 2056, 1, 0}, 3);     // half the warps for a row's norm

@@ -26,13 +26,18 @@ template <typename Norm> std::vector<Ring> ringKinds() {
   for (int chunks : {1, 4})
     kinds.push_back({1, 0, XIn::Registers, 1, chunks});
   kinds.push_back({1, 0, XIn::Registers, 2, 1});
+  kinds.push_back({1, 0, XIn::Registers, 2, 1, 2});
+  kinds.push_back({1, 0, XIn::Registers, 1, 2, 2});
   if (!Norm::kPresent) {
     kinds.push_back({1, 0, XIn::SharedIfRoom, 1});
-    for (int cluster : {2, 4})
-      kinds.push_back({1, 0, XIn::Registers, cluster / 2, 1, cluster});
     kinds.push_back({1, 0, XIn::Registers, 1, 7, 2});
   }
   return kinds;
+}
+/// Of a norm's weights beside a ring.
+template <typename Norm> int besideBytes(const Ring &ring) {
+  return Norm::kPresent * (1 + Norm::kCentred) * ring.chunks *
+         gemv::kRingChunk * 4;
 }
 template <typename T>
 int sharedBytes(bool normed, int k, int bound, Ring ring) {
@@ -109,6 +114,8 @@ struct GemvBatch {
     for (size_t i = 0; i < x.host.size(); ++i) {
       if (i / xStride >= size_t(c.m) || i % xStride >= size_t(c.k))
         store(x.host[i], kNan);
+      else if (Norm::kCentred && i / xStride == 1) // far from zero
+        store(x.host[i], 20 + hostFloat(x.host[i]));
       else if (i % xStride == 3) // an outlier channel
         store(x.host[i], 50 * hostFloat(x.host[i]));
     }
@@ -126,7 +133,8 @@ struct GemvBatch {
     return {residual.device, out.device, i64(stride)};
   }
   int shared() const {
-    return sharedBytes<T>(Norm::kPresent, c.k, c.bound, c.ring);
+    return sharedBytes<T>(Norm::kPresent, c.k, c.bound, c.ring) +
+           besideBytes<Norm>(c.ring);
   }
   std::string name() const {
     return "gemv " + std::to_string(sizeof(T)) + "-byte m " +

@@ -5,7 +5,7 @@
 // form of the linears takes. Lines are the time of a layer; "floor" is its
 // bytes at 4.55 TB/s. One call measures everything:
 //
-//   decode_time [8b|1b|gpt2]
+//   decode_time [8b|1b|gpt2] [rows]
 //
 //===----------------------------------------------------------------------===//
 #include "AttentionDecodeBatch.h"
@@ -36,17 +36,17 @@ struct Linear {
   bool gated, normed, centred; // LayerNorm
 };
 
+/// As plans have it (GemvRing.cpp): alone, in pairs.
 constexpr int kRingShared = (227 - 11) * 1024;
+constexpr int kPairShared = (227 - 14) * 1024;
 
 int divide(int a, int b) { return (a + b - 1) / b; }
 
 /// How the linears of a chain are run.
 struct Way {
   const char *name;
-  bool held;           // x in registers, where they suffice
-  int cluster = 1;     // of linears without a norm
-  int few = 0;         // for a k above it alone
-  bool before = false; // as plans did until 2026-11
+  bool held;     // x in registers, where they suffice
+  int pairs = 0; // from this k on, if any
 };
 
 /// Stages that the largest share of a CTA fills.
@@ -62,19 +62,17 @@ int rowBytes(int k) { return ((k + 63) / 64 * 64 + 32) * 2; }
 Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
              int &shared) {
   Ring r;
-  r.cluster = !l.normed && l.k > way.few ? way.cluster : 1;
+  r.cluster = way.pairs && l.k >= way.pairs ? 2 : 1;
   r.chunks = divide(divide(l.k, r.cluster), gemv::kRingChunk);
   int ring =
       ringStages(l, processors / r.cluster, r.chunks) * gemv::kStageBytes;
-  bool held = way.before ? rows > 2 && l.k <= 4096 && !l.centred
-                         : way.held && r.chunks <= 8;
-  if (held) {
+  if (way.held && r.chunks <= 8) {
     r.where = XIn::Registers;
-    shared =
-        std::min(ring, kRingShared / gemv::kStageBytes * gemv::kStageBytes);
-    r.ctas = r.chunks <= 3 && 2 * shared <= kRingShared && !way.before ? 2 : 1;
-    if (way.before)
-      r.chunks = 4;
+    int beside = l.normed * (1 + l.centred) * r.chunks * gemv::kRingChunk * 4;
+    int most = (r.cluster > 1 ? kPairShared : kRingShared) - beside;
+    shared = std::min(ring, most / gemv::kStageBytes * gemv::kStageBytes);
+    shared += beside;
+    r.ctas = r.chunks <= 3 && 2 * shared <= kRingShared ? 2 : 1;
     return r;
   }
   r.cluster = 1, r.chunks = 0;
@@ -91,18 +89,17 @@ Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
 template <typename Norm, bool gated>
 GemvFunction<bf16, bf16, Norm, gated> functionOf(const Ring &r) {
   if constexpr (!Norm::kPresent)
-    return ringOf<
-        bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>, HeldForm<2>,
-        HeldForm<2, 1, 2>, HeldForm<3>, HeldForm<3, 1, 2>, HeldForm<4>,
-        HeldForm<8>, HeldForm<1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>,
-        HeldForm<2, 2, 2>, HeldForm<4, 2>, HeldForm<7, 2>, HeldForm<1, 4>,
-        HeldForm<1, 4, 2>, HeldForm<2, 4>, HeldForm<2, 4, 2>, HeldForm<4, 4>>(
-        r);
+    return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>,
+                  HeldForm<2>, HeldForm<2, 1, 2>, HeldForm<3>,
+                  HeldForm<3, 1, 2>, HeldForm<4>, HeldForm<8>, HeldForm<1, 2>,
+                  HeldForm<1, 2, 2>, HeldForm<2, 2>, HeldForm<2, 2, 2>,
+                  HeldForm<4, 2>, HeldForm<7, 2>>(r);
   else if constexpr (Norm::kCentred)
     return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>>(r);
   else
     return ringOf<bf16, bf16, Norm, gated, HeldForm<2>, HeldForm<2, 1, 2>,
-                  HeldForm<4>>(r);
+                  HeldForm<4>, HeldForm<1, 2>, HeldForm<1, 2, 2>,
+                  HeldForm<2, 2>, HeldForm<2, 2, 2>>(r);
 }
 
 template <int D> class Chain {
@@ -274,17 +271,16 @@ private:
 
 constexpr Way kWays[] = {
     {"x in shared memory", false},
-    {"as before", true, 1, 0, true},
     {"held", true},
-    {"pairs where k > 4096", true, 2, 4096},
-    {"pairs", true, 2},
-    {"fours where k > 4096", true, 4, 4096},
-    {"fours", true, 4},
+    {"pairs from k 2048", true, 2048}, // as plans do
+    {"pairs from k 4096", true, 4096},
 };
 
-template <int D> void timeModel(const Model &model, int processors) {
+template <int D> void timeModel(const Model &model, int processors, int only) {
   Chain<D> chain(model, processors);
   for (int rows : {1, 2, 4, 8}) {
+    if (only && rows != only)
+      continue;
     chain.setRows(rows);
     for (const Way &way : kWays)
       chain.report(way);
@@ -300,12 +296,15 @@ int main(int argc, char **argv) {
   std::string only = argc > 1 ? argv[1] : "";
   if (only == "--time") // as run.sh calls
     only.clear();
+  int rows = argc > 2 ? std::atoi(argv[2]) : 0;
   if (only.empty() || only == "8b")
-    timeModel<128>({"8B", 4096, 32, 8, 14336, 128256, true, 12}, processors);
+    timeModel<128>({"8B", 4096, 32, 8, 14336, 128256, true, 12}, processors,
+                   rows);
   if (only.empty() || only == "1b")
-    timeModel<64>({"1B", 2048, 32, 8, 8192, 128256, true, 16}, processors);
+    timeModel<64>({"1B", 2048, 32, 8, 8192, 128256, true, 16}, processors,
+                  rows);
   if (only.empty() || only == "gpt2")
     timeModel<64>({"GPT-2 124M", 768, 12, 12, 3072, 50257, false, 24},
-                  processors);
+                  processors, rows);
   return 0;
 }

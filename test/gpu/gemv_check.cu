@@ -13,10 +13,10 @@ template <typename T, typename Out, typename Norm, bool gated>
 static auto kernelOf(const Ring &ring) {
   if constexpr (Norm::kPresent)
     return ringOf<T, Out, Norm, gated, HeldForm<1>, HeldForm<4>,
-                  HeldForm<1, 1, 2>>(ring);
+                  HeldForm<1, 1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>>(ring);
   else
     return ringOf<T, Out, Norm, gated, HeldForm<1>, HeldForm<4>,
-                  HeldForm<1, 1, 2>, HeldForm<1, 2>, HeldForm<1, 4, 2>,
+                  HeldForm<1, 1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>,
                   HeldForm<7, 2>>(ring);
 }
 
@@ -70,7 +70,7 @@ static void checkRing(const Ring &kind) {
       run({m, std::min(m + 2, 8), 192, 320, 7, 8}, stages, stages == 2 ? 0 : 8);
   for (int grid : {1, 2, 5, 40})
     run({5, 8, 334, 2056, grid, 0}, 3, 4); // turns of the ring
-  run({3, 3, 30, 8, 2, 0}, 6);             // less than a unit of k
+  run({3, 3, 30, 8, 2, 0}, 5);             // less than a unit of k
   run({0, 2, 64, 64, 5, 0}, 4);
   run({3, 8, 6, 4096, 132, 0}, 3, 3); // fewer rows than CTAs
   run({8, 8, 2000, 72, 11, 0}, 3);
@@ -86,7 +86,8 @@ static void checkRing(const Ring &kind) {
       bool far = kind.where == gemv::XIn::SharedIfRoom && m == 8;
       int bound = k > 8192 ? m : 8, row = (k + 63) / 64 * 128 + 64;
       int rows = held || far ? 0 : kind.where == gemv::XIn::Shared ? bound : m;
-      int room = (216 * 1024 - rows * row) / gemv::kStageBytes;
+      int room = (213 * 1024 - rows * row - besideBytes<Norm>(kind)) /
+                 gemv::kStageBytes;
       if (room < gemv::kFewStages)
         continue;
       run({m, bound, 270, k, 132, 0}, gemv::kFewStages, rows);

@@ -127,16 +127,6 @@ __device__ __forceinline__ void loadFour(const float *p, float (&x)[4]) {
   unpackFour(load16(p), 0, x, 0.0f);
 }
 
-/// The same for what this CTA reads once: passes L1 by.
-__device__ __forceinline__ Vec16 loadOnce16(const void *p) {
-  Vec16 v;
-  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]),
-                 "=r"(v.word[3])
-               : "l"(p));
-  return v;
-}
-
 /// Read-once data (weights): passes L1 by. Must not be written by this kernel
 /// nor, before dependencyWait, by an earlier one.
 __device__ __forceinline__ Vec16 loadStream16(const void *p) {

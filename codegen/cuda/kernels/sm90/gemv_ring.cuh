@@ -91,10 +91,12 @@ struct RingLayout {
   __device__ __forceinline__ char *rows() const {
     return dynamicShared<char>() + stages * kStageBytes;
   }
-  __device__ __forceinline__ RingLayout(XIn where, int rows, int k)
+  /// `beside`: bytes that are no ring.
+  __device__ __forceinline__ RingLayout(XIn where, int rows, int k, int beside)
       : rowBytes(ringRowBytes(k)) {
     u32 shared;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
+    shared -= beside;
     int x = rows * rowBytes;
     near =
         where == XIn::Shared || (where == XIn::SharedIfRoom &&
@@ -138,16 +140,6 @@ ringFew(const RingLayout &layout, const Problem<T> &p, const Share &s,
   ringRows<apart>(p, s, memory, rows, layout.rowBytes, epilogue, place);
 }
 
-/// The values of k that a CTA of a cluster multiplies, from `begin` on.
-template <int cluster> struct KPart {
-  int begin, count;
-  __device__ __forceinline__ explicit KPart(int k) {
-    int part = (k + 64 * cluster - 1) / (64 * cluster) * 64;
-    begin = min(int(rankIn<cluster>()) * part, k);
-    count = min(part, k - begin);
-  }
-};
-
 /// As gemv::run, for at most kMaxM rows. `chunks` of k that a CTA holds: for
 /// XIn::Registers.
 template <XIn where, int ctas, int chunks = 0, int cluster = 1, typename T,
@@ -158,7 +150,7 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   constexpr bool gated = Epilogue::kGated, held = where == XIn::Registers;
   static_assert(!Norm::kPresent || where != XIn::SharedIfRoom);
   static_assert(held == (chunks > 0));
-  static_assert(cluster == 1 || (held && !Norm::kPresent));
+  static_assert(cluster == 1 || held);
   __shared__ RingState<cluster> state;
   int count = counts[axis]; // under way first: all else is short
   launchDependents();
@@ -169,9 +161,9 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     clusterArriveRelaxed();
   }
   Share s = makeShare<gated>(n, blockIdx.x / cluster, gridDim.x / cluster);
-  KPart<cluster> part(k);
+  KPart<cluster> part(k, int(rankIn<cluster>()));
   Problem<T> p{x + part.begin, xStride, w + part.begin, n, part.count, count};
-  RingLayout layout(where, p.rows, k);
+  RingLayout layout(where, p.rows, k, kHeldNormBytes<Norm, chunks>);
   __syncthreads();
   // Beyond what __launch_bounds__ leaves all warps.
   constexpr bool many = chunks > kFewHeld || ctas > 1;
@@ -190,15 +182,11 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
     registersUp<kMultiplierRegisters<ctas>>();
   if constexpr (cluster > 1)
     clusterWait(); // the others' inboxes are there
-  if constexpr (held) {
-    touchNorm(norm, k);
-    dependencyWait();
-    if (p.rows > 0)
-      ringHeld<chunks, kHeldApart<chunks, ctas>>(p, s, memory, norm, epilogue,
-                                                 RingPlace{layout.stages});
-  } else {
+  if constexpr (held)
+    ringHeld<chunks, kHeldApart<chunks, cluster, ctas>>(
+        p, k, s, memory, norm, epilogue, RingPlace{layout.stages});
+  else
     ringFew<where, ctas>(layout, p, s, memory, norm, epilogue);
-  }
 }
 
 } // namespace ft::gemv

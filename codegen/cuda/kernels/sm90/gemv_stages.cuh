@@ -67,8 +67,11 @@ __device__ __forceinline__ int partPlace(int row, int pair) {
 /// store; of another CTA, two.
 template <int cluster> constexpr int kSumSlots = cluster > 1 ? 3 : 2;
 
+/// One more than for sums: of a norm.
+template <int cluster> constexpr int kInboxes = kSumSlots<cluster> + 1;
+
 template <int cluster> struct RingState {
-  u64 full[kMaxStages], empty[kMaxStages], inbox[kSumSlots<cluster>];
+  u64 full[kMaxStages], empty[kMaxStages], inbox[kInboxes<cluster>];
   alignas(
       16) float sums[kSumSlots<cluster>][cluster][kWarps][kPartFloats<cluster>];
 };
@@ -96,7 +99,17 @@ template <int cluster> __device__ __forceinline__ u32 rankIn() {
   return cluster > 1 ? clusterRank() : 0;
 }
 
-/// Dynamic shared memory: the stages, then x.
+/// The values of k that a CTA of a cluster multiplies, from `begin` on.
+template <int cluster> struct KPart {
+  int begin, count;
+  __device__ __forceinline__ KPart(int k, int rank) {
+    int part = (k + 64 * cluster - 1) / (64 * cluster) * 64;
+    begin = min(rank * part, k);
+    count = min(part, k - begin);
+  }
+};
+
+/// Dynamic shared memory: the stages, then x or the weights of its norm.
 template <int cluster> struct RingMemory {
   u32 ring; // address of the first stage
   RingState<cluster> *state;
@@ -105,6 +118,9 @@ template <int cluster> struct RingMemory {
   }
   __device__ __forceinline__ u32 empty(int s) const {
     return sharedAddress(&state->empty[s]);
+  }
+  __device__ __forceinline__ u32 inbox(int i) const {
+    return sharedAddress(&state->inbox[i]);
   }
 };
 
@@ -117,8 +133,8 @@ __device__ __forceinline__ void initRing(const RingMemory<cluster> &memory) {
     if (warp < kMaxStages) {
       barrierInit(memory.full(warp), kRingCopiers);
       barrierInit(memory.empty(warp), kWarps);
-    } else if (cluster > 1 && warp < kMaxStages + kSumSlots<cluster>) {
-      barrierInit(sharedAddress(&memory.state->inbox[warp - kMaxStages]), 1);
+    } else if (cluster > 1 && warp < kMaxStages + kInboxes<cluster>) {
+      barrierInit(memory.inbox(warp - kMaxStages), 1);
     }
     barrierInitFence();
   }

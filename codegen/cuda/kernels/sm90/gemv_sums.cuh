@@ -116,7 +116,7 @@ public:
     WarpsSync()(); // what a slot had is read when it is written again
     Output output(p, s, first, rank);
     if (cluster > 1 && output.summed)
-      barrierWait(inbox(slot), group / kSumSlots<cluster> & 1);
+      barrierWait(memory_.inbox(slot), group / kSumSlots<cluster> & 1);
     if (!output.real)
       return;
     auto &parts = memory_.state->sums[slot];
@@ -138,9 +138,6 @@ public:
 
 private:
   static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
-  __device__ __forceinline__ u32 inbox(u32 slot) const {
-    return sharedAddress(&memory_.state->inbox[slot]);
-  }
   /// A lane's sums, two tokens of two rows, to the CTA that stores the rows.
   __device__ __forceinline__ void send(u32 slot, u32 rank) {
     constexpr int rows = kOwnRows<cluster>;
@@ -159,12 +156,13 @@ private:
         sharedAddress(&memory_.state->sums[slot][rank][threadIdx.x / 32]
                                           [partPlace(row % rows, lane() % 4)]);
     if (u32 owner = row / rows; cluster > 1 && owner != rank)
-      storeRemote(remoteAddress(to, owner), remoteAddress(inbox(slot), owner),
-                  sums[0], sums[1], sums[2], sums[3]);
+      storeRemote(remoteAddress(to, owner),
+                  remoteAddress(memory_.inbox(slot), owner), sums[0], sums[1],
+                  sums[2], sums[3]);
     else
       storeShared4(to, {sums[0], sums[1], sums[2], sums[3]});
     if (cluster > 1 && threadIdx.x == 0)
-      barrierExpect(inbox(slot), (cluster - 1) * kWarps * rows * 64);
+      barrierExpect(memory_.inbox(slot), (cluster - 1) * kWarps * rows * 64);
   }
 
   const RingMemory<cluster> &memory_;
