@@ -75,6 +75,7 @@ template <typename T, typename Norm, bool gated> void runRing() {
     run({5, 8, 160, 2056, 2, 0}, 2, 4); // several turns of the ring
     run({3, 8, 110, 136, 1, 0}, 2);     // groups of which a warp is ahead
     run({2, 2, 20, 4104, 1, 8}, 3);
+    run(kNoBiasCase, 3);
     if (kind.where == gemv::XIn::Registers) {
       run({8, 8, 34, 14336, 1, 8}, 4);
       continue;

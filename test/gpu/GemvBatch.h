@@ -89,6 +89,10 @@ struct GemvCase {
 constexpr GemvCase kSkewedCase = {
     .m = 1, .bound = 1, .n = 34, .k = 1544, .grid = 1, .pad = 0, .skew = 1};
 
+/// A LayerNorm without bias, on 16 bytes.
+constexpr GemvCase kNoBiasCase = {
+    .m = 3, .bound = 4, .n = 34, .k = 1048, .grid = 2, .pad = 0, .skew = 4};
+
 /// A case on the device and what comes out.
 template <typename T, typename Out, typename Norm, bool gated>
 struct GemvBatch {

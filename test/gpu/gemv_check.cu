@@ -80,6 +80,7 @@ static void checkRing(const Ring &kind) {
     run({2, 8, 333, 1000, 9, 0}, 2);
   if (!held)
     run(kSkewedCase, 3);
+  run(kNoBiasCase, 3);
   // As models have them: few stages, and as many as there is room for.
   for (int m : {1, 2, 3, 8})
     for (int k : {768, 1000, 2048, 4096, 4104, 14336}) {
