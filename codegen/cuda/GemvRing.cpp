@@ -12,8 +12,10 @@ using namespace ft;
 using namespace ft::codegen;
 
 static constexpr int64_t kThreads = 384;
-/// Up to how many rows the kernel with x in shared memory is faster.
-static constexpr int64_t kFewRows = 2;
+/// Rows of x, and values in all, up to which x is better off in shared memory
+/// (H200: two rows of 768 equal, of 2048 equal, of 4096 106.6 us a layer of 8B
+/// held, so 111.1).
+static constexpr int64_t kFewRows = 2, kFewValues = 4096;
 /// gemv_stages.cuh: values of k and bytes of a stage, and how many there are.
 static constexpr int64_t kChunk = 1024, kStageBytes = 16 * (kChunk * 2 + 64);
 static constexpr int64_t kFewStages = 2, kMaxStages = 8;
@@ -23,10 +25,9 @@ static constexpr int64_t kPairShared = (227 - 14) * 1024;
 /// gemv_held.cuh: chunks of k whose values a CTA's registers hold, alone and
 /// beside another.
 static constexpr int64_t kHeldChunks = 8, kSmallChunks = 3;
-/// Values of k from which two CTAs share them: a chunk each, so that bulk
-/// copies stay as long (H200, 8 rows: an output matrix of k 2048 126 us of 137,
-/// of k 768 30 of 23).
-static constexpr int64_t kPairK = 2 * kChunk;
+/// Values of k above which two CTAs share them (H200, 4 rows: 14336 29.0 us of
+/// 32.2, 4096 9.6 of 9.1).
+static constexpr int64_t kAloneK = 4096;
 
 namespace {
 
@@ -59,7 +60,7 @@ static std::optional<RingForm> heldForm(ir::FusedOp fused,
   if (match.norm && !wideNorm(fused, match))
     return std::nullopt;
   RingForm form{true, context.maxTokens};
-  if (match.k >= kPairK)
+  if (match.k > kAloneK)
     form.cluster = 2;
   int64_t part = llvm::divideCeil(match.k, 64 * form.cluster) * 64;
   form.chunks = llvm::divideCeil(part, kChunk);
@@ -145,22 +146,23 @@ static FailureOr<GemmCandidate> printRing(ir::FusedOp fused,
 FailureOr<std::vector<GemmCandidate>>
 codegen::emitGemvRing(ir::FusedOp fused, const GemmMatch &match,
                       const LaunchContext &context) {
-  std::optional<RingForm> held;
-  if (context.maxTokens > kFewRows)
-    held = heldForm(fused, match, context);
-  RingForm few{false, held ? kFewRows : context.maxTokens};
-  few.chunks = llvm::divideCeil(match.k, kChunk);
+  std::optional<RingForm> held = heldForm(fused, match, context);
+  int64_t few = context.maxTokens;
+  if (held)
+    few = std::min({few, kFewRows, kFewValues / match.k});
+  std::vector<RingForm> forms;
+  if (few > 0)
+    forms.push_back({false, few, 1, llvm::divideCeil(match.k, kChunk)});
+  if (few < context.maxTokens)
+    forms.push_back(*held);
   std::vector<GemmCandidate> made;
-  for (const RingForm &form : {few, held.value_or(few)}) {
-    if (!made.empty() && !held)
-      break;
+  for (const RingForm &form : forms) {
     FailureOr<GemmCandidate> candidate = printRing(fused, match, context, form);
     if (failed(candidate))
       return failure();
-    if (held)
-      candidate->rows = form.held
-                            ? std::vector<int64_t>{kFewRows + 1, kGemvRows}
-                            : std::vector<int64_t>{1, kFewRows};
+    if (forms.size() > 1)
+      candidate->rows = form.held ? std::vector<int64_t>{few + 1, kGemvRows}
+                                  : std::vector<int64_t>{1, few};
     made.push_back(std::move(*candidate));
   }
   return made;

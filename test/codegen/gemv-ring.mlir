@@ -47,15 +47,14 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// From 2048 values of k on two CTAs hold half of x's values each, here two
-// chunks, and share 63 rows of w. That fills more stages than there is room for,
-// beside the norm's weights: rings take what a multiprocessor has, 227 KB less
-// the template's own 11 KB, in pairs whole stages of what 14 KB leave.
+// Of 4096 values of k one row is in shared memory. CTAs that hold more have all
+// that a multiprocessor has beside the template's own 11 KB: whole stages, here
+// six, and four chunks of the norm's weights.
 // CHECK-DAG: ft.kernel @gemv_ring_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Shared, 1>
-// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __cluster_dims__(2) __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 2, 2>
+// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 4>
 // CHECK:     ft.fused gemm
-// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_ring_rms_norm, resident, shared = 221184 : i64}], name = "gemv", rows = array<i64: 1, 2>}
-// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}cluster = 2 : i64, dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 210944 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_ring_rms_norm, resident, shared = 221184 : i64}], name = "gemv", rows = array<i64: 1, 1>}
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 219136 : i64}], name = "gemv_held", rows = array<i64: 2, 8>}
 // CHECK-SAME: archs = ["ptx"]
 // CHECK-SAME: kernel = @gemv_rms_norm, {{.*}} name = "gemv"}
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
@@ -73,6 +72,34 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
       %2 = ft.linear %1, @w : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 4096xbf16>
       ft.yield %2 : !ft.packed<tokens, 4096xbf16>
     } : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 4096xbf16>
+    ft.return %b : !ft.packed<tokens, 4096xbf16>
+  }
+}
+
+// -----
+
+// Of more, two CTAs hold half each, here four chunks, for any number of rows, and
+// share 63 rows of w. In pairs 14 KB are the template's own.
+// CHECK:     ft.kernel @gemv_held_rms_norm{{.*}} __cluster_dims__(2) __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 4, 2>
+// CHECK-NOT: gemv_ring
+// CHECK:     ft.fused gemm
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}cluster = 2 : i64, dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 185344 : i64}], name = "gemv_held"}
+// CHECK-SAME: archs = ["ptx"]
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @norm : tensor<8192xf32> = #ft.recipe<"literal" {shape = array<i64: 8192>}>
+  ft.param @w : tensor<4096x8192xbf16> = #ft.recipe<"literal" {shape = array<i64: 4096, 8192>}>
+  ft.entry @step(%x: !ft.packed<tokens, 8192xbf16>) -> (!ft.packed<tokens, 4096xbf16>) attributes {arena = array<i64: 1048576, 0, 0>, entry = "step", kind = #ft.step_kind<1, 8>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 8192>]} {
+    ^bb0(%0: !ft.packed<tokens, 8192xbf16>):
+      %1 = ft.relu %0 : !ft.packed<tokens, 8192xbf16>
+      ft.yield %1 : !ft.packed<tokens, 8192xbf16>
+    } : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 8192xbf16>
+    %b = ft.fused gemm (%a) "b" attributes {slots = [#ft.slot<0 + [524288, 0, 0] stride 4096>]} {
+    ^bb0(%0: !ft.packed<tokens, 8192xbf16>):
+      %1 = ft.rms_norm %0, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 8192xbf16>
+      %2 = ft.linear %1, @w : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 4096xbf16>
+      ft.yield %2 : !ft.packed<tokens, 4096xbf16>
+    } : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 4096xbf16>
     ft.return %b : !ft.packed<tokens, 4096xbf16>
   }
 }

@@ -45,8 +45,8 @@ int divide(int a, int b) { return (a + b - 1) / b; }
 /// How the linears of a chain are run.
 struct Way {
   const char *name;
-  bool held;     // x in registers, where they suffice
-  int pairs = 0; // from this k on, if any
+  int fewRows, fewValues; // of x, up to which it is in shared memory
+  int alone;              // k, above which CTAs are pairs
 };
 
 /// Stages that the largest share of a CTA fills.
@@ -62,11 +62,12 @@ int rowBytes(int k) { return ((k + 63) / 64 * 64 + 32) * 2; }
 Ring ringFor(const Way &way, const Linear &l, int rows, int processors,
              int &shared) {
   Ring r;
-  r.cluster = way.pairs && l.k >= way.pairs ? 2 : 1;
+  bool held = rows > way.fewRows || rows * l.k > way.fewValues;
+  r.cluster = l.k > way.alone ? 2 : 1;
   r.chunks = divide(divide(l.k, r.cluster), gemv::kRingChunk);
   int ring =
       ringStages(l, processors / r.cluster, r.chunks) * gemv::kStageBytes;
-  if (way.held && r.chunks <= 8) {
+  if (held && r.chunks <= 8) {
     r.where = XIn::Registers;
     int beside = l.normed * (1 + l.centred) * r.chunks * gemv::kRingChunk * 4;
     int most = (r.cluster > 1 ? kPairShared : kRingShared) - beside;
@@ -91,15 +92,13 @@ GemvFunction<bf16, bf16, Norm, gated> functionOf(const Ring &r) {
   if constexpr (!Norm::kPresent)
     return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>,
                   HeldForm<2>, HeldForm<2, 1, 2>, HeldForm<3>,
-                  HeldForm<3, 1, 2>, HeldForm<4>, HeldForm<8>, HeldForm<1, 2>,
-                  HeldForm<1, 2, 2>, HeldForm<2, 2>, HeldForm<2, 2, 2>,
-                  HeldForm<4, 2>, HeldForm<7, 2>>(r);
+                  HeldForm<3, 1, 2>, HeldForm<4>, HeldForm<8>, HeldForm<4, 2>,
+                  HeldForm<7, 2>>(r);
   else if constexpr (Norm::kCentred)
     return ringOf<bf16, bf16, Norm, gated, HeldForm<1>, HeldForm<1, 1, 2>>(r);
   else
     return ringOf<bf16, bf16, Norm, gated, HeldForm<2>, HeldForm<2, 1, 2>,
-                  HeldForm<4>, HeldForm<1, 2>, HeldForm<1, 2, 2>,
-                  HeldForm<2, 2>, HeldForm<2, 2, 2>>(r);
+                  HeldForm<4>>(r);
 }
 
 template <int D> class Chain {
@@ -269,11 +268,12 @@ private:
   bool first_ = true;
 };
 
+constexpr int kAny = 1 << 30;
 constexpr Way kWays[] = {
-    {"x in shared memory", false},
-    {"held", true},
-    {"pairs from k 2048", true, 2048}, // as plans do
-    {"pairs from k 4096", true, 4096},
+    {"x in shared memory", kAny, kAny, kAny},
+    {"held", 0, 0, kAny},
+    {"held, pairs above k 4096", 0, 0, 4096},
+    {"as plans do", 2, 4096, 4096},
 };
 
 template <int D> void timeModel(const Model &model, int processors, int only) {

@@ -5,7 +5,7 @@
 // same time, and a norm is made of them where they are (gemv_held_norm.cuh).
 // (8 rows of 4096 in shared memory left a third less ring, and their norm took
 // about 8 us of a GEMV of 8B that reads for 11.) Two CTAs that share k load and
-// normalise half of x each. For one and two rows x is better off in shared
+// normalise half of x each. One or two short rows are better off in shared
 // memory: most lanes would work for tokens that are not there, in code eight
 // times as long, which a short kernel waits for.
 //
@@ -21,8 +21,8 @@ namespace ft::gemv {
 /// More chunks than these need registers that the copying warps give up.
 constexpr int kFewHeld = 5;
 /// Products that do not wait for each other, as registers allow.
-template <int chunks, int cluster, int ctas>
-constexpr int kHeldApart = ctas == 1 ? kRingUnits : 1 + (chunks * cluster <= 2);
+template <int chunks, int ctas>
+constexpr int kHeldApart = ctas == 1 ? kRingUnits : 1 + (chunks <= 2);
 
 /// The multiplying warps, from before the wait for the kernel in front on.
 /// `apart`: of RingSums; `inner`: k of all CTAs. REQUIRES: p.k is at most

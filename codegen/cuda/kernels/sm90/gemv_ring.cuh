@@ -7,8 +7,8 @@
 // registers or L1, and the first weights come in before the kernel in front has
 // ended.
 //
-// x is where XIn says: in registers (gemv_held.cuh), for three and more rows;
-// or in shared memory, where a norm of one or two rows is made in registers
+// x is where XIn says: in registers (gemv_held.cuh); or, for one or two short
+// rows, in shared memory, where their norm is made in registers
 // (gemv_ring_norm.cuh). The ring: gemv_stages.cuh and gemv_sums.cuh.
 //
 // Launch: at most kMaxM rows; block kRingThreads = 384, __launch_bounds__(384,
@@ -183,8 +183,8 @@ runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   if constexpr (cluster > 1)
     clusterWait(); // the others' inboxes are there
   if constexpr (held)
-    ringHeld<chunks, kHeldApart<chunks, cluster, ctas>>(
-        p, k, s, memory, norm, epilogue, RingPlace{layout.stages});
+    ringHeld<chunks, kHeldApart<chunks, ctas>>(p, k, s, memory, norm, epilogue,
+                                               RingPlace{layout.stages});
   else
     ringFew<where, ctas>(layout, p, s, memory, norm, epilogue);
 }

@@ -103,8 +103,8 @@ template <int cluster> __device__ __forceinline__ u32 rankIn() {
 template <int cluster> struct KPart {
   int begin, count;
   __device__ __forceinline__ KPart(int k, int rank) {
-    int part = (k + 64 * cluster - 1) / (64 * cluster) * 64;
-    begin = min(rank * part, k);
+    int part = cluster > 1 ? (k + 64 * cluster - 1) / (64 * cluster) * 64 : k;
+    begin = cluster > 1 ? min(rank * part, k) : 0;
     count = min(part, k - begin);
   }
 };
