@@ -282,7 +282,8 @@ SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
   if (failed(rings))
     return failure();
   for (const GemmCandidate &ring : *rings)
-    made.push_back(implementation(ring.name, *take(ring.kernel), ring.rows));
+    made.push_back(implementation(
+        ring.name, clustered(ring, *take(ring.kernel)), ring.rows));
   return made;
 }
 
