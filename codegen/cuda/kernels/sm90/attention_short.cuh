@@ -1,23 +1,22 @@
-//===- attention_short.cuh - attention of short sequences, sm_90a -*- C++
-//-*-===//
+//===- attention_short.cuh - attention of encoders, sm_90a ------*- C++ -*-===//
 //
-// Packed sequences of some hundred tokens at most, f16 and bf16: what encoders
-// attend. What it computes, Args, score functors, tensor maps and what a NaN
-// among the values does: attention_tiles.cuh, with pack = 1.
+// Packed sequences of some hundred tokens, f16 and bf16: what encoders attend.
+// What it computes, Args, score functors, the maps of k and v and what a NaN
+// among the values does: attention_tiles.cuh, with pack = 1. q is read through
+// its pointer, whose rows begin on 16 bytes.
 //
 //     using Tile = attention::Config<Shape, 1, warpgroups, keys, keys, ctas,
-//                                    stages>;
-//     attention::runShort<Tile>(q, k, v, args, score);
+//                                    stages, true>;
+//     attention::runShort<Tile>(k, v, args, score);
 //
-// The time of such attention is mostly that of its first loads, so nothing
-// stands in front of them. A CTA has Config::BM tokens of the batch, as they
-// come and of as many sequences as they are of, and one head; it needs their
-// own keys in any case, and copies those with the queries before it knows where
-// sequences begin. That is looked up meanwhile, by the warps that will
-// multiply: there is no warp of copies, no queue of tiles and no turns. What
-// other keys the rows see follows in blocks, forward, then backward. Where all
-// fit in the stages, as for lengths to 128 and 64 tokens a tile, all are under
-// way at once.
+// A CTA has Config::BM tokens of the batch, as they come and of as many
+// sequences as they are of, and one head; several CTAs of a multiprocessor
+// cover each other's waits, so there is no warp of copies, no queue of tiles
+// and no turns. Which keys the rows see is looked up before the wait for the
+// kernel in front: cuTokens and counts are not written by kernels. All blocks
+// of keys that fit in the stages are then under way at once, and each thread
+// loads its rows of q, as operands of its products, to registers. The last
+// block is multiplied as short as it is, in quarters.
 //
 // Launch: block 128 * warpgroups; grid {ceil(bound of tokens / BM), heads};
 // __launch_bounds__(128 * warpgroups, Config::kCtas); dynamic shared memory
@@ -32,192 +31,290 @@
 namespace ft {
 namespace attention {
 
-/// [low, high): the sequences around tokens.
-struct Span {
-  int low = 0, high = 0x7fffffff;
-};
-
-/// The sequence around each of `count` tokens, of which the first is the least
-/// and the last the greatest; a whole warp calls. Boundaries ascend, so the
-/// last one at or below a token is its sequence's start, the next its end.
-template <int count>
-__device__ __forceinline__ void findSpans(const int *cuTokens, int sequences,
-                                          const int (&token)[count],
-                                          Span (&span)[count]) {
+/// The last boundary at or below each of two tokens; a whole warp calls.
+/// Boundaries ascend from 0.
+__device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
+                                               const int (&token)[2],
+                                               int (&found)[2]) {
+  int step = 1;
+  while (step * 32 < count)
+    step *= 32;
+  found[0] = found[1] = 0;
 #pragma unroll 1
-  for (int base = 0; base <= sequences; base += 32) {
-    int at = base + int(threadIdx.x % 32);
-    int mine = at <= sequences ? cuTokens[at] : 0x7fffffff;
-    int last = __shfl_sync(~0u, mine, 31);
-    if (last <= token[0]) { // all lie in front
+  for (; step > 0; step /= 32) {
+    int at[2], boundary[2];
 #pragma unroll
-      for (int i = 0; i < count; ++i)
-        span[i].low = last;
-      continue;
+    for (int i = 0; i < 2; ++i) {
+      at[i] = found[i] + int(threadIdx.x % 32) * step;
+      boundary[i] = cuTokens[min(at[i], count - 1)];
     }
-#pragma unroll 4
-    for (int lane = 0; lane < 32; ++lane) {
-      int boundary = __shfl_sync(~0u, mine, lane);
 #pragma unroll
-      for (int i = 0; i < count; ++i)
-        if (boundary <= token[i])
-          span[i].low = boundary;
-        else
-          span[i].high = min(span[i].high, boundary);
+    for (int i = 0; i < 2; ++i) {
+      u32 below = __ballot_sync(~0u, at[i] < count && boundary[i] <= token[i]);
+      found[i] += (__popc(below) - 1) * step;
     }
-    if (last > token[count - 1])
-      break;
   }
 }
 
-/// The blocks of keys of one tile in the order in which they are taken: own
-/// ones and what follows, then backward. Block 0 begins at the tile's first
-/// token.
-struct Blocks {
-  int low = 0, high = 1; // numbers of blocks
-  __device__ int count() const { return high - low; }
-  __device__ int number(int i) const { return i < high ? i : high - 1 - i; }
-};
-
 template <typename C> struct Short {
   using T = typename C::T;
-  const TensorMap &q, &k, &v;
+  using Held = u32[C::D / 16][4];
+  const TensorMap &k, &v;
   const Args<T> &a;
   Consumer<C> math; // what is done with a tile in registers
   Job job{};
-  Blocks blocks;
-  int total = 0;
+  int total = 0, count = 0;    // tokens of the batch; blocks of the tile
+  int from = 0, upTo = 0;      // blocks that this warpgroup sees
+  int end = 0;                 // after the last key that it sees
 
-  __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
-                   const Args<T> &a, const Stages<C> &at)
-      : q(q), k(k), v(v), a(a), math{a, at, int(threadIdx.x) / 128} {
+  __device__ Short(const TensorMap &k, const TensorMap &v, const Args<T> &a,
+                   const Stages<C> &at)
+      : k(k), v(v),
+        a(a), math{a, at, __shfl_sync(~0u, int(threadIdx.x) / 128, 0)} {
     job.firstToken = blockIdx.x * C::BM;
     job.firstHead = blockIdx.y;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);
   }
-  __device__ int firstKey(int i) const {
-    return job.firstToken + blocks.number(i) * C::BN;
-  }
+  __device__ int firstKey(int i) const { return job.begin + i * C::BN; }
   __device__ static u32 stageOf(int i) { return i % C::kStages; }
   __device__ static u32 phaseOf(int i) { return i / C::kStages & 1; }
 
   //===--------------------------------------------------------------------===//
-  // Copies: one thread
+  // Which keys
   //===--------------------------------------------------------------------===//
 
-  __device__ void copyQueries() const {
-    u32 full = math.at.qFull(0);
-    barrierExpect(full, C::kQBytes);
-    for (int c = 0; c < C::kColumnsQK; ++c)
-      copyBox(math.at.q(0) + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
-              job.firstToken, full);
+  /// What the rows see; false where the tile lies past the last token.
+  __device__ bool find(Tile<C> &t, int firstRow) {
+    int sequences = a.counts[a.sequencesAxis];
+    int edge[2] = {job.firstToken, job.firstToken + C::BM - 1}, owner[2];
+    findBoundaries(a.cuTokens, sequences + 1, edge, owner);
+    total = a.cuTokens[sequences];
+    job.tokens = min(C::BM, total - job.firstToken);
+    if (job.tokens <= 0)
+      return false;
+    // Of the tile, of the thread's rows, of the warpgroup, of the tile.
+    int last = job.firstToken + job.tokens - 1;
+    int rows = job.firstToken + math.warpgroup * 64;
+    int token[6] = {job.firstToken,           rows,      rows + firstRow % 64,
+                    rows + firstRow % 64 + 8, rows + 63, last};
+    Sight all[6];
+    int low = a.cuTokens[owner[0]], high = a.cuTokens[owner[0] + 1];
+#pragma unroll
+    for (int i = 0; i < 6; ++i) {
+      token[i] = min(token[i], last);
+      all[i] = {token[i], low, low, high};
+    }
+#pragma unroll 1
+    for (int s = owner[0] + 1; high <= last; ++s) {
+      int start = high;
+      high = a.cuTokens[s + 1];
+#pragma unroll
+      for (int i = 0; i < 6; ++i)
+        if (token[i] >= start)
+          all[i] = {token[i], start, start, high};
+    }
+#pragma unroll
+    for (int i = 0; i < 6; ++i)
+      narrowSight<C>(a, all[i]);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      t.sight[r] = all[2 + r];
+      t.head[r] = job.firstHead;
+    }
+    t.allLow = __reduce_max_sync(~0u, max(all[2].low, all[3].low));
+    t.allHigh = __reduce_min_sync(~0u, min(all[2].high, all[3].high));
+    // Sights only move forward, from row to row.
+    job.begin = all[0].low;
+    job.end = all[5].high;
+    count = (job.end - job.begin + C::BN - 1) / C::BN;
+    if (math.warpgroup * 64 < job.tokens) {
+      end = __shfl_sync(~0u, all[4].high, 0);
+      from = __shfl_sync(~0u, all[1].low - job.begin, 0) / C::BN;
+      upTo = (end - job.begin + C::BN - 1) / C::BN;
+    }
+    return true;
   }
-  __device__ void copyBlock(int i) const {
+
+  //===--------------------------------------------------------------------===//
+  // Copies: of keys by one warp, of values by another
+  //===--------------------------------------------------------------------===//
+
+  __device__ void copyBlock(int i, bool values) const {
     const Stages<C> &at = math.at;
-    u32 s = stageOf(i);
-    barrierExpect(at.kFull(s), C::kKBytes);
-    for (int c = 0; c < C::kColumnsQK; ++c)
-      copyBox(at.k(s) + c * C::BN * C::kRowBytes, k, 64 * c, job.kvHead,
-              firstKey(i), at.kFull(s));
-    barrierExpect(at.vFull(s), C::kVBytes);
-    for (int c = 0; c < C::kColumnsV; ++c)
-      copyBox(at.v(s) + c * C::BN * C::kRowBytes, v, 64 * c, job.kvHead,
-              firstKey(i), at.vFull(s));
+    u32 s = stageOf(i), full = values ? at.vFull(s) : at.kFull(s);
+    barrierExpect(full, values ? C::kVBytes : C::kKBytes);
+    for (int c = 0; c < (values ? C::kColumnsV : C::kColumnsQK); ++c)
+      copyBox((values ? at.v(s) : at.k(s)) + c * C::BN * C::kRowBytes,
+              values ? v : k, 64 * c, job.kvHead, firstKey(i), full);
   }
-  /// Block i into the stage that all warps are done with.
-  __device__ void refill(int i) const {
-    if (threadIdx.x == 0 && i < blocks.count()) {
-      barrierWait(math.at.kEmpty(stageOf(i)), phaseOf(i) ^ 1);
-      copyBlock(i);
+  __device__ void copyFirst() const {
+    if (threadIdx.x < 64 && threadIdx.x % 32 == 0)
+      for (int i = 0; i < min(C::kStages, count); ++i)
+        copyBlock(i, threadIdx.x == 32);
+    __syncwarp();
+  }
+  /// This warp is done with block i. Where warpgroups share stages, one is
+  /// filled again a block later, so that the first need not wait for the last.
+  __device__ void done(int i) const {
+    if (count <= C::kStages)
+      return;
+    math.release(math.at.kEmpty(stageOf(i)));
+    i -= C::kWarpgroups > 1;
+    int next = i + C::kStages;
+    if (threadIdx.x < 64 && threadIdx.x % 32 == 0 && i >= 0 && next < count) {
+      barrierWait(math.at.kEmpty(stageOf(i)), phaseOf(i));
+      copyBlock(next, threadIdx.x == 32);
     }
     __syncwarp();
+  }
+  __device__ void skip(int i) const {
+    if (count <= C::kStages)
+      return;
+    barrierWait(math.at.kFull(stageOf(i)), phaseOf(i));
+    barrierWait(math.at.vFull(stageOf(i)), phaseOf(i));
+    done(i);
+  }
+
+  /// The thread's part of its rows: 16 bytes a load, transposed among the four
+  /// lanes that share a row.
+  __device__ __forceinline__ void loadQueries(const Tile<C> &t,
+                                              Held &held) const {
+    constexpr int sets = (C::D + 31) / 32;
+    int quad = threadIdx.x % 4;
+    Vec16 part[2][sets];
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const T *row =
+          a.q + t.sight[r].at * a.qStride + job.firstHead * C::S::D + 8 * quad;
+#pragma unroll
+      for (int s = 0; s < sets; ++s) {
+        part[r][s] = Vec16{};
+        if (C::S::D % 32 == 0 || 32 * s + 8 * quad < C::S::D)
+          part[r][s] = *reinterpret_cast<const Vec16 *>(row + 32 * s);
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+#pragma unroll
+      for (int s = 0; s < sets; ++s) {
+        gemm::transposeQuad(part[r][s].word);
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          if (2 * s + i / 2 < C::D / 16)
+            held[2 * s + i / 2][i % 2 * 2 + r] = part[r][s].word[i];
+      }
   }
 
   //===--------------------------------------------------------------------===//
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// What the rows see; false where the tile lies past the last token.
-  __device__ bool find(Tile<C> &t, int firstRow) {
-    int sequences = a.counts[a.sequencesAxis];
-    total = a.cuTokens[sequences];
-    job.tokens = min(C::BM, total - job.firstToken);
-    if (job.tokens <= 0)
-      return false;
-    int last = job.firstToken + job.tokens - 1;
-    int token[4] = {job.firstToken, min(job.firstToken + firstRow, last),
-                    min(job.firstToken + firstRow + 8, last), last};
-    Span span[4];
-    findSpans(a.cuTokens, sequences, token, span);
-    Sight all[4];
+  /// s = q k^T of the first N keys of block i, under way.
+  template <int N>
+  __device__ __forceinline__ void scores(float (&s)[N / 2], const Held &q,
+                                         int i) {
+    u32 stage = stageOf(i), keys = tileDescriptor(math.at.k(stage));
+    barrierWait(math.at.kFull(stage), phaseOf(i));
+    discard(s);
+    wgmmaFence();
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      all[i] = {token[i], span[i].low, span[i].low, span[i].high};
-      narrowSight<C>(a, all[i]);
+    for (int d = 0; d < C::D; d += 16) {
+      u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
+      if (d == 0)
+        Wgmma<T, N>::beginHeld(s, q[0], y);
+      else
+        Wgmma<T, N>::multiplyHeld(s, q[d / 16], y);
     }
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      t.sight[r] = all[1 + r];
-      t.head[r] = job.firstHead;
-      t.allLow = max(t.allLow, t.sight[r].low);
-      t.allHigh = min(t.allHigh, t.sight[r].high);
-    }
-    t.allLow = __reduce_max_sync(~0u, t.allLow);
-    t.allHigh = __reduce_min_sync(~0u, t.allHigh);
-    // Sights only move forward, from row to row.
-    blocks.low = -((job.firstToken - all[0].low + C::BN - 1) / C::BN);
-    blocks.high = (all[3].high - job.firstToken + C::BN - 1) / C::BN;
-    return true;
+    wgmmaCommit();
   }
-
   /// o += p v of block i, under way.
-  __device__ __forceinline__ void values(Tile<C> &t, int i) {
+  template <int N> __device__ __forceinline__ void values(Tile<C> &t, int i) {
     math.v.stage = stageOf(i);
     barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
-    if (firstKey(i) + C::BN > total)
+    if (firstKey(i) + N > total)
       math.clearTail(total - firstKey(i));
     wgmmaFence();
-    math.values(t);
+    math.template values<N>(t);
   }
-  __device__ __forceinline__ void scores(Tile<C> &t, int i) {
-    math.k.stage = stageOf(i);
-    barrierWait(math.at.kFull(math.k.stage), phaseOf(i));
-    wgmmaFence();
-    math.scores(t.s);
+  /// The last ones.
+  template <int N> __device__ __forceinline__ void finish(Tile<C> &t, int i) {
+    values<N>(t, i);
+    wgmmaWait<0>();
+    pin(t.o);
+  }
+  /// Scores of block i to weights; true where sums must be multiplied by
+  /// `keep`.
+  template <int N, typename Score>
+  __device__ __forceinline__ bool weigh(Tile<C> &t, float (&s)[N / 2],
+                                        const Score &score, int i,
+                                        float (&keep)[2]) {
+    int j0 = firstKey(i);
+    math.adjust(t, s, score, j0);
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f;
+    return math.softmax(t, s, factor, keep);
+  }
+  template <int N, typename Score>
+  __device__ __forceinline__ void start(Tile<C> &t, const Held &q,
+                                        const Score &score, int i) {
+    float s[N / 2], keep[2];
+    scores<N>(s, q, i);
+    wgmmaWait<0>();
+    pin(s);
+    weigh<N>(t, s, score, i, keep);
+    math.pack(t, s);
+  }
+  /// Scores of block i while the values of the one before are added.
+  template <int N, typename Score>
+  __device__ __forceinline__ void step(Tile<C> &t, const Held &q,
+                                       const Score &score, int i) {
+    float s[N / 2], keep[2];
+    scores<N>(s, q, i);
+    values<C::BN>(t, i - 1);
+    wgmmaWait<1>();
+    pin(s);
+    bool grew = weigh<N>(t, s, score, i, keep);
+    wgmmaWait<0>();
+    pin(t.o);
+    pin(s); // packed now: p is an operand until here
+    done(i - 1);
+    if (grew)
+      math.rescale(t, keep);
+    math.pack(t, s);
+  }
+  /// The last block, of at most N keys.
+  template <int N, typename Score>
+  __device__ __forceinline__ void last(Tile<C> &t, const Held &q,
+                                       const Score &score, int i) {
+    if (i > from)
+      step<N>(t, q, score, i);
+    else
+      start<N>(t, q, score, i);
+    finish<N>(t, i);
   }
 
   template <typename Score>
-  __device__ __forceinline__ void run(Tile<C> &t, const Score &score,
-                                      int firstRow) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    int count = blocks.count();
-    barrierWait(math.at.qFull(0), 0);
-    scores(t, 0);
-    wgmmaWait<0>();
-    pin(t.s);
-    math.adjust(t, score, firstKey(0));
-    math.softmax(t, factor, keep);
-    math.pack(t);
+  __device__ __forceinline__ void run(Tile<C> &t, const Held &q,
+                                      const Score &score, int firstRow) {
+    constexpr int half = C::BN / 2, quarter = C::BN / 4;
+    for (int i = 0; i < from; ++i)
+      skip(i);
+    int rest = end - firstKey(upTo - 1);
+    int whole = rest > half ? upTo : upTo - 1;
+    if (from < whole) {
+      start<C::BN>(t, q, score, from);
 #pragma unroll 1
-    for (int i = 1; i < count; ++i) {
-      scores(t, i);
-      values(t, i - 1);
-      wgmmaWait<1>();
-      pin(t.s);
-      math.adjust(t, score, firstKey(i));
-      bool grew = math.softmax(t, factor, keep);
-      wgmmaWait<0>();
-      pin(t.o);
-      math.release(math.at.kEmpty(stageOf(i - 1)));
-      refill(i - 1 + C::kStages);
-      if (grew)
-        math.rescale(t, keep);
-      math.pack(t);
+      for (int i = from + 1; i < whole; ++i)
+        step<C::BN>(t, q, score, i);
     }
-    values(t, count - 1);
-    wgmmaWait<0>();
-    pin(t.o);
+    if (whole == upTo)
+      finish<C::BN>(t, whole - 1);
+    else if (rest > quarter)
+      last<half>(t, q, score, whole);
+    else
+      last<quarter>(t, q, score, whole);
+    for (int i = upTo - 1; i < count; ++i)
+      i < upTo ? done(i) : skip(i);
     math.store(t, job, firstRow);
   }
 };
@@ -227,13 +324,15 @@ template <typename C> struct Short {
 //===----------------------------------------------------------------------===//
 
 template <typename C, typename Score>
-__device__ __forceinline__ void
-runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
-         const Args<typename C::T> &a, const Score &score) {
-  static_assert(!C::S::kPaged && C::kPack == 1 && C::BM % C::BN == 0);
+__device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
+                                         const Args<typename C::T> &a,
+                                         const Score &score) {
+  static_assert(C::kBrief && !C::S::kPaged && C::kPack == 1 && C::BN % 64 == 0);
+  launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
-    barrierInit(at.qFull(0), 1);
+    prefetchMap(k);
+    prefetchMap(v);
     for (u32 s = 0; s < C::kStages; ++s) {
       barrierInit(at.kFull(s), 1);
       barrierInit(at.vFull(s), 1);
@@ -241,29 +340,23 @@ runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     }
     barrierInitFence();
   }
-  launchDependents();
-  dependencyWait();
-  Short<C> tile(q, k, v, a, at);
-  if (threadIdx.x == 0) {
-    tile.copyBlock(0);
-    tile.copyQueries();
-  }
-  __syncthreads();
+  Short<C> tile(k, v, a, at);
   Tile<C> t;
   int thread = threadIdx.x % 128;
   int firstRow = tile.math.warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
-  if (!tile.find(t, firstRow)) {
-    // Nobody leaves while copies to its shared memory are under way.
-    barrierWait(at.qFull(0), 0);
-    barrierWait(at.kFull(0), 0);
-    barrierWait(at.vFull(0), 0);
+  bool some = tile.find(t, firstRow);
+  __syncthreads();
+  dependencyWait(); // in every CTA: the kernel after relies on it
+  if (!some)
     return;
-  }
-  if (threadIdx.x == 0)
-    for (int i = 1; i < min(C::kStages, tile.blocks.count()); ++i)
-      tile.copyBlock(i);
-  __syncwarp();
-  tile.run(t, score, firstRow);
+  typename Short<C>::Held q;
+  tile.copyFirst();
+  tile.loadQueries(t, q);
+  if (tile.from < tile.upTo)
+    tile.run(t, q, score, firstRow);
+  else
+    for (int i = 0; i < tile.count; ++i)
+      tile.skip(i);
 }
 
 } // namespace attention

@@ -97,11 +97,12 @@ template <typename C> struct Consumer {
     }
     wgmmaCommit();
   }
-  /// o += p v of the block at `v`, under way.
+  /// o += p v of the first N keys of the block at `v`, under way.
+  template <int N = C::BN>
   __device__ __forceinline__ void values(Tile<C> &t) const {
     u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
 #pragma unroll
-    for (int j = 0; j < C::BN / 16; ++j)
+    for (int j = 0; j < N / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
                                     rows + j * (16 * C::kRowBytes / 16));
     wgmmaCommit();
@@ -126,43 +127,44 @@ template <typename C> struct Consumer {
   // Softmax
   //===--------------------------------------------------------------------===//
 
-  /// Score region, then masks, for the block at key j0.
-  template <typename Score>
-  __device__ __forceinline__ void adjust(Tile<C> &t, const Score &score,
-                                         int j0) const {
-    bool masked = j0 < t.allLow || j0 + C::BN > t.allHigh;
+  /// Score region, then masks, for 2 * count keys from j0 on.
+  template <int count, typename Score>
+  __device__ __forceinline__ void adjust(const Tile<C> &t, float (&s)[count],
+                                         const Score &score, int j0) const {
+    bool masked = j0 < t.allLow || j0 + 2 * count > t.allHigh;
     j0 += threadIdx.x % 4 * 2;
     if constexpr (!Score::kIdentity) {
 #pragma unroll
-      for (int i = 0; i < C::BN / 2; ++i) {
+      for (int i = 0; i < count; ++i) {
         const Sight &x = t.sight[i / 2 % 2];
         int j = j0 + i / 4 * 8 + i % 2;
-        t.s[i] = kLog2e * score(t.s[i] * a.scale, t.head[i / 2 % 2],
-                                float(x.at - x.origin), float(j - x.origin));
+        s[i] = kLog2e * score(s[i] * a.scale, t.head[i / 2 % 2],
+                              float(x.at - x.origin), float(j - x.origin));
       }
     }
     if (!masked)
       return;
 #pragma unroll
-    for (int i = 0; i < C::BN / 2; ++i) {
+    for (int i = 0; i < count; ++i) {
       const Sight &x = t.sight[i / 2 % 2];
       u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
-      t.s[i] = place < u32(max(x.high - x.low, 0)) ? t.s[i] : minusInfinity();
+      s[i] = place < u32(max(x.high - x.low, 0)) ? s[i] : minusInfinity();
     }
   }
 
   /// Scores to exponentials; by what to multiply the sums so far, true where
   /// that is not 1 for every row of the warp.
-  __device__ __forceinline__ bool softmax(Tile<C> &t, float factor,
-                                          float (&keep)[2]) const {
+  template <int count>
+  __device__ __forceinline__ bool
+  softmax(Tile<C> &t, float (&s)[count], float factor, float (&keep)[2]) const {
     bool grew = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       float next[2] = {t.top[r], t.top[r]};
 #pragma unroll
-      for (int i = 2 * r; i < C::BN / 2; i += 4) {
-        next[0] = fmaxf(next[0], t.s[i]);
-        next[1] = fmaxf(next[1], t.s[i + 1]);
+      for (int i = 2 * r; i < count; i += 4) {
+        next[0] = fmaxf(next[0], s[i]);
+        next[1] = fmaxf(next[1], s[i + 1]);
       }
       next[0] = fmaxf(next[0], next[1]);
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
@@ -174,11 +176,13 @@ template <typename C> struct Consumer {
       float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
       float part[2] = {t.sum[r] * keep[r], 0};
 #pragma unroll
-      for (int i = 2 * r; i < C::BN / 2; i += 4)
+      for (int i = 2 * r; i < count; i += 4)
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          t.s[i + e] = exponential2(t.s[i + e] * factor - pivot);
-          part[e] += t.s[i + e];
+          float x = s[i + e] * factor - pivot;
+          bool byFma = (i / 4 * 2 + e) % 8 < C::kByFma;
+          s[i + e] = byFma ? exponential2Fma(x) : exponential2(x);
+          part[e] += s[i + e];
         }
       t.sum[r] = part[0] + part[1];
     }
@@ -190,12 +194,14 @@ template <typename C> struct Consumer {
     for (int i = 0; i < C::DV / 2; ++i)
       t.o[i] *= keep[i / 2 % 2];
   }
-  __device__ __forceinline__ void pack(Tile<C> &t) const {
+  template <int count>
+  __device__ __forceinline__ void pack(Tile<C> &t,
+                                       const float (&s)[count]) const {
 #pragma unroll
-    for (int j = 0; j < C::BN / 16; ++j)
+    for (int j = 0; j < count / 8; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        t.p[j][i] = packPair<T>(t.s[8 * j + 2 * i], t.s[8 * j + 2 * i + 1]);
+        t.p[j][i] = packPair<T>(s[8 * j + 2 * i], s[8 * j + 2 * i + 1]);
   }
 
   //===--------------------------------------------------------------------===//
@@ -207,19 +213,20 @@ template <typename C> struct Consumer {
   __device__ __forceinline__ void
   blocks(Tile<C> &t, const Job &job, const Score &score, int low, int high) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
     int n = high - 1, j0 = job.begin + n * C::BN;
     barrierWait(at.kFull(k.stage), k.phase);
     await();
     wgmmaFence();
-    scores(t.s);
+    scores(s);
     passOn();
     wgmmaWait<0>();
-    pin(t.s);
+    pin(s);
     release(at.kEmpty(k.stage));
     k.next();
-    adjust(t, score, j0);
-    softmax(t, factor, keep);
-    pack(t);
+    adjust(t, s, score, j0);
+    softmax(t, s, factor, keep);
+    pack(t, s);
     if (j0 + C::BN > job.end) {
       barrierWait(at.vFull(v.stage), v.phase);
       clearTail(job.end - j0);
@@ -232,20 +239,20 @@ template <typename C> struct Consumer {
         barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
-      scores(t.s);
+      scores(s);
       barrierWait(at.vFull(v.stage), v.phase);
       wgmmaFence();
       values(t);
       passOn();
       wgmmaWait<1>();
-      pin(t.s);
+      pin(s);
       release(at.kEmpty(k.stage));
       k.next();
-      adjust(t, score, job.begin + n * C::BN);
-      bool grew = softmax(t, factor, keep);
+      adjust(t, s, score, job.begin + n * C::BN);
+      bool grew = softmax(t, s, factor, keep);
       if constexpr (C::kOverlap) {
         // ptxas moves the wait for the values up, but not over a loop.
-        pin(t.s);
+        pin(s);
         if (n > low)
           barrierWait(at.kFull(k.stage), k.phase);
       }
@@ -255,7 +262,7 @@ template <typename C> struct Consumer {
       v.next();
       if (grew)
         rescale(t, keep);
-      pack(t);
+      pack(t, s);
     }
     barrierWait(at.vFull(v.stage), v.phase);
     wgmmaFence();
