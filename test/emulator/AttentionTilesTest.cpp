@@ -100,6 +100,23 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
   runCase<One>({ragged(12, 1, 90), {}, 2, 2, 1, 17, 1, 1}, CapAndSlope{});
 }
 
+TEST(AttentionTilesTest, PackedHeldQueries) {
+  using Held = attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 96, 96,
+                                 1, 2, false, 0, true>;
+  runCase<Held>({{1, 64, 33, 129, 200}, {}, 3, 3, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PagedHeldQueriesByFma) {
+  using Wide = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128,
+                                 64, 1, 2, false, 2, true>;
+  runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 0, 64, 1},
+                NoScore{});
+}
+TEST(AttentionTilesTest, PackedOddHeadsHeld) {
+  using Odd = attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128,
+                                128, 1, 2, false, 0, true>;
+  runCase<Odd>({{150, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1}, NoScore{});
+}
+
 //===----------------------------------------------------------------------===//
 // attention_short
 //===----------------------------------------------------------------------===//

@@ -58,14 +58,13 @@ __device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
 
 template <typename C> struct Short {
   using T = typename C::T;
-  using Held = u32[C::D / 16][4];
   const TensorMap &k, &v;
   const Args<T> &a;
   Consumer<C> math; // what is done with a tile in registers
   Job job{};
-  int total = 0, count = 0;    // tokens of the batch; blocks of the tile
-  int from = 0, upTo = 0;      // blocks that this warpgroup sees
-  int end = 0;                 // after the last key that it sees
+  int total = 0, count = 0; // tokens of the batch; blocks of the tile
+  int from = 0, upTo = 0;   // blocks that this warpgroup sees
+  int end = 0;              // after the last key that it sees
 
   __device__ Short(const TensorMap &k, const TensorMap &v, const Args<T> &a,
                    const Stages<C> &at)
@@ -178,8 +177,7 @@ template <typename C> struct Short {
 
   /// The thread's part of its rows: 16 bytes a load, transposed among the four
   /// lanes that share a row.
-  __device__ __forceinline__ void loadQueries(const Tile<C> &t,
-                                              Held &held) const {
+  __device__ __forceinline__ void loadQueries(Tile<C> &t) const {
     constexpr int sets = (C::D + 31) / 32;
     int quad = threadIdx.x % 4;
     Vec16 part[2][sets];
@@ -202,7 +200,7 @@ template <typename C> struct Short {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
           if (2 * s + i / 2 < C::D / 16)
-            held[2 * s + i / 2][i % 2 * 2 + r] = part[r][s].word[i];
+            t.q[2 * s + i / 2][i % 2 * 2 + r] = part[r][s].word[i];
       }
   }
 
@@ -210,23 +208,15 @@ template <typename C> struct Short {
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// s = q k^T of the first N keys of block i, under way.
-  template <int N>
-  __device__ __forceinline__ void scores(float (&s)[N / 2], const Held &q,
+  /// s = q k^T of the first keys of block i, under way.
+  template <int count>
+  __device__ __forceinline__ void scores(const Tile<C> &t, float (&s)[count],
                                          int i) {
-    u32 stage = stageOf(i), keys = tileDescriptor(math.at.k(stage));
-    barrierWait(math.at.kFull(stage), phaseOf(i));
+    math.k.stage = stageOf(i);
+    barrierWait(math.at.kFull(math.k.stage), phaseOf(i));
     discard(s);
     wgmmaFence();
-#pragma unroll
-    for (int d = 0; d < C::D; d += 16) {
-      u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
-      if (d == 0)
-        Wgmma<T, N>::beginHeld(s, q[0], y);
-      else
-        Wgmma<T, N>::multiplyHeld(s, q[d / 16], y);
-    }
-    wgmmaCommit();
+    math.scores(t, s);
   }
   /// o += p v of block i, under way.
   template <int N> __device__ __forceinline__ void values(Tile<C> &t, int i) {
@@ -255,10 +245,9 @@ template <typename C> struct Short {
     return math.softmax(t, s, factor, keep);
   }
   template <int N, typename Score>
-  __device__ __forceinline__ void start(Tile<C> &t, const Held &q,
-                                        const Score &score, int i) {
+  __device__ __forceinline__ void start(Tile<C> &t, const Score &score, int i) {
     float s[N / 2], keep[2];
-    scores<N>(s, q, i);
+    scores(t, s, i);
     wgmmaWait<0>();
     pin(s);
     weigh<N>(t, s, score, i, keep);
@@ -266,10 +255,9 @@ template <typename C> struct Short {
   }
   /// Scores of block i while the values of the one before are added.
   template <int N, typename Score>
-  __device__ __forceinline__ void step(Tile<C> &t, const Held &q,
-                                       const Score &score, int i) {
+  __device__ __forceinline__ void step(Tile<C> &t, const Score &score, int i) {
     float s[N / 2], keep[2];
-    scores<N>(s, q, i);
+    scores(t, s, i);
     values<C::BN>(t, i - 1);
     wgmmaWait<1>();
     pin(s);
@@ -284,35 +272,34 @@ template <typename C> struct Short {
   }
   /// The last block, of at most N keys.
   template <int N, typename Score>
-  __device__ __forceinline__ void last(Tile<C> &t, const Held &q,
-                                       const Score &score, int i) {
+  __device__ __forceinline__ void last(Tile<C> &t, const Score &score, int i) {
     if (i > from)
-      step<N>(t, q, score, i);
+      step<N>(t, score, i);
     else
-      start<N>(t, q, score, i);
+      start<N>(t, score, i);
     finish<N>(t, i);
   }
 
   template <typename Score>
-  __device__ __forceinline__ void run(Tile<C> &t, const Held &q,
-                                      const Score &score, int firstRow) {
+  __device__ __forceinline__ void run(Tile<C> &t, const Score &score,
+                                      int firstRow) {
     constexpr int half = C::BN / 2, quarter = C::BN / 4;
     for (int i = 0; i < from; ++i)
       skip(i);
     int rest = end - firstKey(upTo - 1);
     int whole = rest > half ? upTo : upTo - 1;
     if (from < whole) {
-      start<C::BN>(t, q, score, from);
+      start<C::BN>(t, score, from);
 #pragma unroll 1
       for (int i = from + 1; i < whole; ++i)
-        step<C::BN>(t, q, score, i);
+        step<C::BN>(t, score, i);
     }
     if (whole == upTo)
       finish<C::BN>(t, whole - 1);
     else if (rest > quarter)
-      last<half>(t, q, score, whole);
+      last<half>(t, score, whole);
     else
-      last<quarter>(t, q, score, whole);
+      last<quarter>(t, score, whole);
     for (int i = upTo - 1; i < count; ++i)
       i < upTo ? done(i) : skip(i);
     math.store(t, job, firstRow);
@@ -327,7 +314,8 @@ template <typename C, typename Score>
 __device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
                                          const Args<typename C::T> &a,
                                          const Score &score) {
-  static_assert(C::kBrief && !C::S::kPaged && C::kPack == 1 && C::BN % 64 == 0);
+  static_assert(C::kBrief && C::kHeld && !C::S::kPaged && C::kPack == 1 &&
+                C::BN % 64 == 0);
   launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
@@ -349,11 +337,10 @@ __device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
   dependencyWait(); // in every CTA: the kernel after relies on it
   if (!some)
     return;
-  typename Short<C>::Held q;
   tile.copyFirst();
-  tile.loadQueries(t, q);
+  tile.loadQueries(t);
   if (tile.from < tile.upTo)
-    tile.run(t, q, score, firstRow);
+    tile.run(t, score, firstRow);
   else
     for (int i = 0; i < tile.count; ++i)
       tile.skip(i);

@@ -82,18 +82,33 @@ template <typename C> struct Consumer {
   // Products
   //===--------------------------------------------------------------------===//
 
-  /// s = q k^T of the block at `k`, under way.
-  __device__ __forceinline__ void scores(float (&s)[C::BN / 2]) const {
+  /// The thread's part of the queries, as operands.
+  __device__ __forceinline__ void hold(Tile<C> &t) const {
+    int lane = threadIdx.x % 32;
+    int row = threadIdx.x % 128 / 32 * 16 + lane % 16;
+    u32 at0 = at.q(q.stage) + (warpgroup * 64 + row) * C::kRowBytes;
+#pragma unroll
+    for (int j = 0; j < C::D / 16; ++j) { // chunks of 16 bytes are swizzled
+      int chunk = (2 * j % 8 + lane / 16) ^ row % 8;
+      loadMatrixRows(at0 + j / 4 * C::BM * C::kRowBytes + 16 * chunk, t.q[j]);
+    }
+  }
+  /// s = q k^T of the first keys of the block in `stage`, under way.
+  template <int count>
+  __device__ __forceinline__ void scores(const Tile<C> &t,
+                                         float (&s)[count]) const {
     u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
     u32 keys = tileDescriptor(at.k(k.stage));
+    using W = Wgmma<T, 2 * count>;
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
       u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
       u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
-      if (d == 0)
-        Wgmma<T, C::BN>::begin(s, x, y);
+      if (C::kHeld)
+        d == 0 ? W::beginHeld(s, t.q[0], y)
+               : W::multiplyHeld(s, t.q[d / 16], y);
       else
-        Wgmma<T, C::BN>::multiply(s, x, y);
+        d == 0 ? W::begin(s, x, y) : W::multiply(s, x, y);
     }
     wgmmaCommit();
   }
@@ -218,7 +233,7 @@ template <typename C> struct Consumer {
     barrierWait(at.kFull(k.stage), k.phase);
     await();
     wgmmaFence();
-    scores(s);
+    scores(t, s);
     passOn();
     wgmmaWait<0>();
     pin(s);
@@ -239,7 +254,7 @@ template <typename C> struct Consumer {
         barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
-      scores(s);
+      scores(t, s);
       barrierWait(at.vFull(v.stage), v.phase);
       wgmmaFence();
       values(t);
@@ -328,11 +343,16 @@ template <typename C> struct Consumer {
       low = (from - job.begin) / C::BN;
       high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
     }
+    if constexpr (C::kHeld) {
+      hold(t);
+      release(at.qEmpty(q.stage));
+    }
     for (; n > high; --n)
       skipBlock();
     if (low < high)
       blocks(t, job, score, low, high);
-    release(at.qEmpty(q.stage));
+    if constexpr (!C::kHeld)
+      release(at.qEmpty(q.stage));
     q.next();
     for (n = low < high ? low : n; n > 0; --n)
       skipBlock();

@@ -25,10 +25,11 @@ namespace attention {
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int ctas = 1, int stages = 2, bool brief = false, int byFma = 0>
+          int ctas = 1, int stages = 2, bool brief = false, int byFma = 0,
+          bool held = false>
 struct Config {
   static constexpr int kByFma = byFma;
-  static constexpr bool kBrief = brief;
+  static constexpr bool kBrief = brief, kHeld = held || brief;
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
@@ -215,6 +216,7 @@ constexpr float kGrowth = 8;
 template <typename C> struct Tile {
   u32 p[C::BN / 16][4];    // exponentials as operands
   float o[C::DV / 2] = {}; // sums of values
+  u32 q[C::D / 16][4];     // queries as operands, where they are held
   float top[2] = {minusInfinity(), minusInfinity()}, sum[2] = {};
   Sight sight[2];
   float head[2];
