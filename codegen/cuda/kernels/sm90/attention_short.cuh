@@ -208,12 +208,15 @@ template <typename C> struct Short {
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// s = q k^T of the first keys of block i, under way.
+  __device__ __forceinline__ void awaitKeys(int i) const {
+    if (i < upTo)
+      barrierWait(math.at.kFull(stageOf(i)), phaseOf(i));
+  }
+  /// s = q k^T of the first keys of block i, which are there, under way.
   template <int count>
   __device__ __forceinline__ void scores(const Tile<C> &t, float (&s)[count],
                                          int i) {
     math.k.stage = stageOf(i);
-    barrierWait(math.at.kFull(math.k.stage), phaseOf(i));
     discard(s);
     wgmmaFence();
     math.scores(t, s);
@@ -252,6 +255,7 @@ template <typename C> struct Short {
     pin(s);
     weigh<N>(t, s, score, i, keep);
     math.pack(t, s);
+    awaitKeys(i + 1);
   }
   /// Scores of block i while the values of the one before are added.
   template <int N, typename Score>
@@ -262,6 +266,8 @@ template <typename C> struct Short {
     wgmmaWait<1>();
     pin(s);
     bool grew = weigh<N>(t, s, score, i, keep);
+    pin(s);
+    awaitKeys(i + 1); // ptxas moves the wait for the values up: not over a loop
     wgmmaWait<0>();
     pin(t.o);
     pin(s); // packed now: p is an operand until here
@@ -288,6 +294,7 @@ template <typename C> struct Short {
       skip(i);
     int rest = end - firstKey(upTo - 1);
     int whole = rest > half ? upTo : upTo - 1;
+    awaitKeys(from);
     if (from < whole) {
       start<C::BN>(t, score, from);
 #pragma unroll 1

@@ -201,7 +201,8 @@ template <typename C> struct Consumer {
         }
       t.sum[r] = part[0] + part[1];
     }
-    return __any_sync(~0u, grew);
+    // With the sums in the vote, ptxas makes the exponentials in front of it.
+    return __any_sync(~0u, grew || !(t.sum[0] + t.sum[1] >= 0));
   }
   __device__ __forceinline__ void rescale(Tile<C> &t,
                                           const float (&keep)[2]) const {
