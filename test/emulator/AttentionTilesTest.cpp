@@ -144,7 +144,7 @@ TEST(AttentionTilesTest, ShortEmptySequences) {
   runCase<Two>({{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortTwoWarpgroupsFewStages) {
-  using Two = Short<Bert, 2, 64, 2, 3>;
+  using Two = Short<Bert, 2, 64, 2, 4>;
   runCase<Two>({{384, 5, 197, 197, 1, 50}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortThousandSequences) {
@@ -152,11 +152,11 @@ TEST(AttentionTilesTest, ShortThousandSequences) {
   runCase<Two>({ragged(1100, 0, 2), {}, 1, 1, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortCausalFewStages) {
-  using Causal = Short<Shape<bf16, 40, 72, true, false>, 1, 64, 2, 2>;
+  using Causal = Short<Shape<bf16, 40, 72, true, false>, 1, 64, 2, 3>;
   runCase<Causal>({{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortCausalWindow) {
-  using Causal = Short<Shape<bf16, 64, 64, true, false>, 2, 64, 2, 3>;
+  using Causal = Short<Shape<bf16, 64, 64, true, false>, 2, 64, 2, 4>;
   runCase<Causal>({{300, 3, 77}, {}, 4, 2, 1, 100, 1, 1}, NoScore{});
 }
 

@@ -321,6 +321,8 @@ template <typename C, typename Score>
 __device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
                                          const Args<typename C::T> &a,
                                          const Score &score) {
+  // A step waits for the keys of the next before it frees the last one's stage.
+  static_assert(C::kStages >= 3 + (C::kWarpgroups > 1));
   static_assert(C::kBrief && C::kHeld && !C::S::kPaged && C::kPack == 1 &&
                 C::BN % 64 == 0);
   launchDependents();
