@@ -31,14 +31,11 @@ void runCase(const Case &c, const Score &score) {
     kernels.options.seed = grid;
     ft::emulator::Dim3 ctas{grid, 1, 1}, threads{uint32_t(C::kThreads), 1, 1};
     if constexpr (C::kBrief) {
-      ctas = {uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2),
-              uint32_t(c.heads), 1};
-      kernels.launch(instance, ctas, threads, C::kSharedBytes, maps.k, maps.v,
-                     batch.args(), score);
-    } else {
-      kernels.launch(instance, ctas, threads, C::kSharedBytes, maps.q, maps.k,
-                     maps.v, batch.args(), score);
+      ctas = {uint32_t(c.heads),
+              uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2), 1};
     }
+    kernels.launch(instance, ctas, threads, C::kSharedBytes, maps.q, maps.k,
+                   maps.v, batch.args(), score);
   };
   run(5);
   int before = failures;
@@ -122,8 +119,8 @@ TEST(AttentionTilesTest, PackedOddHeadsHeld) {
 //===----------------------------------------------------------------------===//
 
 template <typename S, int warpgroups, int keys, int ctas, int stages>
-using Short =
-    attention::Config<S, 1, warpgroups, keys, keys, ctas, stages, true>;
+using Short = attention::Config<S, 1, warpgroups, keys, keys, ctas, stages,
+                                true, 0, true>;
 using Bert = Shape<f16, 64, 64, false, false>;
 
 TEST(AttentionTilesTest, ShortRagged) {
@@ -158,6 +155,30 @@ TEST(AttentionTilesTest, ShortCausalFewStages) {
 TEST(AttentionTilesTest, ShortCausalWindow) {
   using Causal = Short<Shape<bf16, 64, 64, true, false>, 2, 64, 2, 4>;
   runCase<Causal>({{300, 3, 77}, {}, 4, 2, 1, 100, 1, 1}, NoScore{});
+}
+
+template <int warpgroups, int keys, int ctas, int stages, bool held>
+using Apart = attention::Config<Bert, 1, warpgroups, keys, keys, ctas, stages,
+                                true, 0, held, true, true>;
+TEST(AttentionTilesTest, ApartHeld) {
+  using Two = Apart<2, 96, 2, 4, true>;
+  runCase<Two>({{384, 5, 197, 197, 1, 50, 100}, {}, 2, 2, 1, 0, 1, 1},
+               NoScore{});
+}
+TEST(AttentionTilesTest, ApartFour) {
+  using Four = Apart<4, 128, 1, 6, false>;
+  runCase<Four>({{384, 5, 197, 197, 1, 50, 100}, {}, 2, 2, 1, 0, 1, 1},
+                NoScore{});
+}
+TEST(AttentionTilesTest, ApartFourFewStages) {
+  using Four = Apart<4, 96, 1, 3, true>;
+  runCase<Four>({{384, 5, 197, 197, 1, 50, 700}, {}, 2, 2, 1, 0, 1, 1},
+                NoScore{});
+}
+TEST(AttentionTilesTest, ShortFour) {
+  using Four = Short<Bert, 4, 64, 1, 8>;
+  runCase<Four>({{384, 5, 197, 197, 1, 50, 700}, {}, 2, 2, 1, 0, 1, 1},
+                NoScore{});
 }
 
 } // namespace

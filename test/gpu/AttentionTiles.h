@@ -69,9 +69,11 @@ template <typename C, typename Score> struct Call {
     dim3 ctas(grid);
     if constexpr (C::kBrief)
       ctas = dim3((batch.total + C::BM - 1) / C::BM + grid % 3, batch.c.heads);
+    if (C::kBrief && C::kHeadsFirst)
+      ctas = dim3(ctas.y, ctas.x);
     DependentLaunch to(ctas, C::kThreads, C::kSharedBytes, stream, dependent);
     if constexpr (C::kBrief)
-      cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.k, maps.v,
+      cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.q, maps.k, maps.v,
                               batch.args(), score),
            "launch");
     else

@@ -19,11 +19,12 @@ __global__ void __launch_bounds__(C::kThreads, C::kCtas)
 
 template <typename C, typename Score>
 __global__ void __launch_bounds__(C::kThreads, C::kCtas)
-    shortKernel(const __grid_constant__ TensorMap k,
+    shortKernel(const __grid_constant__ TensorMap q,
+                const __grid_constant__ TensorMap k,
                 const __grid_constant__ TensorMap v,
                 const __grid_constant__ Args<typename C::T> args,
                 const __grid_constant__ Score score) {
-  attention::runShort<C>(k, v, args, score);
+  attention::runShort<C>(q, k, v, args, score);
 }
 
 } // namespace check

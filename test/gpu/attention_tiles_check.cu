@@ -10,15 +10,15 @@ using namespace check;
 
 static int only = -1, number = 0;
 
-template <typename C, bool brief = false, typename Score>
+template <typename C, typename Score>
 static void checkCase(const char *what, const Case &c, const Score &score) {
   using T = typename C::T;
   if (int me = number++; only >= 0 && me != only)
     return;
   Batch<typename C::S> batch(c);
-  Call<C, Score, brief> call(batch, score);
+  Call<C, Score> call(batch, score);
   call(nullptr, 132);
-  std::string name = std::string(brief ? "short " : "tiles ") + what + " D " +
+  std::string name = std::string(C::kBrief ? "short " : "tiles ") + what + " D " +
                      std::to_string(C::S::D) + " DV " +
                      std::to_string(C::S::DV) + " window " +
                      std::to_string(c.window);
@@ -73,6 +73,10 @@ static void checkPacked() {
                   NoScore{});
   using One =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
+  using Held = attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 128,
+                                 128, 1, 2, false, 0, true>;
+  checkCase<Held>("held", Case{{200, 0, 77, 5}, {}, 8, 2, 4, 0, 1, 1},
+                  NoScore{});
   checkCase<One>("one warpgroup", Case{ragged(20, 1, 90), {}, 2, 2, 1, 0, 1, 1},
                  NoScore{});
 }
@@ -82,9 +86,9 @@ static void checkPacked() {
 template <typename C> static void checkShortTile(const char *what) {
   std::string name = std::string(what) + " ";
   auto check = [&](const char *kind, Case c) {
-    checkCase<C, true>((name + kind).c_str(), c, NoScore{});
+    checkCase<C>((name + kind).c_str(), c, NoScore{});
     c.window = 17;
-    checkCase<C, true>((name + kind + ", score").c_str(), c, CapAndSlope{});
+    checkCase<C>((name + kind + ", score").c_str(), c, CapAndSlope{});
   };
   check("ragged", Case{{1, 64, 33, 129, 300}, {}, 3, 3, 1, 0, 1, 1});
   check("short", Case{ragged(70, 1, 40), {}, 2, 2, 1, 0, 1, 1});
@@ -94,15 +98,23 @@ template <typename C> static void checkShortTile(const char *what) {
   check("one token", Case{{1}, {}, 2, 2, 1, 0, 1, 1});
   check("197", Case{{197, 197, 197}, {}, 2, 2, 1, 0, 1, 1});
 }
+template <typename S, int warpgroups, int keys, int ctas, int stages>
+using Short = attention::Config<S, 1, warpgroups, keys, keys, ctas, stages,
+                                true, 0, true>;
 static void checkShort() {
   using attention::Config;
   using Bert = Shape<f16, 64, 64, false, false>;
-  checkShortTile<Config<Bert, 1, 1, 64, 64, 2, 4>>("64 rows");
-  checkShortTile<Config<Bert, 1, 2, 64, 64, 2, 4>>("128 rows");
-  checkShortTile<Config<Shape<bf16, 40, 64, true, false>, 1, 1, 64, 64, 2, 4>>(
+  checkShortTile<Short<Bert, 1, 64, 4, 3>>("64 rows");
+  checkShortTile<Short<Bert, 1, 64, 3, 4>>("64 rows, 4 stages");
+  checkShortTile<Short<Bert, 2, 64, 2, 6>>("128 rows");
+  checkShortTile<Short<Bert, 4, 64, 1, 8>>("256 rows");
+  checkShortTile<Short<Shape<bf16, 40, 64, true, false>, 1, 64, 2, 3>>(
       "causal");
-  checkShortTile<Config<Shape<bf16, 32, 32, false, false>, 1, 1, 64, 64, 2, 2>>(
-      "two stages");
+  checkShortTile<Short<Shape<bf16, 32, 32, false, false>, 2, 64, 2, 4>>(
+      "few stages");
+  checkShortTile<Config<Bert, 1, 1, 128, 128, 3, 2, true, 0, false, true, true>>("apart 64x3, 128");
+  checkShortTile<Config<Bert, 1, 2, 96, 96, 2, 4, true, 0, true, true, true>>("apart 128x2, 96");
+  checkShortTile<Config<Bert, 1, 4, 128, 128, 1, 6, true, 0, false, true, true>>("apart 256, 128");
 }
 
 int main(int argc, char **argv) {

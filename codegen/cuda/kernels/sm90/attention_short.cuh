@@ -58,7 +58,9 @@ __device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
 
 template <typename C> struct Short {
   using T = typename C::T;
-  const TensorMap &k, &v;
+  static constexpr int kHalf = roundUp(C::BN / 2, 16);
+  static constexpr int kQuarter = roundUp(C::BN / 4, 16);
+  const TensorMap &q, &k, &v;
   const Args<T> &a;
   Consumer<C> math; // what is done with a tile in registers
   Job job{};
@@ -66,12 +68,12 @@ template <typename C> struct Short {
   int from = 0, upTo = 0;   // blocks that this warpgroup sees
   int end = 0;              // after the last key that it sees
 
-  __device__ Short(const TensorMap &k, const TensorMap &v, const Args<T> &a,
-                   const Stages<C> &at)
-      : k(k), v(v),
+  __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
+                   const Args<T> &a, const Stages<C> &at)
+      : q(q), k(k), v(v),
         a(a), math{a, at, __shfl_sync(~0u, int(threadIdx.x) / 128, 0)} {
-    job.firstToken = blockIdx.x * C::BM;
-    job.firstHead = blockIdx.y;
+    job.firstToken = (C::kHeadsFirst ? blockIdx.y : blockIdx.x) * C::BM;
+    job.firstHead = C::kHeadsFirst ? blockIdx.x : blockIdx.y;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);
   }
@@ -148,6 +150,13 @@ template <typename C> struct Short {
               values ? v : k, 64 * c, job.kvHead, firstKey(i), full);
   }
   __device__ void copyFirst() const {
+    if (!C::kHeld && threadIdx.x == 0) {
+      u32 full = math.at.qFull(0);
+      barrierExpect(full, C::kQBytes);
+      for (int c = 0; c < C::kColumnsQK; ++c)
+        copyBox(math.at.q(0) + c * C::BM * C::kRowBytes, q, 64 * c,
+                job.firstHead, job.firstToken, full);
+    }
     if (threadIdx.x < 64 && threadIdx.x % 32 == 0)
       for (int i = 0; i < min(C::kStages, count); ++i)
         copyBlock(i, threadIdx.x == 32);
@@ -159,7 +168,7 @@ template <typename C> struct Short {
     if (count <= C::kStages)
       return;
     math.release(math.at.kEmpty(stageOf(i)));
-    i -= C::kWarpgroups > 1;
+    i -= C::kWarpgroups > 1 && C::kStages > 2;
     int next = i + C::kStages;
     if (threadIdx.x < 64 && threadIdx.x % 32 == 0 && i >= 0 && next < count) {
       barrierWait(math.at.kEmpty(stageOf(i)), phaseOf(i));
@@ -276,6 +285,38 @@ template <typename C> struct Short {
       math.rescale(t, keep);
     math.pack(t, s);
   }
+  /// All of block i before the next.
+  template <int N, typename Score>
+  __device__ __forceinline__ void whole(Tile<C> &t, const Score &score, int i) {
+    float s[N / 2], keep[2];
+    awaitKeys(i);
+    scores(t, s, i);
+    wgmmaWait<0>();
+    pin(s);
+    if (weigh<N>(t, s, score, i, keep))
+      math.rescale(t, keep);
+    math.pack(t, s);
+    finish<N>(t, i);
+    done(i);
+  }
+  template <typename Score>
+  __device__ __forceinline__ void runApart(Tile<C> &t, const Score &score,
+                                           int firstRow) {
+    for (int i = 0; i < from; ++i)
+      skip(i);
+    int rest = end - firstKey(upTo - 1);
+    int full = rest > kHalf ? upTo : upTo - 1;
+#pragma unroll 1
+    for (int i = from; i < full; ++i)
+      whole<C::BN>(t, score, i);
+    if (full < upTo && rest > kQuarter)
+      whole<kHalf>(t, score, full);
+    else if (full < upTo)
+      whole<kQuarter>(t, score, full);
+    for (int i = upTo; i < count; ++i)
+      skip(i);
+    math.store(t, job, firstRow);
+  }
   /// The last block, of at most N keys.
   template <int N, typename Score>
   __device__ __forceinline__ void last(Tile<C> &t, const Score &score, int i) {
@@ -289,11 +330,10 @@ template <typename C> struct Short {
   template <typename Score>
   __device__ __forceinline__ void run(Tile<C> &t, const Score &score,
                                       int firstRow) {
-    constexpr int half = C::BN / 2, quarter = C::BN / 4;
     for (int i = 0; i < from; ++i)
       skip(i);
     int rest = end - firstKey(upTo - 1);
-    int whole = rest > half ? upTo : upTo - 1;
+    int whole = rest > kHalf ? upTo : upTo - 1;
     awaitKeys(from);
     if (from < whole) {
       start<C::BN>(t, score, from);
@@ -303,10 +343,10 @@ template <typename C> struct Short {
     }
     if (whole == upTo)
       finish<C::BN>(t, whole - 1);
-    else if (rest > quarter)
-      last<half>(t, score, whole);
+    else if (rest > kQuarter)
+      last<kHalf>(t, score, whole);
     else
-      last<quarter>(t, score, whole);
+      last<kQuarter>(t, score, whole);
     for (int i = upTo - 1; i < count; ++i)
       i < upTo ? done(i) : skip(i);
     math.store(t, job, firstRow);
@@ -318,16 +358,17 @@ template <typename C> struct Short {
 //===----------------------------------------------------------------------===//
 
 template <typename C, typename Score>
-__device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
-                                         const Args<typename C::T> &a,
-                                         const Score &score) {
+__device__ __forceinline__ void
+runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
+         const Args<typename C::T> &a, const Score &score) {
   // A step waits for the keys of the next before it frees the last one's stage.
-  static_assert(C::kStages >= 3 + (C::kWarpgroups > 1));
-  static_assert(C::kBrief && C::kHeld && !C::S::kPaged && C::kPack == 1 &&
-                C::BN % 64 == 0);
+  static_assert(C::kApart || C::kStages >= 3 + (C::kWarpgroups > 1));
+  static_assert(C::kBrief && !C::S::kPaged && C::kPack == 1 && C::BN % 32 == 0);
   launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
+    if (!C::kHeld)
+      barrierInit(at.qFull(0), 1);
     prefetchMap(k);
     prefetchMap(v);
     for (u32 s = 0; s < C::kStages; ++s) {
@@ -337,7 +378,7 @@ __device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
     }
     barrierInitFence();
   }
-  Short<C> tile(k, v, a, at);
+  Short<C> tile(q, k, v, a, at);
   Tile<C> t;
   int thread = threadIdx.x % 128;
   int firstRow = tile.math.warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
@@ -347,9 +388,13 @@ __device__ __forceinline__ void runShort(const TensorMap &k, const TensorMap &v,
   if (!some)
     return;
   tile.copyFirst();
-  tile.loadQueries(t);
+  if (C::kHeld)
+    tile.loadQueries(t);
+  else
+    barrierWait(at.qFull(0), 0);
   if (tile.from < tile.upTo)
-    tile.run(t, score, firstRow);
+    C::kApart ? tile.runApart(t, score, firstRow)
+              : tile.run(t, score, firstRow);
   else
     for (int i = 0; i < tile.count; ++i)
       tile.skip(i);

@@ -26,10 +26,11 @@ namespace attention {
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
           int ctas = 1, int stages = 2, bool brief = false, int byFma = 0,
-          bool held = false>
+          bool held = false, bool headsFirst = true, bool apart = false>
 struct Config {
   static constexpr int kByFma = byFma;
-  static constexpr bool kBrief = brief, kHeld = held || brief;
+  static constexpr bool kBrief = brief, kHeld = held, kApart = apart,
+                        kHeadsFirst = headsFirst;
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
@@ -57,14 +58,14 @@ struct Config {
   static constexpr int kJobBytes = brief ? 0 : 256; // of four jobs
   /// Two tiles of q where they fit: the next one's queries then wait ready.
   static constexpr int kQStages =
-      brief                                               ? 0
+      brief                                               ? !held
       : ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2
                                                           : 1;
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
-  static_assert(warpgroups >= 1 && warpgroups <= 3 && pack <= BM);
+  static_assert(warpgroups >= 1 && warpgroups <= 3 + brief && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
   static_assert(BN % boxRows == 0 && boxRows % 8 == 0, "whole swizzles");
   static_assert(S::kPaged || boxRows == keys, "packed keys need no pages");
