@@ -382,6 +382,7 @@ template <typename C, typename Score>
 __device__ __forceinline__ void
 runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
          const Args<typename C::T> &a, const Score &score) {
+  launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
     for (const TensorMap *map : {&q, &k, &v})
@@ -399,8 +400,6 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     barrierInitFence();
   }
   __syncthreads();
-  launchDependents();
-  dependencyWait();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
   constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
   int warpgroup = threadIdx.x / 128;
@@ -410,6 +409,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     if (threadIdx.x / 32 == 4 * C::kWarpgroups)
       Producer<C>{q, k, v, a, at}.run();
   } else {
+    dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
       registersUp<many>();
     Consumer<C>{a, at, warpgroup}.run(score);

@@ -372,7 +372,9 @@ template <typename C> struct Producer {
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
   /// resets it, counted in counters[1]. A tile's copies are made in the order
   /// in which consumers need them, keys a block ahead of values; what comes
-  /// after it is prepared as soon as its first are under way.
+  /// after it is prepared as soon as its first are under way, and the first one
+  /// before the wait for the kernel in front: what says where sequences lie is
+  /// not written by kernels.
   __device__ void run() {
     Schedule<C> schedule(a);
     Cursor<4> jobs;
@@ -386,6 +388,7 @@ template <typename C> struct Producer {
     };
     int drawn = blockIdx.x;
     prepare(drawn, 0);
+    dependencyWait();
     while (true) {
       const Job &job = at.job(jobs.stage);
       jobs.next();
