@@ -64,9 +64,10 @@ template <typename C> struct Short {
   const Args<T> &a;
   Consumer<C> math; // what is done with a tile in registers
   Job job{};
-  int total = 0, count = 0; // tokens of the batch; blocks of the tile
-  int from = 0, upTo = 0;   // blocks that this warpgroup sees
-  int end = 0;              // after the last key that it sees
+  int total = 0, count = 0;    // tokens of the batch; blocks of the tile
+  int from = 0, upTo = 0;      // blocks that this warpgroup sees
+  int anyLow = 0, anyHigh = 0; // what some row of the warp sees
+  int end = 0;                 // after the last key that it sees
 
   __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
                    const Args<T> &a, const Stages<C> &at)
@@ -125,6 +126,8 @@ template <typename C> struct Short {
     }
     t.allLow = __reduce_max_sync(~0u, max(all[2].low, all[3].low));
     t.allHigh = __reduce_min_sync(~0u, min(all[2].high, all[3].high));
+    anyLow = __reduce_min_sync(~0u, min(all[2].low, all[3].low));
+    anyHigh = __reduce_max_sync(~0u, max(all[2].high, all[3].high));
     // Sights only move forward, from row to row.
     job.begin = all[0].low;
     job.end = all[5].high;
@@ -273,6 +276,19 @@ template <typename C> struct Short {
     scores(t, s, i);
     values<C::BN>(t, i - 1);
     wgmmaWait<1>();
+    if (C::kSkip && (firstKey(i) >= anyHigh || firstKey(i) + N <= anyLow)) {
+      awaitKeys(i + 1);
+      wgmmaWait<0>();
+      pin(t.o);
+      done(i - 1);
+      __syncwarp();
+#pragma unroll
+      for (int j = 0; j < N / 16; ++j)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          t.p[j][e] = 0;
+      return;
+    }
     pin(s);
     bool grew = weigh<N>(t, s, score, i, keep);
     pin(s);

@@ -26,11 +26,12 @@ namespace attention {
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
           int ctas = 1, int stages = 2, bool brief = false, int byFma = 0,
-          bool held = false, bool headsFirst = true, bool apart = false>
+          bool held = false, bool headsFirst = true, bool apart = false,
+          bool skip = true>
 struct Config {
   static constexpr int kByFma = byFma;
   static constexpr bool kBrief = brief, kHeld = held, kApart = apart,
-                        kHeadsFirst = headsFirst;
+                        kSkip = skip, kHeadsFirst = headsFirst;
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
