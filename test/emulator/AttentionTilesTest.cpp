@@ -108,6 +108,11 @@ TEST(AttentionTilesTest, PagedHeldQueriesByFma) {
   runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 0, 64, 1},
                 NoScore{});
 }
+TEST(AttentionTilesTest, PackedWideBlocks) {
+  using Wide =
+      attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 176, 176>;
+  runCase<Wide>({{150, 0, 277, 5}, {}, 8, 2, 4, 0, 1, 1}, NoScore{});
+}
 TEST(AttentionTilesTest, PackedOddHeadsHeld) {
   using Odd = attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128,
                                 128, 1, 2, false, 0, true>;

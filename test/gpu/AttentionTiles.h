@@ -73,8 +73,8 @@ template <typename C, typename Score> struct Call {
       ctas = dim3(ctas.y, ctas.x);
     DependentLaunch to(ctas, C::kThreads, C::kSharedBytes, stream, dependent);
     if constexpr (C::kBrief)
-      cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.q, maps.k, maps.v,
-                              batch.args(), score),
+      cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.q, maps.k,
+                              maps.v, batch.args(), score),
            "launch");
     else
       cuda(cudaLaunchKernelEx(&to.config, tilesKernel<C, Score>, maps.q, maps.k,

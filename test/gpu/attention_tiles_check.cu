@@ -18,8 +18,8 @@ static void checkCase(const char *what, const Case &c, const Score &score) {
   Batch<typename C::S> batch(c);
   Call<C, Score> call(batch, score);
   call(nullptr, 132);
-  std::string name = std::string(C::kBrief ? "short " : "tiles ") + what + " D " +
-                     std::to_string(C::S::D) + " DV " +
+  std::string name = std::string(C::kBrief ? "short " : "tiles ") + what +
+                     " D " + std::to_string(C::S::D) + " DV " +
                      std::to_string(C::S::DV) + " window " +
                      std::to_string(c.window);
   compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
@@ -112,9 +112,14 @@ static void checkShort() {
       "causal");
   checkShortTile<Short<Shape<bf16, 32, 32, false, false>, 2, 64, 2, 4>>(
       "few stages");
-  checkShortTile<Config<Bert, 1, 1, 128, 128, 3, 2, true, 0, false, true, true>>("apart 64x3, 128");
-  checkShortTile<Config<Bert, 1, 2, 96, 96, 2, 4, true, 0, true, true, true>>("apart 128x2, 96");
-  checkShortTile<Config<Bert, 1, 4, 128, 128, 1, 6, true, 0, false, true, true>>("apart 256, 128");
+  checkShortTile<
+      Config<Bert, 1, 1, 128, 128, 3, 2, true, 0, false, true, true>>(
+      "apart 64x3, 128");
+  checkShortTile<Config<Bert, 1, 2, 96, 96, 2, 4, true, 0, true, true, true>>(
+      "apart 128x2, 96");
+  checkShortTile<
+      Config<Bert, 1, 4, 128, 128, 1, 6, true, 0, false, true, true>>(
+      "apart 256, 128");
 }
 
 int main(int argc, char **argv) {
