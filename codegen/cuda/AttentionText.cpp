@@ -116,7 +116,7 @@ public:
       : fused_(fused), op_(op), literals_(literals), params_(params) {}
 
   void pointers(const AttentionShape &shape, const std::string &type,
-                Value query, bool keys);
+                Value query);
   void integer(const char *name, int64_t value) {
     give(literals_ ? std::to_string(value)
                    : params_.add("int", name, params_.i32(value)));
@@ -151,14 +151,9 @@ private:
 } // namespace
 
 void ArgsPrinter::pointers(const AttentionShape &shape, const std::string &type,
-                           Value query, bool keys) {
+                           Value query) {
   DictionaryAttr qStride = row(type, "q", query);
   give(params_.add("i64", "qStride", qStride));
-  if (!keys) {
-    for (const char *unused : {"nullptr", "nullptr", "0", "0"})
-      give(unused);
-    return;
-  }
   if (shape.paged) {
     for (int plane : {0, 1})
       give(params_.add(
@@ -202,7 +197,7 @@ void codegen::printAttentionArgs(ir::FusedOp fused, ir::AttentionOp op,
   std::string type = typeText(shape.element).str();
   ArgsPrinter args(fused, op, use.literals, params);
   if (use.pointers)
-    args.pointers(shape, type, use.query ? use.query : op.getQuery(), use.keys);
+    args.pointers(shape, type, use.query ? use.query : op.getQuery());
   else
     for (const char *unused : {"nullptr", "0", "nullptr", "nullptr", "0", "0"})
       args.give(unused);

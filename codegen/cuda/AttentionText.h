@@ -30,7 +30,6 @@ mlir::FailureOr<std::string> printScore(ir::AttentionOp op,
 struct AttentionUse {
   int64_t pack = 1;
   bool pointers = true;   // q, k, v and their strides
-  bool keys = true;       // of these, k and v
   mlir::Value query = {}; // what q is, where it is not the op's operand
   bool counters = false, partials = false;
   /// Heads, window and page size are numbers of the text instead of parameters:

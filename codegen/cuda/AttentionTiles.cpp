@@ -23,7 +23,8 @@ namespace {
 struct Tile : AttentionShape {
   int64_t pack = 1, warpgroups = 2, keys = 128, boxRows = 128, ctas = 1;
   int64_t stages = 2;
-  bool brief = false;          // sm90/attention_short.cuh
+  bool brief = false;               // sm90/attention_short.cuh
+  std::string name = {};            // plan::Implementation::name
   std::vector<int64_t> atRows = {}; // plan::Implementation::rows
 
   int64_t rows() const { return 64 * warpgroups; }
@@ -43,39 +44,72 @@ int64_t rowBytes(int64_t width) {
 int64_t Tile::sharedBytes() const {
   int64_t q = rows() * rowBytes(d);
   int64_t ring = stages * keys * (rowBytes(d) + rowBytes(dv));
-  int64_t tiles = ctas * (ring + 2 * q + 2048) < kMaxShared ? 2 : 1;
-  int64_t queue = brief ? 0 : tiles * q + 256;
-  return 1024 + queue + ring + 8 * (4 + 4 * stages);
+  int64_t tiles = !brief && ctas * (ring + 2 * q + 2048) < kMaxShared ? 2 : 1;
+  int64_t jobs = brief ? 0 : 256;
+  return 1024 + tiles * q + ring + jobs + 8 * (4 + 4 * stages);
 }
 
 } // namespace
 
-/// Short sequences' tiles, for few tokens first. While the GPU is not full, 64
-/// rows a CTA, of which there are twice as many; beyond that 128, whose keys
-/// are brought to a multiprocessor half as often. Neither is measured yet.
-static std::vector<Tile> shortTiles(Tile tile, const LaunchContext &context) {
-  constexpr int64_t ctas = 2; // of 128 rows, of a multiprocessor
-  int64_t full = 128 * ctas * context.multiprocessors / tile.heads;
-  tile.brief = true;
-  tile.keys = 64;
-  std::vector<Tile> tiles(2, tile);
-  tiles[0].warpgroups = 1;
-  tiles[0].ctas = 4;
-  tiles[0].stages = 3;
-  tiles[1].warpgroups = 2;
-  tiles[1].ctas = ctas;
-  tiles[1].stages = 6;
-  if (context.maxTokens > 0 && context.maxTokens <= full)
-    tiles.resize(1);
-  else // the nearer one as a ratio runs
-    tiles[0].atRows = {std::max<int64_t>(1, full / 2)},
-    tiles[1].atRows = {2 * full};
+/// Those of `tiles` that some row count of the program is nearest to, as a
+/// ratio runs.
+static std::vector<Tile> reached(std::vector<Tile> tiles,
+                                 const LaunchContext &context) {
+  size_t count = 1;
+  while (count < tiles.size() &&
+         (context.maxTokens <= 0 ||
+          context.maxTokens * context.maxTokens >
+              tiles[count - 1].atRows[0] * tiles[count].atRows[0]))
+    ++count;
+  tiles.resize(count);
+  if (count == 1)
+    tiles[0].name.clear(), tiles[0].atRows.clear();
   return tiles;
 }
 
-/// As measured on an H200 (docs/benchmarks). Encoders of short sequences: small
-/// tiles, of which three share a multiprocessor. Else large ones, with shorter
-/// blocks of keys where wide heads or a score region need the registers.
+/// As measured on an H200 (docs/benchmarks), of packed sequences with narrow
+/// heads, for few tokens first. Tiles of 64 rows without a queue while they
+/// fill the GPU little more than once (b8 s128, 12 heads: 4.4 us, with
+/// one 6.0); then tiles of 64 rows with a queue where sequences are short (b32
+/// s128: 10.0 us, without one 11.4, large tiles 14.4); then large tiles, which
+/// read keys less often (b32 s384: 46.3 us, small ones 50.1).
+static std::vector<Tile> packedTiles(const Tile &large, bool score,
+                                     int64_t longest,
+                                     const LaunchContext &context) {
+  Tile few = large;
+  few.warpgroups = 1;
+  few.keys = 128;
+  few.ctas = score ? 2 : 3;
+  few.brief = true;
+  few.name = "few";
+  Tile some = few, many = large;
+  some.keys = 64;
+  some.brief = false;
+  some.name = "some";
+  if (!score) {
+    many.warpgroups = 3;
+    many.keys = 96;
+  }
+  many.name = "many";
+  // Of 64 rows of a head, as many tokens as fill the GPU once.
+  int64_t full = std::max<int64_t>(
+      1, few.rows() * few.ctas * context.multiprocessors / large.heads);
+  few.atRows = {full};
+  some.atRows = {2 * full};
+  many.atRows = {3 * full};
+  bool brief = longest > 0 && longest <= kShort;
+  std::vector<Tile> tiles;
+  if (large.pack == 1)
+    tiles.push_back(few);
+  if (brief)
+    tiles.push_back(some);
+  if (!brief || !score)
+    tiles.push_back(many);
+  return reached(tiles, context);
+}
+
+/// As measured on an H200 (docs/benchmarks): large tiles, with shorter blocks
+/// of keys where wide heads or a score region need the registers.
 static std::vector<Tile> chooseTiles(const AttentionShape &shape, bool score,
                                      int64_t longest, int64_t pageSize,
                                      const LaunchContext &context) {
@@ -85,16 +119,8 @@ static std::vector<Tile> chooseTiles(const AttentionShape &shape, bool score,
   tile.keys = width > 128 || (score && width > 64) ? 64 : 128;
   if (score && width > 128)
     tile.keys = 32;
-  if (!shape.paged && width <= 64 && longest > 0 && longest <= kShort) {
-    if (context.preview && tile.pack == 1 && !score)
-      return shortTiles(tile, context);
-    tile.warpgroups = 1;
-    tile.keys = 64;
-    tile.ctas = score ? 2 : 3;
-  } else if (!shape.paged && width <= 64 && !score) {
-    tile.warpgroups = 3;
-    tile.keys = 96;
-  }
+  if (!shape.paged && width <= 64)
+    return packedTiles(tile, score, longest, context);
   if (shape.paged) // a box lies in one page
     tile.boxRows = std::min(tile.keys, pageSize & -pageSize);
   return {tile};
@@ -135,16 +161,21 @@ static bool rowsFit(ir::FusedOp fused, ir::AttentionOp op, bool paged) {
 
 bool codegen::attentionTilesTake(ir::FusedOp fused,
                                  const LaunchContext &context) {
-  if (context.maxTokens > 0 && context.maxTokens <= 64)
-    return false;
   ir::AttentionOp op = attentionOf(fused);
   FailureOr<AttentionShape> shape = attentionShape(fused, op);
-  if (failed(shape) || shape->element.isF32() || shape->d % 8 != 0 ||
-      shape->dv % 8 != 0 || !(op.getScale().convertToDouble() > 0))
+  if (failed(shape))
     return false;
-  Tile tile = tilesOf(fused, op, *shape, context).front();
-  return tile.boxRows % 8 == 0 && tile.sharedBytes() <= kMaxShared &&
-         rowsFit(fused, op, shape->paged);
+  // attention_mma.cuh splits a long cache's keys, which tiles do not.
+  if (shape->paged && context.maxTokens > 0 && context.maxTokens <= 64)
+    return false;
+  if (shape->element.isF32() || shape->d % 8 != 0 || shape->dv % 8 != 0 ||
+      !(op.getScale().convertToDouble() > 0))
+    return false;
+  return rowsFit(fused, op, shape->paged) &&
+         llvm::all_of(
+             tilesOf(fused, op, *shape, context), [](const Tile &tile) {
+               return tile.boxRows % 8 == 0 && tile.sharedBytes() <= kMaxShared;
+             });
 }
 
 /// The tensor maps of q, k and v.
@@ -156,13 +187,13 @@ static void printMaps(ir::FusedOp fused, ir::AttentionOp op, const Tile &tile,
   auto add = [&](const char *name, DictionaryAttr map) {
     params.add("const __grid_constant__ TensorMap", name, map);
   };
-  add("queries", params.tensorMap(operand(op.getQuery()), tile.d, tile.heads,
-                                  tile.pack, tile.tokens()));
+  add("q", params.tensorMap(operand(op.getQuery()), tile.d, tile.heads,
+                            tile.pack, tile.tokens()));
   for (int plane : {0, 1}) {
     DictionaryAttr keys =
         tile.paged ? params.cache(op.getCacheAttr(), op.getLayer(), plane)
                    : operand(plane == 0 ? op.getKey() : op.getValue());
-    add(plane == 0 ? "keys" : "values",
+    add(plane == 0 ? "k" : "v",
         params.tensorMap(keys, plane == 0 ? tile.d : tile.dv, tile.kvHeads, 1,
                          tile.boxRows));
   }
@@ -174,7 +205,7 @@ static std::string configText(const Tile &tile) {
   for (int64_t number : {tile.pack, tile.warpgroups, tile.keys, tile.boxRows,
                          tile.ctas, tile.stages})
     text += ", " + std::to_string(number);
-  return text + (tile.brief ? ", true, 0, true" : "");
+  return text + (tile.brief ? ", true" : "");
 }
 
 static FailureOr<TemplateKernel> emitTile(ir::FusedOp fused, ir::AttentionOp op,
@@ -189,15 +220,13 @@ static FailureOr<TemplateKernel> emitTile(ir::FusedOp fused, ir::AttentionOp op,
   if (failed(score))
     return failure();
   printMaps(fused, op, tile, params);
-  printAttentionArgs(fused, op, tile,
-                     {.pack = tile.pack,
-                      .pointers = tile.brief,
-                      .keys = false,
-                      .counters = !tile.brief},
-                     params, body);
+  printAttentionArgs(
+      fused, op, tile,
+      {.pack = tile.pack, .pointers = false, .counters = !tile.brief}, params,
+      body);
   body.line("using Tile = attention::Config<Shape" + configText(tile) + ">;");
   body.line("attention::" + llvm::Twine(tile.brief ? "runShort" : "runTiles") +
-            "<Tile>(queries, keys, values, args, " + *score + ");");
+            "<Tile>(q, k, v, args, " + *score + ");");
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
@@ -236,10 +265,7 @@ codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
     FailureOr<TemplateKernel> kernel = emitTile(fused, op, tile, context);
     if (failed(kernel))
       return failure();
-    std::string name;
-    if (!tile.atRows.empty())
-      name = "rows" + std::to_string(tile.rows());
-    made.push_back({name, std::move(*kernel), tile.atRows});
+    made.push_back({tile.name, std::move(*kernel), tile.atRows});
   }
   return made;
 }

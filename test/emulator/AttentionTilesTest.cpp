@@ -97,93 +97,49 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
   runCase<One>({ragged(12, 1, 90), {}, 2, 2, 1, 17, 1, 1}, CapAndSlope{});
 }
 
-TEST(AttentionTilesTest, PackedHeldQueries) {
-  using Held = attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 96, 96,
-                                 1, 2, false, 0, true>;
-  runCase<Held>({{1, 64, 33, 129, 200}, {}, 3, 3, 1, 0, 1, 1}, NoScore{});
-}
-TEST(AttentionTilesTest, PagedHeldQueriesByFma) {
-  using Wide = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128,
-                                 64, 1, 2, false, 2, true>;
-  runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 0, 64, 1},
-                NoScore{});
-}
-TEST(AttentionTilesTest, PackedWideBlocks) {
-  using Wide =
-      attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 176, 176>;
-  runCase<Wide>({{150, 0, 277, 5}, {}, 8, 2, 4, 0, 1, 1}, NoScore{});
-}
-TEST(AttentionTilesTest, PackedOddHeadsHeld) {
-  using Odd = attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128,
-                                128, 1, 2, false, 0, true>;
-  runCase<Odd>({{150, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1}, NoScore{});
-}
-
 //===----------------------------------------------------------------------===//
 // attention_short
 //===----------------------------------------------------------------------===//
 
-template <typename S, int warpgroups, int keys, int ctas, int stages>
-using Short = attention::Config<S, 1, warpgroups, keys, keys, ctas, stages,
-                                true, 0, true>;
+template <typename S, int keys, int ctas, int stages>
+using Short = attention::Config<S, 1, 1, keys, keys, ctas, stages, true>;
 using Bert = Shape<f16, 64, 64, false, false>;
 
-TEST(AttentionTilesTest, ShortRagged) {
-  using One = Short<Bert, 1, 64, 3, 4>;
-  runCase<One>({{1, 64, 33, 129, 300}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+TEST(AttentionTilesTest, ShortRagged) { // more blocks than stages
+  runCase<Short<Bert, 128, 3, 2>>({{1, 64, 33, 129, 600}, {}, 2, 2, 1, 0, 1, 1},
+                                  NoScore{});
 }
 TEST(AttentionTilesTest, ShortLastBlocks) { // of each width, 1 .. 4 blocks
-  using One = Short<Bert, 1, 64, 4, 3>;
-  runCase<One>({{16, 17, 32, 33, 64, 197, 230, 255}, {}, 2, 1, 1, 0, 1, 1},
-               NoScore{});
+  runCase<Short<Bert, 128, 3, 2>>(
+      {{16, 17, 32, 33, 64, 197, 230, 255, 500}, {}, 2, 1, 1, 0, 1, 1},
+      NoScore{});
 }
 TEST(AttentionTilesTest, ShortMoreThanAWarpOfSequences) {
-  using One = Short<Bert, 1, 64, 2, 4>;
-  runCase<One>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1}, CapAndSlope{});
+  runCase<Short<Bert, 128, 2, 2>>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
+                                  CapAndSlope{});
 }
 TEST(AttentionTilesTest, ShortEmptySequences) {
-  using Two = Short<Shape<bf16, 64, 64, false, false>, 2, 64, 2, 4>;
-  runCase<Two>({{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1}, NoScore{});
+  runCase<Short<Shape<bf16, 64, 64, false, false>, 128, 3, 2>>(
+      {{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1}, NoScore{});
 }
-TEST(AttentionTilesTest, ShortTwoWarpgroupsFewStages) {
-  using Two = Short<Bert, 2, 64, 2, 4>;
-  runCase<Two>({{384, 5, 197, 197, 1, 50}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+TEST(AttentionTilesTest, ShortOneToken) {
+  runCase<Short<Bert, 128, 3, 2>>({{1}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortThousandSequences) {
-  using Two = Short<Bert, 2, 64, 2, 6>;
-  runCase<Two>({ragged(1100, 0, 2), {}, 1, 1, 1, 0, 1, 1}, NoScore{});
+  runCase<Short<Bert, 128, 3, 2>>({ragged(1100, 0, 2), {}, 1, 1, 1, 0, 1, 1},
+                                  NoScore{});
 }
-TEST(AttentionTilesTest, ShortCausalFewStages) {
-  using Causal = Short<Shape<bf16, 40, 72, true, false>, 1, 64, 2, 3>;
-  runCase<Causal>({{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+TEST(AttentionTilesTest, ShortCausalOddHeads) {
+  runCase<Short<Shape<bf16, 40, 72, true, false>, 64, 2, 3>>(
+      {{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortCausalWindow) {
-  using Causal = Short<Shape<bf16, 64, 64, true, false>, 2, 64, 2, 4>;
-  runCase<Causal>({{300, 3, 77}, {}, 4, 2, 1, 100, 1, 1}, NoScore{});
+  runCase<Short<Shape<bf16, 64, 64, true, false>, 128, 3, 2>>(
+      {{300, 3, 77}, {}, 4, 2, 1, 100, 1, 1}, NoScore{});
 }
-
-template <int warpgroups, int keys, int ctas, int stages, bool held>
-using Apart = attention::Config<Bert, 1, warpgroups, keys, keys, ctas, stages,
-                                true, 0, held, true, true>;
-TEST(AttentionTilesTest, ApartHeld) {
-  using Two = Apart<2, 96, 2, 4, true>;
-  runCase<Two>({{384, 5, 197, 197, 1, 50, 100}, {}, 2, 2, 1, 0, 1, 1},
-               NoScore{});
-}
-TEST(AttentionTilesTest, ApartFour) {
-  using Four = Apart<4, 128, 1, 6, false>;
-  runCase<Four>({{384, 5, 197, 197, 1, 50, 100}, {}, 2, 2, 1, 0, 1, 1},
-                NoScore{});
-}
-TEST(AttentionTilesTest, ApartFourFewStages) {
-  using Four = Apart<4, 96, 1, 3, true>;
-  runCase<Four>({{384, 5, 197, 197, 1, 50, 700}, {}, 2, 2, 1, 0, 1, 1},
-                NoScore{});
-}
-TEST(AttentionTilesTest, ShortFour) {
-  using Four = Short<Bert, 4, 64, 1, 8>;
-  runCase<Four>({{384, 5, 197, 197, 1, 50, 700}, {}, 2, 2, 1, 0, 1, 1},
-                NoScore{});
+TEST(AttentionTilesTest, ShortWindowScore) { // of a block, a part of the rows
+  runCase<Short<Bert, 128, 2, 2>>({{384, 5, 197, 1}, {}, 2, 2, 1, 50, 1, 1},
+                                  CapAndSlope{});
 }
 
 } // namespace

@@ -268,15 +268,6 @@ __device__ __forceinline__ void storeShared4(u32 to, float4 v) {
                "f"(v.y), "f"(v.z), "f"(v.w)
                : "memory");
 }
-/// Four matrices of 8 x 8 16-bit values, whose rows lie at the addresses of
-/// lanes 0 .. 7, 8 .. 15, ...; of each, the lane gets two of row lane / 4.
-__device__ __forceinline__ void loadMatrixRows(u32 from, u32 (&v)[4]) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, "
-               "[%4];"
-               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
-               : "r"(from)
-               : "memory");
-}
 __device__ __forceinline__ float2 loadShared2(u32 from) {
   float2 v;
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"

@@ -82,21 +82,9 @@ template <typename C> struct Consumer {
   // Products
   //===--------------------------------------------------------------------===//
 
-  /// The thread's part of the queries, as operands.
-  __device__ __forceinline__ void hold(Tile<C> &t) const {
-    int lane = threadIdx.x % 32;
-    int row = threadIdx.x % 128 / 32 * 16 + lane % 16;
-    u32 at0 = at.q(q.stage) + (warpgroup * 64 + row) * C::kRowBytes;
-#pragma unroll
-    for (int j = 0; j < C::D / 16; ++j) { // chunks of 16 bytes are swizzled
-      int chunk = (2 * j % 8 + lane / 16) ^ row % 8;
-      loadMatrixRows(at0 + j / 4 * C::BM * C::kRowBytes + 16 * chunk, t.q[j]);
-    }
-  }
   /// s = q k^T of the first keys of the block in `stage`, under way.
   template <int count>
-  __device__ __forceinline__ void scores(const Tile<C> &t,
-                                         float (&s)[count]) const {
+  __device__ __forceinline__ void scores(float (&s)[count]) const {
     u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
     u32 keys = tileDescriptor(at.k(k.stage));
     using W = Wgmma<T, 2 * count>;
@@ -104,11 +92,7 @@ template <typename C> struct Consumer {
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
       u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
       u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
-      if (C::kHeld)
-        d == 0 ? W::beginHeld(s, t.q[0], y)
-               : W::multiplyHeld(s, t.q[d / 16], y);
-      else
-        d == 0 ? W::begin(s, x, y) : W::multiply(s, x, y);
+      d == 0 ? W::begin(s, x, y) : W::multiply(s, x, y);
     }
     wgmmaCommit();
   }
@@ -194,9 +178,7 @@ template <typename C> struct Consumer {
       for (int i = 2 * r; i < count; i += 4)
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          float x = s[i + e] * factor - pivot;
-          bool byFma = (i / 4 * 2 + e) % 8 < C::kByFma;
-          s[i + e] = byFma ? exponential2Fma(x) : exponential2(x);
+          s[i + e] = exponential2(s[i + e] * factor - pivot);
           part[e] += s[i + e];
         }
       t.sum[r] = part[0] + part[1];
@@ -234,7 +216,7 @@ template <typename C> struct Consumer {
     barrierWait(at.kFull(k.stage), k.phase);
     await();
     wgmmaFence();
-    scores(t, s);
+    scores(s);
     passOn();
     wgmmaWait<0>();
     pin(s);
@@ -255,7 +237,7 @@ template <typename C> struct Consumer {
         barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
-      scores(t, s);
+      scores(s);
       barrierWait(at.vFull(v.stage), v.phase);
       wgmmaFence();
       values(t);
@@ -344,16 +326,11 @@ template <typename C> struct Consumer {
       low = (from - job.begin) / C::BN;
       high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
     }
-    if constexpr (C::kHeld) {
-      hold(t);
-      release(at.qEmpty(q.stage));
-    }
     for (; n > high; --n)
       skipBlock();
     if (low < high)
       blocks(t, job, score, low, high);
-    if constexpr (!C::kHeld)
-      release(at.qEmpty(q.stage));
+    release(at.qEmpty(q.stage));
     q.next();
     for (n = low < high ? low : n; n > 0; --n)
       skipBlock();

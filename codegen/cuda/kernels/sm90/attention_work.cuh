@@ -25,13 +25,9 @@ namespace attention {
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int ctas = 1, int stages = 2, bool brief = false, int byFma = 0,
-          bool held = false, bool headsFirst = true, bool apart = false,
-          bool skip = true>
+          int ctas = 1, int stages = 2, bool brief = false>
 struct Config {
-  static constexpr int kByFma = byFma;
-  static constexpr bool kBrief = brief, kHeld = held, kApart = apart,
-                        kSkip = skip, kHeadsFirst = headsFirst;
+  static constexpr bool kBrief = brief;
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
@@ -43,7 +39,7 @@ struct Config {
   static constexpr bool kOverlap = !S::kCausal;
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
-  static constexpr bool kMoveRegisters = warpgroups > 1 && !brief;
+  static constexpr bool kMoveRegisters = warpgroups > 1;
   static constexpr int kThreads = 128 * warpgroups + (brief            ? 0
                                                       : kMoveRegisters ? 128
                                                                        : 32);
@@ -59,14 +55,12 @@ struct Config {
   static constexpr int kJobBytes = brief ? 0 : 256; // of four jobs
   /// Two tiles of q where they fit: the next one's queries then wait ready.
   static constexpr int kQStages =
-      brief                                               ? !held
-      : ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2
-                                                          : 1;
+      !brief && ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
-  static_assert(warpgroups >= 1 && warpgroups <= 3 + brief && pack <= BM);
+  static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
   static_assert(BN % boxRows == 0 && boxRows % 8 == 0, "whole swizzles");
   static_assert(S::kPaged || boxRows == keys, "packed keys need no pages");
@@ -198,17 +192,6 @@ __device__ __forceinline__ float minusInfinity() {
   return __int_as_float(0xff800000);
 }
 
-/// 2^x by products and sums, for x below 2^7: of a share of the exponentials,
-/// whose own unit makes 16 a cycle. Relative error 8e-5.
-__device__ __forceinline__ float exponential2Fma(float x) {
-  x = fmaxf(x, -126.0f);
-  float whole = x + 12582912.0f; // 1.5 * 2^23: to the nearest integer
-  float rest = x - (whole - 12582912.0f);
-  float y = fmaf(fmaf(fmaf(0.05517167f, rest, 0.24261112f), rest, 0.69326099f),
-                 rest, 0.99992807f);
-  return __int_as_float(__float_as_int(y) + (__float_as_int(whole) << 23));
-}
-
 /// A row's sums are rescaled only where its maximum grew by more than this, in
 /// base-2 logarithms; until then exponentials stay below 2^8.
 constexpr float kGrowth = 8;
@@ -218,7 +201,6 @@ constexpr float kGrowth = 8;
 template <typename C> struct Tile {
   u32 p[C::BN / 16][4];    // exponentials as operands
   float o[C::DV / 2] = {}; // sums of values
-  u32 q[C::D / 16][4];     // queries as operands, where they are held
   float top[2] = {minusInfinity(), minusInfinity()}, sum[2] = {};
   Sight sight[2];
   float head[2];

@@ -5,11 +5,10 @@
 // tensor copy of 64 16-bit columns leaves them.
 //   begin, multiply: a and b[N, 16] from shared memory, k along the rows;
 //     `begin` starts a sum, `multiply` adds to it.
-//   beginHeld, multiplyHeld: the same with a from registers, of which thread t
-//     holds, two values each, a[i] = row t / 32 * 16 + t % 32 / 4 + (i % 2) *
-//     8, columns (i / 2) * 8 + t % 4 * 2 and the next.
 //   multiplyRows: a from registers, b[16, N] from shared memory, N along the
-//     rows.
+//     rows. Of a, thread t holds, two values a register: a[i] = row
+//     t / 32 * 16 + t % 32 / 4 + (i % 2) * 8, columns (i / 2) * 8 + t % 4 * 2
+//     and the next.
 //
 // Of d, thread t of the warpgroup holds, for each group g of 8 columns, at
 // d[4 * g + i]: row t / 32 * 16 + t % 32 / 4 + (i / 2) * 8,
@@ -124,29 +123,25 @@ template <typename T, int N> struct Wgmma;
                  : FT_D##groups                                                \
                  : "r"(aTile), "r"(bTile));                                    \
   }
-#define FT_WGMMA_HELD(call, N, type, groups, a, b, c, e, f, keep, byRows)      \
-  static __device__ __forceinline__ void call(                                 \
-      float(&d)[N / 2], const u32(&rows)[4], u32 bTile) {                      \
-    asm volatile(                                                              \
-        "{\n\t"                                                                \
-        ".reg .pred p;\n\t"                                                    \
-        ".reg .b64 y;\n\t"                                                     \
-        "setp.eq.u32 p, " #keep ", 1;\n\t"                                     \
-        "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"                         \
-        "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "." type        \
-        " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c ", %" #e                \
-                          "}, y, p, 1, 1, " #byRows ";\n\t"                    \
-                          "}"                                                  \
-        : FT_D##groups                                                         \
-        : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]), "r"(bTile)); \
-  }
 #define FT_WGMMA_TYPE(T, type, N, groups, a, b, c, e, f)                       \
   template <> struct Wgmma<T, N> {                                             \
     FT_WGMMA_SHARED(begin, N, type, groups, a, b, 0)                           \
     FT_WGMMA_SHARED(multiply, N, type, groups, a, b, 1)                        \
-    FT_WGMMA_HELD(beginHeld, N, type, groups, a, b, c, e, f, 0, 0)             \
-    FT_WGMMA_HELD(multiplyHeld, N, type, groups, a, b, c, e, f, 1, 0)          \
-    FT_WGMMA_HELD(multiplyRows, N, type, groups, a, b, c, e, f, 1, 1)          \
+    static __device__ __forceinline__ void                                     \
+    multiplyRows(float (&d)[N / 2], const u32 (&rows)[4], u32 bTile) {         \
+      asm volatile("{\n\t"                                                     \
+                   ".reg .pred p;\n\t"                                         \
+                   ".reg .b64 y;\n\t"                                          \
+                   "setp.eq.u32 p, 1, 1;\n\t"                                  \
+                   "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"              \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type      \
+                   "." type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c     \
+                   ", %" #e "}, y, p, 1, 1, 1;\n\t"                            \
+                   "}"                                                         \
+                   : FT_D##groups                                              \
+                   : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),   \
+                     "r"(bTile));                                              \
+    }                                                                          \
   };
 #define FT_WGMMA(N, groups, a, b, c, e, f)                                     \
   FT_WGMMA_TYPE(bf16, "bf16", N, groups, a, b, c, e, f)                        \
@@ -172,7 +167,6 @@ FT_WGMMA(256, 16, 128, 129, 130, 131, 132)
 #undef FT_UPPER_WORD
 #undef FT_WGMMA
 #undef FT_WGMMA_TYPE
-#undef FT_WGMMA_HELD
 #undef FT_WGMMA_SHARED
 
 } // namespace ft
