@@ -57,7 +57,6 @@ __device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
 
 template <typename C> struct Short {
   using T = typename C::T;
-  static constexpr int kHalf = roundUp(C::BN / 2, 16);
   static constexpr int kQuarter = roundUp(C::BN / 4, 16);
   const TensorMap &q, &k, &v;
   const Args<T> &a;
@@ -197,13 +196,15 @@ template <typename C> struct Short {
   __device__ __forceinline__ void run(Tile<C> &t, const Score &score,
                                       int firstRow) {
     int rest = job.end - firstKey(job.blocks - 1);
-    int whole = rest > kHalf ? job.blocks : job.blocks - 1;
+    int whole = rest > C::kHalf + kQuarter ? job.blocks : job.blocks - 1;
     barrierWait(math.at.qFull(0), 0);
 #pragma unroll 1
     for (int i = 0; i < whole; ++i)
       block<C::BN>(t, score, i);
-    if (whole < job.blocks && rest > kQuarter)
-      block<kHalf>(t, score, whole);
+    if (whole < job.blocks && rest > C::kHalf)
+      block<C::kHalf + kQuarter>(t, score, whole);
+    else if (whole < job.blocks && rest > kQuarter)
+      block<C::kHalf>(t, score, whole);
     else if (whole < job.blocks)
       block<kQuarter>(t, score, whole);
     math.store(t, job, firstRow);

@@ -14,7 +14,8 @@
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Warpgroups take turns at the
 // tensor cores (named barriers), so that one's softmax falls on the other's
 // products. Blocks go from the last key to the first: ragged ends and diagonals
-// come first, and blocks that a warpgroup sees nothing of are left out.
+// come first, those that are at most half full at half their width, and blocks
+// that a warpgroup sees nothing of are left out.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -206,14 +207,12 @@ template <typename C> struct Consumer {
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// Blocks [low, high) of the tile, from the last to the first.
-  template <typename Score>
-  __device__ __forceinline__ void
-  blocks(Tile<C> &t, const Job &job, const Score &score, int low, int high) {
+  /// Weights of the block that comes first, of which rows see at most N keys.
+  template <int N, typename Score>
+  __device__ __forceinline__ void start(Tile<C> &t, const Score &score,
+                                        int j0) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[C::BN / 2];
-    int n = high - 1, j0 = job.begin + n * C::BN;
-    barrierWait(at.kFull(k.stage), k.phase);
+    float s[N / 2];
     await();
     wgmmaFence();
     scores(s);
@@ -225,6 +224,26 @@ template <typename C> struct Consumer {
     adjust(t, s, score, j0);
     softmax(t, s, factor, keep);
     pack(t, s);
+#pragma unroll
+    for (int j = N / 16; j < C::BN / 16; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        t.p[j][i] = 0;
+  }
+  /// Blocks [low, high) of the tile, from the last to the first; of the last,
+  /// rows see keys before `upTo`.
+  template <typename Score>
+  __device__ __forceinline__ void blocks(Tile<C> &t, const Job &job,
+                                         const Score &score, int low, int high,
+                                         int upTo) {
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    int n = high - 1, j0 = job.begin + n * C::BN;
+    barrierWait(at.kFull(k.stage), k.phase);
+    if (upTo - j0 > C::kHalf)
+      start<C::BN>(t, score, j0);
+    else
+      start<C::kHalf>(t, score, j0);
     if (j0 + C::BN > job.end) {
       barrierWait(at.vFull(v.stage), v.phase);
       clearTail(job.end - j0);
@@ -319,17 +338,17 @@ template <typename C> struct Consumer {
     // Sights only move forward, from row to row.
     int first = warpgroup * 64 / C::kPack, n = job.blocks;
     int last = min((warpgroup * 64 + 63) / C::kPack, job.tokens - 1);
-    int low = 0, high = 0;
+    int low = 0, high = 0, upTo = 0;
     if (first < job.tokens) {
       int from = max(sightOf<C>(a, job, first).low, job.begin);
-      int upTo = min(sightOf<C>(a, job, last).high, job.end);
+      upTo = min(sightOf<C>(a, job, last).high, job.end);
       low = (from - job.begin) / C::BN;
       high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
     }
     for (; n > high; --n)
       skipBlock();
     if (low < high)
-      blocks(t, job, score, low, high);
+      blocks(t, job, score, low, high, upTo);
     release(at.qEmpty(q.stage));
     q.next();
     for (n = low < high ? low : n; n > 0; --n)

@@ -32,6 +32,7 @@ struct Config {
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
   static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
+  static constexpr int kHalf = roundUp(BN / 2, 16);
   static constexpr int kStages = stages, kCtas = ctas;
   /// Whether exponentials are made while the block before is still multiplied.
   /// On an H200 that gains 1 to 2 % where all rows see all keys and costs as
