@@ -266,10 +266,11 @@ SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
   SmallVector<Attribute> made;
   if (fused.getPattern() == ir::Pattern::Attention &&
       !attentionAppends(fused) && attentionTilesTake(fused, context)) {
-    FailureOr<DictionaryAttr> tiles = take(emitAttentionTiles(fused, context));
+    auto tiles = emitAttentionTiles(fused, context);
     if (failed(tiles))
       return failure();
-    made.push_back(implementation("", *tiles));
+    for (const AttentionCandidate &tile : *tiles)
+      made.push_back(implementation(tile.name, *take(tile.kernel), tile.rows));
   }
   if (fused.getPattern() != ir::Pattern::Gemm)
     return made;
