@@ -8,39 +8,35 @@
 
 namespace check {
 
+#define FT_EACH(f)                                                             \
+  f(Create) f(Matmul) f(MatmulAlgoGetHeuristic) f(MatmulDescCreate)            \
+      f(MatmulDescSetAttribute) f(MatrixLayoutCreate)                          \
+          f(MatmulPreferenceCreate) f(MatmulPreferenceSetAttribute)
+
+#define FT_TYPE(name) using name##Type = decltype(&cublasLt##name);
+FT_EACH(FT_TYPE)
+#undef FT_TYPE
+
 /// The functions of libcublasLt that a product needs.
 struct CublasLt {
   void *library = nullptr;
   cublasLtHandle_t handle = nullptr;
-  Array<char> workspace{size_t(32) << 20};
-#define FT_FUNCTION(name) decltype(&::cublasLt##name) name = nullptr
-  FT_FUNCTION(Create);
-  FT_FUNCTION(Matmul);
-  FT_FUNCTION(MatmulAlgoGetHeuristic);
-  FT_FUNCTION(MatmulDescCreate);
-  FT_FUNCTION(MatmulDescSetAttribute);
-  FT_FUNCTION(MatrixLayoutCreate);
-  FT_FUNCTION(MatmulPreferenceCreate);
-  FT_FUNCTION(MatmulPreferenceSetAttribute);
-#undef FT_FUNCTION
+  Array<char> workspace;
+#define FT_MEMBER(name) name##Type name = nullptr;
+  FT_EACH(FT_MEMBER)
+#undef FT_MEMBER
 
-  CublasLt() {
+  CublasLt() : workspace(size_t(32) << 20) {
     for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"})
       if (!library)
         library = dlopen(name, RTLD_NOW);
     if (!library)
       return;
 #define FT_LOAD(name)                                                          \
-  name = reinterpret_cast<decltype(name)>(dlsym(library, "cublasLt" #name))
-    FT_LOAD(Create);
-    FT_LOAD(Matmul);
-    FT_LOAD(MatmulAlgoGetHeuristic);
-    FT_LOAD(MatmulDescCreate);
-    FT_LOAD(MatmulDescSetAttribute);
-    FT_LOAD(MatrixLayoutCreate);
-    FT_LOAD(MatmulPreferenceCreate);
-    FT_LOAD(MatmulPreferenceSetAttribute);
+  name = reinterpret_cast<name##Type>(dlsym(library, "cublasLt" #name));
+    FT_EACH(FT_LOAD)
 #undef FT_LOAD
+#undef FT_EACH
     ok(Create(&handle), "cublasLtCreate");
   }
   static void ok(cublasStatus_t status, const char *what) {
@@ -51,17 +47,23 @@ struct CublasLt {
   }
 };
 
-/// out[rows, n] = x[rows, k] w[n, k]^T (+ residual), bf16, by one of the
+/// out[rows, n] = x[rows, k] w[n, k]^T (+ residual, or its GELU), bf16, by one of the
 /// library's algorithms.
 class LibraryProduct {
 public:
-  LibraryProduct(CublasLt &l, int rows, int n, int k, i64 xStride)
+  LibraryProduct(CublasLt &l, int rows, int n, int k, ft::i64 xStride,
+                 bool gelu)
       : l_(l) {
     cublasOperation_t transposed = CUBLAS_OP_T;
     l.ok(l.MatmulDescCreate(&desc_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "desc");
     l.ok(l.MatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_TRANSA,
                                   &transposed, sizeof transposed),
          "transposed");
+    cublasLtEpilogue_t epilogue =
+        gelu ? CUBLASLT_EPILOGUE_GELU : CUBLASLT_EPILOGUE_DEFAULT;
+    l.ok(l.MatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                  &epilogue, sizeof epilogue),
+         "epilogue");
     l.ok(l.MatrixLayoutCreate(&w_, CUDA_R_16BF, k, n, k), "w");
     l.ok(l.MatrixLayoutCreate(&x_, CUDA_R_16BF, k, rows, xStride), "x");
     l.ok(l.MatrixLayoutCreate(&out_, CUDA_R_16BF, n, rows, n), "out");
@@ -72,15 +74,11 @@ public:
              preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes,
              sizeof bytes),
          "workspace");
-    found_.resize(8);
-    int count = 0;
     l.ok(l.MatmulAlgoGetHeuristic(l.handle, desc_, w_, x_, out_, out_,
-                                  preference, int(found_.size()),
-                                  found_.data(), &count),
+                                  preference, kAlgorithms, found_, &count_),
          "heuristic");
-    found_.resize(count);
   }
-  int algorithms() const { return int(found_.size()); }
+  int algorithms() const { return count_; }
   int chosen = 0;
 
   void run(const bf16 *x, const bf16 *w, const bf16 *residual, bf16 *out,
@@ -97,7 +95,9 @@ private:
   CublasLt &l_;
   cublasLtMatmulDesc_t desc_;
   cublasLtMatrixLayout_t w_, x_, out_;
-  std::vector<cublasLtMatmulHeuristicResult_t> found_;
+  static constexpr int kAlgorithms = 8;
+  cublasLtMatmulHeuristicResult_t found_[kAlgorithms];
+  int count_ = 0;
 };
 
 } // namespace check

@@ -2,11 +2,14 @@
 #ifndef FT_TEST_GPU_ROWKERNELS_CUH
 #define FT_TEST_GPU_ROWKERNELS_CUH
 
+#include "gemv_norm.cuh"
 #include "sm90/async.cuh"
 
 namespace check {
 
 using namespace ft;
+using gemv::packEight;
+using gemv::unpackEight;
 
 /// rms_norm of rows of 8 * blockDim.x values: a CTA a row.
 __global__ void rowNormKernel(const bf16 *x, bf16 *out, const bf16 *scale) {
@@ -35,24 +38,19 @@ __global__ void rowNormKernel(const bf16 *x, bf16 *out, const bf16 *scale) {
       packEight<bf16>(v);
 }
 
-/// silu(gate) * up of rows of both, or gelu in place of it.
-__global__ void activationKernel(const bf16 *x, bf16 *out, int width,
-                                 bool gated) {
+/// silu(gate) * up of rows of both.
+__global__ void activationKernel(const bf16 *x, bf16 *out, int width) {
   launchDependents();
   dependencyWait();
   int at = (blockIdx.x * blockDim.x + threadIdx.x) * 8;
   if (at >= width)
     return;
-  const bf16 *row = x + i64(blockIdx.y) * width * (gated ? 2 : 1) + at;
+  const bf16 *row = x + i64(blockIdx.y) * width * 2 + at;
   float a[8], b[8];
   unpackEight<bf16>(load16(row), a);
-  if (gated)
-    unpackEight<bf16>(load16(row + width), b);
-  for (int i = 0; i < 8; ++i) {
-    float y = a[i];
-    a[i] = gated ? y / (1 + __expf(-y)) * b[i]
-                 : y / (1 + __expf(-1.5957691f * (y + 0.044715f * y * y * y)));
-  }
+  unpackEight<bf16>(load16(row + width), b);
+  for (int i = 0; i < 8; ++i)
+    a[i] = a[i] / (1 + __expf(-a[i])) * b[i];
   *reinterpret_cast<Vec16 *>(out + i64(blockIdx.y) * width + at) =
       packEight<bf16>(a);
 }

@@ -32,38 +32,38 @@ namespace skinny {
 #ifdef FT_MARKS
 template <typename E>
 __device__ __forceinline__ void mark(const E &e, int i) {
-  if (threadIdx.x == 0 || threadIdx.x >= blockDim.x - 64) {
+  if (e.marks && threadIdx.x == 0) {
     u64 t;
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t));
     e.marks[blockIdx.x * 8 + i] = t;
   }
 }
+template <typename E> __device__ int fillOf(const E &e) { return e.fill & ~1; }
+template <typename E> __device__ bool inOrder(const E &e) { return e.fill & 1; }
 #else
+template <typename E> __device__ bool inOrder(const E &) { return false; }
 template <typename E> __device__ void mark(const E &, int) {}
+template <typename E> __device__ int fillOf(const E &) { return 65536; }
 #endif
-
-/// Bytes of weights under way while the ring is filled for the first time: x
-/// queues behind them.
-#ifndef FT_FILL
-#define FT_FILL 65536
-#endif
-constexpr int kFillBytes = FT_FILL;
 
 /// One thread.
 template <typename C>
 __device__ __forceinline__ void copyWeights(const TensorMap &w,
                                             const Problem &p,
-                                            const Ring<C> &ring, int rows) {
+                                            const Ring<C> &ring, int rows,
+                                            int fillBytes) {
   u64 policy = evictFirst();
   RingPlace at{ring.stages};
   u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
-  int fill = max(1, int(kFillBytes / bytes));
+  int fill = max(1, int(fillBytes / bytes));
   int pass = 0;
   do {
 #pragma unroll 1
-    for (int tile = p.first; tile < p.tiles; tile += p.stride)
+    for (int tile = p.first; tile < p.tiles; tile += p.stride) {
+      int step = p.at;
 #pragma unroll 1
-      for (int step = p.begin; step < p.end; ++step, at.next()) {
+      for (int left = p.end - p.begin; left > 0;
+           --left, at.next(), step = p.next(step)) {
         if (at.first && at.stage >= fill)
           barrierWait(ring.weightsFull(at.stage - fill), 0);
         if (!at.first)
@@ -78,6 +78,7 @@ __device__ __forceinline__ void copyWeights(const TensorMap &w,
                     (step * C::kBoxes + i) * kDepth,
                     tile * p.size + half * p.outputs, full, policy);
       }
+    }
   } while (++pass * C::NT < rows);
 }
 
@@ -86,14 +87,17 @@ template <typename C>
 __device__ __forceinline__ void copyTokens(const TensorMap &x,
                                            const Problem &p,
                                            const Ring<C> &ring, int rows) {
+  prefetchMap(x);
   dependencyWait();
   RingPlace at{ring.stages};
   int pass = 0;
   do {
 #pragma unroll 1
-    for (int tile = p.first; tile < p.tiles; tile += p.stride)
+    for (int tile = p.first; tile < p.tiles; tile += p.stride) {
+      int step = p.at;
 #pragma unroll 1
-      for (int step = p.begin; step < p.end; ++step, at.next()) {
+      for (int left = p.end - p.begin; left > 0;
+           --left, at.next(), step = p.next(step)) {
         if (!at.first)
           barrierWait(ring.empty(at.stage), at.phase ^ 1);
         u32 full = ring.tokensFull(at.stage);
@@ -103,6 +107,7 @@ __device__ __forceinline__ void copyTokens(const TensorMap &x,
           copyBox(ring.x(at.stage, i), x, (step * C::kBoxes + i) * kDepth,
                   pass * C::NT, full);
       }
+    }
   } while (++pass * C::NT < rows);
 }
 
@@ -247,6 +252,8 @@ run(const TensorMap &x, const TensorMap &w, int n, int k, int size,
   Ring<C> ring(&state, size);
   ring.init();
   Problem p = Problem::make<C>(n, k, size);
+  if (inOrder(epilogue))
+    p.at = p.begin;
   __syncwarp();
   if constexpr (C::kSplits > 1)
     clusterArriveRelaxed();
@@ -258,7 +265,7 @@ run(const TensorMap &x, const TensorMap &w, int n, int k, int size,
   }
   if (electOne()) {
     if (int(threadIdx.x) < C::kConsumers + 32)
-      copyWeights(w, p, ring, rows);
+      copyWeights(w, p, ring, rows, fillOf(epilogue));
     else
       copyTokens(x, p, ring, rows);
   }

@@ -47,6 +47,7 @@ struct Problem {
   int first, stride;      // this cluster's tiles
   int begin, end;         // this CTA's stages of k
   int split;              // among the CTAs of its cluster
+  int at;                 // the stage of k that comes first
 
   template <typename C>
   static __device__ __forceinline__ Problem make(int n, int k, int size) {
@@ -61,7 +62,14 @@ struct Problem {
     int stages = (k + depth - 1) / depth;
     p.begin = stages * p.split / C::kSplits;
     p.end = stages * (p.split + 1) / C::kSplits;
+    p.at = p.begin + p.first % 32 * (p.end - p.begin) / 32;
     return p;
+  }
+  /// The stage of k that follows. Every cluster begins elsewhere: rows lie a
+  /// power of two apart in many models, and one stage of all of them in few of
+  /// the memory's channels; all want the same x.
+  __device__ __forceinline__ int next(int step) const {
+    return step + 1 == end ? begin : step + 1;
   }
 };
 
