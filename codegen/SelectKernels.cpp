@@ -67,6 +67,7 @@ private:
                                 ArrayRef<DictionaryAttr> launches,
                                 ArrayRef<int64_t> rows = {});
   DictionaryAttr collective(ir::FusedOp fused);
+  bool besideRings(ir::FusedOp fused, const LaunchContext &context) const;
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
   Archs hopperArchs() const;
@@ -177,6 +178,20 @@ DictionaryAttr SelectKernels::collective(ir::FusedOp fused) {
        integer("out_elements", elements(op.getResult(0)))});
 }
 
+/// Whether a row program stands between kernels that keep rings in shared
+/// memory, which start beside it: a multiprocessor that has to change its split
+/// waits until it is empty.
+bool SelectKernels::besideRings(ir::FusedOp fused,
+                                const LaunchContext &context) const {
+  auto half = [](Type type) {
+    auto rows = dyn_cast<ir::PackedType>(type);
+    return rows &&
+           (rows.getElementType().isBF16() || rows.getElementType().isF16());
+  };
+  return context.maxTokens > 8 && context.maxTokens <= 64 &&
+         !hopperArchs().empty() && llvm::any_of(fused.getResultTypes(), half);
+}
+
 /// What runs where no kernel is made for the architecture.
 FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
                                                 const LaunchContext &context) {
@@ -185,6 +200,7 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
     FailureOr<KernelText> text = emitRowProgram(fused);
     if (failed(text))
       return failure();
+    text->prefersShared = besideRings(fused, context);
     return launch(*text);
   }
   case ir::Pattern::Gemm:
@@ -380,7 +396,8 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   Archs hopper = hopperArchs();
-  bool tiles = withPreview_ && !hopper.empty();
+  bool tiles = !hopper.empty() &&
+               (withPreview_ || gemmSkinnyTakes(fused, match, context));
   if (tiles && match.outNorm &&
       failed(addTilesRow(fused, match, context, implementations)))
     return failure();
@@ -417,13 +434,15 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     match = *found;
   }
   nextAfterKernel_ = true;
-  bool tiles = match && withPreview_ && !hopperArchs().empty();
+  bool hopper = match && !hopperArchs().empty();
+  bool skinny = hopper && gemmSkinnyTakes(fused, *match, context);
+  bool tiles = hopper && withPreview_;
   LogicalResult made = success();
   if (match && !gemvTakes(*match, context) &&
       failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
     made = addFused(fused, *match, context, implementations);
-  } else if (tiles && gemmTilesTake(fused, *match, context) &&
-             match->n * match->k <= kSmallWeight) {
+  } else if (skinny || (tiles && gemmTilesTake(fused, *match, context) &&
+                        match->n * match->k <= kSmallWeight)) {
     made = addTiles(fused, *match, context, implementations);
     if (succeeded(made))
       made = addDefaults(fused, context, implementations, /*all=*/true);

@@ -65,7 +65,8 @@ static constexpr GemmCapability kGemms[] = {
      .residualWithUnary = true,
      .maxNormOuter = kTilesMaxNormOuter,
      .minTokens = 65,
-     .hopper = true},
+     .hopper = true,
+     .preview = true},
     // The rows of a gated product are half as long as those the call stores:
     // it has nowhere to put them.
     {.name = "library_row",
@@ -100,7 +101,7 @@ static bool isLibraryActivation(Operation *op) {
 static bool hopperFits(const GemmForm &form, const KernelContext &ctx,
                        StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0;
+  return isHopper(arch) && half && form.inner % 8 == 0;
 }
 
 static bool covers(const GemmCapability &gemm, const GemmForm &form,
@@ -110,6 +111,8 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
   fits &= ctx.maxTokens == 0 || ctx.maxTokens >= gemm.minTokens;
   if (gemm.hopper && !hopperFits(form, ctx, arch))
+    return false;
+  if (gemm.preview && !ctx.preview)
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;

@@ -71,9 +71,9 @@ struct GemmCapability {
   /// A call and a row program behind it, over rows that the call has stored:
   /// right everywhere, but no gain.
   bool split = false;
-  /// sm_90a's own kernel behind --preview-kernels: 16-bit types, rows of 16
-  /// bytes.
+  /// sm_90a's own kernel: 16-bit types, rows of 16 bytes.
   bool hopper = false;
+  bool preview = false; // behind --preview-kernels
 };
 
 /// Whether every architecture has an implementation that covers `form`, and

@@ -47,8 +47,8 @@ struct CublasLt {
   }
 };
 
-/// out[rows, n] = x[rows, k] w[n, k]^T (+ residual, or its GELU), bf16, by one of the
-/// library's algorithms.
+/// out[rows, n] = x[rows, k] w[n, k]^T (+ residual, or its GELU), bf16, by one
+/// of the library's algorithms.
 class LibraryProduct {
 public:
   LibraryProduct(CublasLt &l, int rows, int n, int k, ft::i64 xStride,

@@ -153,8 +153,8 @@ private:
     want.down();
     for (const Variant &v : variants) {
       cuda(cudaMemset(got.device, 0xff, size * 2), "poison");
-      v.launch(s, {in(i), weights(0, i), residual(i), got.device,
-                   count_.device, nullptr, false, fill_, nullptr});
+      v.launch(s, {in(i), weights(0, i), residual(i), got.device, count_.device,
+                   nullptr, false, fill_, nullptr});
       synchronize(v.name.c_str());
       got.down();
       double difference = 0, norm = 0;
@@ -169,8 +169,13 @@ private:
     }
   }
   Shape shape(int i) {
-    return {rows_,     n_[i],       k_[i],       i == 1 ? m_.qkv : k_[i],
-            i == 2 && m_.gated, i == 2 && !m_.gated, processors_};
+    return {rows_,
+            n_[i],
+            k_[i],
+            i == 1 ? m_.qkv : k_[i],
+            i == 2 && m_.gated,
+            i == 2 && !m_.gated,
+            processors_};
   }
   bf16 *in(int i) {
     bf16 *all[] = {x_.device, qkv_.device, x_.device, act_.device};
@@ -221,8 +226,14 @@ private:
           continue;
         if (only_ < 0)
           norm(i);
-        Call call{in(i),          weights(l, i), residual(i), out(i),
-                  count_.device, stream,        early_,      fill_,
+        Call call{in(i),
+                  weights(l, i),
+                  residual(i),
+                  out(i),
+                  count_.device,
+                  stream,
+                  early_,
+                  fill_,
                   marks_ ? marks_ + size_t(launches_++) * 132 * 8 : nullptr};
         way[i]->launch(shape(i), call);
         early_ = true;
@@ -283,8 +294,8 @@ inline void Chain::marks(int rows, const Variant *const (&way)[4]) {
   marks_ = nullptr;
   marks.down();
   const auto &host = marks.host;
-  const char *points[] = {"start",   "barriers", "release",  "weights",
-                          "x",       "sums",     "exchange", "end"};
+  const char *points[] = {"start", "barriers", "release",  "weights",
+                          "x",     "sums",     "exchange", "end"};
   for (int i = 0; i < 4; ++i)
     for (int p = 0; p < 8; ++p) {
       double low = 0, middle = 0, high = 0;

@@ -96,8 +96,8 @@ inline int clustersOf(const void *kernel, int cluster, int threads,
   config.attrs = &attribute;
   config.numAttrs = 1;
   int found = 0;
-  cuda(cudaFuncSetAttribute(
-           kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                            shared),
        "shared memory");
   cuda(cudaFuncSetAttribute(kernel,
                             cudaFuncAttributePreferredSharedMemoryCarveout,
@@ -109,6 +109,17 @@ inline int clustersOf(const void *kernel, int cluster, int threads,
 
 constexpr int kSkinnyRing = 220 * 1024;
 
+/// What a ring needs that holds all that a CTA copies, if that is less.
+template <typename C> int ringOf(const Shape &s, int size, int turns) {
+  int half = (size + 7) / 8 * 8;
+  int rows =
+      (C::kHalves - 1) * half + std::max(half, C::kReach - C::NT) + C::NT;
+  int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
+  steps = (steps + C::kSplits - 1) / C::kSplits * turns;
+  return std::min(kSkinnyRing,
+                  1024 + C::kSplitBytes + steps * C::kBoxes * rows * 128);
+}
+
 /// Tiles as many as clusters, or a multiple of that.
 template <typename C>
 void addSkinny(std::vector<Variant> &to, const Shape &s,
@@ -116,34 +127,30 @@ void addSkinny(std::vector<Variant> &to, const Shape &s,
   if (s.gated != C::kGated)
     return;
   auto kernel = skinnyKernel<C, ChainEpilogue<C::kGated>>;
-  int clusters =
-      std::min({s.processors / C::kSplits, mostClusters,
-                clustersOf(reinterpret_cast<const void *>(kernel), C::kSplits,
-                           C::kThreads, kSkinnyRing)});
+  int clusters = std::min({s.processors / C::kSplits, mostClusters,
+                           clustersOf(reinterpret_cast<const void *>(kernel),
+                                      C::kSplits, C::kThreads, kSkinnyRing)});
   int turns = (s.outputs() + clusters * C::kReach - 1) / (clusters * C::kReach);
-  int size =
-      (s.outputs() + clusters * turns - 1) / (clusters * turns);
+  int size = (s.outputs() + clusters * turns - 1) / (clusters * turns);
   if (size <= C::kReach - 64)
     return; // fewer blocks do
   int tiles = (s.outputs() + size - 1) / size;
   int grid = std::min(tiles, clusters) * C::kSplits;
-  std::string label = name + "/" + std::to_string(size) + "x" +
-                      std::to_string(grid);
-  to.push_back({name, [=](const Shape &s, const Call &c) {
-                  TensorMap x, w;
-                  encodeMap(&x, true, c.x,
-                            {{s.k, 0, 64}, {s.rows, s.xStride * 2, C::NT}});
-                  encodeMap(&w, true, c.w,
-                            {{s.k, 0, 64}, {s.n, s.k * 2, size}});
-                  DependentLaunch launch(grid, C::kThreads, kSkinnyRing,
-                                         c.stream, c.early);
-                  cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, s.n,
-                                          s.k, size, c.count,
-                                          epilogueOf<C::kGated>(s, c)),
-                       "skinny");
-                }});
-  std::printf("%s for [%d, %d] of %d rows: tiles of %d outputs, %d CTAs\n",
-              name.c_str(), s.n, s.k, s.rows, size, grid);
+  int shared = ringOf<C>(s, size, turns);
+  to.push_back(
+      {name, [=](const Shape &s, const Call &c) {
+         TensorMap x, w;
+         encodeMap(&x, true, c.x,
+                   {{s.k, 0, 64}, {s.rows, s.xStride * 2, C::NT}});
+         encodeMap(&w, true, c.w, {{s.k, 0, 64}, {s.n, s.k * 2, size}});
+         DependentLaunch launch(grid, C::kThreads, shared, c.stream, c.early);
+         cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, s.n, s.k, size,
+                                 c.count, epilogueOf<C::kGated>(s, c)),
+              "skinny");
+       }});
+  std::printf("%s for [%d, %d] of %d rows: tiles of %d outputs, %d CTAs, "
+              "%d KB\n",
+              name.c_str(), s.n, s.k, s.rows, size, grid, shared / 1024);
 }
 
 template <int NT, bool gated>
@@ -163,18 +170,18 @@ void addBefore(std::vector<Variant> &to, const Shape &s) {
   }
   u32 *count = counters->device;
   float *parts = partials->device;
-  to.push_back({"before", [=](const Shape &s, const Call &c) {
-                  TensorMap x, w;
-                  encodeMap(&x, true, c.x,
-                            {{s.k, 0, 64}, {s.rows, s.xStride * 2, NT}});
-                  encodeMap(&w, true, c.w, {{s.k, 0, 64}, {s.n, s.k * 2, 64}});
-                  DependentLaunch launch(s.processors, skinny_before::kThreads,
-                                         C::kSharedBytes, c.stream, c.early);
-                  cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, s.n,
-                                          s.k, c.count, count, parts,
-                                          epilogueOf<gated>(s, c)),
-                       "before");
-                }});
+  to.push_back(
+      {"before", [=](const Shape &s, const Call &c) {
+         TensorMap x, w;
+         encodeMap(&x, true, c.x, {{s.k, 0, 64}, {s.rows, s.xStride * 2, NT}});
+         encodeMap(&w, true, c.w, {{s.k, 0, 64}, {s.n, s.k * 2, 64}});
+         DependentLaunch launch(s.processors, skinny_before::kThreads,
+                                C::kSharedBytes, c.stream, c.early);
+         cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, s.n, s.k,
+                                 c.count, count, parts,
+                                 epilogueOf<gated>(s, c)),
+              "before");
+       }});
 }
 
 /// A tile of gemm.cuh.
@@ -183,17 +190,16 @@ void addTile(std::vector<Variant> &to, const Shape &s,
              const std::string &name) {
   if (s.gated != gated)
     return;
-  using C = gemm::Config<bf16, gated, BM, BN, stages, 1, false, 1, 1, 1,
-                         splits>;
+  using C =
+      gemm::Config<bf16, gated, BM, BN, stages, 1, false, 1, 1, 1, splits>;
   using gemmtest::Epilogue;
   const void *kernel = reinterpret_cast<const void *>(
-      &gemmtest::kernel<C, gated ? Epilogue::Gated : Epilogue::Residual>);
+      &gemmtest::kernel < C, gated ? Epilogue::Gated : Epilogue::Residual >);
   if constexpr (!gated)
     if (s.gelu)
       kernel = reinterpret_cast<const void *>(
           &gemmtest::kernel<C, Epilogue::GeluTanh>);
-  int grid =
-      splits * clustersOf(kernel, splits, C::kThreads, C::kSharedBytes);
+  int grid = splits * clustersOf(kernel, splits, C::kThreads, C::kSharedBytes);
   to.push_back(
       {name, [=](const Shape &s, const Call &c) {
          static Array<bf16> *zero = nullptr; // a bias and a residual
@@ -217,7 +223,8 @@ void addTile(std::vector<Variant> &to, const Shape &s,
                               &stride, &bias, &bias,     &eps,    &sum};
          DependentLaunch launch(grid, C::kThreads, C::kSharedBytes, c.stream,
                                 c.early);
-         cuda(cudaLaunchKernelExC(&launch.config, kernel, arguments), name.c_str());
+         cuda(cudaLaunchKernelExC(&launch.config, kernel, arguments),
+              name.c_str());
        }});
 }
 

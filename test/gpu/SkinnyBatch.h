@@ -16,9 +16,9 @@ struct SkinnyCase {
 /// What a launch needs beside the operands of a GEMV.
 template <typename C> struct SkinnyMaps {
   TensorMap x, w;
-  explicit SkinnyMaps(const GemvBatch<typename C::T, typename C::T, NoNorm,
-                                      C::kGated> &b,
-                      int size) {
+  explicit SkinnyMaps(
+      const GemvBatch<typename C::T, typename C::T, NoNorm, C::kGated> &b,
+      int size) {
     bool isBf16 = std::is_same_v<typename C::T, bf16>;
     encodeMap(&x, isBf16, b.x.device,
               {{b.c.k, 0, 64}, {b.c.bound, b.xStride * 2, C::NT}});

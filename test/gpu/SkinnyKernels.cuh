@@ -7,13 +7,12 @@
 
 namespace check {
 
-template <typename C, typename E = Epilogue<typename C::T, typename C::T,
-                                            C::kGated>>
-__global__ void __cluster_dims__(C::kSplits)
-    __launch_bounds__(C::kThreads, 1)
-        skinnyKernel(const __grid_constant__ TensorMap x,
-                     const __grid_constant__ TensorMap w, int n, int k,
-                     int size, const int *counts, const E epilogue) {
+template <typename C,
+          typename E = Epilogue<typename C::T, typename C::T, C::kGated>>
+__global__ void __cluster_dims__(C::kSplits) __launch_bounds__(C::kThreads, 1)
+    skinnyKernel(const __grid_constant__ TensorMap x,
+                 const __grid_constant__ TensorMap w, int n, int k, int size,
+                 const int *counts, const E epilogue) {
   skinny::run<C>(x, w, n, k, size, counts, 0, epilogue);
 }
 

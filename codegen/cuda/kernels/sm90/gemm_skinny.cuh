@@ -30,8 +30,7 @@ namespace ft {
 namespace skinny {
 
 #ifdef FT_MARKS
-template <typename E>
-__device__ __forceinline__ void mark(const E &e, int i) {
+template <typename E> __device__ __forceinline__ void mark(const E &e, int i) {
   if (e.marks && threadIdx.x == 0) {
     u64 t;
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t));
@@ -48,10 +47,9 @@ template <typename E> __device__ int fillOf(const E &) { return 65536; }
 
 /// One thread.
 template <typename C>
-__device__ __forceinline__ void copyWeights(const TensorMap &w,
-                                            const Problem &p,
-                                            const Ring<C> &ring, int rows,
-                                            int fillBytes) {
+__device__ __forceinline__ void
+copyWeights(const TensorMap &w, const Problem &p, const Ring<C> &ring, int rows,
+            int fillBytes) {
   u64 policy = evictFirst();
   RingPlace at{ring.stages};
   u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
@@ -84,8 +82,7 @@ __device__ __forceinline__ void copyWeights(const TensorMap &w,
 
 /// One thread.
 template <typename C>
-__device__ __forceinline__ void copyTokens(const TensorMap &x,
-                                           const Problem &p,
+__device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
                                            const Ring<C> &ring, int rows) {
   prefetchMap(x);
   dependencyWait();
@@ -181,8 +178,8 @@ template <typename C, typename E> struct Consumer {
                                            int i) const {
     int thread = threadIdx.x % 128;
     int sum = (C::kSplits > 1 ? p.split * C::kRun : 0) + i;
-    int at = (int(threadIdx.x) / 128 * C::kStored + b) * 64 +
-             thread / 32 * 16 + thread % 32 / 4 + sum / 2 % 2 * 8;
+    int at = (int(threadIdx.x) / 128 * C::kStored + b) * 64 + thread / 32 * 16 +
+             thread % 32 / 4 + sum / 2 % 2 * 8;
     Output o{pass * C::NT + sum / 4 * 8 + thread % 4 * 2 + sum % 2,
              tile * p.size + at};
     o.real = o.m < rows && at < p.size && o.n < p.outputs;
@@ -241,9 +238,9 @@ template <typename C, typename E> struct Consumer {
 /// n: rows of w; size: outputs of a tile. counts is not written by the kernels
 /// before.
 template <typename C, typename E>
-__device__ __forceinline__ void
-run(const TensorMap &x, const TensorMap &w, int n, int k, int size,
-    const int *counts, int axis, const E &epilogue) {
+__device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
+                                    int n, int k, int size, const int *counts,
+                                    int axis, const E &epilogue) {
   static_assert(C::kGated == E::kGated);
   __shared__ State state;
   mark(epilogue, 0);

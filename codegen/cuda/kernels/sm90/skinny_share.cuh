@@ -41,13 +41,13 @@ struct Skinny {
 };
 
 struct Problem {
-  int outputs;            // gated: n / 2
-  int size;               // outputs of a tile
-  int tiles;              // of the outputs
-  int first, stride;      // this cluster's tiles
-  int begin, end;         // this CTA's stages of k
-  int split;              // among the CTAs of its cluster
-  int at;                 // the stage of k that comes first
+  int outputs;       // gated: n / 2
+  int size;          // outputs of a tile
+  int tiles;         // of the outputs
+  int first, stride; // this cluster's tiles
+  int begin, end;    // this CTA's stages of k
+  int split;         // among the CTAs of its cluster
+  int at;            // the stage of k that comes first
 
   template <typename C>
   static __device__ __forceinline__ Problem make(int n, int k, int size) {
@@ -83,9 +83,9 @@ struct State {
 /// of w, the up rows of each behind its gate rows, then boxes of x.
 template <typename C> struct Ring {
   u32 base;
-  u32 half;    // bytes of a tile's gate rows, or of all
-  u32 box;     // bytes of a box of w, or two
-  u32 stage;   // bytes
+  u32 half;  // bytes of a tile's gate rows, or of all
+  u32 box;   // bytes of a box of w, or two
+  u32 stage; // bytes
   int stages;
   State *state;
 
@@ -113,7 +113,9 @@ template <typename C> struct Ring {
   __device__ u32 tokensFull(u32 at) const {
     return sharedAddress(&state->tokens[at]);
   }
-  __device__ u32 empty(u32 at) const { return sharedAddress(&state->empty[at]); }
+  __device__ u32 empty(u32 at) const {
+    return sharedAddress(&state->empty[at]);
+  }
   __device__ u32 sumsFull() const { return sharedAddress(&state->sumsFull); }
   __device__ u32 sumsFree() const { return sharedAddress(&state->sumsFree); }
 

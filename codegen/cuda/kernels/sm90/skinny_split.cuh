@@ -66,8 +66,7 @@ template <typename C> struct SplitSums {
     barrierWait(ring.sumsFull(), turn & 1);
     add(own);
     __syncwarp();
-    if (int lane = threadIdx.x % 32;
-        more && lane < C::kSplits && lane != split)
+    if (int lane = threadIdx.x % 32; more && lane < C::kSplits && lane != split)
       barrierArriveAt(ring.sumsFree(), lane);
   }
 
