@@ -46,7 +46,7 @@ struct Tile {
   }
   int64_t stageBytes() const {
     int64_t half = (size + 7) / 8 * 8;
-    return ((halves - 1) * half + std::max(half, reach() - tokens) + tokens) *
+    return ((halves - 1) * half + std::max<int64_t>(half, 64) + tokens) *
            128;
   }
   int64_t steps(int64_t k) const { // of a CTA
@@ -83,7 +83,7 @@ static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
   tile.turns = llvm::divideCeil(outputs, clusters * tile.reach());
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
-  if (tile.blocks * tokens > 128) { // sums are registers of one warpgroup
+  if (tile.blocks * tokens > 64) { // sums are registers
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }

@@ -132,6 +132,12 @@ public:
     fill_ = 65536 + 1;
     report(rows, "all beginning with k = 0", layers(rows, best));
     fill_ = 65536;
+    for (int ahead : {24, 48, 144, 1024}) {
+      ahead_ = ahead << 10;
+      report(rows, "x of " + std::to_string(ahead) + " KB of weights ahead",
+             layers(rows, best));
+    }
+    ahead_ = 72 << 10;
     norms_ = false;
     report(rows, "the same without norms", layers(rows, best));
     norms_ = true;
@@ -154,7 +160,7 @@ private:
     for (const Variant &v : variants) {
       cuda(cudaMemset(got.device, 0xff, size * 2), "poison");
       v.launch(s, {in(i), weights(0, i), residual(i), got.device, count_.device,
-                   nullptr, false, fill_, nullptr});
+                   nullptr, false, fill_, ahead_, nullptr});
       synchronize(v.name.c_str());
       got.down();
       double difference = 0, norm = 0;
@@ -234,6 +240,7 @@ private:
                   stream,
                   early_,
                   fill_,
+                  ahead_,
                   marks_ ? marks_ + size_t(launches_++) * 132 * 8 : nullptr};
         way[i]->launch(shape(i), call);
         early_ = true;
@@ -278,7 +285,7 @@ private:
   int n_[4], k_[4];
   size_t layerSize_ = 0;
   bf16 *w_ = nullptr;
-  int rows_ = 0, only_ = -1, launches_ = 0, fill_ = 65536;
+  int rows_ = 0, only_ = -1, launches_ = 0, fill_ = 65536, ahead_ = 72 << 10;
   unsigned long long *marks_ = nullptr;
   bool early_ = false, norms_ = true;
   cudaStream_t stream_ = nullptr;

@@ -25,7 +25,7 @@ struct Call {
   const int *count;
   cudaStream_t stream;
   bool early;
-  int fill;
+  int fill, ahead;
   unsigned long long *marks;
 };
 struct Variant {
@@ -39,7 +39,7 @@ template <bool gated> struct ChainEpilogue {
   bf16 *out;
   i64 stride;
   bool gelu;
-  int fill;
+  int fill, ahead;
   u64 *marks;
   struct Operands {
     bf16 residual;
@@ -62,7 +62,7 @@ template <bool gated> struct ChainEpilogue {
 };
 template <bool gated>
 ChainEpilogue<gated> epilogueOf(const Shape &s, const Call &c) {
-  return {c.residual, c.out, s.outputs(), s.gelu, c.fill, c.marks};
+  return {c.residual, c.out, s.outputs(), s.gelu, c.fill, c.ahead, c.marks};
 }
 
 template <int NT, bool gated>
@@ -250,9 +250,11 @@ void addRing(std::vector<Variant> &to, const Shape &s) {
 
 template <int NT> void addTokens(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;
-  addSkinny<Skinny<bf16, true, NT, 4>>(to, s, "g4");
+  if constexpr (NT < 64) {
+    addSkinny<Skinny<bf16, true, NT, 4>>(to, s, "g4");
+    addSkinny<Skinny<bf16, true, NT, 4, 1, 1, 2>>(to, s, "g4w2");
+  }
   addSkinny<Skinny<bf16, true, NT, 2, 2>>(to, s, "g2x2");
-  addSkinny<Skinny<bf16, true, NT, 4, 1, 1, 2>>(to, s, "g4w2");
   addSkinny<Skinny<bf16, true, NT, 2>>(to, s, "g2");
   addSkinny<Skinny<bf16, false, NT, 1, 1, 2>>(to, s, "b1k2");
   addSkinny<Skinny<bf16, false, NT, 2, 1, 2>>(to, s, "b2k2");

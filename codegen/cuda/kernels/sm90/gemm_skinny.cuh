@@ -39,7 +39,9 @@ template <typename E> __device__ __forceinline__ void mark(const E &e, int i) {
 }
 template <typename E> __device__ int fillOf(const E &e) { return e.fill & ~1; }
 template <typename E> __device__ bool inOrder(const E &e) { return e.fill & 1; }
+template <typename E> __device__ int aheadOf(const E &e) { return e.ahead; }
 #else
+template <typename E> __device__ int aheadOf(const E &) { return 73728; }
 template <typename E> __device__ bool inOrder(const E &) { return false; }
 template <typename E> __device__ void mark(const E &, int) {}
 template <typename E> __device__ int fillOf(const E &) { return 65536; }
@@ -51,7 +53,7 @@ __device__ __forceinline__ void
 copyWeights(const TensorMap &w, const Problem &p, const Ring<C> &ring, int rows,
             int fillBytes) {
   u64 policy = evictFirst();
-  RingPlace at{ring.stages};
+  RingPlace at(ring.w);
   u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
   int fill = max(1, int(fillBytes / bytes));
   int pass = 0;
@@ -63,16 +65,16 @@ copyWeights(const TensorMap &w, const Problem &p, const Ring<C> &ring, int rows,
       for (int left = p.end - p.begin; left > 0;
            --left, at.next(), step = p.next(step)) {
         if (at.first && at.stage >= fill)
-          barrierWait(ring.weightsFull(at.stage - fill), 0);
+          barrierWait(ring.w.full(at.stage - fill), 0);
         if (!at.first)
-          barrierWait(ring.empty(at.stage), at.phase ^ 1);
-        u32 full = ring.weightsFull(at.stage);
+          barrierWait(ring.w.empty(at.stage), at.phase ^ 1);
+        u32 full = ring.w.full(at.stage);
         barrierExpect(full, bytes);
 #pragma unroll
         for (int i = 0; i < C::kBoxes; ++i)
 #pragma unroll
           for (int half = 0; half < C::kHalves; ++half)
-            copyBox(ring.w(at.stage, i) + half * ring.half, w,
+            copyBox(ring.w.at(at.stage) + i * ring.box + half * ring.half, w,
                     (step * C::kBoxes + i) * kDepth,
                     tile * p.size + half * p.outputs, full, policy);
       }
@@ -86,7 +88,7 @@ __device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
                                            const Ring<C> &ring, int rows) {
   prefetchMap(x);
   dependencyWait();
-  RingPlace at{ring.stages};
+  RingPlace at(ring.x);
   int pass = 0;
   do {
 #pragma unroll 1
@@ -96,13 +98,13 @@ __device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
       for (int left = p.end - p.begin; left > 0;
            --left, at.next(), step = p.next(step)) {
         if (!at.first)
-          barrierWait(ring.empty(at.stage), at.phase ^ 1);
-        u32 full = ring.tokensFull(at.stage);
-        barrierExpect(full, C::kBoxes * C::NT * kRowBytes);
+          barrierWait(ring.x.empty(at.stage), at.phase ^ 1);
+        u32 full = ring.x.full(at.stage);
+        barrierExpect(full, ring.x.bytes);
 #pragma unroll
         for (int i = 0; i < C::kBoxes; ++i)
-          copyBox(ring.x(at.stage, i), x, (step * C::kBoxes + i) * kDepth,
-                  pass * C::NT, full);
+          copyBox(ring.x.at(at.stage) + i * (C::NT * kRowBytes), x,
+                  (step * C::kBoxes + i) * kDepth, pass * C::NT, full);
       }
     }
   } while (++pass * C::NT < rows);
@@ -118,55 +120,62 @@ template <typename C, typename E> struct Consumer {
 
   float d[C::kBlocks][C::kSums];
 
-  /// One tile's sums.
-  __device__ __forceinline__ void multiply(RingPlace &at) {
-    u32 before = 0;
-    auto release = [&](u32 stage) {
-      if (threadIdx.x % 32 == 0)
-        barrierArrive(ring.empty(stage));
+  /// One tile's sums. The stages of w and x that come next.
+  __device__ __forceinline__ void multiply(RingPlace &w, RingPlace &x) {
+    u32 beforeW = 0, beforeX = 0;
+    auto release = [&] {
+      if (threadIdx.x % 32 == 0) {
+        barrierArrive(ring.w.empty(beforeW));
+        barrierArrive(ring.x.empty(beforeX));
+      }
     };
-    u32 group = threadIdx.x / 128 * (C::kStored * 64 * kRowBytes);
+    u32 rows[C::kBlocks];
 #pragma unroll
-    for (int b = 0; b < C::kBlocks; ++b)
+    for (int b = 0; b < C::kBlocks; ++b) {
+      rows[b] = ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
+                (b >= C::kStored ? ring.half / 16 : 0);
 #pragma unroll
       for (int i = 0; i < C::kSums; ++i)
         d[b][i] = 0;
+    }
 #pragma unroll 1
-    for (int step = p.begin; step < p.end; ++step, at.next()) {
-      barrierWait(ring.weightsFull(at.stage), at.phase);
+    for (int step = p.begin; step < p.end; ++step, w.next(), x.next()) {
+      barrierWait(ring.w.full(w.stage), w.phase);
       if (step == p.begin)
         mark(e, 3);
-      barrierWait(ring.tokensFull(at.stage), at.phase);
+      barrierWait(ring.x.full(x.stage), x.phase);
       if (step == p.begin)
         mark(e, 4);
       wgmmaFence();
 #pragma unroll
-      for (int box = 0; box < C::kBoxes; ++box) {
-        u32 w = tileDescriptor(ring.w(at.stage, box) + group);
-        u32 x = tileDescriptor(ring.x(at.stage, box));
-        u32 up = ring.half / 16;
+      for (int i = 0; i < C::kBoxes; ++i) {
+        u32 tile = tileDescriptor(ring.w.at(w.stage) + i * ring.box);
+        u32 tokens =
+            tileDescriptor(ring.x.at(x.stage) + i * (C::NT * kRowBytes));
 #pragma unroll
         for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
 #pragma unroll
           for (int b = 0; b < C::kBlocks; ++b)
-            Wgmma<typename C::T, C::NT>::multiply(
-                d[b],
-                w + b % C::kStored * (64 * kRowBytes / 16) +
-                    (b >= C::kStored ? up : 0) + 2 * k,
-                x + 2 * k);
+            Wgmma<typename C::T, C::NT>::multiply(d[b], tile + rows[b] + 2 * k,
+                                                  tokens + 2 * k);
       }
       wgmmaCommit();
       wgmmaWait<1>();
       if (step > p.begin)
-        release(before);
-      before = at.stage;
+        release();
+      beforeW = w.stage, beforeX = x.stage;
     }
     wgmmaWait<0>();
 #pragma unroll
     for (int b = 0; b < C::kBlocks; ++b)
       pin(d[b]);
     if (p.begin < p.end)
-      release(before);
+      release();
+  }
+
+  /// The number of this warpgroup's block `b` among a tile's blocks of outputs.
+  static __device__ __forceinline__ int block(int b) {
+    return int(threadIdx.x) / 128 * C::kStored + b;
   }
 
   /// Token and output of sum `i` of those that this CTA stores.
@@ -176,18 +185,18 @@ template <typename C, typename E> struct Consumer {
   };
   __device__ __forceinline__ Output output(int tile, int pass, int b,
                                            int i) const {
-    int thread = threadIdx.x % 128;
+    int thread = threadIdx.x % 128, first = block(b) * 64;
     int sum = (C::kSplits > 1 ? p.split * C::kRun : 0) + i;
-    int at = (int(threadIdx.x) / 128 * C::kStored + b) * 64 + thread / 32 * 16 +
-             thread % 32 / 4 + sum / 2 % 2 * 8;
+    int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
+             sum / 2 % 2 * 8;
     Output o{pass * C::NT + sum / 4 * 8 + thread % 4 * 2 + sum % 2,
              tile * p.size + at};
-    o.real = o.m < rows && at < p.size && o.n < p.outputs;
+    o.real = o.m < rows && at >= first && at < p.size && o.n < p.outputs;
     return o;
   }
 
   __device__ __forceinline__ void run() {
-    RingPlace at{ring.stages};
+    RingPlace w(ring.w), x(ring.x);
     u32 turn = 0;
     dependencyWait();
     mark(e, 2);
@@ -202,7 +211,7 @@ template <typename C, typename E> struct Consumer {
           for (int i = 0; i < C::kRun; ++i)
             if (Output o = output(tile, pass, b, i); o.real)
               operands[b][i] = e.load(o.m, o.n);
-        multiply(at);
+        multiply(w, x);
         mark(e, 5);
         if constexpr (C::kSplits == 1) {
           store(tile, pass, d, operands);
@@ -246,7 +255,7 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
   mark(epilogue, 0);
   int rows = counts[axis]; // under way first; weights do not wait for it
   launchDependents();
-  Ring<C> ring(&state, size);
+  Ring<C> ring(&state, size, aheadOf(epilogue));
   ring.init();
   Problem p = Problem::make<C>(n, k, size);
   if (inOrder(epilogue))

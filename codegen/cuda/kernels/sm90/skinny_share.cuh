@@ -73,48 +73,51 @@ struct Problem {
   }
 };
 
-/// Barriers, in static shared memory.
+/// Stages of a ring, and the barriers of each in static shared memory.
+struct Stages {
+  u32 base, bytes; // of a stage
+  int count;
+  u64 *filled, *read;
+  __device__ u32 at(u32 stage) const { return base + stage * bytes; }
+  __device__ u32 full(u32 stage) const { return sharedAddress(filled + stage); }
+  __device__ u32 empty(u32 stage) const { return sharedAddress(read + stage); }
+};
 struct State {
-  u64 weights[kMaxStages], tokens[kMaxStages], empty[kMaxStages];
+  u64 weights[2][kMaxStages], tokens[2][kMaxStages];
   u64 sumsFull, sumsFree;
 };
 
-/// Dynamic shared memory: stages, then what other CTAs send. A stage is boxes
-/// of w, the up rows of each behind its gate rows, then boxes of x.
+/// Dynamic shared memory: stages of w, the up rows of each box behind its gate
+/// rows, stages of x, what other CTAs send. x comes from L2, in a part of the
+/// time that weights take: fewer of its stages are under way.
 template <typename C> struct Ring {
-  u32 base;
-  u32 half;  // bytes of a tile's gate rows, or of all
-  u32 box;   // bytes of a box of w, or two
-  u32 stage; // bytes
-  int stages;
+  u32 half; // bytes of a tile's gate rows, or of all
+  u32 box;  // bytes of a box of w, or two
+  u32 sums; // what other CTAs send
+  Stages w, x;
   State *state;
 
-  __device__ __forceinline__ Ring(State *s, int size) : state(s) {
+  __device__ __forceinline__ Ring(State *s, int size, int ahead) : state(s) {
     u32 dynamic = sharedAddress(dynamicShared<char>()), bytes;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
-    base = (dynamic + 1023) & ~1023u;
     half = u32(size + 7) / 8 * 8 * kRowBytes;
-    // Rows beyond a tile's last, which a block may have, are x's: a stage's
-    // products read nothing of the next one.
-    constexpr int room = (C::kReach - C::NT) * kRowBytes;
-    box = (C::kHalves - 1) * half + max(int(half), room);
-    stage = C::kBoxes * (box + C::NT * kRowBytes);
-    bytes -= base - dynamic + C::kSplitBytes;
-    stages = min(kMaxStages, int(bytes / stage));
+    box = (C::kHalves - 1) * half + max(half, 64u * kRowBytes);
+    w.base = (dynamic + 1023) & ~1023u;
+    w.bytes = C::kBoxes * box;
+    x.bytes = C::kBoxes * C::NT * kRowBytes;
+    bytes -= w.base - dynamic + C::kSplitBytes;
+    x.count = min(kMaxStages, int((ahead + w.bytes - 1) / w.bytes));
+    x.count = max(1, min(x.count, int(bytes / 3 / x.bytes)));
+    w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
+    x.base = w.at(w.count);
+    sums = x.at(x.count);
+    w.filled = s->weights[0], w.read = s->weights[1];
+    x.filled = s->tokens[0], x.read = s->tokens[1];
   }
-  __device__ u32 w(u32 at, int i) const { return base + at * stage + i * box; }
-  __device__ u32 x(u32 at, int i) const {
-    return w(at, C::kBoxes) + i * (C::NT * kRowBytes);
-  }
-  __device__ u32 sums() const { return base + stages * stage; }
-  __device__ u32 weightsFull(u32 at) const {
-    return sharedAddress(&state->weights[at]);
-  }
-  __device__ u32 tokensFull(u32 at) const {
-    return sharedAddress(&state->tokens[at]);
-  }
-  __device__ u32 empty(u32 at) const {
-    return sharedAddress(&state->empty[at]);
+  /// Rows from which on block `g` has a tile's: the last block ends with the
+  /// tile, and has some of the one before it, too.
+  __device__ int blockStart(int g) const {
+    return max(0, min(64 * g, int(half / kRowBytes) - 64));
   }
   __device__ u32 sumsFull() const { return sharedAddress(&state->sumsFull); }
   __device__ u32 sumsFree() const { return sharedAddress(&state->sumsFree); }
@@ -126,12 +129,15 @@ template <typename C> struct Ring {
     int warp = threadIdx.x / 32;
     if (!electOne())
       return;
+    auto make = [&](const Stages &s, int first) {
 #pragma unroll 1
-    for (int s = warp; s < stages; s += warps) {
-      barrierInit(weightsFull(s), 1);
-      barrierInit(tokensFull(s), 1);
-      barrierInit(empty(s), consumers);
-    }
+      for (int stage = first; stage < s.count; stage += warps) {
+        barrierInit(s.full(stage), 1);
+        barrierInit(s.empty(stage), consumers);
+      }
+    };
+    make(w, warp);
+    make(x, warps - 1 - warp);
     if (C::kSplits > 1 && warp == warps - 1) {
       barrierInit(sumsFull(), 1);
       barrierInit(sumsFree(), (C::kSplits - 1) * consumers);
@@ -145,6 +151,7 @@ struct RingPlace {
   int stages, stage = 0;
   u32 phase = 0;
   bool first = true; // turn
+  __device__ explicit RingPlace(const Stages &s) : stages(s.count) {}
   __device__ __forceinline__ void next() {
     if (++stage == stages) {
       stage = 0;

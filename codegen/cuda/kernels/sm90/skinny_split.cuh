@@ -25,7 +25,7 @@ template <typename C> struct SplitSums {
   __device__ __forceinline__ u32 place(int from, int owner, int block,
                                        int i) const {
     int number = from < owner ? from : from - 1;
-    return ring.sums() +
+    return ring.sums +
            ((number * C::kBlocks + block) * C::kRun + i) * C::kConsumers * 4 +
            threadIdx.x * kVector * 4;
   }
