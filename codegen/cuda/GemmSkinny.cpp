@@ -56,7 +56,8 @@ struct Tile {
   /// behind.
   int64_t sharedBytes(int64_t k) const {
     constexpr int64_t most = 220 * 1024; // a row program finds room beside it
-    return std::min(most, 1024 + splitBytes() + steps(k) * stageBytes());
+    return std::min(most, 1024 + splitBytes() +
+                              std::max<int64_t>(2, steps(k)) * stageBytes());
   }
   std::string name() const {
     std::string text =

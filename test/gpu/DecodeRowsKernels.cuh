@@ -117,7 +117,8 @@ template <typename C> int ringOf(const Shape &s, int size, int turns) {
   int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
   steps = (steps + C::kSplits - 1) / C::kSplits * turns;
   return std::min(kSkinnyRing,
-                  1024 + C::kSplitBytes + steps * C::kBoxes * rows * 128);
+                  1024 + C::kSplitBytes +
+                      std::max(2, steps) * C::kBoxes * rows * 128);
 }
 
 /// Tiles as many as clusters, or a multiple of that.

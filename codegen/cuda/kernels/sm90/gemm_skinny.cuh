@@ -118,6 +118,11 @@ template <typename C, typename E> struct Consumer {
   const E &e;
   int rows;
 
+  /// Whether what the epilogue needs is loaded before the products: if it finds
+  /// room beside their sums.
+  static constexpr bool kAhead =
+      C::kBlocks * C::kSums + C::kStored * C::kRun <= 64;
+
   float d[C::kBlocks][C::kSums];
 
   /// One tile's sums. The stages of w and x that come next.
@@ -195,6 +200,16 @@ template <typename C, typename E> struct Consumer {
     return o;
   }
 
+  __device__ __forceinline__ void
+  load(int tile, int pass, Operands (&operands)[C::kStored][C::kRun]) const {
+#pragma unroll
+    for (int b = 0; b < C::kStored; ++b)
+#pragma unroll
+      for (int i = 0; i < C::kRun; ++i)
+        if (Output o = output(tile, pass, b, i); o.real)
+          operands[b][i] = e.load(o.m, o.n);
+  }
+
   __device__ __forceinline__ void run() {
     RingPlace w(ring.w), x(ring.x);
     u32 turn = 0;
@@ -205,12 +220,8 @@ template <typename C, typename E> struct Consumer {
 #pragma unroll 1
       for (int tile = p.first; tile < p.tiles; tile += p.stride, ++turn) {
         Operands operands[C::kStored][C::kRun] = {};
-#pragma unroll
-        for (int b = 0; b < C::kStored; ++b)
-#pragma unroll
-          for (int i = 0; i < C::kRun; ++i)
-            if (Output o = output(tile, pass, b, i); o.real)
-              operands[b][i] = e.load(o.m, o.n);
+        if (kAhead)
+          load(tile, pass, operands);
         multiply(w, x);
         mark(e, 5);
         if constexpr (C::kSplits == 1) {
@@ -236,10 +247,11 @@ template <typename C, typename E> struct Consumer {
         Output o = output(tile, pass, b, i);
         if (!o.real)
           continue;
+        Operands own = kAhead ? operands[b][i] : e.load(o.m, o.n);
         if constexpr (C::kGated)
-          e(o.m, o.n, operands[b][i], sums[b][i], sums[b + C::kStored][i]);
+          e(o.m, o.n, own, sums[b][i], sums[b + C::kStored][i]);
         else
-          e(o.m, o.n, operands[b][i], sums[b][i]);
+          e(o.m, o.n, own, sums[b][i]);
       }
   }
 };

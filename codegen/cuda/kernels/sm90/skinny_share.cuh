@@ -107,7 +107,8 @@ template <typename C> struct Ring {
     x.bytes = C::kBoxes * C::NT * kRowBytes;
     bytes -= w.base - dynamic + C::kSplitBytes;
     x.count = min(kMaxStages, int((ahead + w.bytes - 1) / w.bytes));
-    x.count = max(1, min(x.count, int(bytes / 3 / x.bytes)));
+    x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
+    x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));
     w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
     x.base = w.at(w.count);
     sums = x.at(x.count);

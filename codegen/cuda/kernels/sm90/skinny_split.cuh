@@ -15,19 +15,21 @@ namespace skinny {
 
 template <typename C> struct SplitSums {
   static constexpr int kVector = C::kRun < 4 ? C::kRun : 4;
+  static constexpr int kOtherBytes = C::kBlocks * C::kRun * C::kConsumers * 4;
   using Sums = float[C::kBlocks][C::kSums];
   using Own = float[C::kBlocks][C::kRun];
 
   const Ring<C> &ring;
   int split;
 
-  /// Where sums of CTA `from` lie in CTA `owner`.
-  __device__ __forceinline__ u32 place(int from, int owner, int block,
-                                       int i) const {
-    int number = from < owner ? from : from - 1;
-    return ring.sums +
-           ((number * C::kBlocks + block) * C::kRun + i) * C::kConsumers * 4 +
+  /// Where this thread's sums of CTA `from` lie in CTA `owner`.
+  __device__ __forceinline__ u32 place(int from, int owner) const {
+    return ring.sums + (from < owner ? from : from - 1) * kOtherBytes +
            threadIdx.x * kVector * 4;
+  }
+  /// Sums `i` on of block `b`, from there.
+  static __device__ __forceinline__ constexpr int offset(int b, int i) {
+    return (b * C::kRun + i) * C::kConsumers * 4;
   }
 
   /// own = this CTA's part of all CTAs' sums of tile `turn`; `more`: another
@@ -51,16 +53,16 @@ template <typename C> struct SplitSums {
         continue;
       }
       u32 full = remoteAddress(ring.sumsFull(), to);
+      u32 at = remoteAddress(place(split, to), to);
 #pragma unroll
       for (int b = 0; b < C::kBlocks; ++b)
 #pragma unroll
         for (int i = 0; i < C::kRun; i += kVector) {
           const float *v = d[b] + to * C::kRun + i;
-          u32 at = remoteAddress(place(split, to, b, i), to);
           if constexpr (kVector == 4)
-            storeRemote(at, full, v[0], v[1], v[2], v[3]);
+            storeRemote(at + offset(b, i), full, v[0], v[1], v[2], v[3]);
           else
-            storeRemote(at, full, v[0], v[1]);
+            storeRemote(at + offset(b, i), full, v[0], v[1]);
         }
     }
     barrierWait(ring.sumsFull(), turn & 1);
@@ -85,7 +87,7 @@ private:
             for (int j = 0; j < kVector; ++j)
               v[j] = own[b][i + j];
           } else {
-            load(place(from, split, b, i), v);
+            load(place(from, split) + offset(b, i), v);
           }
 #pragma unroll
           for (int j = 0; j < kVector; ++j)
