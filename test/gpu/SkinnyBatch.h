@@ -26,11 +26,11 @@ template <typename C> struct SkinnyMaps {
               {{b.c.k, 0, 64}, {b.c.n, b.c.k * 2, size}});
   }
 };
-/// Three stages of the largest tile: a ring that goes round often.
+/// Two stages of the largest tile, the least there may be.
 template <typename C>
 constexpr int kSkinnyShared =
     1024 + C::kSplitBytes +
-    3 * C::kBoxes *(C::kHalves *C::kReach + C::NT) * skinny::kRowBytes;
+    2 * C::kBoxes *(C::kHalves *C::kReach + C::NT) * skinny::kRowBytes;
 
 /// run(case) for rows and shapes that are multiples of nothing.
 template <typename C, typename Run> void skinnyCases(const Run &run) {
