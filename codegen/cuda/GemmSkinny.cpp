@@ -46,8 +46,7 @@ struct Tile {
   }
   int64_t stageBytes() const {
     int64_t half = (size + 7) / 8 * 8;
-    return ((halves - 1) * half + std::max<int64_t>(half, 64) + tokens) *
-           128;
+    return ((halves - 1) * half + std::max<int64_t>(half, 64) + tokens) * 128;
   }
   int64_t steps(int64_t k) const { // of a CTA
     return turns * int64_t(llvm::divideCeil(llvm::divideCeil(k, 64), splits));
