@@ -71,6 +71,7 @@ private:
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
   Archs hopperArchs() const;
+  bool takesTiles(const GemmMatch &match, const LaunchContext &context) const;
 
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
@@ -88,10 +89,6 @@ private:
 };
 
 } // namespace
-
-/// Elements of a weight up to which tiles of ours go before the library's call
-/// where both are there: encoders' linears, not a large decoder's.
-static constexpr int64_t kSmallWeight = 5 << 20;
 
 DictionaryAttr SelectKernels::launch(const KernelText &text) {
   Builder builder(&getContext());
@@ -188,8 +185,8 @@ bool SelectKernels::besideRings(ir::FusedOp fused,
     return rows &&
            (rows.getElementType().isBF16() || rows.getElementType().isF16());
   };
-  return context.maxTokens > 8 && context.maxTokens <= 64 &&
-         !hopperArchs().empty() && llvm::any_of(fused.getResultTypes(), half);
+  return context.someTokens() && !hopperArchs().empty() &&
+         llvm::any_of(fused.getResultTypes(), half);
 }
 
 /// What runs where no kernel is made for the architecture.
@@ -228,6 +225,27 @@ Archs SelectKernels::hopperArchs() const {
   std::copy_if(archList_.begin(), archList_.end(), std::back_inserter(found),
                [](const std::string &arch) { return passes::isHopper(arch); });
   return found;
+}
+
+static bool isSmall(const GemmMatch &match) {
+  return match.n * match.k <= passes::kTilesMaxWeight;
+}
+
+/// Whether sm_90a's own GEMMs are asked for, as passes/Capability.h has it.
+bool SelectKernels::takesTiles(const GemmMatch &match,
+                               const LaunchContext &context) const {
+  return !hopperArchs().empty() && (withPreview_ || context.someTokens() ||
+                                    (context.encoder && isSmall(match)));
+}
+
+/// Shapes that no row count is nearest to are a tuning's alone.
+static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
+                                          const GemmMatch &match,
+                                          const LaunchContext &context) {
+  std::vector<GemmCandidate> made = emitGemmTiles(fused, match, context);
+  if (!context.preview)
+    llvm::erase_if(made, [](const GemmCandidate &c) { return c.rows.empty(); });
+  return made;
 }
 
 /// For `targets_`.
@@ -328,8 +346,7 @@ SelectKernels::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
     return failure();
   rows->prefersShared = true;
   targets_ = hopperArchs();
-  for (const GemmCandidate &made :
-       emitGemmTiles(split->call(), *call, context)) {
+  for (const GemmCandidate &made : tilesOf(split->call(), *call, context)) {
     DictionaryAttr tiles = clustered(made, *take(made.kernel));
     bool before = std::exchange(afterKernel_, true);
     DictionaryAttr finish = launch(*rows);
@@ -352,9 +369,9 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
   targets_ = hopperArchs();
   bool first = implementations.empty();
   std::vector<GemmCandidate> candidates;
-  if (gemmTilesTake(fused, match, context))
-    candidates = emitGemmTiles(fused, match, context);
-  if (gemmSkinnyTakes(fused, match, context)) {
+  if (gemmTilesTake(fused, match, context)) {
+    candidates = tilesOf(fused, match, context);
+  } else if (gemmSkinnyTakes(fused, match, context)) {
     auto skinny = emitGemmSkinny(fused, match, context);
     if (failed(skinny))
       return failure();
@@ -396,12 +413,13 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   Archs hopper = hopperArchs();
-  bool tiles = !hopper.empty() &&
-               (withPreview_ || gemmSkinnyTakes(fused, match, context));
+  bool tiles = takesTiles(match, context);
   if (tiles && match.outNorm &&
       failed(addTilesRow(fused, match, context, implementations)))
     return failure();
-  if (tiles && failed(addTiles(fused, match, context, implementations)))
+  // A norm inside the tiles is a candidate for tuning.
+  if (tiles && (withPreview_ || !match.outNorm) &&
+      failed(addTiles(fused, match, context, implementations)))
     return failure();
   size_t own = implementations.size();
   if (failed(addSplit(fused, match, context, implementations)))
@@ -409,7 +427,7 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
   if (implementations.size() > own ||
       (own > 0 && hopper.size() == archList_.size()))
     return success();
-  if (tiles && own == 0)
+  if (tiles && withPreview_ && own == 0)
     return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
                            "which sm_90a's kernel needs; compile without "
                            "--preview-kernels");
@@ -434,15 +452,14 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     match = *found;
   }
   nextAfterKernel_ = true;
-  bool hopper = match && !hopperArchs().empty();
-  bool skinny = hopper && gemmSkinnyTakes(fused, *match, context);
-  bool tiles = hopper && withPreview_;
+  bool tiles = match && takesTiles(*match, context);
   LogicalResult made = success();
   if (match && !gemvTakes(*match, context) &&
       failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
     made = addFused(fused, *match, context, implementations);
-  } else if (skinny || (tiles && gemmTilesTake(fused, *match, context) &&
-                        match->n * match->k <= kSmallWeight)) {
+  } else if (tiles &&
+             ((gemmTilesTake(fused, *match, context) && isSmall(*match)) ||
+              gemmSkinnyTakes(fused, *match, context))) {
     made = addTiles(fused, *match, context, implementations);
     if (succeeded(made))
       made = addDefaults(fused, context, implementations, /*all=*/true);
@@ -469,7 +486,8 @@ void SelectKernels::runOnOperation() {
   ModuleOp module = getOperation();
   table_ = std::make_unique<KernelTable>(module);
   for (auto entry : llvm::to_vector(module.getOps<ir::EntryOp>())) {
-    LaunchContext context{.preview = withPreview_};
+    LaunchContext context{.preview = withPreview_,
+                          .encoder = !entry.getCausal()};
     if (auto kind = entry.getKind())
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;

@@ -98,10 +98,14 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
-static bool hopperFits(const GemmForm &form, const KernelContext &ctx,
-                       StringRef arch) {
+static bool hopperFits(const GemmCapability &gemm, const GemmForm &form,
+                       const KernelContext &ctx, StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return isHopper(arch) && half && form.inner % 8 == 0;
+  if (!isHopper(arch) || !half || form.inner % 8 != 0)
+    return false;
+  return !gemm.preview || ctx.preview ||
+         (ctx.encoder && form.combine == Combine::None &&
+          form.inner * form.outer * form.linears <= kTilesMaxWeight);
 }
 
 static bool covers(const GemmCapability &gemm, const GemmForm &form,
@@ -110,9 +114,7 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
   fits &= ctx.maxTokens == 0 || ctx.maxTokens >= gemm.minTokens;
-  if (gemm.hopper && !hopperFits(form, ctx, arch))
-    return false;
-  if (gemm.preview && !ctx.preview)
+  if (gemm.hopper && !hopperFits(gemm, form, ctx, arch))
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;

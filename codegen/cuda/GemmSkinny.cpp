@@ -37,19 +37,20 @@ namespace {
 
 /// skinny::Skinny, without the types, and the outputs of a tile.
 struct Tile {
-  int64_t tokens, halves, blocks, groups, splits, size, turns;
+  int64_t tokens, halves, blocks, groups, splits, boxes, size, turns;
 
-  int64_t reach() const { return 64 * blocks / halves * groups; }
   int64_t threads() const { return 128 * groups + 64; }
+  int64_t rows() const { // of w, as a stage has room for them
+    int64_t half = llvm::alignTo(size, 8);
+    return (halves - 1) * half + std::max<int64_t>(half, 64);
+  }
+  int64_t stageBytes() const { return boxes * (rows() + tokens) * 128; }
   int64_t splitBytes() const {
     return (splits - 1) * 128 * groups * blocks * (tokens / 2 / splits) * 4;
   }
-  int64_t stageBytes() const {
-    int64_t half = (size + 7) / 8 * 8;
-    return ((halves - 1) * half + std::max<int64_t>(half, 64) + tokens) * 128;
-  }
   int64_t steps(int64_t k) const { // of a CTA
-    return turns * int64_t(llvm::divideCeil(llvm::divideCeil(k, 64), splits));
+    return turns *
+           int64_t(llvm::divideCeil(llvm::divideCeil(k, 64 * boxes), splits));
   }
   /// No more than the CTA fills: what is left holds the kernels in front and
   /// behind.
@@ -74,31 +75,46 @@ static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
          splits;
 }
 
-/// The largest tiles that divide the outputs evenly.
+/// The largest tiles that divide the outputs evenly. Of four blocks of sums
+/// two warpgroups have a half each, as where more would not fit the registers;
+/// clusters exchange no more than two blocks.
 static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
                    const LaunchContext &context) {
-  Tile tile{tokens, match.gated ? 2 : 1, 4, 1, splits, 0, 0};
+  constexpr int64_t stage = 35 * 1024; // from more on one box of k is faster
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
-  tile.turns = llvm::divideCeil(outputs, clusters * tile.reach());
+  int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
+  tile.turns = llvm::divideCeil(outputs, clusters * reach);
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
-  if (tile.blocks * tokens > 64) { // sums are registers
+  if (tile.size > 64 && (tile.blocks > 2 || tile.blocks * tokens > 64)) {
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }
+  if (2 * tile.stageBytes() <= stage)
+    tile.boxes = 2;
   return tile;
 }
 
-/// Bytes that the busiest CTA copies, and what stands for its sums' way to the
-/// others, in bytes.
-static double costOf(const Tile &tile, int64_t k) {
-  constexpr double tokens = 0.3; // from L2
-  constexpr double exchange = 34e3;
-  double row = double(tile.steps(k)) * 128;
-  return row *
-             (double(tile.halves * tile.size) + tokens * double(tile.tokens)) +
-         (tile.splits > 1 ? exchange : 0);
+/// Bytes that tell tiles apart, as measured with 8B's and 1B's linears on
+/// an H200: what the busiest CTA copies, of which the multiprocessors that no
+/// cluster of four finds leave it more of the memory's bandwidth, and the sums'
+/// way to the others.
+static double costOf(const Tile &tile, int64_t k,
+                     const LaunchContext &context) {
+  constexpr double tokens = 0.5; // from L2
+  constexpr double send = 2.7, wait = 5e3;
+  double ctas = double(clustersAtOnce(tile.splits, context) * tile.splits);
+  double row = double(tile.steps(k) * tile.boxes) * 128;
+  double copied =
+      row * (double(tile.rows()) * ctas / double(context.multiprocessors) +
+             tokens * double(tile.tokens));
+  double exchanged =
+      tile.splits > 1 ? double(tile.turns) * (double(tile.splits) * wait +
+                                              send * double(tile.splitBytes()))
+                      : 0;
+  return copied + exchanged;
 }
 
 static Tile chooseTile(const GemmMatch &match, int64_t tokens,
@@ -106,7 +122,7 @@ static Tile chooseTile(const GemmMatch &match, int64_t tokens,
   Tile best = tileOf(match, tokens, 1, context);
   for (int64_t splits : {2, 4})
     if (Tile tile = tileOf(match, tokens, splits, context);
-        costOf(tile, match.k) < costOf(best, match.k))
+        costOf(tile, match.k, context) < costOf(best, match.k, context))
       best = tile;
   return best;
 }
@@ -145,7 +161,7 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   made.rows = {tile.tokens};
   KernelText &text = made.kernel.text;
   std::string numbers = std::to_string(tile.tokens);
-  for (int64_t number : {tile.blocks, tile.groups, tile.splits})
+  for (int64_t number : {tile.blocks, tile.groups, tile.splits, tile.boxes})
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "");

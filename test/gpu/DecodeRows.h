@@ -16,6 +16,8 @@ struct Model {
   int mlp;
   bool gated;
   int layers; // of the chain
+  /// The kernels of plans, for at most 32 rows and for more.
+  const char *few, *more;
 };
 
 constexpr const char *kKinds[] = {"qkv", "o", "up", "down"};
@@ -85,68 +87,31 @@ public:
 
   void timeOwn(int rows, const std::string &names) {
     std::vector<Variant> variants[4];
-    const Variant *best[4] = {};
+    const Variant *way[4] = {};
     rows_ = rows;
     count_.host[0] = rows;
     count_.up();
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 4; ++i)
       addVariants(variants[i], shape(i));
-      if (variants[i].empty())
-        return;
-      best[i] = &variants[i].front();
-    }
-    if (!names.empty() && !named(names, variants, best))
+    const char *plan = rows <= 32 ? m_.few : m_.more;
+    if (!named(names.empty() ? plan : names, variants, way))
       return;
     for (int i = 0; library_.library && i < 4; ++i)
-      verify(i, variants[i]);
-    double us = layers(rows, best);
-    report(rows, name(best), us);
-    if (names.empty())
-      for (int kind : {2, 3, 1, 0})
-        for (const Variant &v : variants[kind]) {
-          const Variant *way[] = {best[0], best[1], best[2], best[3]};
-          if (way[kind] == &v)
-            continue;
-          way[kind] = &v;
-          double with = layers(rows, way);
-          std::printf("%s %d rows: with %s %s %.2f\n", m_.name, rows,
-                      kKinds[kind], v.name.c_str(), with);
-          std::fflush(stdout);
-          if (with < us)
-            us = with, best[kind] = &v;
-        }
-    report(rows, "best: " + name(best), us);
+      verify(i, *way[i]);
+    report(rows, name(way), layers(rows, way));
     for (int kind = 0; kind < 4; ++kind) {
       only_ = kind;
       std::printf("%s %d rows: %s %s in a chain of its own %.2f us, %.2f at "
                   "4.55 TB/s\n",
-                  m_.name, rows, kKinds[kind], best[kind]->name.c_str(),
-                  layers(rows, best), double(n_[kind]) * k_[kind] * 2 / 4.55e6);
+                  m_.name, rows, kKinds[kind], way[kind]->name.c_str(),
+                  layers(rows, way), double(n_[kind]) * k_[kind] * 2 / 4.55e6);
     }
     only_ = -1;
-    for (int fill : {32768, 131072, 1 << 20}) {
-      fill_ = fill;
-      report(rows, std::to_string(fill / 1024) + " KB of weights in front of x",
-             layers(rows, best));
-    }
-    fill_ = 65536 + 1;
-    report(rows, "all beginning with k = 0", layers(rows, best));
-    fill_ = 65536;
-    for (int ahead : {24, 48, 144, 1024}) {
-      ahead_ = ahead << 10;
-      report(rows, "x of " + std::to_string(ahead) + " KB of weights ahead",
-             layers(rows, best));
-    }
-    ahead_ = 72 << 10;
-    norms_ = false;
-    report(rows, "the same without norms", layers(rows, best));
-    norms_ = true;
-    marks(rows, best);
   }
 
 private:
-  /// Each kernel once beside the library's result.
-  void verify(int i, const std::vector<Variant> &variants) {
+  /// The kernel once beside the library's result.
+  void verify(int i, const Variant &v) {
     Shape s = shape(i);
     size_t size = size_t(s.rows) * s.outputs();
     Array<bf16> want(size), got(size);
@@ -157,22 +122,19 @@ private:
     if (s.gated)
       activation(want.device);
     want.down();
-    for (const Variant &v : variants) {
-      cuda(cudaMemset(got.device, 0xff, size * 2), "poison");
-      v.launch(s, {in(i), weights(0, i), residual(i), got.device, count_.device,
-                   nullptr, false, fill_, ahead_, nullptr});
-      synchronize(v.name.c_str());
-      got.down();
-      double difference = 0, norm = 0;
-      for (size_t j = 0; j < size; ++j) {
-        double a = hostFloat(got.host[j]), b = hostFloat(want.host[j]);
-        difference += (a - b) * (a - b), norm += b * b;
-      }
-      double error = std::sqrt(difference / norm);
-      if (!(error < 8e-3)) // two bf16 roundings, and the library's own
-        std::printf("FAILED %s %s %d rows: differs from the library by %.3g\n",
-                    kKinds[i], v.name.c_str(), s.rows, error);
+    v.launch(s, {in(i), weights(0, i), residual(i), got.device, count_.device,
+                 nullptr, false});
+    synchronize(v.name.c_str());
+    got.down();
+    double difference = 0, norm = 0;
+    for (size_t j = 0; j < size; ++j) {
+      double a = hostFloat(got.host[j]), b = hostFloat(want.host[j]);
+      difference += (a - b) * (a - b), norm += b * b;
     }
+    double error = std::sqrt(difference / norm);
+    if (!(error < 8e-3)) // two bf16 roundings, and the library's own
+      std::printf("FAILED %s %s %d rows: differs from the library by %.3g\n",
+                  kKinds[i], v.name.c_str(), s.rows, error);
   }
   Shape shape(int i) {
     return {rows_,
@@ -204,11 +166,9 @@ private:
   void begin(int layer, int rows, cudaStream_t stream) {
     rows_ = rows, stream_ = stream;
     early_ = layer > 0; // layers of two replays do not mix
-    if (layer == 0)
-      launches_ = 0;
   }
   void norm(int i) {
-    if (i % 2 || !norms_)
+    if (i % 2)
       return;
     DependentLaunch launch(rows_, m_.hidden / 8, 0, stream_, early_);
     early_ = true;
@@ -232,16 +192,8 @@ private:
           continue;
         if (only_ < 0)
           norm(i);
-        Call call{in(i),
-                  weights(l, i),
-                  residual(i),
-                  out(i),
-                  count_.device,
-                  stream,
-                  early_,
-                  fill_,
-                  ahead_,
-                  marks_ ? marks_ + size_t(launches_++) * 132 * 8 : nullptr};
+        Call call{in(i),         weights(l, i), residual(i), out(i),
+                  count_.device, stream,        early_};
         way[i]->launch(shape(i), call);
         early_ = true;
       }
@@ -275,7 +227,6 @@ private:
                 m_.name, rows, what.c_str(), us, floor, floor / us * 100);
     std::fflush(stdout);
   }
-  void marks(int rows, const Variant *const (&way)[4]);
 
   const Model &m_;
   CublasLt &library_;
@@ -285,53 +236,10 @@ private:
   int n_[4], k_[4];
   size_t layerSize_ = 0;
   bf16 *w_ = nullptr;
-  int rows_ = 0, only_ = -1, launches_ = 0, fill_ = 65536, ahead_ = 72 << 10;
-  unsigned long long *marks_ = nullptr;
-  bool early_ = false, norms_ = true;
+  int rows_ = 0, only_ = -1;
+  bool early_ = false;
   cudaStream_t stream_ = nullptr;
 };
-
-/// When what happens, in the last layers: of all CTAs, from the end of the
-/// kernel in front on.
-inline void Chain::marks(int rows, const Variant *const (&way)[4]) {
-  Array<unsigned long long> marks(size_t(m_.layers) * 4 * 132 * 8);
-  cuda(cudaMemset(marks.device, 0, marks.host.size() * 8), "marks");
-  marks_ = marks.device;
-  layers(rows, way);
-  marks_ = nullptr;
-  marks.down();
-  const auto &host = marks.host;
-  const char *points[] = {"start", "barriers", "release",  "weights",
-                          "x",     "sums",     "exchange", "end"};
-  for (int i = 0; i < 4; ++i)
-    for (int p = 0; p < 8; ++p) {
-      double low = 0, middle = 0, high = 0;
-      int count = 0;
-      for (int l = m_.layers / 2; l < m_.layers; ++l) {
-        int at = l * 4 + i;
-        auto mark = [&](int launch, int cta, int point) {
-          return host[(size_t(launch) * 132 + cta) * 8 + point];
-        };
-        unsigned long long before = 0;
-        for (int c = 0; c < 132; ++c)
-          before = std::max(before, mark(at - 1, c, 7));
-        std::vector<double> t;
-        for (int c = 0; c < 132; ++c)
-          if (mark(at, c, p))
-            t.push_back((double(mark(at, c, p)) - double(before)) * 1e-3);
-        if (t.empty() || !before)
-          continue;
-        std::sort(t.begin(), t.end());
-        low += t.front(), middle += t[t.size() / 2], high += t.back();
-        ++count;
-      }
-      if (count)
-        std::printf("%s %d rows, %s %s, %s: %.2f %.2f %.2f us after the end of "
-                    "the linear in front (first, median, last CTA)\n",
-                    m_.name, rows, kKinds[i], way[i]->name.c_str(), points[p],
-                    low / count, middle / count, high / count);
-    }
-}
 
 } // namespace check
 

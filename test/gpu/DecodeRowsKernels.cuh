@@ -3,9 +3,7 @@
 #define FT_TEST_GPU_DECODEROWSKERNELS_CUH
 
 #include "Check.h"
-#include "GemvKernels.cuh"
 #include "SkinnyKernels.cuh"
-#include "before_skinny.cuh"
 #include "gemm/GemmKernels.cuh"
 
 #include <functional>
@@ -25,8 +23,6 @@ struct Call {
   const int *count;
   cudaStream_t stream;
   bool early;
-  int fill, ahead;
-  unsigned long long *marks;
 };
 struct Variant {
   std::string name;
@@ -39,8 +35,6 @@ template <bool gated> struct ChainEpilogue {
   bf16 *out;
   i64 stride;
   bool gelu;
-  int fill, ahead;
-  u64 *marks;
   struct Operands {
     bf16 residual;
   };
@@ -62,24 +56,7 @@ template <bool gated> struct ChainEpilogue {
 };
 template <bool gated>
 ChainEpilogue<gated> epilogueOf(const Shape &s, const Call &c) {
-  return {c.residual, c.out, s.outputs(), s.gelu, c.fill, c.ahead, c.marks};
-}
-
-template <int NT, bool gated>
-__global__ void __launch_bounds__(skinny_before::kThreads, 1)
-    beforeKernel(const __grid_constant__ TensorMap x,
-                 const __grid_constant__ TensorMap w, int n, int k,
-                 const int *counts, u32 *counters, float *partials,
-                 const ChainEpilogue<gated> epilogue) {
-  skinny_before::run<skinny_before::Skinny<bf16, gated, NT>>(
-      x, w, n, k, counts, 0, counters, partials, epilogue);
-}
-
-template <bool gated, gemv::XIn where>
-__global__ void __launch_bounds__(gemv::kRingThreads, 1)
-    chainRing(const bf16 *x, i64 xStride, const bf16 *w, int n, int k,
-              const int *counts, ChainEpilogue<gated> epilogue) {
-  gemv::runRing<where, 1>(x, xStride, w, n, k, counts, 0, NoNorm{}, epilogue);
+  return {c.residual, c.out, s.outputs(), s.gelu};
 }
 
 /// Most clusters of a kernel that run at once.
@@ -116,9 +93,8 @@ template <typename C> int ringOf(const Shape &s, int size, int turns) {
       (C::kHalves - 1) * half + std::max(half, C::kReach - C::NT) + C::NT;
   int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
   steps = (steps + C::kSplits - 1) / C::kSplits * turns;
-  return std::min(kSkinnyRing,
-                  1024 + C::kSplitBytes +
-                      std::max(2, steps) * C::kBoxes * rows * 128);
+  return std::min(kSkinnyRing, 1024 + C::kSplitBytes +
+                                   std::max(2, steps) * C::kBoxes * rows * 128);
 }
 
 /// Tiles as many as clusters, or a multiple of that.
@@ -152,37 +128,6 @@ void addSkinny(std::vector<Variant> &to, const Shape &s,
   std::printf("%s for [%d, %d] of %d rows: tiles of %d outputs, %d CTAs, "
               "%d KB\n",
               name.c_str(), s.n, s.k, s.rows, size, grid, shared / 1024);
-}
-
-template <int NT, bool gated>
-void addBefore(std::vector<Variant> &to, const Shape &s) {
-  if (s.gated != gated)
-    return;
-  using C = skinny_before::Skinny<bf16, gated, NT>;
-  auto kernel = beforeKernel<NT, gated>;
-  clustersOf(reinterpret_cast<const void *>(kernel), 1, skinny_before::kThreads,
-             C::kSharedBytes);
-  static Array<u32> *counters = nullptr;
-  static Array<float> *partials = nullptr;
-  if (!counters) {
-    counters = new Array<u32>(4096);
-    partials = new Array<float>(size_t(s.processors) * 2 * 128 * NT);
-    cuda(cudaMemset(counters->device, 0, 4096 * 4), "counters");
-  }
-  u32 *count = counters->device;
-  float *parts = partials->device;
-  to.push_back(
-      {"before", [=](const Shape &s, const Call &c) {
-         TensorMap x, w;
-         encodeMap(&x, true, c.x, {{s.k, 0, 64}, {s.rows, s.xStride * 2, NT}});
-         encodeMap(&w, true, c.w, {{s.k, 0, 64}, {s.n, s.k * 2, 64}});
-         DependentLaunch launch(s.processors, skinny_before::kThreads,
-                                C::kSharedBytes, c.stream, c.early);
-         cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, s.n, s.k,
-                                 c.count, count, parts,
-                                 epilogueOf<gated>(s, c)),
-              "before");
-       }});
 }
 
 /// A tile of gemm.cuh.
@@ -229,46 +174,22 @@ void addTile(std::vector<Variant> &to, const Shape &s,
        }});
 }
 
-/// The GEMV of at most 8 rows, x in registers or from L2.
-template <bool gated, gemv::XIn where>
-void addRing(std::vector<Variant> &to, const Shape &s) {
-  if (s.gated != gated ||
-      (where == gemv::XIn::Registers) != (s.k <= gemv::kHeldValues))
-    return;
-  constexpr int shared = 216 * 1024;
-  auto kernel = chainRing<gated, where>;
-  clustersOf(reinterpret_cast<const void *>(kernel), 1, gemv::kRingThreads,
-             shared);
-  to.push_back({"ring", [=](const Shape &s, const Call &c) {
-                  DependentLaunch launch(s.processors, gemv::kRingThreads,
-                                         shared, c.stream, c.early);
-                  cuda(cudaLaunchKernelEx(&launch.config, kernel, c.x,
-                                          i64(s.xStride), c.w, s.n, s.k,
-                                          c.count, epilogueOf<gated>(s, c)),
-                       "ring");
-                }});
-}
-
+/// What codegen/cuda/GemmSkinny.cpp chooses from: b1 one block of 64 rows of
+/// the weights, x2 two warpgroups, k4 a cluster of four that shares k, w2 two
+/// boxes of k a stage.
 template <int NT> void addTokens(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;
-  if constexpr (NT < 64) {
-    addSkinny<Skinny<bf16, true, NT, 4>>(to, s, "g4");
-    addSkinny<Skinny<bf16, true, NT, 4, 1, 1, 2>>(to, s, "g4w2");
-  }
   addSkinny<Skinny<bf16, true, NT, 2, 2>>(to, s, "g2x2");
   addSkinny<Skinny<bf16, true, NT, 2>>(to, s, "g2");
-  addSkinny<Skinny<bf16, false, NT, 1, 1, 2>>(to, s, "b1k2");
-  addSkinny<Skinny<bf16, false, NT, 2, 1, 2>>(to, s, "b2k2");
-  addSkinny<Skinny<bf16, false, NT, 2, 1, 4>>(to, s, "b2k4");
-  addSkinny<Skinny<bf16, false, NT, 3, 1, 4>>(to, s, "b3k4");
-  addSkinny<Skinny<bf16, false, NT, 1, 1, 4>>(to, s, "b1k4");
-  addSkinny<Skinny<bf16, false, NT, 1, 2, 4>>(to, s, "b1x2k4");
-  addSkinny<Skinny<bf16, false, NT, 1>>(to, s, "b1");
   addSkinny<Skinny<bf16, false, NT, 1, 1, 2, 2>>(to, s, "b1k2w2");
-  addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 2>>(to, s, "b2k2w2");
-  addSkinny<Skinny<bf16, false, NT, 2, 1, 4, 2>>(to, s, "b2k4w2");
-  addBefore<NT, true>(to, s);
-  addBefore<NT, false>(to, s);
+  if constexpr (NT < 64) {
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 2>>(to, s, "b2k2w2");
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 4, 2>>(to, s, "b2k4w2");
+  } else {
+    addSkinny<Skinny<bf16, false, NT, 1, 2, 2>>(to, s, "b1x2k2");
+    addSkinny<Skinny<bf16, false, NT, 1, 2, 4>>(to, s, "b1x2k4");
+    addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 2>>(to, s, "b1x2k4w2");
+  }
 }
 
 inline void addVariants(std::vector<Variant> &to, const Shape &s) {
@@ -278,19 +199,10 @@ inline void addVariants(std::vector<Variant> &to, const Shape &s) {
     addTokens<32>(to, s);
   else
     addTokens<64>(to, s);
-  if (s.rows <= 8) {
-    addRing<true, gemv::XIn::Registers>(to, s);
-    addRing<false, gemv::XIn::Registers>(to, s);
-    addRing<false, gemv::XIn::SharedIfRoom>(to, s);
-  }
-  if (i64(s.n) * s.k > i64(40) << 20)
+  if (s.n * i64(s.k) > 8 << 20)
     return;
-  addTile<false, 64, 32, 8, 4>(to, s, "64x32_k4");
   addTile<false, 64, 64, 8, 4>(to, s, "64x64_k4");
   addTile<false, 64, 64, 8, 2>(to, s, "64x64_k2");
-  addTile<false, 64, 96, 8, 2>(to, s, "64x96_k2");
-  addTile<true, 64, 128, 8, 1>(to, s, "64x128");
-  addTile<true, 64, 96, 8, 2>(to, s, "64x96_k2");
 }
 
 } // namespace check

@@ -29,33 +29,16 @@
 namespace ft {
 namespace skinny {
 
-#ifdef FT_MARKS
-template <typename E> __device__ __forceinline__ void mark(const E &e, int i) {
-  if (e.marks && threadIdx.x == 0) {
-    u64 t;
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t));
-    e.marks[blockIdx.x * 8 + i] = t;
-  }
-}
-template <typename E> __device__ int fillOf(const E &e) { return e.fill & ~1; }
-template <typename E> __device__ bool inOrder(const E &e) { return e.fill & 1; }
-template <typename E> __device__ int aheadOf(const E &e) { return e.ahead; }
-#else
-template <typename E> __device__ int aheadOf(const E &) { return 73728; }
-template <typename E> __device__ bool inOrder(const E &) { return false; }
-template <typename E> __device__ void mark(const E &, int) {}
-template <typename E> __device__ int fillOf(const E &) { return 65536; }
-#endif
-
 /// One thread.
 template <typename C>
-__device__ __forceinline__ void
-copyWeights(const TensorMap &w, const Problem &p, const Ring<C> &ring, int rows,
-            int fillBytes) {
+__device__ __forceinline__ void copyWeights(const TensorMap &w,
+                                            const Problem &p,
+                                            const Ring<C> &ring, int rows) {
+  constexpr u32 kFirst = 65536; // under way: x waits behind no more of them
   u64 policy = evictFirst();
   RingPlace at(ring.w);
   u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
-  int fill = max(1, int(fillBytes / bytes));
+  int fill = max(1, int(kFirst / bytes));
   int pass = 0;
   do {
 #pragma unroll 1
@@ -146,11 +129,7 @@ template <typename C, typename E> struct Consumer {
 #pragma unroll 1
     for (int step = p.begin; step < p.end; ++step, w.next(), x.next()) {
       barrierWait(ring.w.full(w.stage), w.phase);
-      if (step == p.begin)
-        mark(e, 3);
       barrierWait(ring.x.full(x.stage), x.phase);
-      if (step == p.begin)
-        mark(e, 4);
       wgmmaFence();
 #pragma unroll
       for (int i = 0; i < C::kBoxes; ++i) {
@@ -214,7 +193,6 @@ template <typename C, typename E> struct Consumer {
     RingPlace w(ring.w), x(ring.x);
     u32 turn = 0;
     dependencyWait();
-    mark(e, 2);
 #pragma unroll 1
     for (int pass = 0; pass * C::NT < max(1, rows); ++pass)
 #pragma unroll 1
@@ -223,18 +201,15 @@ template <typename C, typename E> struct Consumer {
         if (kAhead)
           load(tile, pass, operands);
         multiply(w, x);
-        mark(e, 5);
         if constexpr (C::kSplits == 1) {
           store(tile, pass, d, operands);
         } else {
           float own[C::kBlocks][C::kRun];
           bool more = tile + p.stride < p.tiles || (pass + 1) * C::NT < rows;
           SplitSums<C>{ring, p.split}.exchange(d, own, turn, more);
-          mark(e, 6);
           store(tile, pass, own, operands);
         }
       }
-    mark(e, 7);
   }
 
   __device__ __forceinline__ void
@@ -264,26 +239,22 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
                                     int axis, const E &epilogue) {
   static_assert(C::kGated == E::kGated);
   __shared__ State state;
-  mark(epilogue, 0);
   int rows = counts[axis]; // under way first; weights do not wait for it
   launchDependents();
-  Ring<C> ring(&state, size, aheadOf(epilogue));
+  Ring<C> ring(&state, size);
   ring.init();
   Problem p = Problem::make<C>(n, k, size);
-  if (inOrder(epilogue))
-    p.at = p.begin;
   __syncwarp();
   if constexpr (C::kSplits > 1)
     clusterArriveRelaxed();
   __syncthreads();
-  mark(epilogue, 1);
   if (int(threadIdx.x) < C::kConsumers) {
     Consumer<C, E>{p, ring, epilogue, rows}.run();
     return;
   }
   if (electOne()) {
     if (int(threadIdx.x) < C::kConsumers + 32)
-      copyWeights(w, p, ring, rows, fillOf(epilogue));
+      copyWeights(w, p, ring, rows);
     else
       copyTokens(x, p, ring, rows);
   }
