@@ -76,8 +76,8 @@ static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
 }
 
 /// The largest tiles that divide the outputs evenly. Of four blocks of sums
-/// two warpgroups have a half each, as where more would not fit the registers;
-/// clusters exchange no more than two blocks.
+/// two warpgroups have a half each; clusters exchange no more than two blocks.
+/// (H200, as docs/rationale/decode.md.)
 static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
                    const LaunchContext &context) {
   constexpr int64_t stage = 35 * 1024; // from more on one box of k is faster
@@ -88,7 +88,8 @@ static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
   tile.turns = llvm::divideCeil(outputs, clusters * reach);
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
-  if (tile.size > 64 && (tile.blocks > 2 || tile.blocks * tokens > 64)) {
+  bool wide = tile.blocks * tokens > 64 && splits != 2;
+  if (tile.size > 64 && (tile.blocks > 2 || wide)) {
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }

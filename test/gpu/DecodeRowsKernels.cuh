@@ -89,8 +89,7 @@ constexpr int kSkinnyRing = 220 * 1024;
 /// What a ring needs that holds all that a CTA copies, if that is less.
 template <typename C> int ringOf(const Shape &s, int size, int turns) {
   int half = (size + 7) / 8 * 8;
-  int rows =
-      (C::kHalves - 1) * half + std::max(half, C::kReach - C::NT) + C::NT;
+  int rows = (C::kHalves - 1) * half + std::max(half, 64) + C::NT;
   int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
   steps = (steps + C::kSplits - 1) / C::kSplits * turns;
   return std::min(kSkinnyRing, 1024 + C::kSplitBytes +
@@ -186,7 +185,7 @@ template <int NT> void addTokens(std::vector<Variant> &to, const Shape &s) {
     addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 2>>(to, s, "b2k2w2");
     addSkinny<Skinny<bf16, false, NT, 2, 1, 4, 2>>(to, s, "b2k4w2");
   } else {
-    addSkinny<Skinny<bf16, false, NT, 1, 2, 2>>(to, s, "b1x2k2");
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 2>>(to, s, "b2k2");
     addSkinny<Skinny<bf16, false, NT, 1, 2, 4>>(to, s, "b1x2k4");
     addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 2>>(to, s, "b1x2k4w2");
   }

@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     std::printf("no libcublasLt.so: nothing to compare with\n");
   if (only.empty() || only == "8b")
     timeModel({"8B", 4096, 6144, 4096, 14336, true, 12,
-               "b2k2w2,b1k2w2,g2x2,b1k2w2", "b1x2k2,b1k2w2,g2x2,b1k2w2"},
+               "b2k2w2,b1k2w2,g2x2,b1k2w2", "b2k2,b1k2w2,g2x2,b1k2w2"},
               rows, way, library, processors);
   if (only.empty() || only == "1b")
     timeModel({"1B", 2048, 3072, 2048, 8192, true, 16,
