@@ -67,6 +67,7 @@ private:
                                 ArrayRef<DictionaryAttr> launches,
                                 ArrayRef<int64_t> rows = {});
   DictionaryAttr collective(ir::FusedOp fused);
+  bool besideRings(ir::FusedOp fused, const LaunchContext &context) const;
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
   Archs hopperArchs() const;
@@ -174,6 +175,20 @@ DictionaryAttr SelectKernels::collective(ir::FusedOp fused) {
        integer("out_elements", elements(op.getResult(0)))});
 }
 
+/// Whether a row program stands between kernels that keep rings in shared
+/// memory, which start beside it: a multiprocessor that has to change its split
+/// waits until it is empty.
+bool SelectKernels::besideRings(ir::FusedOp fused,
+                                const LaunchContext &context) const {
+  auto half = [](Type type) {
+    auto rows = dyn_cast<ir::PackedType>(type);
+    return rows &&
+           (rows.getElementType().isBF16() || rows.getElementType().isF16());
+  };
+  return context.someTokens() && !hopperArchs().empty() &&
+         llvm::any_of(fused.getResultTypes(), half);
+}
+
 /// What runs where no kernel is made for the architecture.
 FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
                                                 const LaunchContext &context) {
@@ -182,6 +197,7 @@ FailureOr<DictionaryAttr> SelectKernels::choose(ir::FusedOp fused,
     FailureOr<KernelText> text = emitRowProgram(fused);
     if (failed(text))
       return failure();
+    text->prefersShared = besideRings(fused, context);
     return launch(*text);
   }
   case ir::Pattern::Gemm:
@@ -218,8 +234,8 @@ static bool isSmall(const GemmMatch &match) {
 /// Whether sm_90a's own GEMMs are asked for, as passes/Capability.h has it.
 bool SelectKernels::takesTiles(const GemmMatch &match,
                                const LaunchContext &context) const {
-  return !hopperArchs().empty() &&
-         (withPreview_ || (context.encoder && isSmall(match)));
+  return !hopperArchs().empty() && (withPreview_ || context.someTokens() ||
+                                    (context.encoder && isSmall(match)));
 }
 
 /// Shapes that no row count is nearest to are a tuning's alone.
@@ -355,9 +371,9 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
   targets_ = hopperArchs();
   bool first = implementations.empty();
   std::vector<GemmCandidate> candidates;
-  if (gemmTilesTake(fused, match, context))
+  if (gemmTilesTake(fused, match, context)) {
     candidates = tilesOf(fused, match, context);
-  if (gemmSkinnyTakes(fused, match, context)) {
+  } else if (gemmSkinnyTakes(fused, match, context)) {
     auto skinny = emitGemmSkinny(fused, match, context);
     if (failed(skinny))
       return failure();
@@ -443,8 +459,9 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
   if (match && !gemvTakes(*match, context) &&
       failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
     made = addFused(fused, *match, context, implementations);
-  } else if (tiles && gemmTilesTake(fused, *match, context) &&
-             isSmall(*match)) {
+  } else if (tiles &&
+             ((gemmTilesTake(fused, *match, context) && isSmall(*match)) ||
+              gemmSkinnyTakes(fused, *match, context))) {
     made = addTiles(fused, *match, context, implementations);
     if (succeeded(made))
       made = addDefaults(fused, context, implementations, /*all=*/true);

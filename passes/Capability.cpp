@@ -65,7 +65,8 @@ static constexpr GemmCapability kGemms[] = {
      .residualWithUnary = true,
      .maxNormOuter = kTilesMaxNormOuter,
      .minTokens = 65,
-     .hopper = true},
+     .hopper = true,
+     .preview = true},
     // The rows of a gated product are half as long as those the call stores:
     // it has nowhere to put them.
     {.name = "library_row",
@@ -97,12 +98,12 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
-static bool hopperFits(const GemmForm &form, const KernelContext &ctx,
-                       StringRef arch) {
+static bool hopperFits(const GemmCapability &gemm, const GemmForm &form,
+                       const KernelContext &ctx, StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
   if (!isHopper(arch) || !half || form.inner % 8 != 0)
     return false;
-  return ctx.preview ||
+  return !gemm.preview || ctx.preview ||
          (ctx.encoder && form.combine == Combine::None &&
           form.inner * form.outer * form.linears <= kTilesMaxWeight);
 }
@@ -113,7 +114,7 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   bool fits = gemm.maxTokens == 0 ||
               (ctx.maxTokens > 0 && ctx.maxTokens <= gemm.maxTokens);
   fits &= ctx.maxTokens == 0 || ctx.maxTokens >= gemm.minTokens;
-  if (gemm.hopper && !hopperFits(form, ctx, arch))
+  if (gemm.hopper && !hopperFits(gemm, form, ctx, arch))
     return false;
   if (!fits || (form.residual && !gemm.residual))
     return false;

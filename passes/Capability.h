@@ -78,10 +78,11 @@ struct GemmCapability {
   /// A call and a row program behind it, over rows that the call has stored:
   /// right everywhere, but no gain.
   bool split = false;
-  /// sm_90a's own kernel: 16-bit types, rows of 16 bytes; small weights of
-  /// encoders that the library can run, too, in two launches; all with
-  /// --preview-kernels.
+  /// sm_90a's own kernel: 16-bit types, rows of 16 bytes.
   bool hopper = false;
+  /// Of those, for small weights of encoders that the library can run, too, in
+  /// two launches; for all with --preview-kernels.
+  bool preview = false;
 };
 
 /// Whether every architecture has an implementation that covers `form`, and

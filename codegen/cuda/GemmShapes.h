@@ -40,6 +40,9 @@ struct ShapeChoice {
 /// too long for a cluster to normalize.
 std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 
+/// One for at most 64 rows, without a norm.
+ShapeChoice chooseSomeRows(const GemmMatch &match);
+
 } // namespace ft::codegen
 
 #endif // FT_CODEGEN_CUDA_GEMMSHAPES_H

@@ -1,15 +1,14 @@
 //===- GemmSkinny.cpp - instances of sm90/gemm_skinny.cuh -----------------===//
-#include "codegen/cuda/AttentionText.h" // kCounterBytes
 #include "codegen/cuda/EpilogueFunctor.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
 #include "codegen/cuda/Templates.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
-
-static constexpr int64_t kThreads = 288;
 
 static ir::PackedType inputType(const GemmMatch &match) {
   return cast<ir::PackedType>(match.input.getType());
@@ -23,25 +22,120 @@ bool codegen::gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
   Placement x = placementOf(fused.getInputs()[match.input.getArgNumber()]);
   ir::ParamOp weight = ir::lookupParam(fused, match.weight);
   Type element = inputType(match).getElementType();
-  int64_t tiles = (match.n + 127) / 128 * ((context.maxTokens + 15) / 16);
   return (element.isBF16() || element.isF16()) && match.k % 8 == 0 &&
          x.rowStride % 8 == 0 && x.alignment >= 16 &&
          alignmentOf(weight) >= 16 &&
          weight.getTensorType().getNumElements() == match.n * match.k &&
-         (!match.gated || match.n % 2 == 0) && 4 * tiles <= kCounterBytes;
+         (!match.gated || match.n % 2 == 0);
 }
 
-/// skinny::Skinny::kSharedBytes.
-static int64_t sharedBytes(int64_t tokens) {
-  int64_t stage = (128 + tokens) * 128, sums = 128 * (tokens + 1) * 4;
-  int64_t stages = (200 * 1024 - sums) / stage;
-  return 1024 + stages * (stage + 16) + sums;
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// skinny::Skinny, without the types, and the outputs of a tile.
+struct Tile {
+  int64_t tokens, halves, blocks, groups, splits, boxes, size, turns;
+
+  int64_t threads() const { return 128 * groups + 64; }
+  int64_t rows() const { // of w, as a stage has room for them
+    int64_t half = llvm::alignTo(size, 8);
+    return (halves - 1) * half + std::max<int64_t>(half, 64);
+  }
+  int64_t stageBytes() const { return boxes * (rows() + tokens) * 128; }
+  int64_t splitBytes() const {
+    return (splits - 1) * 128 * groups * blocks * (tokens / 2 / splits) * 4;
+  }
+  int64_t steps(int64_t k) const { // of a CTA
+    return turns *
+           int64_t(llvm::divideCeil(llvm::divideCeil(k, 64 * boxes), splits));
+  }
+  /// No more than the CTA fills: what is left holds the kernels in front and
+  /// behind.
+  int64_t sharedBytes(int64_t k) const {
+    constexpr int64_t most = 220 * 1024; // a row program finds room beside it
+    return std::min(most, 1024 + splitBytes() +
+                              std::max<int64_t>(2, steps(k)) * stageBytes());
+  }
+  std::string name() const {
+    std::string text =
+        "skinny_" + std::to_string(tokens) + "x" + std::to_string(size);
+    return splits > 1 ? text + "_k" + std::to_string(splits) : text;
+  }
+};
+
+} // namespace
+
+/// Clusters that run at once on an H200, none of which spans two of its parts.
+static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
+  return (splits <= 2 ? context.multiprocessors
+                      : context.multiprocessors - 12) /
+         splits;
 }
 
-static FailureOr<GemmCandidate> emitTokens(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           const LaunchContext &context,
-                                           int64_t tokens) {
+/// The largest tiles that divide the outputs evenly. Of four blocks of sums
+/// two warpgroups have a half each; clusters exchange no more than two blocks.
+/// (H200, as docs/rationale/decode.md.)
+static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
+                   const LaunchContext &context) {
+  constexpr int64_t stage = 35 * 1024; // from more on one box of k is faster
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0};
+  int64_t outputs = match.n / tile.halves;
+  int64_t clusters = clustersAtOnce(splits, context);
+  int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
+  tile.turns = llvm::divideCeil(outputs, clusters * reach);
+  tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
+  tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
+  bool wide = tile.blocks * tokens > 64 && splits != 2;
+  if (tile.size > 64 && (tile.blocks > 2 || wide)) {
+    tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
+    tile.groups = 2;
+  }
+  if (2 * tile.stageBytes() <= stage)
+    tile.boxes = 2;
+  return tile;
+}
+
+/// Bytes that tell tiles apart, as measured with 8B's and 1B's linears on
+/// an H200: what the busiest CTA copies, of which the multiprocessors that no
+/// cluster of four finds leave it more of the memory's bandwidth, and the sums'
+/// way to the others.
+static double costOf(const Tile &tile, int64_t k,
+                     const LaunchContext &context) {
+  constexpr double tokens = 0.5; // from L2
+  constexpr double send = 2.7, wait = 5e3;
+  double ctas = double(clustersAtOnce(tile.splits, context) * tile.splits);
+  double row = double(tile.steps(k) * tile.boxes) * 128;
+  double copied =
+      row * (double(tile.rows()) * ctas / double(context.multiprocessors) +
+             tokens * double(tile.tokens));
+  double exchanged =
+      tile.splits > 1 ? double(tile.turns) * (double(tile.splits) * wait +
+                                              send * double(tile.splitBytes()))
+                      : 0;
+  return copied + exchanged;
+}
+
+static Tile chooseTile(const GemmMatch &match, int64_t tokens,
+                       const LaunchContext &context) {
+  Tile best = tileOf(match, tokens, 1, context);
+  for (int64_t splits : {2, 4})
+    if (Tile tile = tileOf(match, tokens, splits, context);
+        costOf(tile, match.k, context) < costOf(best, match.k, context))
+      best = tile;
+  return best;
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
+                                         const GemmMatch &match,
+                                         const LaunchContext &context,
+                                         const Tile &tile) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of some rows.", {"sm90/gemm_skinny.cuh"});
@@ -51,42 +145,46 @@ static FailureOr<GemmCandidate> emitTokens(ir::FusedOp fused,
   const char *map = "const __grid_constant__ TensorMap";
   unsigned input = match.input.getArgNumber();
   params.add(map, "x",
-             params.tensorMap(params.in(input), match.k, 0, 1, tokens));
-  params.add(map, "w",
-             params.tensorMap(params.weight(match.weight), match.k, 0, 1, 64));
+             params.tensorMap(params.in(input), match.k, 0, 1, tile.tokens));
+  params.add(
+      map, "w",
+      params.tensorMap(params.weight(match.weight), match.k, 0, 1, tile.size));
   params.add("int", "columns", params.i32(match.n));
   params.add("int", "inner", params.i32(match.k));
+  params.add("int", "size", params.i32(tile.size));
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis",
              params.i32(axisNumber(fused, inputType(match).getAxis())));
-  params.add("u32 *", "counters", params.workspace(0));
-  params.add("float *", "partials", params.workspace(kCounterBytes));
 
   GemmCandidate made;
-  made.name = "skinny_" + std::to_string(tokens);
+  made.name = tile.name();
+  made.cluster = tile.splits;
+  made.rows = {tile.tokens};
   KernelText &text = made.kernel.text;
-  text.function = "gemm_" + made.name + (match.gated ? "_gated" : "");
+  std::string numbers = std::to_string(tile.tokens);
+  for (int64_t number : {tile.blocks, tile.groups, tile.splits, tile.boxes})
+    numbers += ", " + std::to_string(number);
+  text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
+                  (match.gated ? "_gated" : "");
   out.line("using Tile = skinny::Skinny<" +
            typeText(inputType(match).getElementType()) +
-           (match.gated ? ", true, " : ", false, ") + std::to_string(tokens) +
-           ">;");
+           (match.gated ? ", true, " : ", false, ") + numbers + ">;");
   out.line("");
-  out.line("extern \"C\" __global__ void __launch_bounds__(" +
-           std::to_string(kThreads) + ", 1)");
+  out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kSplits)");
+  out.line("__launch_bounds__(Tile::kThreads, 1)");
   out.open(text.function + "(" + params.declaration() + ")");
-  out.line("static_assert(Tile::kSharedBytes == " +
-           std::to_string(sharedBytes(tokens)) + ");");
-  out.line("skinny::run<Tile>(x, w, columns, inner, counts, axis, counters, "
-           "partials,");
+  out.line("static_assert(Tile::kSplitBytes == " +
+           std::to_string(tile.splitBytes()) + ");");
+  out.line("skinny::run<Tile>(x, w, columns, inner, size, counts, axis,");
   out.line("                  " + *epilogue + ");");
   out.close();
   text.source = out.take();
-  text.grid = {params.builder().getI64IntegerAttr(context.multiprocessors)};
-  text.block = {kThreads, 1, 1};
-  text.sharedBytes = sharedBytes(tokens);
+  text.grid = {params.builder().getI64IntegerAttr(
+      clustersAtOnce(tile.splits, context) * tile.splits)};
+  text.block = {tile.threads(), 1, 1};
+  text.sharedBytes = tile.sharedBytes(match.k);
+  text.residentGrid = true;
   text.args.assign(params.args().begin(), params.args().end());
-  made.kernel.workspaceBytes =
-      kCounterBytes + context.multiprocessors * 2 * 128 * tokens * 4;
   return made;
 }
 
@@ -95,11 +193,11 @@ codegen::emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
   for (int64_t tokens : {64, 32, 16}) {
-    FailureOr<GemmCandidate> made = emitTokens(fused, match, context, tokens);
+    FailureOr<GemmCandidate> made =
+        emitTile(fused, match, context, chooseTile(match, tokens, context));
     if (failed(made))
       return failure();
     candidates.push_back(std::move(*made));
-    candidates.back().rows = {tokens};
   }
   return candidates;
 }

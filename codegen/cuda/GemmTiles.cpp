@@ -75,9 +75,16 @@ static ir::PackedType rowType(Value value) {
 
 static bool isHalf(Type type) { return type.isBF16() || type.isF16(); }
 
+/// Elements of a weight up to which these take 9 to 64 tokens from
+/// gemm_skinny.cuh, which reads a large one faster (docs/rationale/decode.md).
+static constexpr int64_t kSomeMaxWeight = 3 << 20;
+
 bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                             const LaunchContext &context) {
-  if ((context.maxTokens > 0 && context.maxTokens <= 64) || match.norm)
+  if ((context.maxTokens > 0 && context.maxTokens <= 8) || match.norm)
+    return false;
+  if (context.someTokens() &&
+      (match.gated || match.outNorm || match.n * match.k > kSomeMaxWeight))
     return false;
   unsigned number = match.input.getArgNumber();
   Placement x = placementOf(fused.getInputs()[number]);
@@ -251,7 +258,9 @@ std::vector<GemmCandidate>
 codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
-  for (const ShapeChoice &choice : chooseShapes(match)) {
+  for (const ShapeChoice &choice : context.someTokens()
+                                       ? std::vector{chooseSomeRows(match)}
+                                       : chooseShapes(match)) {
     candidates.push_back(emitTile(fused, match, context, choice.shape));
     candidates.back().rows = choice.rows;
   }

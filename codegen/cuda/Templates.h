@@ -20,6 +20,9 @@ struct LaunchContext {
   int64_t multiprocessors = 132;
   bool preview = false; // kernels that are seldom faster yet
   bool encoder = false; // of an entry that is not causal
+
+  /// More than the GEMV takes, and no more than one tile of a GEMM has rows.
+  bool someTokens() const { return maxTokens > 8 && maxTokens <= 64; }
 };
 
 /// A kernel and the bytes of workspace it needs.

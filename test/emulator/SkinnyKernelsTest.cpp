@@ -7,41 +7,40 @@
 
 #include "test/gpu/SkinnyBatch.h"
 
-#include <memory>
-
 using namespace check;
 
 namespace {
 
-template <typename T, bool gated, int NT> void runTokens() {
-  std::string instance = std::string("check::skinnyKernel<") + nameOf<T>() +
-                         ", " + (gated ? "true" : "false") + ", " +
-                         std::to_string(NT) + ">";
+template <typename C> void runTokens(const std::string &config) {
+  using T = typename C::T;
+  std::string instance = "check::skinnyKernel<skinny::Skinny<" + config + ">>";
   Kernels kernels("SkinnyKernels.cuh", {instance});
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
     GTEST_SKIP() << status.message();
   }
   int before = failures;
-  skinnyCases([&](const GemvCase &c) {
-    std::unique_ptr<SkinnyScratch<T, gated, NT>> scratch;
-    checkGemv<T, T, NoNorm, gated>(c, [&](auto &b) {
-      if (!scratch)
-        scratch = std::make_unique<SkinnyScratch<T, gated, NT>>(b);
-      kernels.launch(instance, {uint32_t(c.grid), 1, 1},
-                     {uint32_t(skinny::kThreads), 1, 1},
-                     skinny::Skinny<T, gated, NT>::kSharedBytes, scratch->x,
-                     scratch->w, c.n, c.k, b.counts.device,
-                     scratch->counters.device, scratch->partials.device,
+  skinnyCases<C>([&](const SkinnyCase &c) {
+    checkGemv<T, T, NoNorm, C::kGated>(c.gemv, [&](auto &b) {
+      SkinnyMaps<C> maps(b, c.size);
+      kernels.launch(instance, {uint32_t(c.gemv.grid), 1, 1},
+                     {uint32_t(C::kThreads), 1, 1}, kSkinnyShared<C>, maps.x,
+                     maps.w, c.gemv.n, c.gemv.k, c.size, b.counts.device,
                      b.epilogue());
       ++kernels.options.seed;
     });
   });
   EXPECT_EQ(failures, before) << "printed above";
 }
+#define RUN_TOKENS(...) runTokens<skinny::Skinny<__VA_ARGS__>>(#__VA_ARGS__)
 
-TEST(SkinnyKernelsTest, Bf16Tokens16) { runTokens<bf16, false, 16>(); }
-TEST(SkinnyKernelsTest, Bf16Tokens64) { runTokens<bf16, false, 64>(); }
-TEST(SkinnyKernelsTest, F16GatedTokens32) { runTokens<f16, true, 32>(); }
+TEST(SkinnyKernelsTest, Tokens16) { RUN_TOKENS(bf16, false, 16, 1); }
+TEST(SkinnyKernelsTest, Tokens64) { RUN_TOKENS(bf16, false, 64, 2, 2); }
+TEST(SkinnyKernelsTest, Gated) { RUN_TOKENS(f16, true, 32, 4); }
+TEST(SkinnyKernelsTest, GatedGroups) { RUN_TOKENS(bf16, true, 16, 2, 2); }
+TEST(SkinnyKernelsTest, Split2) { RUN_TOKENS(bf16, false, 32, 2, 1, 2, 2); }
+TEST(SkinnyKernelsTest, Split4) { RUN_TOKENS(bf16, false, 16, 2, 1, 4, 2); }
+TEST(SkinnyKernelsTest, Split4Groups) { RUN_TOKENS(bf16, false, 64, 1, 2, 4); }
+TEST(SkinnyKernelsTest, Split4Gated) { RUN_TOKENS(f16, true, 64, 2, 1, 4, 2); }
 
 } // namespace

@@ -7,35 +7,46 @@
 
 namespace check {
 
-/// What a launch needs beside the operands of a GEMV. Counters must be left at
-/// zero; partial sums are NaN before.
-template <typename T, bool gated, int NT> struct SkinnyScratch {
-  using B = GemvBatch<T, T, NoNorm, gated>;
-  TensorMap x, w;
-  Array<u32> counters;
-  Array<float> partials;
-
-  explicit SkinnyScratch(const B &b)
-      : counters(4096), partials(size_t(b.c.grid) * 2 * 128 * NT) {
-    encodeMap(&x, std::is_same_v<T, bf16>, b.x.device,
-              {{b.c.k, 0, 64}, {b.c.bound, b.xStride * 2, NT}});
-    encodeMap(&w, std::is_same_v<T, bf16>, b.w.device,
-              {{b.c.k, 0, 64}, {b.c.n, b.c.k * 2, 64}});
-    std::fill(counters.host.begin(), counters.host.end(), 0u);
-    counters.up();
-    poison(partials);
-  }
+/// A case, and outputs of a tile.
+struct SkinnyCase {
+  GemvCase gemv;
+  int size;
 };
 
-/// run(case, kernel's run) for rows and shapes that are multiples of nothing.
-template <typename Run> void skinnyCases(const Run &run) {
+/// What a launch needs beside the operands of a GEMV.
+template <typename C> struct SkinnyMaps {
+  TensorMap x, w;
+  explicit SkinnyMaps(
+      const GemvBatch<typename C::T, typename C::T, NoNorm, C::kGated> &b,
+      int size) {
+    bool isBf16 = std::is_same_v<typename C::T, bf16>;
+    encodeMap(&x, isBf16, b.x.device,
+              {{b.c.k, 0, 64}, {b.c.bound, b.xStride * 2, C::NT}});
+    encodeMap(&w, isBf16, b.w.device,
+              {{b.c.k, 0, 64}, {b.c.n, b.c.k * 2, size}});
+  }
+};
+/// Two stages of the largest tile, the least there may be.
+template <typename C>
+constexpr int kSkinnyShared =
+    1024 + C::kSplitBytes +
+    2 * C::kBoxes *(C::kHalves *C::kReach + C::NT) * skinny::kRowBytes;
+
+/// run(case) for rows and shapes that are multiples of nothing.
+template <typename C, typename Run> void skinnyCases(const Run &run) {
+  constexpr int s = C::kSplits;
+  auto make = [&](int m, int bound, int n, int k, int clusters, int pad,
+                  int size) {
+    run(SkinnyCase{GemvCase{m, bound, n, k, clusters * s, pad},
+                   std::min(size, C::kReach)});
+  };
   for (int m : {1, 9, 16, 33, 64, 65})
-    run(GemvCase{m, m + 3, 336, 328, 7, 8});
-  run(GemvCase{17, 20, 1000, 72, 5, 0});   // less than two steps
-  run(GemvCase{12, 12, 128, 2048, 13, 0}); // one tile of many CTAs
-  run(GemvCase{12, 12, 130, 192, 40, 0});  // fewer steps than CTAs
-  run(GemvCase{24, 24, 600, 64, 1, 0});    // one CTA
-  run(GemvCase{0, 2, 128, 64, 5, 0});      // no rows
+    make(m, m + 3, 336, 328, 5, 8, 61);
+  make(17, 20, 1000, 72, 3, 0, 64);   // less than two stages
+  make(12, 12, 128, 2048, 2, 0, 19);  // many turns of the ring
+  make(12, 12, 130, 192, 40, 0, 128); // fewer tiles than clusters
+  make(24, 24, 600, 64, 1, 0, 109);   // one cluster, one stage
+  make(0, 2, 128, 64, 5, 0, 40);      // no rows
 }
 
 } // namespace check

@@ -7,14 +7,13 @@
 
 namespace check {
 
-template <typename T, bool gated, int NT>
-__global__ void __launch_bounds__(skinny::kThreads, 1)
+template <typename C,
+          typename E = Epilogue<typename C::T, typename C::T, C::kGated>>
+__global__ void __cluster_dims__(C::kSplits) __launch_bounds__(C::kThreads, 1)
     skinnyKernel(const __grid_constant__ TensorMap x,
-                 const __grid_constant__ TensorMap w, int n, int k,
-                 const int *counts, u32 *counters, float *partials,
-                 const Epilogue<T, T, gated> epilogue) {
-  skinny::run<skinny::Skinny<T, gated, NT>>(x, w, n, k, counts, 0, counters,
-                                            partials, epilogue);
+                 const __grid_constant__ TensorMap w, int n, int k, int size,
+                 const int *counts, const E epilogue) {
+  skinny::run<C>(x, w, n, k, size, counts, 0, epilogue);
 }
 
 } // namespace check

@@ -5,251 +5,262 @@
 // rows of a multiple of 16 bytes, fp32 sums. Epilogues are those of gemv.cuh.
 //
 // Weights are the 64-row operand of wgmma and tokens the N side, so few tokens
-// cost no padding to 64 rows. A tile is 128 rows of w, 64 to a warpgroup
-// (gated: the 64 gate rows and the 64 up rows of the same outputs), by NT
-// tokens. The steps of all tiles, 64 columns each, are numbered tile by tile
-// and divided evenly among the CTAs, so that a matrix of any shape reads at
-// full rate: a CTA has the end of one tile, whole tiles, the beginning of one.
-// The parts of a tile are added in the order of k by the CTA that arrives last.
-// Sums depend on n, k, NT and the grid only.
+// cost no padding to 64 rows. A tile has as many outputs as divide evenly among
+// the multiprocessors, over all of k or, by CTAs of a cluster, a part of it:
+// rows of a block beyond the tile are products of what lies there and are not
+// stored. Two warps copy, one weights, which do not wait for the kernel in
+// front, one tokens. Sums depend on n, k and Skinny's parameters only.
 //
-// Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, 64}.
+// Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
+// (gated: a copy for the gate rows, one for the up rows).
 //
-// Launch: block kThreads = 288, __launch_bounds__(288, 1); grid = at most the
-// multiprocessors (any size is right); dynamic shared memory
-// Skinny<T, gated, NT>::kSharedBytes; counters: a u32 a tile; partials:
-// 2 * 128 * NT floats a CTA; may be launched dependent.
+// Launch: block Skinny::kThreads, __launch_bounds__ of it, __cluster_dims__(
+// kSplits); grid = any multiple of kSplits, at most as many clusters as run at
+// once; `size` <= kReach; dynamic shared memory 1024 + kSplitBytes + two stages
+// at least, more is ring; may be launched dependent.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_SKINNY_CUH
 #define FT_KERNELS_SM90_GEMM_SKINNY_CUH
 
-#include "sm90/async.cuh"
-#include "sm90/skinny_share.cuh"
+#include "sm90/skinny_split.cuh"
 #include "sm90/wgmma.cuh"
 
 namespace ft {
 namespace skinny {
 
-constexpr int kThreads = 288, kConsumers = 256;
-
-template <typename T_, bool gated, int NT_> struct Skinny {
-  using T = T_;
-  static constexpr bool kGated = gated;
-  static constexpr int NT = NT_;
-  static constexpr int kOutputs = gated ? 64 : 128; // of a tile
-  static constexpr int kStageBytes = (128 + NT) * kRowBytes;
-  static constexpr int kPitch = NT + 1; // of a row of sums, floats
-  static constexpr int kSumBytes = 128 * kPitch * 4;
-  /// As many as fit: a CTA alone on its multiprocessor wants 100 KB under way.
-  static constexpr int kStages = (200 * 1024 - kSumBytes) / kStageBytes;
-  static constexpr int kSharedBytes =
-      1024 + kStages * (kStageBytes + 16) + kSumBytes;
-  static_assert(NT % 16 == 0 && NT <= 64 && kStages >= 4);
-};
-
-template <typename C> struct Stages {
-  u32 base;
-  char *memory; // the same place
-  __device__ explicit Stages(char *dynamic)
-      : base((sharedAddress(dynamic) + 1023) & ~1023u),
-        memory(dynamic + (base - sharedAddress(dynamic))) {}
-  __device__ u32 w(u32 stage) const { return base + stage * C::kStageBytes; }
-  __device__ u32 x(u32 stage) const { return w(stage) + 128 * kRowBytes; }
-  __device__ u32 full(u32 stage) const { return w(C::kStages) + 8 * stage; }
-  __device__ u32 empty(u32 stage) const { return full(C::kStages) + 8 * stage; }
-  __device__ float *sums() const {
-    return reinterpret_cast<float *>(memory +
-                                     C::kStages * (C::kStageBytes + 16));
-  }
-};
-
-/// One thread. Weights do not wait for the kernel in front; tokens do.
+/// One thread.
 template <typename C>
-__device__ void produce(const TensorMap &x, const TensorMap &w,
-                        const Problem &p, const Stages<C> &s) {
-  int begin = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
-  if (begin >= stop)
-    return;
+__device__ __forceinline__ void copyWeights(const TensorMap &w,
+                                            const Problem &p,
+                                            const Ring<C> &ring, int rows) {
+  constexpr u32 kFirst = 65536; // under way: x waits behind no more of them
   u64 policy = evictFirst();
-  auto weights = [&](u32 stage, const Piece &piece) {
-    int n = piece.template output<C>(), k = piece.first * kDepth;
-    barrierExpect(s.full(stage), C::kStageBytes);
-    copyBox(s.w(stage), w, k, n, s.full(stage), policy);
-    copyBox(s.w(stage) + 64 * kRowBytes, w, k,
-            C::kGated ? n + p.outputs : n + 64, s.full(stage), policy);
-  };
-  int ahead = min(C::kStages, stop - begin);
-  Piece piece(p, begin, stop), first = piece;
+  RingPlace at(ring.w);
+  u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
+  int fill = max(1, int(kFirst / bytes));
+  int pass = 0;
+  do {
 #pragma unroll 1
-  for (int i = 0; i < ahead; ++i, first.next(p))
-    weights(i, first);
-  dependencyWait();
-  Cursor<C::kStages> at;
+    for (int tile = p.first; tile < p.tiles; tile += p.stride) {
+      int step = p.at;
 #pragma unroll 1
-  for (int step = begin; step < stop; ++step, at.next(), piece.next(p)) {
-    if (step >= begin + ahead) {
-      barrierWait(s.empty(at.stage), at.phase ^ 1);
-      weights(at.stage, piece);
-    }
-    copyBox(s.x(at.stage), x, piece.first * kDepth, piece.template token<C>(),
-            s.full(at.stage));
-  }
-}
-
-/// The consumers' side of one tile or part of one.
-template <typename C> struct Consumer {
-  static constexpr int kSums = C::NT / 2; // of a thread
-  const Stages<C> &s;
-  float d[kSums];
-
-  __device__ static void meet() { namedSync(1, kConsumers); }
-
-  __device__ __forceinline__ void multiply(const Piece &piece,
-                                           Cursor<C::kStages> &at) {
-    u32 half = threadIdx.x / 128 * (64 * kRowBytes), before = 0;
-    auto release = [&](u32 stage) {
-      if (threadIdx.x % 32 == 0)
-        barrierArrive(s.empty(stage));
-    };
+      for (int left = p.end - p.begin; left > 0;
+           --left, at.next(), step = p.next(step)) {
+        if (at.first && at.stage >= fill)
+          barrierWait(ring.w.full(at.stage - fill), 0);
+        if (!at.first)
+          barrierWait(ring.w.empty(at.stage), at.phase ^ 1);
+        u32 full = ring.w.full(at.stage);
+        barrierExpect(full, bytes);
 #pragma unroll
-    for (int i = 0; i < kSums; ++i)
-      d[i] = 0;
-    for (int step = piece.first; step < piece.last; ++step, at.next()) {
-      barrierWait(s.full(at.stage), at.phase);
-      u32 w = tileDescriptor(s.w(at.stage) + half);
-      u32 x = tileDescriptor(s.x(at.stage));
-      wgmmaFence();
+        for (int i = 0; i < C::kBoxes; ++i)
 #pragma unroll
-      for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
-        Wgmma<typename C::T, C::NT>::multiply(d, w + 2 * k, x + 2 * k);
-      wgmmaCommit();
-      wgmmaWait<1>();
-      if (step > piece.first)
-        release(before);
-      before = at.stage;
-    }
-    wgmmaWait<0>();
-    pin(d);
-    release(before);
-  }
-
-  /// Publishes this part; the CTA that does so last adds all, in order.
-  __device__ __forceinline__ bool merge(const Problem &p, const Piece &piece,
-                                        bool first, u32 *counters,
-                                        float *partials) {
-    constexpr int kPart = kConsumers * kSums;
-    int start = piece.tile * p.steps;
-    int from = p.ownerOf(start), parts = p.ownerOf(start + p.steps - 1) - from;
-    // Its CTA's first piece lies first; part 0 is that only where the CTA's
-    // steps begin with the tile.
-    auto place = [&](int cta, bool begins) {
-      return partials + (i64(cta) * 2 + !begins) * kPart + threadIdx.x * 4;
-    };
-    float *mine = place(blockIdx.x, first);
-#pragma unroll
-    for (int i = 0; i < kSums; i += 4)
-      *reinterpret_cast<float4 *>(mine + i * kConsumers) =
-          make_float4(d[i], d[i + 1], d[i + 2], d[i + 3]);
-    __threadfence();
-    meet();
-    u32 *last = reinterpret_cast<u32 *>(s.sums());
-    if (threadIdx.x == 0) {
-      *last = atomicAdd(counters + piece.tile, 1u) == u32(parts) ? 1u : 0u;
-      if (*last)
-        counters[piece.tile] = 0;
-    }
-    meet();
-    bool all = *last != 0;
-    meet(); // the flag's place is free
-    if (!all)
-      return false;
-    __threadfence();
-    bool begins = p.start(from) == start;
-#pragma unroll
-    for (int i = 0; i < kSums; ++i)
-      d[i] = 0;
-#pragma unroll 1
-    for (int part = 0; part <= parts; ++part) {
-      const float *at = place(from + part, part > 0 || begins);
-#pragma unroll
-      for (int i = 0; i < kSums; i += 4) {
-        float4 v;
-        asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
-                     : "l"(at + i * kConsumers)
-                     : "memory");
-        d[i] += v.x, d[i + 1] += v.y, d[i + 2] += v.z, d[i + 3] += v.w;
+          for (int half = 0; half < C::kHalves; ++half)
+            copyBox(ring.w.at(at.stage) + i * ring.box + half * ring.half, w,
+                    (step * C::kBoxes + i) * kDepth,
+                    tile * p.size + half * p.outputs, full, policy);
       }
     }
-    return true;
+  } while (++pass * C::NT < rows);
+}
+
+/// One thread.
+template <typename C>
+__device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
+                                           const Ring<C> &ring, int rows) {
+  prefetchMap(x);
+  dependencyWait();
+  RingPlace at(ring.x);
+  int pass = 0;
+  do {
+#pragma unroll 1
+    for (int tile = p.first; tile < p.tiles; tile += p.stride) {
+      int step = p.at;
+#pragma unroll 1
+      for (int left = p.end - p.begin; left > 0;
+           --left, at.next(), step = p.next(step)) {
+        if (!at.first)
+          barrierWait(ring.x.empty(at.stage), at.phase ^ 1);
+        u32 full = ring.x.full(at.stage);
+        barrierExpect(full, ring.x.bytes);
+#pragma unroll
+        for (int i = 0; i < C::kBoxes; ++i)
+          copyBox(ring.x.at(at.stage) + i * (C::NT * kRowBytes), x,
+                  (step * C::kBoxes + i) * kDepth, pass * C::NT, full);
+      }
+    }
+  } while (++pass * C::NT < rows);
+}
+
+/// The warpgroups that multiply.
+template <typename C, typename E> struct Consumer {
+  using Operands = typename E::Operands;
+  const Problem &p;
+  const Ring<C> &ring;
+  const E &e;
+  int rows;
+
+  /// Whether what the epilogue needs is loaded before the products: if it finds
+  /// room beside their sums.
+  static constexpr bool kAhead =
+      C::kBlocks * C::kSums + C::kStored * C::kRun <= 64;
+
+  float d[C::kBlocks][C::kSums];
+
+  /// One tile's sums. The stages of w and x that come next.
+  __device__ __forceinline__ void multiply(RingPlace &w, RingPlace &x) {
+    u32 beforeW = 0, beforeX = 0;
+    auto release = [&] {
+      if (threadIdx.x % 32 == 0) {
+        barrierArrive(ring.w.empty(beforeW));
+        barrierArrive(ring.x.empty(beforeX));
+      }
+    };
+    u32 rows[C::kBlocks];
+#pragma unroll
+    for (int b = 0; b < C::kBlocks; ++b) {
+      rows[b] = ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
+                (b >= C::kStored ? ring.half / 16 : 0);
+#pragma unroll
+      for (int i = 0; i < C::kSums; ++i)
+        d[b][i] = 0;
+    }
+#pragma unroll 1
+    for (int step = p.begin; step < p.end; ++step, w.next(), x.next()) {
+      barrierWait(ring.w.full(w.stage), w.phase);
+      barrierWait(ring.x.full(x.stage), x.phase);
+      wgmmaFence();
+#pragma unroll
+      for (int i = 0; i < C::kBoxes; ++i) {
+        u32 tile = tileDescriptor(ring.w.at(w.stage) + i * ring.box);
+        u32 tokens =
+            tileDescriptor(ring.x.at(x.stage) + i * (C::NT * kRowBytes));
+#pragma unroll
+        for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
+#pragma unroll
+          for (int b = 0; b < C::kBlocks; ++b)
+            Wgmma<typename C::T, C::NT>::multiply(d[b], tile + rows[b] + 2 * k,
+                                                  tokens + 2 * k);
+      }
+      wgmmaCommit();
+      wgmmaWait<1>();
+      if (step > p.begin)
+        release();
+      beforeW = w.stage, beforeX = x.stage;
+    }
+    wgmmaWait<0>();
+#pragma unroll
+    for (int b = 0; b < C::kBlocks; ++b)
+      pin(d[b]);
+    if (p.begin < p.end)
+      release();
   }
 
-  /// Through shared memory, so that neighbouring threads store neighbouring
-  /// outputs, and a gate meets its up.
-  template <typename E>
-  __device__ __forceinline__ void store(const Problem &p, const Piece &piece,
-                                        const E &epilogue) {
-    float *sums = s.sums();
-    int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
+  /// The number of this warpgroup's block `b` among a tile's blocks of outputs.
+  static __device__ __forceinline__ int block(int b) {
+    return int(threadIdx.x) / 128 * C::kStored + b;
+  }
+
+  /// Token and output of sum `i` of those that this CTA stores.
+  struct Output {
+    int m, n;
+    bool real;
+  };
+  __device__ __forceinline__ Output output(int tile, int pass, int b,
+                                           int i) const {
+    int thread = threadIdx.x % 128, first = block(b) * 64;
+    int sum = (C::kSplits > 1 ? p.split * C::kRun : 0) + i;
+    int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
+             sum / 2 % 2 * 8;
+    Output o{pass * C::NT + sum / 4 * 8 + thread % 4 * 2 + sum % 2,
+             tile * p.size + at};
+    o.real = o.m < rows && at >= first && at < p.size && o.n < p.outputs;
+    return o;
+  }
+
+  __device__ __forceinline__ void
+  load(int tile, int pass, Operands (&operands)[C::kStored][C::kRun]) const {
 #pragma unroll
-    for (int i = 0; i < kSums; ++i)
-      sums[(row + i % 4 / 2 * 8) * C::kPitch + i / 4 * 8 + threadIdx.x % 4 * 2 +
-           i % 2] = d[i];
-    meet();
-    int m0 = piece.template token<C>(), n0 = piece.template output<C>();
-    int n = n0 + int(threadIdx.x) % C::kOutputs;
-    const float *mine = sums + int(threadIdx.x) % C::kOutputs * C::kPitch;
-#pragma unroll 2
-    for (int m = threadIdx.x / C::kOutputs; m < min(C::NT, p.rows - m0);
-         m += kConsumers / C::kOutputs) {
-      if (n >= p.outputs)
-        break;
-      if constexpr (C::kGated)
-        epilogue(m0 + m, n, epilogue.load(m0 + m, n), mine[m],
-                 mine[64 * C::kPitch + m]);
-      else
-        epilogue(m0 + m, n, epilogue.load(m0 + m, n), mine[m]);
-    }
-    meet();
+    for (int b = 0; b < C::kStored; ++b)
+#pragma unroll
+      for (int i = 0; i < C::kRun; ++i)
+        if (Output o = output(tile, pass, b, i); o.real)
+          operands[b][i] = e.load(o.m, o.n);
+  }
+
+  __device__ __forceinline__ void run() {
+    RingPlace w(ring.w), x(ring.x);
+    u32 turn = 0;
+    dependencyWait();
+#pragma unroll 1
+    for (int pass = 0; pass * C::NT < max(1, rows); ++pass)
+#pragma unroll 1
+      for (int tile = p.first; tile < p.tiles; tile += p.stride, ++turn) {
+        Operands operands[C::kStored][C::kRun] = {};
+        if (kAhead)
+          load(tile, pass, operands);
+        multiply(w, x);
+        if constexpr (C::kSplits == 1) {
+          store(tile, pass, d, operands);
+        } else {
+          float own[C::kBlocks][C::kRun];
+          bool more = tile + p.stride < p.tiles || (pass + 1) * C::NT < rows;
+          SplitSums<C>{ring, p.split}.exchange(d, own, turn, more);
+          store(tile, pass, own, operands);
+        }
+      }
+  }
+
+  __device__ __forceinline__ void
+  store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+        const Operands (&operands)[C::kStored][C::kRun]) const {
+#pragma unroll
+    for (int b = 0; b < C::kStored; ++b)
+#pragma unroll
+      for (int i = 0; i < C::kRun; ++i) {
+        Output o = output(tile, pass, b, i);
+        if (!o.real)
+          continue;
+        Operands own = kAhead ? operands[b][i] : e.load(o.m, o.n);
+        if constexpr (C::kGated)
+          e(o.m, o.n, own, sums[b][i], sums[b + C::kStored][i]);
+        else
+          e(o.m, o.n, own, sums[b][i]);
+      }
   }
 };
 
-/// n: rows of w. counts is not written by the kernels before.
+/// n: rows of w; size: outputs of a tile. counts is not written by the kernels
+/// before.
 template <typename C, typename E>
-__device__ __forceinline__ void
-run(const TensorMap &x, const TensorMap &w, int n, int k, const int *counts,
-    int axis, u32 *counters, float *partials, const E &epilogue) {
+__device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
+                                    int n, int k, int size, const int *counts,
+                                    int axis, const E &epilogue) {
   static_assert(C::kGated == E::kGated);
+  __shared__ State state;
+  int rows = counts[axis]; // under way first; weights do not wait for it
   launchDependents();
-  Stages<C> s(dynamicShared<char>());
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < C::kStages; ++i) {
-      barrierInit(s.full(i), 1);
-      barrierInit(s.empty(i), kConsumers / 32);
-    }
-    barrierInitFence();
-  }
+  Ring<C> ring(&state, size);
+  ring.init();
+  Problem p = Problem::make<C>(n, k, size);
+  __syncwarp();
+  if constexpr (C::kSplits > 1)
+    clusterArriveRelaxed();
   __syncthreads();
-  Problem p = Problem::make<C>(counts[axis], n, k);
-  if (threadIdx.x >= kConsumers) {
-    if (electOne())
-      produce<C>(x, w, p, s);
+  if (int(threadIdx.x) < C::kConsumers) {
+    Consumer<C, E>{p, ring, epilogue, rows}.run();
     return;
   }
-  dependencyWait();
-  Cursor<C::kStages> cursor;
-  Consumer<C> consumer{s};
-  int at = p.start(blockIdx.x), stop = p.start(blockIdx.x + 1);
-#pragma unroll 1
-  for (bool first = true; at < stop; first = false) {
-    Piece piece(p, at, stop);
-    consumer.multiply(piece, cursor);
-    if (piece.last - piece.first == p.steps ||
-        consumer.merge(p, piece, first, counters, partials))
-      consumer.store(p, piece, epilogue);
-    at += piece.last - piece.first;
+  if (electOne()) {
+    if (int(threadIdx.x) < C::kConsumers + 32)
+      copyWeights(w, p, ring, rows);
+    else
+      copyTokens(x, p, ring, rows);
   }
+  __syncwarp();
+  if constexpr (C::kSplits > 1)
+    clusterWait();
 }
 
 } // namespace skinny

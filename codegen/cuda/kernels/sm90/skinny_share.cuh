@@ -1,73 +1,167 @@
-//===- skinny_share.cuh - gemm_skinny.cuh's equal shares --------*- C++ -*-===//
+//===- skinny_share.cuh - gemm_skinny.cuh's tiles and stages ----*- C++ -*-===//
 //
-// The steps of k of all tiles, numbered tile by tile, and the CTAs' runs of
-// them.
+// Which outputs and which part of k a CTA has, and how its shared memory is
+// divided into stages.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_SKINNY_SHARE_CUH
 #define FT_KERNELS_SM90_SKINNY_SHARE_CUH
 
-#include "common.cuh"
+#include "sm90/async.cuh"
 
 namespace ft {
 namespace skinny {
 
-constexpr int kDepth = 64, kRowBytes = 128; // of a stage
+constexpr int kDepth = 64, kRowBytes = 128; // of a box
+constexpr int kMaxStages = 32;
 
-/// Divisions are of 32 bits and few: one of 64 takes longer than a stage.
+/// NT tokens by tiles of at most kReach outputs (gated: of which each has a
+/// gate row and an up row), `blocks` blocks of 64 rows of w for each of
+/// `groups` warpgroups. `splits` CTAs of a cluster have a part of k each. A
+/// stage is `boxes` times 64 columns.
+template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
+          int splits = 1, int boxes = 1>
+struct Skinny {
+  using T = T_;
+  static constexpr bool kGated = gated;
+  static constexpr int NT = NT_, kBlocks = blocks, kGroups = groups;
+  static constexpr int kSplits = splits, kBoxes = boxes;
+  static constexpr int kHalves = gated ? 2 : 1;
+  static constexpr int kStored = blocks / kHalves; // blocks of outputs
+  static constexpr int kReach = 64 * kStored * groups;
+  static constexpr int kConsumers = 128 * groups;
+  static constexpr int kThreads = kConsumers + 64; // and two that copy
+  static constexpr int kSums = NT / 2;             // of a thread and block
+  static constexpr int kRun = kSums / splits;      // of those, stored by a CTA
+  /// What a CTA gets from the others of its cluster.
+  static constexpr int kSplitBytes =
+      (splits - 1) * kConsumers * blocks * kRun * 4;
+  static_assert(NT % 16 == 0 && NT <= 64 && blocks % kHalves == 0);
+  static_assert(splits == 1 || splits == 2 || splits == 4);
+};
+
 struct Problem {
-  int rows, outputs; // true rows; gated: outputs of n / 2
-  int steps;         // of a tile
-  int across;        // tiles of the same rows
-  int total;         // steps of all tiles
-  int ctas;          // that have steps
-  int share, rest;   // steps of a CTA; the first `rest` have one more
+  int outputs;       // gated: n / 2
+  int size;          // outputs of a tile
+  int tiles;         // of the outputs
+  int first, stride; // this cluster's tiles
+  int begin, end;    // this CTA's stages of k
+  int split;         // among the CTAs of its cluster
+  int at;            // the stage of k that comes first
 
   template <typename C>
-  static __device__ __forceinline__ Problem make(int rows, int n, int k) {
-    Problem p{rows, C::kGated ? n / 2 : n, (k + kDepth - 1) / kDepth};
-    p.across = (p.outputs + C::kOutputs - 1) / C::kOutputs;
-    p.total = (rows + C::NT - 1) / C::NT * p.across * p.steps;
-    p.ctas = min(int(gridDim.x), p.total);
-    p.share = p.ctas > 0 ? u32(p.total) / u32(p.ctas) : 0;
-    p.rest = p.total - p.share * p.ctas;
+  static __device__ __forceinline__ Problem make(int n, int k, int size) {
+    constexpr int depth = kDepth * C::kBoxes;
+    Problem p;
+    p.outputs = C::kGated ? n / 2 : n;
+    p.size = size;
+    p.tiles = u32(p.outputs + size - 1) / u32(size);
+    p.split = C::kSplits > 1 ? int(clusterRank()) : 0;
+    p.first = blockIdx.x / C::kSplits;
+    p.stride = gridDim.x / C::kSplits;
+    int stages = (k + depth - 1) / depth;
+    p.begin = stages * p.split / C::kSplits;
+    p.end = stages * (p.split + 1) / C::kSplits;
+    p.at = p.begin + p.first % 32 * (p.end - p.begin) / 32;
     return p;
   }
-  /// Where CTA `u`'s steps begin.
-  __device__ __forceinline__ int start(int u) const {
-    return u < ctas ? u * share + min(u, rest) : total;
-  }
-  /// The CTA that has step `at`.
-  __device__ __forceinline__ int ownerOf(int at) const {
-    int longer = rest * (share + 1);
-    return at < longer ? u32(at) / u32(share + 1)
-                       : rest + u32(at - longer) / u32(share);
+  /// The stage of k that follows. Every cluster begins elsewhere: rows lie a
+  /// power of two apart in many models, and one stage of all of them in few of
+  /// the memory's channels; all want the same x.
+  __device__ __forceinline__ int next(int step) const {
+    return step + 1 == end ? begin : step + 1;
   }
 };
 
-/// The steps [first, last) of a tile, and where the tile is.
-struct Piece {
-  int tile, first, last;
-  int column, row; // in tiles
-  __device__ __forceinline__ Piece(const Problem &p, int at, int stop)
-      : tile(u32(at) / u32(p.steps)), first(at - tile * p.steps),
-        last(min(p.steps, first + stop - at)) {
-    row = u32(tile) / u32(p.across);
-    column = tile - row * p.across;
+/// Stages of a ring, and the barriers of each in static shared memory.
+struct Stages {
+  u32 base, bytes; // of a stage
+  int count;
+  u64 *filled, *read;
+  __device__ u32 at(u32 stage) const { return base + stage * bytes; }
+  __device__ u32 full(u32 stage) const { return sharedAddress(filled + stage); }
+  __device__ u32 empty(u32 stage) const { return sharedAddress(read + stage); }
+};
+struct State {
+  u64 weights[2][kMaxStages], tokens[2][kMaxStages];
+  u64 sumsFull, sumsFree;
+};
+
+/// Dynamic shared memory: stages of w, the up rows of each box behind its gate
+/// rows, stages of x, what other CTAs send. x comes from L2, in a part of the
+/// time that weights take: its ring is as long as `kAhead` bytes of weights
+/// (H200: 144 KB take 1 to 4 % less than 72 KB at 16 and 32 rows, and more at
+/// 64, where they leave too few stages to weights).
+template <typename C> struct Ring {
+  u32 half; // bytes of a tile's gate rows, or of all
+  u32 box;  // bytes of a box of w, or two
+  u32 sums; // what other CTAs send
+  Stages w, x;
+  State *state;
+
+  __device__ __forceinline__ Ring(State *s, int size) : state(s) {
+    constexpr u32 kAhead = (C::NT <= 32 ? 144 : 72) * 1024;
+    u32 dynamic = sharedAddress(dynamicShared<char>()), bytes;
+    asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
+    half = u32(size + 7) / 8 * 8 * kRowBytes;
+    box = (C::kHalves - 1) * half + max(half, 64u * kRowBytes);
+    w.base = (dynamic + 1023) & ~1023u;
+    w.bytes = C::kBoxes * box;
+    x.bytes = C::kBoxes * C::NT * kRowBytes;
+    bytes -= w.base - dynamic + C::kSplitBytes;
+    x.count = min(kMaxStages, int((kAhead + w.bytes - 1) / w.bytes));
+    x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
+    x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));
+    w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
+    x.base = w.at(w.count);
+    sums = x.at(x.count);
+    w.filled = s->weights[0], w.read = s->weights[1];
+    x.filled = s->tokens[0], x.read = s->tokens[1];
   }
-  template <typename C> __device__ __forceinline__ int token() const {
-    return row * C::NT;
+  /// Rows from which on block `g` has a tile's: the last block ends with the
+  /// tile, and has some of the one before it, too.
+  __device__ int blockStart(int g) const {
+    return max(0, min(64 * g, int(half / kRowBytes) - 64));
   }
-  template <typename C> __device__ __forceinline__ int output() const {
-    return column * C::kOutputs;
-  }
-  /// The step that follows `first`, of whichever tile.
-  __device__ __forceinline__ void next(const Problem &p) {
-    if (++first < p.steps)
+  __device__ u32 sumsFull() const { return sharedAddress(&state->sumsFull); }
+  __device__ u32 sumsFree() const { return sharedAddress(&state->sumsFree); }
+
+  /// Each warp makes a few barriers: an instruction makes one, so that 32 in
+  /// one warp take a microsecond.
+  __device__ __forceinline__ void init() const {
+    constexpr int warps = C::kThreads / 32, consumers = C::kConsumers / 32;
+    int warp = threadIdx.x / 32;
+    if (!electOne())
       return;
-    first = 0, ++tile;
-    if (++column == p.across)
-      column = 0, ++row;
+    auto make = [&](const Stages &s, int first) {
+#pragma unroll 1
+      for (int stage = first; stage < s.count; stage += warps) {
+        barrierInit(s.full(stage), 1);
+        barrierInit(s.empty(stage), consumers);
+      }
+    };
+    make(w, warp);
+    make(x, warps - 1 - warp);
+    if (C::kSplits > 1 && warp == warps - 1) {
+      barrierInit(sumsFull(), 1);
+      barrierInit(sumsFree(), (C::kSplits - 1) * consumers);
+    }
+    barrierInitFence();
+  }
+};
+
+/// A stage of the ring; `phase` flips at each turn.
+struct RingPlace {
+  int stages, stage = 0;
+  u32 phase = 0;
+  bool first = true; // turn
+  __device__ explicit RingPlace(const Stages &s) : stages(s.count) {}
+  __device__ __forceinline__ void next() {
+    if (++stage == stages) {
+      stage = 0;
+      phase ^= 1;
+      first = false;
+    }
   }
 };
 
