@@ -4,6 +4,9 @@
 
 #include "AttentionKernels.cuh"
 #include "attention_decode.cuh"
+#if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
+#include "sm90/attention_ring.cuh"
+#endif
 
 namespace check {
 
@@ -14,7 +17,7 @@ __global__ void __launch_bounds__(128, 2)
     decodeKernel(const __grid_constant__ Args<typename S::T> args,
                  const __grid_constant__ Fresh<typename S::T> fresh,
                  const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, 1>(args, fresh, score);
+  attention::runDecode<S, E, stages, 16, 1>(args, fresh, score);
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
@@ -24,7 +27,29 @@ __global__ void __cluster_dims__(8, 1, 1)
         decodeClusters(const __grid_constant__ Args<typename S::T> args,
                        const __grid_constant__ Fresh<typename S::T> fresh,
                        const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, 8>(args, fresh, score);
+  attention::runDecode<S, E, stages, 16, 8>(args, fresh, score);
+}
+
+/// F::kCluster is 1.
+template <typename S, typename E, typename F, typename Score>
+__global__ void
+__launch_bounds__(F::kThreads, F::kThreads > 192 ? 1 : 2)
+    ringKernel(const __grid_constant__ Args<typename S::T> args,
+               const __grid_constant__ Fresh<typename S::T> fresh,
+               const __grid_constant__ TensorMap k,
+               const __grid_constant__ TensorMap v,
+               const __grid_constant__ Score score) {
+  attention::runRing<S, E, F>(args, fresh, k, v, score);
+}
+template <typename S, typename E, typename F, typename Score>
+__global__ void __cluster_dims__(F::kCluster, 1, 1)
+    __launch_bounds__(F::kThreads, F::kThreads > 192 ? 1 : 2)
+        ringClusters(const __grid_constant__ Args<typename S::T> args,
+                     const __grid_constant__ Fresh<typename S::T> fresh,
+                     const __grid_constant__ TensorMap k,
+                     const __grid_constant__ TensorMap v,
+                     const __grid_constant__ Score score) {
+  attention::runRing<S, E, F>(args, fresh, k, v, score);
 }
 #endif
 

@@ -19,8 +19,8 @@ static void checkCase(const Case &c, const Score &score) {
     for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
       auto kernel = clusters ? decodeClusters<S, E, stages, Score>
                              : decodeKernel<S, E, stages, Score>;
-      constexpr int shared = attention::Decode<S, E, stages>::shared(
-          attention::kInboxFloats<S, 8>);
+      constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
+          attention::kInboxFloats<S, 16, 8>);
       cuda(cudaFuncSetAttribute(
                kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
            "shared memory");

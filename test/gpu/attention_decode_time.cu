@@ -23,7 +23,7 @@ template <int stages> void timeDecode(const Case &c, int grid, bool clusters) {
   auto kernel = clusters ? decodeClusters<S, E, stages, NoScore>
                          : decodeKernel<S, E, stages, NoScore>;
   constexpr int shared =
-      attention::Decode<S, E, stages>::shared(attention::kInboxFloats<S, 8>);
+      attention::Decode<S, E, stages, 16>::shared(attention::kInboxFloats<S, 16, 8>);
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                             shared),
        "shared memory");

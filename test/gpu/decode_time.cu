@@ -54,7 +54,7 @@ public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
   static constexpr int kDecodeShared =
-      attention::Decode<S, E, 1>::shared(attention::kInboxFloats<S, 8>);
+      attention::Decode<S, E, 1, 16>::shared(attention::kInboxFloats<S, 16, 8>);
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),

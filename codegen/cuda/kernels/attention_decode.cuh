@@ -43,20 +43,20 @@
 
 namespace ft::attention {
 
-template <typename S, typename E, int stages> class Decode {
+template <typename S, typename E, int stages, int rows> class Decode {
 public:
   using T = typename S::T;
 
 private:
-  using Rows = DecodeRows<S>;
+  using Rows = DecodeRows<S, rows>;
   using Copies = DecodeCopies<S, stages>;
   static constexpr int BN = kDecodeBlock, kWarps = kDecodeThreads / 32;
-  static constexpr int kPitchQK = Rows::kPitchQK, kPitchV = Rows::kPitchV;
+  static constexpr int kPitchQK = Copies::kPitchQK, kPitchV = Copies::kPitchV;
   /// Of a warp: its ring, later its part.
   static constexpr int kWarpElements =
-      larger(stages * Copies::kSlot, 16 * kPartRow<S> * 2);
+      larger(stages * Copies::kSlot, rows * kPartRow<S> * 2);
   /// Of the CTA: q.
-  static constexpr int kQ = 16 * kPitchQK;
+  static constexpr int kQ = rows * Rows::kPitch;
   static constexpr int kOwn = 2 * (kWarps * kWarpElements + kQ);
 
 public:
@@ -87,7 +87,7 @@ public:
                                          const Score &score) {
     int begin = piece.work.begin + piece.first * BN;
     int end = min(piece.work.begin + piece.last * BN, piece.work.end);
-    entrance_.template begin<Rows::D, kPitchQK>(
+    entrance_.template begin<rows, Rows::D, Rows::kPitch>(
         piece, q_, begin, min(end, begin + stages * kWarps * BN), [&](int j) {
           int block = (j - begin) / BN;
           return row(block % kWarps, block / kWarps, (j - begin) % BN);
@@ -98,23 +98,27 @@ public:
 #pragma unroll 1
     for (int b = piece.first + warp_; b < piece.last; b += kWarps) {
       copies_.wait();
-      rows_.attend(piece, b, copies_.keys(slot), copies_.values(slot), score);
+      rows_.attend(piece, b, u32(__cvta_generic_to_shared(copies_.keys(slot))),
+                   score);
       fetch(piece, b + stages * kWarps, slot);
       enterFresh(piece, b + stages * kWarps, slot);
       slot = slot + 1 == stages ? 0 : slot + 1;
     }
     copies_.drain();
     __syncwarp();
+    rows_.end();
     rows_.put(part(warp_));
     __syncthreads();
   }
 
-  /// eachFour of the piece, until the next is prefetched.
+  static constexpr int kThreads = kDecodeThreads;
+  static __device__ __forceinline__ void sync() { __syncthreads(); }
+  /// eachFour of `count` rows of the piece, until the next is prefetched.
   template <typename Done>
-  __device__ __forceinline__ void eachFour(int vectors,
-                                           const Done &done) const {
-    attention::eachFour<S>(
-        vectors, [&](int w) { return part(w); }, done);
+  __device__ __forceinline__ void eachFour(int count, const Done &done) const {
+    attention::eachFour<S, kWarps>(
+        0, count * (S::DV / 4), [&](int w) { return part(w); }, done);
+    sync();
   }
 
 private:
@@ -154,28 +158,28 @@ private:
 
 /// `cluster`: CTAs that the launch starts together. What a CTA does with a
 /// piece stands here once, however it got it: the code is long.
-template <typename S, typename E, int stages, int cluster = cluster::kCluster,
-          typename Score>
+template <typename S, typename E, int stages, int rows,
+          int cluster = cluster::kCluster, typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Fresh<typename S::T> &fresh,
                                           const Score &score) {
   launchDependents();
-  using Cta = Decode<S, E, stages>;
+  using Cta = Decode<S, E, stages, rows>;
   __shared__ u64 arrived;
-  Shares<S, kDecodeBlock> shares(a, cluster);
+  Shares<S, rows, kDecodeBlock> shares(a, cluster);
   Cta cta(a, fresh);
-  Inbox<S, cluster> inbox(&arrived, cta.inbox(), int(blockIdx.x) % cluster);
+  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), int(blockIdx.x) % cluster);
   Piece piece;
   bool together = cluster > 1 && shares.together(), some = false, own;
-  int at = shares.start(blockIdx.x), stop = shares.start(blockIdx.x + 1);
+  Place place = shares.place(blockIdx.x);
   bool first = true;
 #pragma unroll 1
   for (bool waited = false;; first = false) {
     if (together) {
       some = shares.ofCluster(cluster, inbox.rank, piece); // all of it or none
       own = some && piece.first < piece.last;
-    } else if ((own = at < stop)) {
-      piece = shares.find(at, stop);
+    } else {
+      own = shares.next(place, piece);
     }
     if (own)
       cta.prefetch(piece);
@@ -191,7 +195,6 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
     if (together || !own)
       break;
     finishPiece<S>(a, piece, first, shares, cta);
-    at += piece.last - piece.first;
   }
   if (together) {
     inbox.open();

@@ -13,17 +13,15 @@
 
 namespace ft::attention {
 
-/// Floats of a vector that is sent (six are used), and of an Inbox that takes
-/// all 16 rows.
-constexpr int kSlotFloats = 8;
-template <typename S, int cluster>
-constexpr int kInboxFloats = roundUp(16 * S::DV / 4, cluster) * kSlotFloats;
+/// Floats of an Inbox: six of each vector that is sent.
+template <typename S, int rows, int cluster>
+constexpr int kInboxFloats = roundUp(rows * S::DV / 4, cluster) * 6;
 
 /// What the CTAs of a cluster send each other: four neighbours of a row of a
 /// part, and the row's maximum and sum of exponentials. Vector v of a tile is
 /// the work of CTA v % cluster. Nobody reads another's memory, so a CTA that
 /// has sent its part and stored its vectors can end.
-template <typename S, int cluster> class Inbox {
+template <typename S, int rows, int cluster> class Inbox {
 public:
   int rank;
 
@@ -32,11 +30,11 @@ public:
       : rank(rank), barrier_(sharedAddress(barrier)),
         slots_(sharedAddress(slots)) {}
 #if __CUDA_ARCH__ >= 900
-  /// By all threads, before the keys: vectors of `rows` of the tile will come
+  /// By all threads, before the keys: vectors of `some` rows of the tile will come
   /// from `parts` CTAs.
-  __device__ __forceinline__ void expect(int rows, int parts) const {
+  __device__ __forceinline__ void expect(int some, int parts) const {
     if (threadIdx.x == 0) {
-      int own = (rows * (S::DV / 4) - rank + cluster - 1) / cluster;
+      int own = (some * (S::DV / 4) - rank + cluster - 1) / cluster;
       barrierInit(barrier_, 1);
       barrierInitFence();
       barrierExpect(barrier_, own * parts * 24);
@@ -52,17 +50,19 @@ public:
   __device__ __forceinline__ void send(int vector, const float (&value)[4],
                                        float top, float sum) const {
     int to = vector % cluster;
-    u32 at = remoteAddress(slot(vector / cluster, rank), to);
+    u32 slots = remoteAddress(slots_, to), slot = vector / cluster * cluster + rank;
     u32 barrier = remoteAddress(barrier_, to);
-    storeRemote(at, barrier, value[0], value[1], value[2], value[3]);
-    storeRemote(at + 16, barrier, top, sum);
+    storeRemote(slots + slot * 16, barrier, value[0], value[1], value[2],
+                value[3]);
+    storeRemote(slots + kNumbers + slot * 8, barrier, top, sum);
   }
   __device__ __forceinline__ void wait() const { barrierWait(barrier_, 0); }
   /// What CTA `from` sent of this CTA's vector number `i`.
   __device__ __forceinline__ void read(int i, int from, float (&value)[4],
                                        float &top, float &sum) const {
-    float4 v = loadShared4(slot(i, from));
-    float2 numbers = loadShared2(slot(i, from) + 16);
+    u32 slot = i * cluster + from;
+    float4 v = loadShared4(slots_ + slot * 16);
+    float2 numbers = loadShared2(slots_ + kNumbers + slot * 8);
     value[0] = v.x, value[1] = v.y, value[2] = v.z, value[3] = v.w;
     top = numbers.x, sum = numbers.y;
   }
@@ -77,9 +77,8 @@ public:
 #endif
 
 private:
-  __device__ __forceinline__ u32 slot(int i, int from) const {
-    return slots_ + (i * cluster + from) * (kSlotFloats * 4);
-  }
+  /// Behind all values: maxima and sums.
+  static constexpr int kNumbers = kInboxFloats<S, rows, cluster> / 6 * 16;
 
   u32 barrier_, slots_;
 };
