@@ -19,7 +19,7 @@ template <typename S, typename E, typename Score>
 std::string instance(bool clusters, int stages) {
   return std::string("check::") +
          (clusters ? "decodeClusters<" : "decodeKernel<") + nameOf<S>() + ", " +
-         nameOf<E>() + ", " + std::to_string(stages) + ", " + nameOf<Score>() +
+         nameOf<E>() + ", " + std::to_string(stages) + ", 16, " + nameOf<Score>() +
          ">";
 }
 

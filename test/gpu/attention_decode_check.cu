@@ -13,12 +13,17 @@ using namespace check;
 using attention::Entry;
 using attention::Shape;
 
+template <typename S, typename E, typename F, typename Score>
+static void checkRing(const Case &c, const Score &score);
+
 template <typename S, typename E, int stages = 1, typename Score>
 static void checkCase(const Case &c, const Score &score) {
+  checkRing<S, E, attention::RingForm<4, 2, 4, 8>>(c, score);
+  checkRing<S, E, attention::RingForm<8, 4, 8, 1, 16, 4>>(c, score);
   for (bool clusters : {false, true})
     for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
-      auto kernel = clusters ? decodeClusters<S, E, stages, Score>
-                             : decodeKernel<S, E, stages, Score>;
+      auto kernel = clusters ? decodeClusters<S, E, stages, 16, Score>
+                             : decodeKernel<S, E, stages, 16, Score>;
       constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
           attention::kInboxFloats<S, 16, 8>);
       cuda(cudaFuncSetAttribute(
@@ -29,6 +34,32 @@ static void checkCase(const Case &c, const Score &score) {
                batch.fresh(), score);
       });
     }
+}
+
+/// attention_ring.cuh, where pages hold whole blocks.
+template <typename S, typename E, typename F, typename Score>
+static void checkRing(const Case &c, const Score &score) {
+  constexpr bool clusters = F::kCluster > 1;
+  if (c.pageSize % 16 != 0 || F::kRows < c.pack)
+    return;
+  for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
+    auto kernel = [] {
+      if constexpr (F::kCluster > 1)
+        return ringClusters<S, E, F, Score>;
+      else
+        return ringKernel<S, E, F, Score>;
+    }();
+    constexpr int shared = attention::RingMemory<S, F>::kShared;
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    checkDecode<S, E>({c, grid, clusters, " ring"}, F::kStages, score,
+                      [&](auto &batch) {
+                        launch(kernel, dim3(grid), F::kThreads, shared, nullptr,
+                               batch.args(), batch.fresh(), batch.keyMap(),
+                               batch.valueMap(), score);
+                      });
+  }
 }
 
 /// The fp64 reference of a case costs more than the kernel: few, ragged, odd.

@@ -20,8 +20,8 @@ constexpr int kMostCtas = 600;
 
 template <int stages> void timeDecode(const Case &c, int grid, bool clusters) {
   DecodeBatch<S, E> batch(c, kMostCtas);
-  auto kernel = clusters ? decodeClusters<S, E, stages, NoScore>
-                         : decodeKernel<S, E, stages, NoScore>;
+  auto kernel = clusters ? decodeClusters<S, E, stages, 16, NoScore>
+                         : decodeKernel<S, E, stages, 16, NoScore>;
   constexpr int shared =
       attention::Decode<S, E, stages, 16>::shared(attention::kInboxFloats<S, 16, 8>);
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

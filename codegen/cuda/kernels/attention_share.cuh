@@ -57,11 +57,19 @@ public:
 
   /// `cluster` CTAs next to each other can take a tile together.
   __device__ __forceinline__ Shares(const A &a, int cluster)
-      : a_(a), sequences_(a.counts[a.sequencesAxis]) {
+      : a_(a) {
+    // Fields of sequences that there may not be, under way with their number.
+    bool ahead = lane() < a.sequenceBound;
+    if (ahead) {
+      mine_ = {a.cuTokens[lane()], a.cuTokens[lane() + 1], a.kvLengths[lane()]};
+      prefetchLine(a.pageTable + i64(lane()) * a.pageColumns);
+    }
+    sequences_ = a.counts[a.sequencesAxis];
     int group = a.heads / a.kvHeads;
     packs_ = (group + a.pack - 1) / a.pack;
     perTokens_ = a.kvHeads * packs_;
-    mine_ = load(lane());
+    if (!ahead || lane() >= sequences_)
+      mine_ = load(lane());
     int blocks = 0, tiles = 0, most = 0;
 #pragma unroll 1
     for (int s = lane(); s < sequences_; s += 32) {

@@ -26,10 +26,6 @@
 #include "attention_fresh.cuh"
 #include "sm90/attention_ring_copy.cuh"
 
-#ifndef FT_MARK
-#define FT_MARK(i)
-#endif
-
 namespace ft::attention {
 
 /// The warps that multiply.
@@ -75,6 +71,7 @@ public:
     for (; b >= p.first; b -= F::kConsumers) {
       u32 block = memory_.block(place.slot);
       barrierWait(memory_.full(place.slot), place.turn);
+      FT_BLOCK_MARK(7);
       int j0 = p.work.begin + b * BN;
       if (j0 + BN > min(p.work.end, p.oldEnd))
         enterRest(p, j0, b < p.last - F::kConsumers, block);

@@ -10,18 +10,27 @@
 #include "attention_decode_rows.cuh"
 #include "sm90/async.cuh"
 
+#ifndef FT_MARK
+#define FT_MARK(i)
+#define FT_BLOCK_MARK(i)
+#define FT_LOADER_MARK(i)
+#endif
+
 namespace ft::attention {
 
 /// How a CTA is divided. `consumers` warps multiply, `loaders` copy; `stages`
 /// blocks in the ring, a multiple of both: a slot is always the same warps', who
 /// so know which turn of it they wait for; `cluster` CTAs start together;
 /// tiles have `rows`, 8 or 16.
-template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8>
+template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8,
+          int fill = stages>
 struct RingForm {
   static constexpr int kConsumers = consumers, kLoaders = loaders;
   static constexpr int kStages = stages, kCluster = cluster;
   static constexpr int kThreads = 32 * (consumers + loaders), kRows = rows;
-  static_assert(stages % consumers == 0 && stages % loaders == 0);
+  static constexpr int kFill = fill;
+  static_assert(stages % consumers == 0 && stages % loaders == 0 &&
+                fill % loaders == 0);
 };
 
 /// A block as tensor copies leave it: columns of 64 elements, 16 rows of 128
@@ -174,6 +183,8 @@ public:
 #pragma unroll 1
     for (; b >= p.first; b -= F::kLoaders) {
       int j0 = p.work.begin + b * kDecodeBlock;
+      if (filling_ && int(place_.slot) >= F::kFill) // the first turn
+        barrierWait(memory_.full(place_.slot - F::kFill), 0);
       barrierWait(memory_.empty(place_.slot), place_.turn ^ 1);
       u32 full = memory_.full(place_.slot);
       if (j0 >= old) {
@@ -181,10 +192,12 @@ public:
           barrierArrive(full);
       } else {
         int cell = cellOf(p, j0);
+        FT_LOADER_MARK(8);
         if (electOne())
           copy(p, cell, full);
       }
       place_.skip(F::kLoaders);
+      filling_ &= place_.turn == 0;
     }
     ahead_ = p.first - 1 - b; // blocks of the next piece that are another's
   }
@@ -227,6 +240,7 @@ private:
   RingMemory<S, F> memory_;
   RingPlace<F> place_;
   int ahead_;
+  bool filling_ = F::kFill < F::kStages;
   int pagesOf_ = -1, pagesFrom_ = 0, pages_ = 0;
 };
 
