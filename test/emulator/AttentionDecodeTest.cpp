@@ -19,8 +19,8 @@ template <typename S, typename E, typename Score>
 std::string instance(bool clusters, int stages) {
   return std::string("check::") +
          (clusters ? "decodeClusters<" : "decodeKernel<") + nameOf<S>() + ", " +
-         nameOf<E>() + ", " + std::to_string(stages) + ", 16, " + nameOf<Score>() +
-         ">";
+         nameOf<E>() + ", " + std::to_string(stages) + ", 16, " +
+         nameOf<Score>() + ">";
 }
 
 /// Every case with one CTA, with several, and with clusters where there are.
@@ -121,8 +121,8 @@ TEST(AttentionDecodeTest, ScoresWindowsManyHeads) {
 
 const Case kLong{{1, 1, 1}, {610, 15, 300}, 8, 2, 4, 0, 64, 1};
 const Case kPrompt{{8, 21, 70}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
-const Case kEven{std::vector<int>(13, 1), std::vector<int>(13, 50), 4, 2, 2, 0,
-                 32, 1};
+const Case kEven{
+    std::vector<int>(13, 1), std::vector<int>(13, 50), 4, 2, 2, 0, 32, 1};
 
 TEST(AttentionDecodeTest, RingBf16) {
   using S = Shape<bf16, 64, 64, true, true>;

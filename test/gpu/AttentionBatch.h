@@ -16,7 +16,7 @@ using ft::attention::Args;
 /// The map of [rows, heads, width] elements, rows `stride` elements apart.
 template <typename T>
 ft::TensorMap makeMap(const T *data, int width, int heads, size_t rows,
-                  size_t stride, int boxHeads, int boxRows) {
+                      size_t stride, int boxHeads, int boxRows) {
   ft::TensorMap map;
   encodeMap(&map, std::is_same_v<T, bf16>, data,
             {{width, 0, 64},

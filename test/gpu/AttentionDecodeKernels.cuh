@@ -30,10 +30,14 @@ __global__ void __cluster_dims__(8, 1, 1)
   attention::runDecode<S, E, stages, rows, 8>(args, fresh, score);
 }
 
+/// CTAs of a multiprocessor.
+template <typename S, typename F>
+constexpr int kRingCtas =
+    F::kThreads <= 192 && F::kRows == 8 && S::D <= 128 && S::DV <= 128 ? 2 : 1;
+
 /// F::kCluster is 1.
 template <typename S, typename E, typename F, typename Score>
-__global__ void
-__launch_bounds__(F::kThreads, F::kThreads > 192 ? 1 : 2)
+__global__ void __launch_bounds__(F::kThreads, kRingCtas<S, F>)
     ringKernel(const __grid_constant__ Args<typename S::T> args,
                const __grid_constant__ Fresh<typename S::T> fresh,
                const __grid_constant__ TensorMap k,
@@ -43,7 +47,7 @@ __launch_bounds__(F::kThreads, F::kThreads > 192 ? 1 : 2)
 }
 template <typename S, typename E, typename F, typename Score>
 __global__ void __cluster_dims__(F::kCluster, 1, 1)
-    __launch_bounds__(F::kThreads, F::kThreads > 192 ? 1 : 2)
+    __launch_bounds__(F::kThreads, kRingCtas<S, F>)
         ringClusters(const __grid_constant__ Args<typename S::T> args,
                      const __grid_constant__ Fresh<typename S::T> fresh,
                      const __grid_constant__ TensorMap k,

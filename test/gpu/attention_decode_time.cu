@@ -22,8 +22,8 @@ template <int stages> void timeDecode(const Case &c, int grid, bool clusters) {
   DecodeBatch<S, E> batch(c, kMostCtas);
   auto kernel = clusters ? decodeClusters<S, E, stages, 16, NoScore>
                          : decodeKernel<S, E, stages, 16, NoScore>;
-  constexpr int shared =
-      attention::Decode<S, E, stages, 16>::shared(attention::kInboxFloats<S, 16, 8>);
+  constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
+      attention::kInboxFloats<S, 16, 8>);
   cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                             shared),
        "shared memory");

@@ -26,7 +26,7 @@ struct Model {
   int layers; // of the chain
 };
 
-enum class Attend { None, Before, Decode, Clusters };
+enum class Attend { None, Before, Decode, Clusters, Ring, RingClusters };
 
 /// One way to run the chain.
 struct Way {
@@ -39,6 +39,8 @@ constexpr Way kWays[] = {
     {"attention as before (no append)", Attend::Before},
     {"decode attention", Attend::Decode},
     {"decode attention, clusters", Attend::Clusters},
+    {"ring", Attend::Ring},
+    {"ring, clusters", Attend::RingClusters},
 };
 
 constexpr int kRingShared = (227 - 11) * 1024;
@@ -54,7 +56,9 @@ public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
   static constexpr int kDecodeShared =
-      attention::Decode<S, E, 1, 16>::shared(attention::kInboxFloats<S, 16, 8>);
+      attention::Decode<S, E, 1, 8>::shared(attention::kInboxFloats<S, 8, 8>);
+  using Ring = attention::RingForm<4, 2, 12 * 128 / D>;
+  using RingOfClusters = attention::RingForm<4, 2, 12 * 128 / D, 8>;
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),
@@ -153,11 +157,20 @@ private:
       dim3 grid(1, tiles, 32);
       launchBefore(grid, args);
     } else if (way.attend == Attend::Decode) {
-      go(decodeKernel<S, E, 1, NoScore>, 2 * processors_, 128, kDecodeShared,
+      go(decodeKernel<S, E, 1, 8, NoScore>, 2 * processors_, 128, kDecodeShared,
          args, decode_.fresh(), NoScore{});
     } else if (way.attend == Attend::Clusters) {
-      go(decodeClusters<S, E, 1, NoScore>, processors_ / 8 * 8, 128,
+      go(decodeClusters<S, E, 1, 8, NoScore>, processors_ / 8 * 8, 128,
          kDecodeShared, args, decode_.fresh(), NoScore{});
+    } else if (way.attend == Attend::Ring) {
+      go(ringKernel<S, E, Ring, NoScore>, 2 * processors_, Ring::kThreads,
+         attention::RingMemory<S, Ring>::kShared, args, decode_.fresh(),
+         decode_.keyMap(), decode_.valueMap(), NoScore{});
+    } else if (way.attend == Attend::RingClusters) {
+      go(ringClusters<S, E, RingOfClusters, NoScore>, processors_ / 8 * 8,
+         RingOfClusters::kThreads,
+         attention::RingMemory<S, RingOfClusters>::kShared, args,
+         decode_.fresh(), decode_.keyMap(), decode_.valueMap(), NoScore{});
     }
   }
   void launchBefore(dim3 grid, Args<bf16> args) {

@@ -54,7 +54,7 @@ private:
   static constexpr int kPitchQK = Copies::kPitchQK, kPitchV = Copies::kPitchV;
   /// Of a warp: its ring, later its part.
   static constexpr int kWarpElements =
-      larger(stages * Copies::kSlot, rows * kPartRow<S> * 2);
+      larger(stages * Copies::kSlot, rows *kPartRow<S> * 2);
   /// Of the CTA: q.
   static constexpr int kQ = rows * Rows::kPitch;
   static constexpr int kOwn = 2 * (kWarps * kWarpElements + kQ);
@@ -168,7 +168,8 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
   __shared__ u64 arrived;
   Shares<S, rows, kDecodeBlock> shares(a, cluster);
   Cta cta(a, fresh);
-  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), int(blockIdx.x) % cluster);
+  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(),
+                                int(blockIdx.x) % cluster);
   Piece piece;
   bool together = cluster > 1 && shares.together(), some = false, own;
   Place place = shares.place(blockIdx.x);

@@ -53,7 +53,8 @@ public:
       else
         copyRows<width, padded.value, pitch.value>(p, from, j0, old, end, to);
     };
-    plane(Int<S::D>{}, Int<roundUp(S::D, 16)>{}, Int<kPitchQK>{}, a_.k, keys(slot));
+    plane(Int<S::D>{}, Int<roundUp(S::D, 16)>{}, Int<kPitchQK>{}, a_.k,
+          keys(slot));
     plane(Int<S::DV>{}, Int<roundUp(S::DV, 16)>{}, Int<kPitchV>{}, a_.v,
           values(slot));
     commitCopies();

@@ -68,30 +68,31 @@ template <int V> struct Merged {
 template <typename S, typename Cta>
 __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
   constexpr int kRowVectors = S::DV / 4;
-  cta.eachFour(rows,
-               [&](int v, const float(&value)[4], float top, float sum) {
-                 int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
-                 float *row = to + r * kPartRow<S>;
+  cta.eachFour(rows, [&](int v, const float(&value)[4], float top, float sum) {
+    int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
+    float *row = to + r * kPartRow<S>;
 #pragma unroll
-                 for (int i = 0; i < 4; ++i)
-                   row[c + i] = value[i];
-                 if (c == 0) {
-                   row[S::DV] = top;
-                   row[S::DV + 1] = sum;
-                 }
-               });
+    for (int i = 0; i < 4; ++i)
+      row[c + i] = value[i];
+    if (c == 0) {
+      row[S::DV] = top;
+      row[S::DV + 1] = sum;
+    }
+  });
 }
 
 /// Every CTA of the cluster calls; those without keys merge, too.
 template <typename S, int cluster, typename Cta, typename Inbox>
-__device__ __forceinline__ void
-mergeCluster(const Args<typename S::T> &a, const Piece &piece, const Cta &cta,
-             bool own, const Inbox &inbox) {
+__device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
+                                             const Piece &piece, const Cta &cta,
+                                             bool own, const Inbox &inbox) {
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
   if (own)
-    cta.eachFour(w.tokens * w.heads, [&](int v, const float(&value)[4], float top,
-                              float sum) { inbox.send(v, value, top, sum); });
+    cta.eachFour(w.tokens * w.heads,
+                 [&](int v, const float(&value)[4], float top, float sum) {
+                   inbox.send(v, value, top, sum);
+                 });
   inbox.wait();
 #pragma unroll 1
   for (int i = threadIdx.x; i * cluster + inbox.rank < vectors;
@@ -124,7 +125,7 @@ __device__ __forceinline__ void mergeGlobal(const Args<typename S::T> &a,
                                             const Piece &piece,
                                             const Part &part) {
   static_assert(S::DV % 4 == 0);
-  constexpr int N = 8;
+  constexpr int N = 16;
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
 #pragma unroll 1
@@ -160,16 +161,15 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   const Work &w = piece.work;
   int rows = w.tokens * w.heads;
   if (piece.parts == 1) {
-    cta.eachFour(rows,
-                 [&](int v, const float(&value)[4], float, float sum) {
-                   Merged<4> whole;
-                   whole.sum = sum;
+    cta.eachFour(rows, [&](int v, const float(&value)[4], float, float sum) {
+      Merged<4> whole;
+      whole.sum = sum;
 #pragma unroll
-                   for (int i = 0; i < 4; ++i)
-                     whole.value[i] = value[i];
-                   int r = v / (S::DV / 4);
-                   whole.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
-                 });
+      for (int i = 0; i < 4; ++i)
+        whole.value[i] = value[i];
+      int r = v / (S::DV / 4);
+      whole.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
+    });
     return;
   }
   auto slot = [&](int unit, bool begins) {

@@ -52,8 +52,8 @@ public:
 
   /// `q`: the tile's rows in shared memory.
   __device__ __forceinline__ void begin(const Piece &piece, const T *q) {
-    q_ = u32(__cvta_generic_to_shared(q + lane() % 8 * kPitch +
-                                      lane() / 8 % 2 * 8));
+    q_ = u32(
+        __cvta_generic_to_shared(q + lane() % 8 * kPitch + lane() / 8 % 2 * 8));
     if constexpr (kKeeps)
 #pragma unroll
       for (int d = 0; d < D; d += 16)
@@ -134,11 +134,8 @@ private:
 
   __device__ __forceinline__ void multiplyKeys(u32 block) {
     u32 k = Block::keyLane(block, lane() % 16, lane() / 16);
-#pragma unroll
-    for (int n = 0; n < N; ++n)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        s_[n][i] = 0;
+    // Two sums: a product waits for the one before in its sum.
+    float s[2][N][4] = {};
 #pragma unroll
     for (int d = 0; d < D; d += 16) {
       u32 x[4], y[N][2];
@@ -148,8 +145,13 @@ private:
       const u32(&q)[N][2] = kKeeps ? kept_[kKeeps ? d / 16 : 0] : y;
 #pragma unroll
       for (int n = 0; n < N; ++n)
-        multiplyAdd(s_[n], x, q[n][0], q[n][1], T{});
+        multiplyAdd(s[d / 16 % 2][n], x, q[n][0], q[n][1], T{});
     }
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        s_[n][i] = s[0][n][i] + s[1][n][i];
   }
 
   /// Scores in base 2.
@@ -206,8 +208,8 @@ private:
   }
 
   __device__ __forceinline__ void multiplyValues(u32 block) {
-    u32 v = Block::valueLane(block, lane() % 8 + lane() / 16 * 8,
-                             lane() / 8 % 2);
+    u32 v =
+        Block::valueLane(block, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2);
     u32 y[N][2];
 #pragma unroll
     for (int n = 0; n < N; ++n)
@@ -236,8 +238,8 @@ private:
 /// sum of `warps` parts, vectors first .. last - 1 of the tile; part(w): what
 /// DecodeRows::put left of warp w, from the row of vector `first` on.
 template <typename S, int warps, typename Part, typename Done>
-__device__ __forceinline__ void
-eachFour(int first, int last, const Part &part, const Done &done) {
+__device__ __forceinline__ void eachFour(int first, int last, const Part &part,
+                                         const Done &done) {
   constexpr int kRowVectors = S::DV / 4;
 #pragma unroll 1
   for (int v = int(threadIdx.x); v < last - first; v += warps * 32) {

@@ -15,7 +15,7 @@ namespace ft::attention {
 
 /// Floats of an Inbox: six of each vector that is sent.
 template <typename S, int rows, int cluster>
-constexpr int kInboxFloats = roundUp(rows * S::DV / 4, cluster) * 6;
+constexpr int kInboxFloats = roundUp(rows *S::DV / 4, cluster) * 6;
 
 /// What the CTAs of a cluster send each other: four neighbours of a row of a
 /// part, and the row's maximum and sum of exponentials. Vector v of a tile is
@@ -30,8 +30,8 @@ public:
       : rank(rank), barrier_(sharedAddress(barrier)),
         slots_(sharedAddress(slots)) {}
 #if __CUDA_ARCH__ >= 900
-  /// By all threads, before the keys: vectors of `some` rows of the tile will come
-  /// from `parts` CTAs.
+  /// By all threads, before the keys: vectors of `some` rows of the tile will
+  /// come from `parts` CTAs.
   __device__ __forceinline__ void expect(int some, int parts) const {
     if (threadIdx.x == 0) {
       int own = (some * (S::DV / 4) - rank + cluster - 1) / cluster;
@@ -50,7 +50,8 @@ public:
   __device__ __forceinline__ void send(int vector, const float (&value)[4],
                                        float top, float sum) const {
     int to = vector % cluster;
-    u32 slots = remoteAddress(slots_, to), slot = vector / cluster * cluster + rank;
+    u32 slots = remoteAddress(slots_, to),
+        slot = vector / cluster * cluster + rank;
     u32 barrier = remoteAddress(barrier_, to);
     storeRemote(slots + slot * 16, barrier, value[0], value[1], value[2],
                 value[3]);

@@ -7,8 +7,8 @@
 // device. A CTA may so have the end of a tile, whole tiles and the beginning of
 // one.
 //
-// Where tiles are about as long as each other, CTAs take whole tiles instead, or
-// equal parts of one each: less to merge. Where there are no more tiles than
+// Where tiles are about as long as each other, CTAs take whole tiles instead,
+// or equal parts of one each: less to merge. Where there are no more tiles than
 // clusters, a cluster takes a tile: merging through each other's shared memory
 // is faster than through L2.
 //
@@ -56,8 +56,7 @@ public:
   using A = Args<typename S::T>;
 
   /// `cluster` CTAs next to each other can take a tile together.
-  __device__ __forceinline__ Shares(const A &a, int cluster)
-      : a_(a) {
+  __device__ __forceinline__ Shares(const A &a, int cluster) : a_(a) {
     // Fields of sequences that there may not be, under way with their number.
     bool ahead = lane() < a.sequenceBound;
     if (ahead) {
@@ -248,7 +247,9 @@ private:
     p.work.tokens = v.lastPosition - v.firstPosition + 1;
     p.work.kvHead = kvHead;
     p.work.firstHead = kvHead * group + member;
-    p.work.heads = min(a_.pack, group - member);
+    // A number of the text, where the others are.
+    p.work.heads =
+        group % a_.pack == 0 ? a_.pack : min(a_.pack, group - member);
     p.work.firstPosition = v.firstPosition;
     p.work.lastPosition = v.lastPosition;
     p.work.begin = v.begin;
@@ -269,7 +270,7 @@ private:
   int sequences_, packs_, perTokens_;
   Span mine_; // this lane's
   int total_, units_, tiles_;
-  int share_, rest_; // blocks of a unit, and units with one more
+  int share_, rest_;      // blocks of a unit, and units with one more
   int parts_, tilesEach_; // where tiles are whole: CTAs of one, tiles of a CTA
   bool together_, whole_;
 };

@@ -96,8 +96,8 @@ __device__ __forceinline__ void unpackPair(u32 word, float *x, f16) {
 
 /// Values h * 4 .. h * 4 + 3 of a vector of T.
 template <typename T>
-__device__ __forceinline__ void unpackFour(const Vec16 &v, int h,
-                                           float (&x)[4], T) {
+__device__ __forceinline__ void unpackFour(const Vec16 &v, int h, float (&x)[4],
+                                           T) {
   unpackPair(v.word[2 * h], x, T{});
   unpackPair(v.word[2 * h + 1], x + 2, T{});
 }

@@ -58,7 +58,8 @@ public:
           barrierWait(memory_.full(place.slot), place.turn);
           return Block::template rowsOf<T>(memory_.block(place.slot), j % BN);
         });
-    asyncProxyFence(); // a copy comes where rows were written
+    if (end > p.oldEnd) // copies come where rows were written
+      asyncProxyFence();
     sync();
     FT_MARK(3);
     rows_.begin(p, q);
@@ -120,14 +121,12 @@ private:
       for (int r = max(p.oldEnd - j0, 0); r < end; ++r)
         entrance_.template enterBoth<Rows::D>(
             p, j0 + r, Block::template rowsOf<T>(block, r));
-    // A row is as long in the whole block, whatever the swizzle.
-    constexpr int columns = Block::kColumnsV;
+#pragma unroll
+    for (int c = 0; c < Block::kColumnsV; ++c)
 #pragma unroll 1
-    for (int i = int(threadIdx.x) % 32; i < (BN - end) * columns * 8; i += 32) {
-      int c = i / 8 / (BN - end), r = end + i / 8 - c * (BN - end);
-      storeShared4(Block::values(block) + (c * BN + r) * 128 + i % 8 * 16,
-                   float4{0, 0, 0, 0});
-    }
+      for (int i = int(threadIdx.x) % 32; i < (BN - end) * 8; i += 32)
+        storeShared4(Block::values(block) + (c * BN + end) * 128 + i * 16,
+                     float4{0, 0, 0, 0});
     asyncProxyFence();
     __syncwarp();
   }

@@ -6,8 +6,8 @@
 #ifndef FT_KERNELS_SM90_ATTENTION_RING_COPY_CUH
 #define FT_KERNELS_SM90_ATTENTION_RING_COPY_CUH
 
-#include "attention_inbox.cuh"
 #include "attention_decode_rows.cuh"
+#include "attention_inbox.cuh"
 #include "sm90/async.cuh"
 
 #ifndef FT_MARK
@@ -19,8 +19,8 @@
 namespace ft::attention {
 
 /// How a CTA is divided. `consumers` warps multiply, `loaders` copy; `stages`
-/// blocks in the ring, a multiple of both: a slot is always the same warps', who
-/// so know which turn of it they wait for; `cluster` CTAs start together;
+/// blocks in the ring, a multiple of both: a slot is always the same warps',
+/// who so know which turn of it they wait for; `cluster` CTAs start together;
 /// tiles have `rows`, 8 or 16.
 template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8,
           int fill = stages>
@@ -71,9 +71,7 @@ template <typename S> struct BoxBlock {
               e % 8 * 2};
     }
   };
-  template <typename T> struct Pair {
-    Row<T> key, value;
-  };
+  template <typename T> struct Pair { Row<T> key, value; };
   template <typename T>
   static __device__ __forceinline__ Pair<T> rowsOf(u32 block, int r) {
     return {{block + r * 128, r}, {values(block) + r * 128, r}};
@@ -109,11 +107,13 @@ private:
   static constexpr int kQ = roundUp(F::kRows * 2 * (roundUp(S::D, 16) + 8), 16);
   static constexpr int kPartBytes = 4 * kPassRows * kPartRow<S>;
   static constexpr int kParts = F::kConsumers * kPartBytes;
-  static constexpr int kOwn = kRing + (kShares ? larger(kQ, kParts) : kQ + kParts);
+  static constexpr int kOwn =
+      kRing + (kShares ? larger(kQ, kParts) : kQ + kParts);
 
 public:
   static constexpr int kShared =
-      1024 + kOwn + (F::kCluster > 1 ? 4 * kInboxFloats<S, F::kRows, F::kCluster> : 0);
+      1024 + kOwn +
+      (F::kCluster > 1 ? 4 * kInboxFloats<S, F::kRows, F::kCluster> : 0);
 
   __device__ __forceinline__ explicit RingMemory(RingState<F> *state)
       : state_(state) {
@@ -228,8 +228,8 @@ private:
       pagesOf_ = p.work.sequence;
       pagesFrom_ = max(page - 31, 0);
       if (pagesFrom_ + lane <= page)
-        pages_ = a_.pageTable[i64(pagesOf_) * a_.pageColumns + pagesFrom_ +
-                              lane];
+        pages_ =
+            a_.pageTable[i64(pagesOf_) * a_.pageColumns + pagesFrom_ + lane];
     }
     return __shfl_sync(~0u, pages_, page - pagesFrom_) * a_.pageSize +
            (j - page * a_.pageSize);
