@@ -71,7 +71,7 @@ void runRing(const std::vector<Case> &cases, const Score &score) {
   }
   int before = failures;
   for (const Case &c : cases)
-    for (int grid : {F::kCluster, 13 / F::kCluster * F::kCluster, 32}) {
+    for (int grid : {F::kCluster, F::kCluster > 1 ? 16 : 13, 32}) {
       DecodeCase d{c, grid, F::kCluster > 1, " ring"};
       checkDecode<S, E>(d, F::kStages, score, [&](auto &batch) {
         kernels.launch(name, {uint32_t(grid), 1, 1},
@@ -121,6 +121,7 @@ TEST(AttentionDecodeTest, ScoresWindowsManyHeads) {
 
 const Case kLong{{1, 1, 1}, {610, 15, 300}, 8, 2, 4, 0, 64, 1};
 const Case kPrompt{{8, 21, 70}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
+const Case kFour{{1, 1, 1, 1}, {100, 99, 90, 96}, 4, 2, 2, 0, 32, 1}; // teams
 const Case kEven{
     std::vector<int>(13, 1), std::vector<int>(13, 50), 4, 2, 2, 0, 32, 1};
 
@@ -133,8 +134,8 @@ TEST(AttentionDecodeTest, RingBf16) {
 TEST(AttentionDecodeTest, RingClusters) {
   using S = Shape<bf16, 128, 128, true, true>;
   using E = Entry<64, false, false>;
-  runRing<S, E, attention::RingForm<2, 1, 4, 8>>({kOne, kDecode, kLong, kNone},
-                                                 NoScore{});
+  runRing<S, E, attention::RingForm<2, 1, 4, 8>>(
+      {kOne, kDecode, kLong, kFour, kNone}, NoScore{});
 }
 TEST(AttentionDecodeTest, RingF16SixteenRows) {
   using S = Shape<f16, 80, 96, true, true>;

@@ -69,6 +69,8 @@ template <typename T, int D, int DV, int half> static void checkHeadSize() {
   checkCase<Causal, Plain>(one, NoScore{});
   Case decode{{1, 1, 1, 1, 2}, {0, 700, 63, 64, 31}, 8, 2, 4, 0, 64, 1};
   checkCase<Causal, Plain>(decode, NoScore{});
+  Case even{{1, 1, 1, 1}, {400, 390, 395, 399}, 16, 4, 4, 0, 64, 1};
+  checkCase<Causal, Plain>(even, NoScore{});
   Case chunk{{8, 33, 1}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
   checkCase<Causal, Plain>(chunk, NoScore{});
   Case single{{1, 4}, {257, 31}, 3, 3, 1, 17, 1, 1}; // pages of one token

@@ -5,15 +5,15 @@
 // the pages. f16 and bf16, sm_80 and later; clusters from sm_90 on.
 //
 //     using Shape = attention::Shape<bf16, 128, 128, true, true>;
-//     attention::runDecode<Shape, attention::Entry<64, false, false>, stages>(
-//         args, fresh, score);
+//     attention::runDecode<Shape, attention::Entry<64, false, false>, stages,
+//                          rows>(args, fresh, score);
 //
-// A tile is 16 rows, (token, head) pairs of one kv head, so K and V are read
-// once a kv head. Each of four warps takes blocks of 16 keys by turns, through
-// a ring of its own of `stages` blocks and with a softmax of its own: between
-// the first block and the last no warp waits for another. (Warps that shared
-// each block, two barriers a block, took 115 us where 32 sequences of 512 keys
-// of 8B take 15 to read.) Their sums are added at the end of a piece.
+// A tile is 8 or 16 rows, (token, head) pairs of one kv head, so K and V are
+// read once a kv head. Each of four warps takes blocks of 16 keys by turns,
+// through a ring of its own of `stages` blocks and with a softmax of its own:
+// between the first block and the last no warp waits for another. (Warps that
+// shared each block, two barriers a block, took 115 us where 32 sequences of
+// 512 keys of 8B take 15 to read.) Their sums are added at the end of a piece.
 //
 // What may be read before the kernel in front has ended: everything that the
 // step does not write, or not yet. The first kernel of a program starts when
@@ -23,14 +23,14 @@
 // only rows from a sequence's old length on, which it reads from q, k and v
 // instead. New rows and q come after the wait.
 //
-// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2),
-// with clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one
-// or two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
+// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2), with
+// clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one or
+// two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
 // memory Decode<...>::kShared, with clusters more:
 //   pitch(x) = roundUp(x, 16) + 8
-//   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
-//     32 * pitch(D), rounded up to 16 (kShared)
-//   with clusters + 4 * roundUp(4 * DV, 8) * 8 (kInboxFloats)
+//   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 4 * rows * (DV + 4)) +
+//     2 * rows * pitch(D), rounded up to 16 (kShared)
+//   with clusters + 24 * roundUp(rows * DV / 4, 8) (kInboxFloats)
 // counters: a u32 for each of tokens * kvHeads * ceil(g / P); partials:
 // 128 * (DV + 4) bytes a CTA.
 //
@@ -168,16 +168,15 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
   __shared__ u64 arrived;
   Shares<S, rows, kDecodeBlock> shares(a, cluster);
   Cta cta(a, fresh);
-  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(),
-                                int(blockIdx.x) % cluster);
+  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), shares.team());
   Piece piece;
-  bool together = cluster > 1 && shares.together(), some = false, own;
+  bool together = cluster > 1 && shares.team() > 1, some = false, own;
   Place place = shares.place(blockIdx.x);
   bool first = true;
 #pragma unroll 1
   for (bool waited = false;; first = false) {
     if (together) {
-      some = shares.ofCluster(cluster, inbox.rank, piece); // all of it or none
+      some = shares.ofTeam(piece); // all of it or none
       own = some && piece.first < piece.last;
     } else {
       own = shares.next(place, piece);
@@ -200,7 +199,7 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
   if (together) {
     inbox.open();
     if (some)
-      mergeCluster<S, cluster>(a, piece, cta, own, inbox);
+      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
   }
 }
 

@@ -81,11 +81,11 @@ __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
   });
 }
 
-/// Every CTA of the cluster calls; those without keys merge, too.
-template <typename S, int cluster, typename Cta, typename Inbox>
-__device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
-                                             const Piece &piece, const Cta &cta,
-                                             bool own, const Inbox &inbox) {
+/// Every CTA of a team, of at most `most`, calls; those without keys merge too.
+template <typename S, int most, typename Cta, typename Inbox>
+__device__ __forceinline__ void mergeTeam(const Args<typename S::T> &a,
+                                          const Piece &piece, const Cta &cta,
+                                          bool own, const Inbox &inbox) {
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
   if (own)
@@ -95,18 +95,18 @@ __device__ __forceinline__ void mergeCluster(const Args<typename S::T> &a,
                  });
   inbox.wait();
 #pragma unroll 1
-  for (int i = threadIdx.x; i * cluster + inbox.rank < vectors;
+  for (int i = threadIdx.x; i * inbox.team + inbox.rank < vectors;
        i += Cta::kThreads) {
-    float tops[cluster], sums[cluster], values[cluster][4];
+    float tops[most], sums[most], values[most][4];
 #pragma unroll
-    for (int p = 0; p < cluster; ++p) {
+    for (int p = 0; p < most; ++p) {
       inbox.read(i, min(p, piece.parts - 1), values[p], tops[p], sums[p]);
       if (p >= piece.parts)
         tops[p] = __int_as_float(0xff800000);
     }
     Merged<4> merged;
     merged.add(tops, sums, values);
-    int v = i * cluster + inbox.rank, r = v / (S::DV / 4);
+    int v = i * inbox.team + inbox.rank, r = v / (S::DV / 4);
     merged.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
   }
 }

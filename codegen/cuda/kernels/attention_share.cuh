@@ -8,9 +8,9 @@
 // one.
 //
 // Where tiles are about as long as each other, CTAs take whole tiles instead,
-// or equal parts of one each: less to merge. Where there are no more tiles than
-// clusters, a cluster takes a tile: merging through each other's shared memory
-// is faster than through L2.
+// or equal parts of one each: less to merge. Where a tile has eight, four or
+// two CTAs of a cluster to itself, they are a team: merging through each
+// other's shared memory is faster than through L2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_SHARE_CUH
@@ -55,7 +55,7 @@ template <typename S, int rows, int BN> class Shares {
 public:
   using A = Args<typename S::T>;
 
-  /// `cluster` CTAs next to each other can take a tile together.
+  /// `cluster` CTAs next to each other can be teams; a power of two.
   __device__ __forceinline__ Shares(const A &a, int cluster) : a_(a) {
     // Fields of sequences that there may not be, under way with their number.
     bool ahead = lane() < a.sequenceBound;
@@ -88,8 +88,10 @@ public:
     share_ = u32(total_) / u32(units_);
     rest_ = total_ - share_ * units_;
     // A block takes about a third of what the way through L2 takes longer.
-    together_ = cluster > 1 && tiles_ <= int(gridDim.x) / cluster &&
-                (most + cluster - 1) / cluster <= share_ + (rest_ > 0) + 2;
+    for (team_ = cluster; team_ > 1 && tiles_ > int(gridDim.x) / team_;)
+      team_ /= 2;
+    if ((most + team_ - 1) / team_ > share_ + share_ / 16 + (rest_ > 0) + 2)
+      team_ = 1;
     u32 ctas = gridDim.x;
     tiles = max(tiles_, 1);
     parts_ = max(ctas / u32(tiles), 1u);
@@ -98,8 +100,8 @@ public:
     whole_ = longest <= share_ + share_ / 16 + 2;
   }
 
-  /// Whether clusters take whole tiles.
-  __device__ __forceinline__ bool together() const { return together_; }
+  /// CTAs of a team that takes a tile; 1 where there are no teams.
+  __device__ __forceinline__ int team() const { return team_; }
 
   /// Tiles of the same tokens.
   __device__ __forceinline__ int perTokens() const { return perTokens_; }
@@ -132,14 +134,13 @@ public:
     return true;
   }
 
-  /// CTA `rank`'s piece of its cluster's tile; false if the cluster has none.
-  __device__ __forceinline__ bool ofCluster(int cluster, int rank,
-                                            Piece &p) const {
-    int tile = int(blockIdx.x) / cluster;
+  /// This CTA's piece of its team's tile; false if the team has none.
+  __device__ __forceinline__ bool ofTeam(Piece &p) const {
+    int tile = u32(blockIdx.x) / u32(team_);
     if (tile >= tiles_)
       return false;
     p = locate<true>(tile);
-    cut(p, cluster, rank);
+    cut(p, team_, int(blockIdx.x) & (team_ - 1));
     return true;
   }
 
@@ -272,7 +273,8 @@ private:
   int total_, units_, tiles_;
   int share_, rest_;      // blocks of a unit, and units with one more
   int parts_, tilesEach_; // where tiles are whole: CTAs of one, tiles of a CTA
-  bool together_, whole_;
+  int team_;
+  bool whole_;
 };
 
 } // namespace ft::attention

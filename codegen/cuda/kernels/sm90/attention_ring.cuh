@@ -151,10 +151,10 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
   Shares<S, F::kRows, kDecodeBlock> shares(a, cluster);
   __syncthreads();
   FT_MARK(1);
-  bool together = cluster > 1 && shares.together();
+  bool together = cluster > 1 && shares.team() > 1;
   Place place = shares.place(blockIdx.x);
-  int rank = int(blockIdx.x) % cluster;
-  Inbox<S, F::kRows, cluster> inbox(&state.arrived, memory.inbox(), rank);
+  Inbox<S, F::kRows, cluster> inbox(&state.arrived, memory.inbox(),
+                                    shares.team());
   Piece piece;
   if (int loader = int(threadIdx.x) / 32 - F::kConsumers; loader >= 0) {
     RingCopies<S, F> copies(a, kMap, vMap, memory, loader);
@@ -165,7 +165,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
       return;
     }
     clusterArriveRelaxed();
-    if (shares.ofCluster(cluster, rank, piece))
+    if (shares.ofTeam(piece))
       copies.fetch(piece);
     inbox.open(); // a warp that has arrived does not end before all have
     return;
@@ -176,7 +176,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
 #pragma unroll 1
   for (bool waited = false;; first = false) {
     if (together) {
-      some = shares.ofCluster(cluster, rank, piece); // all of it or none
+      some = shares.ofTeam(piece); // all of it or none
       own = some && piece.first < piece.last;
     } else {
       own = shares.next(place, piece);
@@ -202,7 +202,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
   if (together) {
     inbox.open();
     if (some)
-      mergeCluster<S, cluster>(a, piece, cta, own, inbox);
+      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
   }
   FT_MARK(6);
 }
