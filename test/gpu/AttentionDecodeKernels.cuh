@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(128, 2)
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 template <typename S, typename E, int stages, int rows, typename Score>
 __global__ void __cluster_dims__(8, 1, 1)
-    __launch_bounds__(128, S::DV > 128 ? 2 : 3)
+    __launch_bounds__(128, S::DV > 128 || rows > 8 ? 2 : 3)
         decodeClusters(const __grid_constant__ Args<typename S::T> args,
                        const __grid_constant__ Fresh<typename S::T> fresh,
                        const __grid_constant__ Score score) {
