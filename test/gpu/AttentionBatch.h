@@ -67,8 +67,8 @@ template <typename S> struct Batch {
     return most + 1;
   }
   static size_t planeSize(const Case &c, int width, int stride) {
-    return S::kPaged ? size_t(c.tokens.size()) * columnsOf(c) * c.pageSize *
-                           c.kvHeads * width
+    size_t pages = std::max<size_t>(c.tokens.size(), 1) * columnsOf(c);
+    return S::kPaged ? pages * c.pageSize * c.kvHeads * width
                      : size_t(sum(c.tokens) + 4) * stride;
   }
 

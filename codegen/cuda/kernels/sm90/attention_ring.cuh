@@ -61,7 +61,6 @@ public:
     if (end > p.oldEnd) // copies come where rows were written
       asyncProxyFence();
     sync();
-    FT_MARK(3);
     rows_.begin(p, q);
     if constexpr (RingMemory<S, F>::kShares)
       sync(); // parts come where q was
@@ -72,13 +71,10 @@ public:
     for (; b >= p.first; b -= F::kConsumers) {
       u32 block = memory_.block(place.slot);
       barrierWait(memory_.full(place.slot), place.turn);
-      FT_BLOCK_MARK(7);
       int j0 = p.work.begin + b * BN;
       if (j0 + BN > min(p.work.end, p.oldEnd))
         enterRest(p, j0, b < p.last - F::kConsumers, block);
-#ifndef FT_LOADS_ONLY
       rows_.attend(p, b, block, score);
-#endif
       __syncwarp();
       if (electOne())
         barrierArrive(memory_.empty(place.slot));
@@ -143,14 +139,12 @@ __device__ __forceinline__ void
 runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
         const TensorMap &kMap, const TensorMap &vMap, const Score &score) {
   constexpr int cluster = F::kCluster;
-  FT_MARK(0);
   launchDependents();
   __shared__ RingState<F> state;
   RingMemory<S, F> memory(&state);
   memory.init();
   Shares<S, F::kRows, kDecodeBlock> shares(a, cluster);
   __syncthreads();
-  FT_MARK(1);
   bool together = cluster > 1 && shares.team() > 1;
   Place place = shares.place(blockIdx.x);
   Inbox<S, F::kRows, cluster> inbox(&state.arrived, memory.inbox(),
@@ -187,24 +181,20 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
       if (together)
         inbox.expect(some ? piece.work.tokens * piece.work.heads : 0,
                      some ? piece.parts : 0);
-      FT_MARK(2);
       dependencyWait();
       waited = true;
     }
     if (own)
       cta.attend(piece, score);
-    FT_MARK(4);
     if (together || !own)
       break;
     finishPiece<S>(a, piece, first, shares, cta);
-    FT_MARK(5);
   }
   if (together) {
     inbox.open();
     if (some)
       mergeTeam<S, cluster>(a, piece, cta, own, inbox);
   }
-  FT_MARK(6);
 }
 
 } // namespace ft::attention

@@ -10,12 +10,6 @@
 #include "attention_inbox.cuh"
 #include "sm90/async.cuh"
 
-#ifndef FT_MARK
-#define FT_MARK(i)
-#define FT_BLOCK_MARK(i)
-#define FT_LOADER_MARK(i)
-#endif
-
 namespace ft::attention {
 
 /// How a CTA is divided. `consumers` warps multiply, `loaders` copy; `stages`
@@ -192,7 +186,6 @@ public:
           barrierArrive(full);
       } else {
         int cell = cellOf(p, j0);
-        FT_LOADER_MARK(8);
         if (electOne())
           copy(p, cell, full);
       }
