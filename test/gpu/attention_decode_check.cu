@@ -13,29 +13,6 @@ using namespace check;
 using attention::Entry;
 using attention::Shape;
 
-template <typename S, typename E, typename F, typename Score>
-static void checkRing(const Case &c, const Score &score);
-
-template <typename S, typename E, int stages = 1, typename Score>
-static void checkCase(const Case &c, const Score &score) {
-  checkRing<S, E, attention::RingForm<4, 2, 4, 8>>(c, score);
-  checkRing<S, E, attention::RingForm<4, 2, 8, 1, 16, 4>>(c, score);
-  for (bool clusters : {false, true})
-    for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
-      auto kernel = clusters ? decodeClusters<S, E, stages, 16, Score>
-                             : decodeKernel<S, E, stages, 16, Score>;
-      constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
-          attention::kInboxFloats<S, 16, 8>);
-      cuda(cudaFuncSetAttribute(
-               kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-           "shared memory");
-      checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
-        launch(kernel, dim3(grid), 128, shared, nullptr, batch.args(),
-               batch.fresh(), score);
-      });
-    }
-}
-
 /// attention_ring.cuh, where pages hold whole blocks.
 template <typename S, typename E, typename F, typename Score>
 static void checkRing(const Case &c, const Score &score) {
@@ -59,6 +36,26 @@ static void checkRing(const Case &c, const Score &score) {
                  batch.fresh(), batch.keyMap(), batch.valueMap(), score);
         });
   }
+}
+
+template <typename S, typename E, int stages = 1, typename Score>
+static void checkCase(const Case &c, const Score &score) {
+  checkRing<S, E, attention::RingForm<4, 2, 4, 8>>(c, score);
+  checkRing<S, E, attention::RingForm<4, 2, 8, 1, 16, 4>>(c, score);
+  for (bool clusters : {false, true})
+    for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
+      auto kernel = clusters ? decodeClusters<S, E, stages, 16, Score>
+                             : decodeKernel<S, E, stages, 16, Score>;
+      constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
+          attention::kInboxFloats<S, 16, 8>);
+      cuda(cudaFuncSetAttribute(
+               kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+           "shared memory");
+      checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
+        launch(kernel, dim3(grid), 128, shared, nullptr, batch.args(),
+               batch.fresh(), score);
+      });
+    }
 }
 
 /// The fp64 reference of a case costs more than the kernel: few, ragged, odd.
