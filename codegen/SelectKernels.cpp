@@ -70,6 +70,7 @@ private:
   FailureOr<DictionaryAttr> take(FailureOr<TemplateKernel> kernel);
   DictionaryAttr launch(const KernelText &text);
   Archs hopperArchs() const;
+  bool takesTiles(const GemmMatch &match, const LaunchContext &context) const;
 
   ListOption<std::string> archs_{*this, "archs",
                                  llvm::cl::desc("architectures: sm_80, sm_90a, "
@@ -87,10 +88,6 @@ private:
 };
 
 } // namespace
-
-/// Elements of a weight up to which tiles of ours go before the library's call
-/// where both are there: encoders' linears, not a large decoder's.
-static constexpr int64_t kSmallWeight = 5 << 20;
 
 DictionaryAttr SelectKernels::launch(const KernelText &text) {
   Builder builder(&getContext());
@@ -214,6 +211,27 @@ Archs SelectKernels::hopperArchs() const {
   return found;
 }
 
+static bool isSmall(const GemmMatch &match) {
+  return match.n * match.k <= passes::kTilesMaxWeight;
+}
+
+/// Whether sm_90a's own GEMMs are asked for, as passes/Capability.h has it.
+bool SelectKernels::takesTiles(const GemmMatch &match,
+                               const LaunchContext &context) const {
+  return !hopperArchs().empty() &&
+         (withPreview_ || (context.encoder && isSmall(match)));
+}
+
+/// Shapes that no row count is nearest to are a tuning's alone.
+static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
+                                          const GemmMatch &match,
+                                          const LaunchContext &context) {
+  std::vector<GemmCandidate> made = emitGemmTiles(fused, match, context);
+  if (!context.preview)
+    llvm::erase_if(made, [](const GemmCandidate &c) { return c.rows.empty(); });
+  return made;
+}
+
 /// For `targets_`.
 DictionaryAttr SelectKernels::implementation(StringRef name,
                                              ArrayRef<DictionaryAttr> launches,
@@ -319,8 +337,7 @@ SelectKernels::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
     return failure();
   rows->prefersShared = true;
   targets_ = hopperArchs();
-  for (const GemmCandidate &made :
-       emitGemmTiles(split->call(), *call, context)) {
+  for (const GemmCandidate &made : tilesOf(split->call(), *call, context)) {
     DictionaryAttr tiles = clustered(made, *take(made.kernel));
     bool before = std::exchange(afterKernel_, true);
     DictionaryAttr finish = launch(*rows);
@@ -344,7 +361,7 @@ SelectKernels::addTiles(ir::FusedOp fused, const GemmMatch &match,
   bool first = implementations.empty();
   std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context))
-    candidates = emitGemmTiles(fused, match, context);
+    candidates = tilesOf(fused, match, context);
   if (gemmSkinnyTakes(fused, match, context)) {
     auto skinny = emitGemmSkinny(fused, match, context);
     if (failed(skinny))
@@ -387,11 +404,13 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   Archs hopper = hopperArchs();
-  bool tiles = withPreview_ && !hopper.empty();
+  bool tiles = takesTiles(match, context);
   if (tiles && match.outNorm &&
       failed(addTilesRow(fused, match, context, implementations)))
     return failure();
-  if (tiles && failed(addTiles(fused, match, context, implementations)))
+  // A norm inside the tiles is a candidate for tuning.
+  if (tiles && (withPreview_ || !match.outNorm) &&
+      failed(addTiles(fused, match, context, implementations)))
     return failure();
   size_t own = implementations.size();
   if (failed(addSplit(fused, match, context, implementations)))
@@ -399,7 +418,7 @@ SelectKernels::addFused(ir::FusedOp fused, const GemmMatch &match,
   if (implementations.size() > own ||
       (own > 0 && hopper.size() == archList_.size()))
     return success();
-  if (tiles && own == 0)
+  if (tiles && withPreview_ && own == 0)
     return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
                            "which sm_90a's kernel needs; compile without "
                            "--preview-kernels");
@@ -424,13 +443,13 @@ LogicalResult SelectKernels::select(ir::FusedOp fused,
     match = *found;
   }
   nextAfterKernel_ = true;
-  bool tiles = match && withPreview_ && !hopperArchs().empty();
+  bool tiles = match && takesTiles(*match, context);
   LogicalResult made = success();
   if (match && !gemvTakes(*match, context) &&
       failed(matchLibraryEpilogue(fused, *match, /*report=*/false))) {
     made = addFused(fused, *match, context, implementations);
   } else if (tiles && gemmTilesTake(fused, *match, context) &&
-             match->n * match->k <= kSmallWeight) {
+             isSmall(*match)) {
     made = addTiles(fused, *match, context, implementations);
     if (succeeded(made))
       made = addDefaults(fused, context, implementations, /*all=*/true);
@@ -457,7 +476,8 @@ void SelectKernels::runOnOperation() {
   ModuleOp module = getOperation();
   table_ = std::make_unique<KernelTable>(module);
   for (auto entry : llvm::to_vector(module.getOps<ir::EntryOp>())) {
-    LaunchContext context{.preview = withPreview_};
+    LaunchContext context{.preview = withPreview_,
+                          .encoder = !entry.getCausal()};
     if (auto kind = entry.getKind())
       context.maxTokens = kind->getMaxTokens();
     workspace_ = 0;

@@ -100,7 +100,11 @@ static bool isLibraryActivation(Operation *op) {
 static bool hopperFits(const GemmForm &form, const KernelContext &ctx,
                        StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
-  return isHopper(arch) && ctx.preview && half && form.inner % 8 == 0;
+  if (!isHopper(arch) || !half || form.inner % 8 != 0)
+    return false;
+  return ctx.preview ||
+         (ctx.encoder && form.combine == Combine::None &&
+          form.inner * form.outer * form.linears <= kTilesMaxWeight);
 }
 
 static bool covers(const GemmCapability &gemm, const GemmForm &form,

@@ -23,7 +23,14 @@ struct KernelContext {
   mlir::Type dtype;
   llvm::ArrayRef<std::string> archs;
   bool preview = false; // kernels that are seldom faster yet
+  bool encoder = false; // the entry is not causal: one program for all rows
 };
+
+/// Elements of a weight up to which sm_90a's tiles are an encoder's default,
+/// and go before the library's call where both are there: BERT's and ViT's
+/// linears (docs/benchmarks). Of larger ones the library is the faster; a
+/// causal model would gain for prompts alone and take as long again to compile.
+inline constexpr int64_t kTilesMaxWeight = 5 << 20;
 
 /// The architectures of a pass option; the default targets where it is empty.
 llvm::SmallVector<std::string> resolveArchs(llvm::ArrayRef<std::string> archs);
@@ -71,8 +78,9 @@ struct GemmCapability {
   /// A call and a row program behind it, over rows that the call has stored:
   /// right everywhere, but no gain.
   bool split = false;
-  /// sm_90a's own kernel behind --preview-kernels: 16-bit types, rows of 16
-  /// bytes.
+  /// sm_90a's own kernel: 16-bit types, rows of 16 bytes; small weights of
+  /// encoders that the library can run, too, in two launches; all with
+  /// --preview-kernels.
   bool hopper = false;
 };
 

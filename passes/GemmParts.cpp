@@ -192,14 +192,16 @@ static bool isRowNorm(Operation *op, Block *block) {
 }
 
 /// The norm of the sum. Other readers of the sum, such as the next residual,
-/// get it as a result of its own.
+/// get it as a result of its own. A norm that is cast for another reader stays
+/// with its cast, in one row program.
 static void growOutNorm(GemmParts &parts, Fits fits) {
   if (parts.linears.size() != 1)
     return;
   Block *block = parts.linears[0]->getBlock();
   for (Operation *user : parts.sum().getUsers()) {
     if (!isRowNorm(user, block) ||
-        user->getResult(0).getType() != parts.sum().getType())
+        user->getResult(0).getType() != parts.sum().getType() ||
+        llvm::any_of(user->getUsers(), llvm::IsaPred<CastOp>))
       continue;
     if (!parts.outNorm || user->isBeforeInBlock(parts.outNorm))
       parts.outNorm = user;

@@ -243,7 +243,8 @@ struct GroupOps : impl::GroupOpsBase<GroupOps> {
                         {.maxTokens = kind ? kind.getMaxTokens() : 0,
                          .dtype = dtype ? dtype.getValue() : Type(),
                          .archs = targets,
-                         .preview = preview});
+                         .preview = preview,
+                         .encoder = !entry.getCausal()});
       grouping.run();
       numFused += grouping.size();
     }

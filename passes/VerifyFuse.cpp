@@ -80,6 +80,7 @@ LogicalResult verifyEntry(EntryOp entry, KernelContext context) {
   if (!entry.getKind())
     return entry.emitError("has no step kind after the fuse phase");
   context.maxTokens = entry.getKind()->getMaxTokens();
+  context.encoder = !entry.getCausal();
   for (Operation &op : entry.getBody().front().without_terminator()) {
     auto fused = dyn_cast<FusedOp>(op);
     if (!fused)

@@ -19,6 +19,7 @@ struct LaunchContext {
   int64_t maxTokens = 0; // of the program; 0 = unbounded
   int64_t multiprocessors = 132;
   bool preview = false; // kernels that are seldom faster yet
+  bool encoder = false; // of an entry that is not causal
 };
 
 /// A kernel and the bytes of workspace it needs.

@@ -34,7 +34,6 @@ EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65,
          95, 96, 97, 127, 128, 129)
 EMULATOR = HERE.parent / "emulator/run"
 PACKAGES = HERE.parents[1] / "build" / "packages"
-FEW_NUMBERS = 100
 LEAST_COSINE = 0.9999
 DTYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
@@ -114,25 +113,17 @@ class Runner:
     def expect(self, case, dtype, tp, arguments):
         """What of the case's outputs is wrong for these inputs."""
         plan = self.compile(case, dtype, tp)
-        runs = [(case, arguments)]
-        if (self.args.preview_kernels and DTYPES[dtype] != "fp32"
-                and few_numbers(case)):
-            runs += [(other, [x for name, file in other["inputs"].items()
-                              for x in ("--input", f"{name}=@{HERE / file}")])
-                     for other in siblings(case)]
         wrong = []
         for extra in ([], ["--poison"]):
-            rows, outputs = [], []
-            for each, given in runs:
-                outputs += each["outputs"]
-                for output in each["outputs"]:
-                    expect = f"{output['name']}=@{HERE / output['file']}"
-                    text = self.execute(
-                        plan, each, "--entry", each["entry"], *given, *extra,
-                        "--expect", expect, "--tolerance", "1e30")
-                    rows.append(json.loads(text.splitlines()[-1]))
+            rows = []
+            for output in case["outputs"]:
+                expect = f"{output['name']}=@{HERE / output['file']}"
+                text = self.execute(
+                    plan, case, "--entry", case["entry"], *arguments, *extra,
+                    "--expect", expect, "--tolerance", "1e30")
+                rows.append(json.loads(text.splitlines()[-1]))
             wrong += [f"{text} {' '.join(extra)}" for text in beyond(
-                outputs, rows, DTYPES[dtype])]
+                case["outputs"], rows, DTYPES[dtype])]
         return wrong
 
     def cosines(self, plan, case, arguments):
@@ -242,24 +233,6 @@ class Runner:
                 yield f"{name} pictures {dtype}", self.pictures, dtype, 1
         if "texts" in case and "f32" in self.args.dtypes:
             yield f"{name} texts", self.texts, "f32", 1
-
-
-def few_numbers(case):
-    """Whether a 16-bit type's error is a matter of chance (README.md). Only
-    plans of --preview-kernels, which are nobody's default, are judged so."""
-    return sum(math.prod(npy_rows(HERE / output["file"]).shape)
-               for output in case["outputs"]) < FEW_NUMBERS
-
-
-def siblings(case):
-    """The other cases of the checkpoint with the same outputs."""
-    def names(one):
-        return [output["name"] for output in one["outputs"]]
-    cases = json.loads((HERE / "cases.json").read_text())["cases"]
-    return [other for other in cases if other["name"] != case["name"] and
-            other.get("checkpoint") == case.get("checkpoint") and
-            "checkpoint" in case and other.get("part") == case.get("part") and
-            other["entry"] == case["entry"] and names(other) == names(case)]
 
 
 def beyond(outputs, rows, dtype):

@@ -21,10 +21,12 @@ for shape in llama-3-8b llama-3.2-1b gpt2 llama-3.1-8b; do
   "$build/bin/ftc" compile "examples/shapes/$shape" --dtype bf16 \
     --target sm_90a -o "$work/shapes/$shape.bf16.plan"
 done
-for flags in "" --preview-kernels; do
-  "$build/bin/ftc" compile examples/shapes/bert-base --dtype f16 \
-    --target sm_90a $flags \
-    -o "$work/$([ -z "$flags" ] && echo shapes || echo preview)/bert-base.f16.plan"
+for shape in bert-base vit-base; do
+  for flags in "" --preview-kernels; do
+    "$build/bin/ftc" compile "examples/shapes/$shape" --dtype f16 \
+      --target sm_90a $flags \
+      -o "$work/$([ -z "$flags" ] && echo shapes || echo preview)/$shape.f16.plan"
+  done
 done
 for program in ft-run soak ftc unit/DeviceConformanceTest; do
   strip -o "$work/bin/$program" "$build/bin/$program"

@@ -56,7 +56,7 @@ for step in $only; do
     ;;
   times)
     times models "$work/shapes"
-    times preview "$work/preview" --only bert-base
+    times preview "$work/preview" --only bert-base --only vit-base
     ;;
   start)
     part start 240 tools/bench/start_up.py --ftc "$BIN/ftc" \

@@ -3,7 +3,7 @@
 // others run a call and a row program.
 // RUN: ft-opt %s "--ft-group-ops=preview=true archs=sm_90a,ptx" --split-input-file | FileCheck %s
 // RUN: ft-opt %s "--ft-group-ops=preview=true archs=sm_80,ptx" --split-input-file | FileCheck %s --check-prefix=NONE
-// RUN: ft-opt %s --ft-group-ops --split-input-file | FileCheck %s --check-prefix=NONE
+// RUN: ft-opt %s --ft-group-ops --split-input-file | FileCheck %s --check-prefixes=CHECK,DEFAULT
 
 // Without sm_90a's kernel nothing is gained.
 // NONE-LABEL: ft.entry @post
@@ -121,5 +121,42 @@ module attributes {ft.axes = ["tokens"], ft.dtype = f16} {
     %s = ft.silu %g : !ft.packed<tokens, 64xf16>
     %p = ft.mul %s, %u : (!ft.packed<tokens, 64xf16>, !ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf16>
     ft.return %p : !ft.packed<tokens, 64xf16>
+  }
+}
+
+// -----
+
+// By default only an encoder's, and of weights up to 5 Mi elements; a norm that is
+// cast for another reader stays with its cast.
+// DEFAULT-LABEL: ft.entry @causal
+// DEFAULT: ft.fused row ({{.*}}) "norm"
+// DEFAULT-LABEL: ft.entry @large
+// DEFAULT: ft.fused row ({{.*}}) "norm"
+// CHECK-LABEL: ft.entry @answer
+// CHECK: ft.fused row ({{.*}}) "norm"
+// CHECK: ft.layer_norm
+// CHECK-NEXT: ft.cast
+module attributes {ft.axes = ["tokens"], ft.dtype = f16} {
+  ft.param @norm : tensor<64xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 64>}>
+  ft.param @w : tensor<64x64xf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 64, 64>}>
+  ft.param @deep : tensor<64x81928xf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 64, 81928>}>
+  ft.entry @causal(%x: !ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf16>
+      attributes {causal, entry = "e", kind = #ft.step_kind<65, 0>} {
+    %y = ft.linear %x, @w : (!ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf16>
+    %n = ft.rms_norm %y, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 64xf16>
+    ft.return %n : !ft.packed<tokens, 64xf16>
+  }
+  ft.entry @large(%x: !ft.packed<tokens, 81928xf16>) -> !ft.packed<tokens, 64xf16>
+      attributes {entry = "f", kind = #ft.step_kind<1, 0>} {
+    %y = ft.linear %x, @deep : (!ft.packed<tokens, 81928xf16>) -> !ft.packed<tokens, 64xf16>
+    %n = ft.rms_norm %y, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 64xf16>
+    ft.return %n : !ft.packed<tokens, 64xf16>
+  }
+  ft.entry @answer(%x: !ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf32>
+      attributes {entry = "g", kind = #ft.step_kind<1, 0>} {
+    %y = ft.linear %x, @w : (!ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf16>
+    %n = ft.layer_norm %y, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 64xf16>
+    %c = ft.cast %n : (!ft.packed<tokens, 64xf16>) -> !ft.packed<tokens, 64xf32>
+    ft.return %c : !ft.packed<tokens, 64xf32>
   }
 }

@@ -105,11 +105,12 @@ module attributes {ft.axes = ["tokens", "sequences"]} {
 
 // -----
 
-// A norm behind a GEMM: only sm_90a's kernel in preview runs it in one launch.
+// A norm behind a GEMM: of a causal model only sm_90a's kernel in preview runs it
+// in one launch.
 module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
   ft.param @w : tensor<8x8xbf16> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8, 8>}>
   ft.param @norm : tensor<8xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8>}>
-  ft.entry @e(%x: !ft.packed<tokens, 8xbf16>) -> !ft.packed<tokens, 8xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xbf16>) -> !ft.packed<tokens, 8xbf16> attributes {causal, entry = "e", kind = #ft.step_kind<65, 0>} {
     // expected-error @below {{has no implementation in the capability table for this step kind}}
     %y = ft.fused gemm (%x) "w" {
     ^bb0(%p: !ft.packed<tokens, 8xbf16>):

@@ -8,6 +8,8 @@ Decoders: a static cache; the compiled step captured in a CUDA graph by hand and
 replayed; the greedy token is read back each step, as ft-run does. Encoders: the
 compiled forward, captured likewise, and the eager one; with --part encoder the
 encoder stack alone, hidden states in and out, and XLA's where JAX is installed.
+Vision transformers: images on the device to logits; beside Hugging Face's model
+timm's of the same shape, eager, where it is installed: the faster peer.
 """
 import argparse
 import json
@@ -40,7 +42,8 @@ def summary(times):
 def build(path, dtype):
     config = transformers.AutoConfig.from_pretrained(path)
     kind = (transformers.AutoModelForCausalLM if is_decoder(config)
-            else transformers.AutoModel)
+            else transformers.AutoModelForImageClassification
+            if sees_images(config) else transformers.AutoModel)
     with torch.device("cuda"):
         model = kind.from_config(config, dtype=dtype)
     return model.eval(), config
@@ -48,6 +51,10 @@ def build(path, dtype):
 
 def is_decoder(config):
     return "CausalLM" in config.architectures[0] or "LMHead" in config.architectures[0]
+
+
+def sees_images(config):
+    return "ForImageClassification" in config.architectures[0]
 
 
 def captured(call, warmup=4):
@@ -64,8 +71,32 @@ def captured(call, warmup=4):
     return graph
 
 
+def timm_twin(config, images):
+    """The forward pass of timm's model of this shape, or nothing."""
+    try:
+        import timm
+    except ImportError:
+        return None
+    twin = timm.models.VisionTransformer(
+        img_size=config.image_size, patch_size=config.patch_size,
+        in_chans=config.num_channels, num_classes=config.num_labels,
+        embed_dim=config.hidden_size, depth=config.num_hidden_layers,
+        num_heads=config.num_attention_heads,
+        mlp_ratio=config.intermediate_size / config.hidden_size)
+    twin = twin.to("cuda", images.dtype).eval()
+    return lambda: twin(images)
+
+
 def bench_encoder(model, config, args):
-    if args.part == "encoder":
+    forwards = {}
+    if sees_images(config):
+        images = torch.randn(args.batch, config.num_channels, config.image_size,
+                             config.image_size, device="cuda",
+                             dtype=model.dtype)
+        call = lambda: model(images).logits
+        twin = timm_twin(config, images)
+        forwards = {"timm": twin} if twin else {}
+    elif args.part == "encoder":
         hidden = torch.randn(args.batch, args.length, config.hidden_size,
                              device="cuda", dtype=model.dtype)
         call = lambda: model.encoder(hidden)[0]
@@ -74,7 +105,8 @@ def bench_encoder(model, config, args):
                             device="cuda")
         call = lambda: model(ids).last_hidden_state
     result = {}
-    for name, forward in (("eager", call), ("encode", torch.compile(call))):
+    forwards |= {"eager": call, "encode": torch.compile(call)}
+    for name, forward in forwards.items():
         graph = captured(forward)
         timed(graph.replay, 20)
         result[name] = summary(timed(graph.replay, 50))

@@ -112,6 +112,24 @@ TEST(ComparisonTest, AcceptsTheSamePlan) {
     EXPECT_TRUE(compareLayers(dtype, kNoError));
 }
 
+// A norm's result in the type of the weights behind it, as tensor cores take
+// it.
+TEST(ComparisonTest, AcceptsRoundedOperands) {
+  auto device = openCpuDevice({.threads = 2, .library = false});
+  auto reference = openCpuDevice({.threads = 1});
+  for (DType dtype : {DType::F16, DType::BF16}) {
+    plan::Plan plan = layer(dtype, kNoError);
+    plan::Plan rounded = roundedOperandsPlan(plan, {});
+    EXPECT_EQ(rounded.entries[0].programs[0].buffers.size(),
+              plan.entries[0].programs[0].buffers.size() + 1);
+    auto file = plan::PlanFile::fromPlan(rounded);
+    auto right = plan::PlanFile::fromPlan(plan);
+    for (const TestBatch &batch : batchesFor(plan, {}))
+      EXPECT_TRUE(
+          compareProgram(**device, *file, **reference, *right, {}, batch));
+  }
+}
+
 TEST(ComparisonTest, ReportsWrongPlans) {
   for (DType dtype : kFloats)
     for (const char *error :

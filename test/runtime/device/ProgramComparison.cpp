@@ -110,6 +110,49 @@ plan::Plan widenedPlan(const plan::Plan &plan, ProgramName name) {
 }
 
 //===----------------------------------------------------------------------===//
+// The plan with rounded operands
+//===----------------------------------------------------------------------===//
+
+/// Replaces temporary `index` of `step` by a buffer behind all others.
+static void storeTemp(plan::Program &program, plan::Step &step, int32_t index,
+                      DType dtype) {
+  const plan::Temp &temp = step.temps[size_t(index)];
+  constexpr int64_t kAlignment = 256;
+  plan::Affine &end = program.arenaBytes;
+  end.constant = (end.constant + kAlignment - 1) / kAlignment * kAlignment;
+  end.perAxis.resize(std::max(end.perAxis.size(), size_t(temp.axis) + 1));
+  for (int64_t &bytes : end.perAxis)
+    bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  int64_t row = elementCount(temp.shape);
+  plan::Ref stored{plan::RefKind::Buffer, int32_t(program.buffers.size())};
+  program.buffers.push_back(
+      {"operand", dtype, temp.axis, temp.shape, row, end, -1});
+  end.perAxis[size_t(temp.axis)] +=
+      (row * dtypeSize(dtype) + kAlignment - 1) / kAlignment * kAlignment;
+  step.writes.push_back(stored.index);
+  for (plan::MeaningOp &op : step.meaning)
+    for (std::vector<plan::Ref> *refs : {&op.in, &op.out})
+      for (plan::Ref &ref : *refs)
+        if (ref.kind == plan::RefKind::Temp && ref.index == index)
+          ref = stored;
+}
+
+plan::Plan roundedOperandsPlan(const plan::Plan &plan, ProgramName name) {
+  plan::Plan rounded = plan;
+  plan::Program &program = rounded.entries[name.entry].programs[name.program];
+  for (plan::Step &step : program.steps)
+    for (size_t i = 0; i < step.meaning.size(); ++i) {
+      const plan::MeaningOp &op = step.meaning[i];
+      if (op.op != "linear" || op.in[0].kind != plan::RefKind::Temp)
+        continue;
+      DType dtype = plan.weights[size_t(op.in[1].index)].dtype;
+      if (dtypeSize(dtype) == 2)
+        storeTemp(program, step, op.in[0].index, dtype);
+    }
+  return rounded;
+}
+
+//===----------------------------------------------------------------------===//
 // Runs
 //===----------------------------------------------------------------------===//
 
@@ -277,13 +320,15 @@ double arithmeticError(const plan::Plan &plan, ProgramName name,
 namespace {
 /// Squares of one result, over draws.
 struct Squares {
-  double found = 0, rounding = 0, size = 0;
+  double found = 0, rounding = 0, operands = 0, size = 0;
   int64_t count = 0;
 
-  void add(const Values &got, const Values &want, const Values &wide) {
+  void add(const Values &got, const Values &want, const Values &wide,
+           const Values &rounded) {
     for (size_t i = 0; i < want.size(); ++i) {
       found += (got[i] - want[i]) * (got[i] - want[i]);
       rounding += (want[i] - wide[i]) * (want[i] - wide[i]);
+      operands += (rounded[i] - wide[i]) * (rounded[i] - wide[i]);
       size += want[i] * want[i];
     }
     count += int64_t(want.size());
@@ -301,30 +346,37 @@ compareProgram(Device &device, const plan::PlanFile &file, Device &reference,
                const TestBatch &batch) {
   auto wideFile =
       plan::PlanFile::fromPlan(widenedPlan(referenceFile.plan(), name));
+  auto roundedFile =
+      plan::PlanFile::fromPlan(roundedOperandsPlan(referenceFile.plan(), name));
   DrawnProgram got(device, file, name, batch);
   DrawnProgram want(reference, referenceFile, name, batch);
   DrawnProgram wide(reference, *wideFile, name, batch);
+  DrawnProgram rounded(reference, *roundedFile, name, batch);
   std::vector<std::string> names;
   std::vector<Squares> squares;
   auto isPooled = [](const Squares &s) { return s.count >= kPooled; };
   for (uint64_t draw = 0;
        draw == 0 || !std::all_of(squares.begin(), squares.end(), isPooled);
        ++draw) {
-    auto a = got.results(draw), b = want.results(draw), c = wide.results(draw);
-    for (const auto *run : {&a, &b, &c})
+    auto a = got.results(draw), b = want.results(draw), c = wide.results(draw),
+         d = rounded.results(draw);
+    for (const auto *run : {&a, &b, &c, &d})
       if (!run->ok())
         return testing::AssertionFailure() << run->status().message();
     squares.resize(b->size());
     names.resize(b->size());
     for (size_t i = 0; i < b->size(); ++i) {
       names[i] = (*b)[i].name;
-      squares[i].add((*a)[i].values, (*b)[i].values, (*c)[i].values);
+      squares[i].add((*a)[i].values, (*b)[i].values, (*c)[i].values,
+                     (*d)[i].values);
     }
   }
   double arithmetic = arithmeticError(referenceFile.plan(), name, batch);
   for (size_t i = 0; i < squares.size(); ++i) {
     double rounding = squares[i].relative(squares[i].rounding);
-    double bound = 2.1 * rounding + 2 * arithmetic;
+    double operands = squares[i].relative(squares[i].operands);
+    double bound =
+        rounding + 1.1 * std::max(rounding, operands) + 2 * arithmetic;
     double found = squares[i].relative(squares[i].found);
     // Written so that NaN, which compares with nothing, fails.
     if (!(found <= bound))
@@ -333,7 +385,8 @@ compareProgram(Device &device, const plan::PlanFile &file, Device &reference,
              << " program " << name.program << ", " << batch.tokens()
              << " tokens in " << batch.slices.size()
              << " sequences: relative L2 " << found << " beyond " << bound
-             << " (rounding alone " << rounding << ")";
+             << " (rounding alone " << rounding << ", of operands, too, "
+             << operands << ")";
   }
   return testing::AssertionSuccess();
 }

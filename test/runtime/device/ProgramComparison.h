@@ -24,6 +24,11 @@ std::vector<TestBatch> batchesFor(const plan::Plan &plan, ProgramName name);
 /// differs by the rounding of its stores alone. Meanings only.
 plan::Plan widenedPlan(const plan::Plan &plan, ProgramName name);
 
+/// The plan with every temporary that a linear with 16-bit weights takes stored
+/// in their type, as tensor cores want it: a norm in front of a product.
+/// Meanings only.
+plan::Plan roundedOperandsPlan(const plan::Plan &plan, ProgramName name);
+
 /// What a program's results may differ from exact arithmetic in fp32, relative
 /// L2. A sum of k products of either sign has k partial sums, the j-th about
 /// sqrt(j) terms in size, each rounded by u = 2^-24 of it at most, up or down:
@@ -43,8 +48,9 @@ double arithmeticError(const plan::Plan &plan, ProgramName name,
 /// and holds its float outputs and appended cache rows against `reference`'s
 /// run of `referenceFile`, a CPU device. The bound, in relative L2 per value:
 /// let e be the distance of the reference from its own run of widenedPlan,
-/// that is what rounding the stores costs. A device whose stores round as
-/// little (1.1 e, as against any other implementation) is at most 2.1 e from
+/// that is what rounding the stores costs, and o the same of its run of
+/// roundedOperandsPlan. A device that rounds as little as either (1.1 times as
+/// much, as against any other implementation) is at most e + 1.1 max(e, o) from
 /// the reference; fp32 arithmetic in another order adds arithmeticError on
 /// either side. Values of few numbers are drawn again, with other weights and
 /// inputs, until there are enough for their size to be no matter of chance.
