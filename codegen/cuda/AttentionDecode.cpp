@@ -24,21 +24,26 @@ static constexpr int64_t kLoaders = 2, kPassRows = 4;
 /// Shared memory of a multiprocessor's CTAs, of which one or two take all that
 /// they can have.
 static constexpr int64_t kShared = 226 * 1024;
+/// Blocks under way in a CTA's ring.
+static constexpr int64_t kRingBytes = 64 * 1024;
 /// CTAs that start together where there are clusters (cluster.cuh).
 static constexpr int64_t kCluster = 8;
 
 namespace {
 
 /// How the kernel of a program is cut. A few sequences take little time beside
-/// what starts, waits and merges: clusters, no more than one CTA a
-/// multiprocessor for 4 tokens (H200, 8B, 512 keys: 6.7 us, with two 10.1; 8
-/// tokens 14.9 and 12.8). Many sequences' keys take time to read; clusters
-/// would leave some multiprocessors empty.
+/// what starts, waits and merges: clusters, which leave some multiprocessors
+/// empty. More CTAs than one a multiprocessor cost more to start and to merge
+/// than they gain until there are tiles for all of them (H200, 8B, 512 keys,
+/// one and two of them: 8 tokens 9.5 us and 14.5, 32 tokens 23.4 and 24.6, 64
+/// tokens 42.3 and 40.4).
 struct Form {
   bool ring, few;
   int64_t pack, rows; // heads, rows of a tile
-  int64_t each;       // CTAs of a multiprocessor at most
-  int64_t stages = 0, sharedBytes = 0, ctas;
+  int64_t each = 2;   // CTAs that a multiprocessor has room for
+  int64_t stages = 0, sharedBytes = 0;
+  int64_t ctas;     // at most
+  int64_t half = 0; // tokens up to which there are half of them
 
   Form(const AttentionShape &shape, const LaunchContext &context, bool ring);
   /// Of all warps.
@@ -99,27 +104,37 @@ static Prologue prologueOf(ir::FusedOp fused) {
 Form::Form(const AttentionShape &shape, const LaunchContext &context, bool ring)
     : ring(ring), few(context.maxTokens > 0 && context.maxTokens <= 8),
       pack(std::min<int64_t>(shape.heads / shape.kvHeads, 16)),
-      rows(pack <= 8 ? 8 : 16), each(2) {
+      rows(pack <= 8 ? 8 : 16) {
   if (ring)
     divideRing(shape);
   else
     dividePortable(shape);
   int64_t processors = context.multiprocessors;
-  ctas = each * (few ? processors / kCluster * kCluster : processors);
+  ctas = few ? processors / kCluster * kCluster : processors;
+  if (ring && few)
+    return;
+  ctas *= each;
+  int64_t tokens = few ? 4 : ring ? 32 : 0;
+  if (each == 2 && context.maxTokens > 0 && context.maxTokens <= 2 * tokens)
+    half = tokens;
 }
 
-/// All of shared memory is ring; two CTAs of 16 rows have too few registers,
-/// of wide heads too few blocks each.
+/// What is under way beyond kRingBytes only makes reading slower, and leaves
+/// the kernels in front and behind no room to overlap. Two CTAs of 16 rows have
+/// too few registers, of wide heads too few blocks each; one CTA a
+/// multiprocessor, those of the last clusters would wait for others' end.
 void Form::divideRing(const AttentionShape &shape) {
   auto columns = [](int64_t x) { return (x + 63) / 64; };
   int64_t slot = 128 * kBlock * (columns(shape.d) + columns(shape.dv));
+  each = rows == 8 && slot <= 128 * kBlock * 4 ? 2 : 1;
+  few &= each == 2;
   int64_t q = 2 * rows * (up(shape.d, 16) + 8);
   int64_t parts = kWarps * kPassRows * 4 * (shape.dv + 4);
   int64_t own = 1024 + (shape.d <= 128 ? std::max(q, parts) : q + parts) +
                 inboxBytes(shape);
-  each = rows == 8 && slot <= 128 * kBlock * 4 ? 2 : 1;
   int64_t room = kShared / each - 1024 - own; // 1 KB a CTA is the system's
-  stages = std::min<int64_t>(room / slot / kWarps * kWarps, 48);
+  stages = std::min(room, std::max(kRingBytes, 2 * kWarps * slot)) / slot;
+  stages = stages / kWarps * kWarps;
   sharedBytes = own + stages * slot;
 }
 
@@ -236,7 +251,6 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
                       .query = prologue.query,
                       .counters = true,
                       .partials = true,
-                      .ahead = true,
                       .literals = true},
                      params, body);
   std::string type = typeText(shape->element).str();
@@ -257,8 +271,8 @@ codegen::emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
   text.source = out.take();
   Builder &builder = params.builder();
   StringAttr tokens = op.getQuery().getType().getAxis();
-  text.grid = {form.few && form.each == 2
-                   ? gridOver(builder, tokens, 4, form.ctas / 2)
+  text.grid = {form.half > 0
+                   ? gridOver(builder, tokens, form.half, form.ctas / 2)
                    : builder.getI64IntegerAttr(form.ctas)};
   text.block = {form.threads(), 1, 1};
   text.sharedBytes = form.sharedBytes;

@@ -216,11 +216,6 @@ void codegen::printAttentionArgs(ir::FusedOp fused, ir::AttentionOp op,
   args.give(use.partials ? params.add("float *", "partials",
                                       params.workspace(kCounterBytes))
                          : "nullptr");
-  if (use.ahead) {
-    auto axes = cast<ir::SequencesType>(op.getSequences().getType());
-    args.give(
-        params.add("int", "sequenceBound", params.bound(axes.getSequences())));
-  }
   auto flag = [](bool value) { return value ? ", true" : ", false"; };
   out.line("using Shape = attention::Shape<" + type + ", " +
            std::to_string(shape.d) + ", " + std::to_string(shape.dv) +

@@ -63,10 +63,6 @@ DictionaryAttr KernelParams::pageCount() {
       builder_.getNamedAttr("page_count", builder_.getUnitAttr()));
 }
 
-DictionaryAttr KernelParams::bound(StringAttr axis) {
-  return builder_.getDictionaryAttr(builder_.getNamedAttr("bound", axis));
-}
-
 DictionaryAttr KernelParams::tensorMap(DictionaryAttr of, int64_t columns,
                                        int64_t heads, int64_t boxHeads,
                                        int64_t boxRows) {

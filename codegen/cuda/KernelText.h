@@ -56,8 +56,6 @@ public:
   /// belongs to, where it is a field of sequences.
   mlir::DictionaryAttr batch(llvm::StringRef field, int sequences = -1);
   mlir::DictionaryAttr pageCount();
-  /// The running bucket's bound of an axis, an int.
-  mlir::DictionaryAttr bound(mlir::StringAttr axis);
   /// The tensor map (plan::TensorBox) of `of`, made by in, weight or cache.
   mlir::DictionaryAttr tensorMap(mlir::DictionaryAttr of, int64_t columns,
                                  int64_t heads, int64_t boxHeads,

@@ -52,7 +52,6 @@ template <typename S, typename E> struct DecodeBatch {
   Args<T> args() {
     Args<T> a = batch.args();
     a.partials = scratch.device;
-    a.sequenceBound = batch.sequences;
     return a;
   }
   Fresh<T> fresh() {

@@ -154,31 +154,29 @@ private:
     return makeMap(plane.data, D, load_.kvHeads, cells_, row_, 1, 16);
   }
   Args<bf16> args(int layer) const {
-    Args<bf16> a{q_.data,
-                 i64(load_.heads) * D,
-                 k_[layer].data,
-                 v_[layer].data,
-                 0,
-                 0,
-                 out_.data,
-                 i64(load_.heads) * D,
-                 load_.heads,
-                 load_.kvHeads,
-                 load_.heads / load_.kvHeads,
-                 0,
-                 1 / std::sqrt(float(D)),
-                 positions_.device,
-                 cu_.device,
-                 lengths_.device,
-                 table_.device,
-                 columns_,
-                 kPage,
-                 counts_.device,
-                 1,
-                 counters_.device,
-                 scratch_.device};
-    a.sequenceBound = load_.sequences();
-    return a;
+    return {q_.data,
+            i64(load_.heads) * D,
+            k_[layer].data,
+            v_[layer].data,
+            0,
+            0,
+            out_.data,
+            i64(load_.heads) * D,
+            load_.heads,
+            load_.kvHeads,
+            load_.heads / load_.kvHeads,
+            0,
+            1 / std::sqrt(float(D)),
+            positions_.device,
+            cu_.device,
+            lengths_.device,
+            table_.device,
+            columns_,
+            kPage,
+            counts_.device,
+            1,
+            counters_.device,
+            scratch_.device};
   }
   attention::Fresh<bf16> fresh(int layer) const {
     return {newK_.data,
@@ -205,17 +203,16 @@ private:
   Array<u32> counters_;
 };
 
+/// By the forms of plans, whatever the number of sequences.
 template <int D> void time(const Load &load) {
-  constexpr int stages = 12 * 128 / D;
+  constexpr int stages = 8 * 128 / D;
   Decode<D> decode(load);
-  if (load.keys.size() <= 32)
-    for (int grid : {128, 256}) {
-      decode.template portable<1>(grid, true);
-      decode.template ring<RingForm<4, 2, stages, 8>>(grid);
-    }
+  for (int grid : {128, 256})
+    decode.template portable<1>(grid, true);
   decode.template portable<2>(264, false);
-  decode.template ring<RingForm<4, 2, stages>>(264);
-  decode.template ring<RingForm<8, 4, 2 * stages>>(132);
+  decode.template ring<RingForm<4, 2, stages, 8>>(128);
+  for (int grid : {132, 264})
+    decode.template ring<RingForm<4, 2, stages>>(grid);
 }
 
 std::vector<int> each(int sequences, int keys) {

@@ -57,8 +57,8 @@ public:
   using E = Entry<D / 2, false, false>;
   static constexpr int kDecodeShared =
       attention::Decode<S, E, 1, 8>::shared(attention::kInboxFloats<S, 8, 8>);
-  using Ring = attention::RingForm<4, 2, 12 * 128 / D>;
-  using RingOfClusters = attention::RingForm<4, 2, 12 * 128 / D, 8>;
+  using Ring = attention::RingForm<4, 2, 8 * 128 / D>;
+  using RingOfClusters = attention::RingForm<4, 2, 8 * 128 / D, 8>;
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors),
@@ -163,7 +163,7 @@ private:
       go(decodeClusters<S, E, 1, 8, NoScore>, processors_ / 8 * 8, 128,
          kDecodeShared, args, decode_.fresh(), NoScore{});
     } else if (way.attend == Attend::Ring) {
-      go(ringKernel<S, E, Ring, NoScore>, 2 * processors_, Ring::kThreads,
+      go(ringKernel<S, E, Ring, NoScore>, processors_, Ring::kThreads,
          attention::RingMemory<S, Ring>::kShared, args, decode_.fresh(),
          decode_.keyMap(), decode_.valueMap(), NoScore{});
     } else if (way.attend == Attend::RingClusters) {

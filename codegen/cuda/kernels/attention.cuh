@@ -80,8 +80,6 @@ template <typename T> struct Args {
   int sequencesAxis;
   u32 *counters;   // may be null where grid.z = 1
   float *partials; // may be null where grid.z = 1
-  /// The batch's fields have room for so many sequences at least.
-  int sequenceBound = 0;
 };
 
 __host__ __device__ constexpr int roundUp(int x, int to) {

@@ -171,7 +171,7 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
   Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), shares.team());
   Piece piece;
   bool together = cluster > 1 && shares.team() > 1, some = false, own;
-  Place place = shares.place(blockIdx.x);
+  Place place = together ? Place{} : shares.place(blockIdx.x);
   bool first = true;
 #pragma unroll 1
   for (bool waited = false;; first = false) {

@@ -56,19 +56,12 @@ public:
   using A = Args<typename S::T>;
 
   /// `cluster` CTAs next to each other can be teams; a power of two.
-  __device__ __forceinline__ Shares(const A &a, int cluster) : a_(a) {
-    // Fields of sequences that there may not be, under way with their number.
-    bool ahead = lane() < a.sequenceBound;
-    if (ahead) {
-      mine_ = {a.cuTokens[lane()], a.cuTokens[lane() + 1], a.kvLengths[lane()]};
-      prefetchLine(a.pageTable + i64(lane()) * a.pageColumns);
-    }
-    sequences_ = a.counts[a.sequencesAxis];
+  __device__ __forceinline__ Shares(const A &a, int cluster)
+      : a_(a), sequences_(a.counts[a.sequencesAxis]) {
     int group = a.heads / a.kvHeads;
     packs_ = (group + a.pack - 1) / a.pack;
     perTokens_ = a.kvHeads * packs_;
-    if (!ahead || lane() >= sequences_)
-      mine_ = load(lane());
+    mine_ = load(lane());
     int blocks = 0, tiles = 0, most = 0;
 #pragma unroll 1
     for (int s = lane(); s < sequences_; s += 32) {
@@ -88,16 +81,19 @@ public:
     share_ = u32(total_) / u32(units_);
     rest_ = total_ - share_ * units_;
     // A block takes about a third of what the way through L2 takes longer.
-    for (team_ = cluster; team_ > 1 && tiles_ > int(gridDim.x) / team_;)
-      team_ /= 2;
-    if ((most + team_ - 1) / team_ > share_ + share_ / 16 + (rest_ > 0) + 2)
-      team_ = 1;
+    int room = share_ + share_ / 16 + 2;
+    for (; cluster > 1 && tiles_ * cluster > int(gridDim.x);)
+      cluster /= 2;
+    if (cluster > 1 && most <= (room + (rest_ > 0)) * cluster) {
+      team_ = cluster;
+      return; // the rest takes divisions
+    }
     u32 ctas = gridDim.x;
     tiles = max(tiles_, 1);
     parts_ = max(ctas / u32(tiles), 1u);
     tilesEach_ = (tiles + ctas - 1) / ctas;
     int longest = tilesEach_ * int(u32(most + parts_ - 1) / u32(parts_));
-    whole_ = longest <= share_ + share_ / 16 + 2;
+    whole_ = longest <= room;
   }
 
   /// CTAs of a team that takes a tile; 1 where there are no teams.
@@ -106,7 +102,7 @@ public:
   /// Tiles of the same tokens.
   __device__ __forceinline__ int perTokens() const { return perTokens_; }
 
-  /// What CTA u has.
+  /// What CTA u has where there are no teams.
   __device__ __forceinline__ Place place(int u) const {
     if (!whole_)
       return {start(u), start(u + 1)};
@@ -136,7 +132,7 @@ public:
 
   /// This CTA's piece of its team's tile; false if the team has none.
   __device__ __forceinline__ bool ofTeam(Piece &p) const {
-    int tile = u32(blockIdx.x) / u32(team_);
+    int tile = u32(blockIdx.x) >> (__ffs(team_) - 1);
     if (tile >= tiles_)
       return false;
     p = locate<true>(tile);
@@ -271,10 +267,11 @@ private:
   int sequences_, packs_, perTokens_;
   Span mine_; // this lane's
   int total_, units_, tiles_;
-  int share_, rest_;      // blocks of a unit, and units with one more
-  int parts_, tilesEach_; // where tiles are whole: CTAs of one, tiles of a CTA
-  int team_;
-  bool whole_;
+  int share_, rest_; // blocks of a unit, and units with one more
+  int parts_ = 1,
+      tilesEach_ = 1; // where tiles are whole: CTAs of one, tiles of a CTA
+  int team_ = 1;
+  bool whole_ = false;
 };
 
 } // namespace ft::attention

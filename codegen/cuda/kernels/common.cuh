@@ -127,10 +127,6 @@ __device__ __forceinline__ void loadFour(const float *p, float (&x)[4]) {
   unpackFour(load16(p), 0, x, 0.0f);
 }
 
-__device__ __forceinline__ void prefetchLine(const void *p) {
-  asm volatile("prefetch.global.L1 [%0];" ::"l"(p));
-}
-
 /// Read-once data (weights): passes L1 by. Must not be written by this kernel
 /// nor, before dependencyWait, by an earlier one.
 __device__ __forceinline__ Vec16 loadStream16(const void *p) {

@@ -7,7 +7,7 @@
 // blocks by turns. Copies are those of a tensor map: 16 rows of 128 bytes by
 // one instruction, past registers and L1.
 //
-//     using Form = attention::RingForm<4, 2, 12, 8>;
+//     using Form = attention::RingForm<4, 2, 8, 8>;
 //     attention::runRing<Shape, Entry, Form>(args, fresh, kMap, vMap, score);
 //
 // Blocks of a piece are taken from the last to the first: new rows are among
@@ -142,11 +142,15 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
   launchDependents();
   __shared__ RingState<F> state;
   RingMemory<S, F> memory(&state);
+  if (threadIdx.x == F::kThreads - 32) { // while lengths are under way
+    prefetchMap(kMap);
+    prefetchMap(vMap);
+  }
   memory.init();
   Shares<S, F::kRows, kDecodeBlock> shares(a, cluster);
   __syncthreads();
   bool together = cluster > 1 && shares.team() > 1;
-  Place place = shares.place(blockIdx.x);
+  Place place = together ? Place{} : shares.place(blockIdx.x);
   Inbox<S, F::kRows, cluster> inbox(&state.arrived, memory.inbox(),
                                     shares.team());
   Piece piece;

@@ -16,15 +16,12 @@ namespace ft::attention {
 /// blocks in the ring, a multiple of both: a slot is always the same warps',
 /// who so know which turn of it they wait for; `cluster` CTAs start together;
 /// tiles have `rows`, 8 or 16.
-template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8,
-          int fill = stages>
+template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8>
 struct RingForm {
   static constexpr int kConsumers = consumers, kLoaders = loaders;
   static constexpr int kStages = stages, kCluster = cluster;
   static constexpr int kThreads = 32 * (consumers + loaders), kRows = rows;
-  static constexpr int kFill = fill;
-  static_assert(stages % consumers == 0 && stages % loaders == 0 &&
-                fill % loaders == 0);
+  static_assert(stages % consumers == 0 && stages % loaders == 0);
 };
 
 /// A block as tensor copies leave it: columns of 64 elements, 16 rows of 128
@@ -118,14 +115,15 @@ public:
   /// By all threads, which then meet. An instruction makes one barrier: warps
   /// share them.
   __device__ __forceinline__ void init() const {
-    if (electOne())
+    if (electOne()) {
 #pragma unroll 1
       for (int s = int(threadIdx.x) / 32; s < F::kStages;
            s += F::kThreads / 32) {
         barrierInit(full(s), 1);
         barrierInit(empty(s), 1);
-        barrierInitFence();
       }
+      barrierInitFence();
+    }
   }
   __device__ __forceinline__ u32 block(u32 slot) const {
     return base_ + slot * BoxBlock<S>::kBytes;
@@ -164,10 +162,6 @@ public:
                                         int loader)
       : a_(a), k_(k), v_(v), memory_(memory), ahead_(loader) {
     place_.skip(loader);
-    if (electOne()) {
-      prefetchMap(k);
-      prefetchMap(v);
-    }
   }
   /// A whole warp calls.
   __device__ __forceinline__ void fetch(const Piece &p) {
@@ -177,8 +171,6 @@ public:
 #pragma unroll 1
     for (; b >= p.first; b -= F::kLoaders) {
       int j0 = p.work.begin + b * kDecodeBlock;
-      if (filling_ && int(place_.slot) >= F::kFill) // the first turn
-        barrierWait(memory_.full(place_.slot - F::kFill), 0);
       barrierWait(memory_.empty(place_.slot), place_.turn ^ 1);
       u32 full = memory_.full(place_.slot);
       if (j0 >= old) {
@@ -190,7 +182,6 @@ public:
           copy(p, cell, full);
       }
       place_.skip(F::kLoaders);
-      filling_ &= place_.turn == 0;
     }
     ahead_ = p.first - 1 - b; // blocks of the next piece that are another's
   }
@@ -233,7 +224,6 @@ private:
   RingMemory<S, F> memory_;
   RingPlace<F> place_;
   int ahead_;
-  bool filling_ = F::kFill < F::kStages;
   int pagesOf_ = -1, pagesFrom_ = 0, pages_ = 0;
 };
 
