@@ -35,8 +35,8 @@ namespace {
 /// what starts, waits and merges: clusters, which leave some multiprocessors
 /// empty. More CTAs than one a multiprocessor cost more to start and to merge
 /// than they gain until there are tiles for all of them (H200, 8B, 512 keys,
-/// one and two of them: 8 tokens 9.5 us and 14.5, 32 tokens 23.4 and 24.6, 64
-/// tokens 42.3 and 40.4).
+/// one and two of them, rings of 96 KB: 8 tokens 9.5 us and 14.5, 32 tokens
+/// 23.4 and 24.6, 64 tokens 42.3 and 40.4).
 struct Form {
   bool ring, few;
   int64_t pack, rows; // heads, rows of a tile
@@ -119,10 +119,9 @@ Form::Form(const AttentionShape &shape, const LaunchContext &context, bool ring)
     half = tokens;
 }
 
-/// What is under way beyond kRingBytes only makes reading slower, and leaves
-/// the kernels in front and behind no room to overlap. Two CTAs of 16 rows have
-/// too few registers, of wide heads too few blocks each; one CTA a
-/// multiprocessor, those of the last clusters would wait for others' end.
+/// What is under way beyond kRingBytes only makes reading slower. Two CTAs of
+/// 16 rows have too few registers, of wide heads too few blocks each; with one
+/// a multiprocessor, the last clusters would wait for others' end.
 void Form::divideRing(const AttentionShape &shape) {
   auto columns = [](int64_t x) { return (x + 63) / 64; };
   int64_t slot = 128 * kBlock * (columns(shape.d) + columns(shape.dv));

@@ -125,7 +125,7 @@ __device__ __forceinline__ void mergeGlobal(const Args<typename S::T> &a,
                                             const Piece &piece,
                                             const Part &part) {
   static_assert(S::DV % 4 == 0);
-  constexpr int N = 16;
+  constexpr int N = 12; // with 16 some spill
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
 #pragma unroll 1
