@@ -273,10 +273,11 @@ SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
   }
   if (fused.getPattern() == ir::Pattern::Attention &&
       !attentionAppends(fused) && attentionTilesTake(fused, context)) {
-    FailureOr<DictionaryAttr> tiles = take(emitAttentionTiles(fused, context));
+    auto tiles = emitAttentionTiles(fused, context);
     if (failed(tiles))
       return failure();
-    made.push_back(implementation("", *tiles));
+    for (const AttentionCandidate &tile : *tiles)
+      made.push_back(implementation(tile.name, *take(tile.kernel), tile.rows));
   }
   if (fused.getPattern() != ir::Pattern::Gemm)
     return made;
@@ -289,7 +290,8 @@ SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
   if (failed(rings))
     return failure();
   for (const GemmCandidate &ring : *rings)
-    made.push_back(implementation(ring.name, *take(ring.kernel), ring.rows));
+    made.push_back(implementation(
+        ring.name, clustered(ring, *take(ring.kernel)), ring.rows));
   return made;
 }
 

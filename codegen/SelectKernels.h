@@ -18,7 +18,7 @@ inline constexpr llvm::StringLiteral kArchsAttr = "ft.archs";
 /// text once. Without architectures it changes nothing: such a plan runs on
 /// the CPU only. With `preview` come kernels that are seldom faster yet:
 /// sm_90a's own GEMMs, which a tuning chooses where the library can run the
-/// step too, and attention_short.
+/// step too.
 std::unique_ptr<mlir::Pass>
 createSelectKernelsPass(std::vector<std::string> archs = {},
                         bool preview = false);

@@ -23,7 +23,9 @@ namespace {
 struct Tile : AttentionShape {
   int64_t pack = 1, warpgroups = 2, keys = 128, boxRows = 128, ctas = 1;
   int64_t stages = 2;
-  bool brief = false; // sm90/attention_short.cuh
+  bool brief = false;               // sm90/attention_short.cuh
+  std::string name = {};            // plan::Implementation::name
+  std::vector<int64_t> atRows = {}; // plan::Implementation::rows
 
   int64_t rows() const { return 64 * warpgroups; }
   int64_t tokens() const { return rows() / pack; }
@@ -42,42 +44,91 @@ int64_t rowBytes(int64_t width) {
 int64_t Tile::sharedBytes() const {
   int64_t q = rows() * rowBytes(d);
   int64_t ring = stages * keys * (rowBytes(d) + rowBytes(dv));
-  int64_t tiles = ctas * (ring + 2 * q + 2048) < kMaxShared ? 2 : 1;
-  return 1024 + tiles * q + ring + 256 + 8 * (4 + 4 * stages);
+  int64_t tiles = !brief && ctas * (ring + 2 * q + 2048) < kMaxShared ? 2 : 1;
+  int64_t jobs = brief ? 0 : 256;
+  return 1024 + tiles * q + ring + jobs + 8 * (4 + 4 * stages);
 }
 
 } // namespace
 
-/// As measured on an H200 (docs/benchmarks). Encoders of short sequences: small
-/// tiles, of which three share a multiprocessor. Else large ones, with shorter
-/// blocks of keys where wide heads or a score region need the registers.
-static Tile chooseTile(const AttentionShape &shape, bool score, int64_t longest,
-                       int64_t pageSize, bool preview) {
+/// Those of `tiles` that some row count of the program is nearest to, as a
+/// ratio runs.
+static std::vector<Tile> reached(std::vector<Tile> tiles,
+                                 const LaunchContext &context) {
+  size_t count = 1;
+  while (count < tiles.size() &&
+         (context.maxTokens <= 0 ||
+          context.maxTokens * context.maxTokens >
+              tiles[count - 1].atRows[0] * tiles[count].atRows[0]))
+    ++count;
+  tiles.resize(count);
+  if (count == 1)
+    tiles[0].name.clear(), tiles[0].atRows.clear();
+  return tiles;
+}
+
+/// As measured on an H200 (docs/benchmarks), of packed sequences with narrow
+/// heads, for few tokens first. Tiles of 64 rows without a queue while they
+/// fill the GPU little more than once (b8 s128, 12 heads: 4.4 us, with
+/// one 6.0); then tiles of 64 rows with a queue where sequences are short (b32
+/// s128: 10.0 us, without one 11.4, large tiles 14.4); then large tiles, which
+/// read keys less often (b32 s384: 46.3 us, small ones 50.1).
+static std::vector<Tile> packedTiles(const Tile &large, bool score,
+                                     int64_t longest,
+                                     const LaunchContext &context) {
+  Tile few = large;
+  few.warpgroups = 1;
+  few.keys = 128;
+  few.ctas = score ? 2 : 3;
+  few.brief = true;
+  few.name = "few";
+  Tile some = few, many = large;
+  some.keys = 64;
+  some.brief = false;
+  some.name = "some";
+  if (!score) {
+    many.warpgroups = 3;
+    many.keys = 96;
+  }
+  many.name = "many";
+  // Of 64 rows of a head, as many tokens as fill the GPU once.
+  int64_t full = std::max<int64_t>(
+      1, few.rows() * few.ctas * context.multiprocessors / large.heads);
+  few.atRows = {full};
+  some.atRows = {2 * full};
+  many.atRows = {3 * full};
+  bool brief = longest > 0 && longest <= kShort;
+  std::vector<Tile> tiles;
+  if (large.pack == 1)
+    tiles.push_back(few);
+  if (brief)
+    tiles.push_back(some);
+  if (!brief || !score)
+    tiles.push_back(many);
+  return reached(tiles, context);
+}
+
+/// As measured on an H200 (docs/benchmarks): large tiles, with shorter blocks
+/// of keys where wide heads or a score region need the registers.
+static std::vector<Tile> chooseTiles(const AttentionShape &shape, bool score,
+                                     int64_t longest, int64_t pageSize,
+                                     const LaunchContext &context) {
   Tile tile{shape};
   int64_t width = std::max(shape.d, shape.dv);
   tile.pack = std::min<int64_t>(shape.heads / shape.kvHeads, 16);
   tile.keys = width > 128 || (score && width > 64) ? 64 : 128;
   if (score && width > 128)
     tile.keys = 32;
-  if (!shape.paged && width <= 64 && longest > 0 && longest <= kShort) {
-    tile.warpgroups = 1;
-    tile.keys = 64;
-    tile.ctas = score ? 2 : 3;
-    // Not run yet. Its blocks of 256 tokens fit in the stages.
-    tile.brief = preview && tile.pack == 1;
-    tile.stages = tile.brief ? 4 : 2;
-  } else if (!shape.paged && width <= 64 && !score) {
-    tile.warpgroups = 3;
-    tile.keys = 96;
-  }
-  tile.boxRows = tile.keys;
+  if (!shape.paged && width <= 64)
+    return packedTiles(tile, score, longest, context);
   if (shape.paged) // a box lies in one page
     tile.boxRows = std::min(tile.keys, pageSize & -pageSize);
-  return tile;
+  return {tile};
 }
 
-static Tile tileOf(ir::FusedOp fused, ir::AttentionOp op,
-                   const AttentionShape &shape, bool preview) {
+static std::vector<Tile> tilesOf(ir::FusedOp fused, ir::AttentionOp op,
+                                 const AttentionShape &shape,
+                                 const LaunchContext &context) {
   int64_t pageSize = 0, longest = 0;
   if (shape.paged)
     pageSize = ir::lookupCache(fused, op.getCacheAttr()).getPageSize();
@@ -85,7 +136,12 @@ static Tile tileOf(ir::FusedOp fused, ir::AttentionOp op,
   if (auto model = module->getAttrOfType<DictionaryAttr>("ft.model"))
     if (auto positions = model.getAs<IntegerAttr>("max_positions"))
       longest = positions.getInt();
-  return chooseTile(shape, !op.getScore().empty(), longest, pageSize, preview);
+  std::vector<Tile> tiles =
+      chooseTiles(shape, !op.getScore().empty(), longest, pageSize, context);
+  for (Tile &tile : tiles)
+    if (!shape.paged)
+      tile.boxRows = tile.keys;
+  return tiles;
 }
 
 static ir::AttentionOp attentionOf(ir::FusedOp fused) {
@@ -105,19 +161,24 @@ static bool rowsFit(ir::FusedOp fused, ir::AttentionOp op, bool paged) {
 
 bool codegen::attentionTilesTake(ir::FusedOp fused,
                                  const LaunchContext &context) {
-  if (context.maxTokens > 0 && context.maxTokens <= 64)
-    return false;
   ir::AttentionOp op = attentionOf(fused);
   FailureOr<AttentionShape> shape = attentionShape(fused, op);
-  if (failed(shape) || shape->element.isF32() || shape->d % 8 != 0 ||
-      shape->dv % 8 != 0 || !(op.getScale().convertToDouble() > 0))
+  if (failed(shape))
     return false;
-  Tile tile = tileOf(fused, op, *shape, context.preview);
-  return tile.boxRows % 8 == 0 && tile.sharedBytes() <= kMaxShared &&
-         rowsFit(fused, op, shape->paged);
+  // attention_mma.cuh splits a long cache's keys, which tiles do not.
+  if (shape->paged && context.maxTokens > 0 && context.maxTokens <= 64)
+    return false;
+  if (shape->element.isF32() || shape->d % 8 != 0 || shape->dv % 8 != 0 ||
+      !(op.getScale().convertToDouble() > 0))
+    return false;
+  return rowsFit(fused, op, shape->paged) &&
+         llvm::all_of(
+             tilesOf(fused, op, *shape, context), [](const Tile &tile) {
+               return tile.boxRows % 8 == 0 && tile.sharedBytes() <= kMaxShared;
+             });
 }
 
-/// The parameters q, k and v.
+/// The tensor maps of q, k and v.
 static void printMaps(ir::FusedOp fused, ir::AttentionOp op, const Tile &tile,
                       KernelParams &params) {
   auto operand = [&](Value value) {
@@ -138,13 +199,18 @@ static void printMaps(ir::FusedOp fused, ir::AttentionOp op, const Tile &tile,
   }
 }
 
-FailureOr<TemplateKernel>
-codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
-  ir::AttentionOp op = attentionOf(fused);
-  FailureOr<AttentionShape> shape = attentionShape(fused, op);
-  if (failed(shape))
-    return failure();
-  Tile tile = tileOf(fused, op, *shape, context.preview);
+/// Of attention::Config, after the shape.
+static std::string configText(const Tile &tile) {
+  std::string text;
+  for (int64_t number : {tile.pack, tile.warpgroups, tile.keys, tile.boxRows,
+                         tile.ctas, tile.stages})
+    text += ", " + std::to_string(number);
+  return text + (tile.brief ? ", true" : "");
+}
+
+static FailureOr<TemplateKernel> emitTile(ir::FusedOp fused, ir::AttentionOp op,
+                                          const Tile &tile,
+                                          const LaunchContext &context) {
   KernelParams params(fused.getContext());
   CudaPrinter out, body;
   openKernel(
@@ -158,11 +224,7 @@ codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
       fused, op, tile,
       {.pack = tile.pack, .pointers = false, .counters = !tile.brief}, params,
       body);
-  body.line("using Tile = attention::Config<Shape, " +
-            std::to_string(tile.pack) + ", " + std::to_string(tile.warpgroups) +
-            ", " + std::to_string(tile.keys) + ", " +
-            std::to_string(tile.boxRows) + ", " + std::to_string(tile.ctas) +
-            (tile.brief ? ", " + std::to_string(tile.stages) : "") + ">;");
+  body.line("using Tile = attention::Config<Shape" + configText(tile) + ">;");
   body.line("attention::" + llvm::Twine(tile.brief ? "runShort" : "runTiles") +
             "<Tile>(q, k, v, args, " + *score + ");");
 
@@ -181,13 +243,29 @@ codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
   text.grid = {builder.getI64IntegerAttr(context.multiprocessors * tile.ctas),
                builder.getI64IntegerAttr(1), builder.getI64IntegerAttr(1)};
   if (tile.brief) {
-    text.grid[0] =
+    text.grid[0] = builder.getI64IntegerAttr(tile.heads);
+    text.grid[1] =
         gridOver(builder, op.getQuery().getType().getAxis(), tile.tokens());
-    text.grid[1] = builder.getI64IntegerAttr(tile.heads);
   }
   text.block = {tile.threads(), 1, 1};
   text.sharedBytes = tile.sharedBytes();
   text.args.assign(params.args().begin(), params.args().end());
   kernel.workspaceBytes = tile.brief ? 0 : kCounterBytes;
   return kernel;
+}
+
+FailureOr<std::vector<AttentionCandidate>>
+codegen::emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context) {
+  ir::AttentionOp op = attentionOf(fused);
+  FailureOr<AttentionShape> shape = attentionShape(fused, op);
+  if (failed(shape))
+    return failure();
+  std::vector<AttentionCandidate> made;
+  for (const Tile &tile : tilesOf(fused, op, *shape, context)) {
+    FailureOr<TemplateKernel> kernel = emitTile(fused, op, tile, context);
+    if (failed(kernel))
+      return failure();
+    made.push_back({tile.name, std::move(*kernel), tile.atRows});
+  }
+  return made;
 }

@@ -29,10 +29,12 @@ static constexpr GemmShape kPlain[] = {
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
-    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2},
     {.bm = 128, .bn = 256, .stages = 3, .warpgroups = 2, .cm = 2},
+    // 6,304 rows (ViT's 32 images) of 768 columns are 132 of these.
+    {.bm = 192, .bn = 192, .stages = 3, .warpgroups = 3},
     // Each stores a tile while the other makes one: several tiles a CTA.
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .pingPong = true},
     // k is shared: for few tiles. 32 tokens x 768 x 3072 is 24 tiles of 64 x
@@ -64,9 +66,12 @@ static constexpr GemmShape kNorm[] = {
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
 
-/// Row counts that shapes are chosen for: BERT's and ViT's batches, a prompt.
-static constexpr int64_t kRows[] = {32,   128,  256,  1024,
-                                    1600, 4096, 6400, 16384};
+/// Row counts that shapes are chosen for: BERT's and ViT's batches, prompts.
+static constexpr int64_t kRows[] = {32,   128,  256,  512,  1024, 1576,
+                                    2048, 3152, 4096, 6304, 8192, 12288};
+/// A shape that is there already is preferred to one that gains less: each is a
+/// kernel to compile.
+static constexpr double kWorthAKernel = 1.03;
 
 //===----------------------------------------------------------------------===//
 // Geometry, as Config has it
@@ -158,6 +163,8 @@ static std::vector<GemmShape> shapesFor(const GemmMatch &match) {
 std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
   std::vector<GemmShape> shapes = shapesFor(match);
   std::vector<ShapeChoice> chosen;
+  if (shapes.empty())
+    return chosen;
   auto choose = [&](const GemmShape &shape) -> ShapeChoice & {
     for (ShapeChoice &known : chosen)
       if (known.shape.name() == shape.name())
@@ -168,12 +175,18 @@ std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
     llvm::stable_sort(shapes, [&](const GemmShape &a, const GemmShape &b) {
       return cyclesOf(a, match, rows) < cyclesOf(b, match, rows);
     });
+    auto isThere = [&](const GemmShape &shape) {
+      return llvm::any_of(chosen, [&](const ShapeChoice &known) {
+        return !known.rows.empty() && known.shape.name() == shape.name() &&
+               cyclesOf(shape, match, rows) <=
+                   kWorthAKernel * cyclesOf(shapes[0], match, rows);
+      });
+    };
+    auto there = llvm::find_if(shapes, isThere);
+    choose(there == shapes.end() ? shapes[0] : *there).rows.push_back(rows);
     // The next one is worth a try: the arithmetic is no measurement.
-    for (size_t i = 0; i < std::min<size_t>(2, shapes.size()); ++i) {
-      ShapeChoice &choice = choose(shapes[i]);
-      if (i == 0)
-        choice.rows.push_back(rows);
-    }
+    for (size_t i = 0; i < std::min<size_t>(2, shapes.size()); ++i)
+      choose(shapes[i]);
   }
   return chosen;
 }

@@ -77,8 +77,15 @@ emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
                     bool ring = false);
 /// Whether the Hopper template takes this attention in this token range.
 bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
+/// One of several ways to attend on sm_90a; names and rows are those of
+/// plan::Implementation.
+struct AttentionCandidate {
+  std::string name;
+  TemplateKernel kernel;
+  std::vector<int64_t> rows;
+};
 /// sm_90a only. REQUIRES: attentionTilesTake.
-mlir::FailureOr<TemplateKernel>
+mlir::FailureOr<std::vector<AttentionCandidate>>
 emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
                                            const LaunchContext &context);

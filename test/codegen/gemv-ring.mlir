@@ -4,14 +4,18 @@
 
 // sm_90a's GEMV keeps its weights in a ring, one CTA a multiprocessor. A ring is
 // no larger than a CTA's share of the weights, here the least of two stages, and
-// a small one leaves registers to the kernels beside it. Rows of x follow. The
-// row kernel in front is one of ours: the ring may fill while it ends. Others
-// keep the GEMV that starts when the device is empty.
+// a small one leaves registers to the kernels beside it. One and two rows of x
+// follow; three and more are held in registers, by a kernel of their own, and a
+// LayerNorm's scale and bias for a chunk of 1024 values of k follow. The row
+// kernel in front is one of ours: the ring may fill while it ends. Others keep
+// the GEMV that starts when the device is empty.
 // CHECK-DAG: ft.kernel @gemv_ring_layer_norm{{.*}} __launch_bounds__(384, 2){{.*}}runRing<gemv::XIn::Shared, 2>{{.*}} {ft.archs = ["sm_90a"]}
+// CHECK-DAG: ft.kernel @gemv_held_layer_norm{{.*}} __launch_bounds__(384, 2){{.*}}runRing<gemv::XIn::Registers, 2, 1>{{.*}} {ft.archs = ["sm_90a"]}
 // CHECK-DAG: ft.kernel @gemv_layer_norm{{.*}} {ft.archs = ["ptx"]}
 // CHECK:     ft.fused gemm
 // CHECK-SAME: archs = ["sm_90a"]
-// CHECK-SAME: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 67584 : i64, shared_per_row = 320 : i64, shared_rows = 8 : i64}], name = "gemv"}
+// CHECK-SAME: dependent, grid = [132], kernel = @gemv_ring_layer_norm, resident, shared = 67584 : i64, shared_per_row = 320 : i64, shared_rows = 2 : i64}], name = "gemv", rows = array<i64: 1, 2>}
+// CHECK-SAME: dependent, grid = [132], kernel = @gemv_held_layer_norm, resident, shared = 75776 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
 // CHECK-SAME: archs = ["ptx"]
 // CHECK-SAME: kernel = @gemv_layer_norm, resident, shared = 0 : i64
 // OTHERS-NOT: gemv_{{held|ring}}
@@ -43,15 +47,14 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// Up to 4096 values of k three and more rows of x are held in registers, by a
-// kernel of their own. A share of 31 rows fills more stages than there is room
-// for: the rings take all that a multiprocessor has, 227 KB less the template's
-// own 11 KB.
+// Of 4096 values of k one row is in shared memory. CTAs that hold more have all
+// that a multiprocessor has beside the template's own 11 KB: whole stages, here
+// six, and four chunks of the norm's weights.
 // CHECK-DAG: ft.kernel @gemv_ring_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Shared, 1>
-// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1>
+// CHECK-DAG: ft.kernel @gemv_held_rms_norm{{.*}} __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 4>
 // CHECK:     ft.fused gemm
-// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_ring_rms_norm, resident, shared = 221184 : i64}], name = "gemv", rows = array<i64: 1, 2>}
-// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 221184 : i64}], name = "gemv_held", rows = array<i64: 3, 8>}
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_ring_rms_norm, resident, shared = 221184 : i64}], name = "gemv", rows = array<i64: 1, 1>}
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 219136 : i64}], name = "gemv_held", rows = array<i64: 2, 8>}
 // CHECK-SAME: archs = ["ptx"]
 // CHECK-SAME: kernel = @gemv_rms_norm, {{.*}} name = "gemv"}
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
@@ -69,6 +72,34 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
       %2 = ft.linear %1, @w : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 4096xbf16>
       ft.yield %2 : !ft.packed<tokens, 4096xbf16>
     } : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 4096xbf16>
+    ft.return %b : !ft.packed<tokens, 4096xbf16>
+  }
+}
+
+// -----
+
+// Of more, two CTAs hold half each, here four chunks, for any number of rows, and
+// share 63 rows of w. In pairs 14 KB are the template's own.
+// CHECK:     ft.kernel @gemv_held_rms_norm{{.*}} __cluster_dims__(2) __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Registers, 1, 4, 2>
+// CHECK-NOT: gemv_ring
+// CHECK:     ft.fused gemm
+// CHECK-SAME: archs = ["sm_90a"], launches = [{{.*}}cluster = 2 : i64, dependent, grid = [132], kernel = @gemv_held_rms_norm, resident, shared = 185344 : i64}], name = "gemv_held"}
+// CHECK-SAME: archs = ["ptx"]
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @norm : tensor<8192xf32> = #ft.recipe<"literal" {shape = array<i64: 8192>}>
+  ft.param @w : tensor<4096x8192xbf16> = #ft.recipe<"literal" {shape = array<i64: 4096, 8192>}>
+  ft.entry @step(%x: !ft.packed<tokens, 8192xbf16>) -> (!ft.packed<tokens, 4096xbf16>) attributes {arena = array<i64: 1048576, 0, 0>, entry = "step", kind = #ft.step_kind<1, 8>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 8192>]} {
+    ^bb0(%0: !ft.packed<tokens, 8192xbf16>):
+      %1 = ft.relu %0 : !ft.packed<tokens, 8192xbf16>
+      ft.yield %1 : !ft.packed<tokens, 8192xbf16>
+    } : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 8192xbf16>
+    %b = ft.fused gemm (%a) "b" attributes {slots = [#ft.slot<0 + [524288, 0, 0] stride 4096>]} {
+    ^bb0(%0: !ft.packed<tokens, 8192xbf16>):
+      %1 = ft.rms_norm %0, @norm {eps = 1.0e-5 : f64} : !ft.packed<tokens, 8192xbf16>
+      %2 = ft.linear %1, @w : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 4096xbf16>
+      ft.yield %2 : !ft.packed<tokens, 4096xbf16>
+    } : (!ft.packed<tokens, 8192xbf16>) -> !ft.packed<tokens, 4096xbf16>
     ft.return %b : !ft.packed<tokens, 4096xbf16>
   }
 }
@@ -97,7 +128,7 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // -----
 
-// Not where there are never so many rows. Ring and row together are more than
+// No kernel of three rows where there never are so many. Ring and row together are more than
 // half: no other ring fits beside it.
 // CHECK-LABEL: ft.kernel @gemv_ring "gemv_ring"
 // CHECK-SAME: __launch_bounds__(384, 1){{.*}}runRing<gemv::XIn::Shared, 1>

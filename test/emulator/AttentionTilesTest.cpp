@@ -12,12 +12,11 @@ using namespace check;
 
 namespace {
 
-/// `brief`: of attention_short, whose grid covers the batch and, the second
-/// time, a tile more.
-template <typename C, bool brief = false, typename Score>
+/// attention_short's grid covers the batch and, the second time, a tile more.
+template <typename C, typename Score>
 void runCase(const Case &c, const Score &score) {
   std::string instance = std::string("check::") +
-                         (brief ? "shortKernel<" : "tilesKernel<") +
+                         (C::kBrief ? "shortKernel<" : "tilesKernel<") +
                          nameOf<C>() + ", " + nameOf<Score>() + ">";
   Kernels kernels("AttentionTilesKernels.cuh", {instance});
   if (auto status = kernels.open(); !status.ok()) {
@@ -30,13 +29,13 @@ void runCase(const Case &c, const Score &score) {
   auto run = [&](uint32_t grid) {
     kernels.options.residentClusters = 3; // who draw tiles by turns
     kernels.options.seed = grid;
-    uint32_t threads = brief ? 128 * C::kWarpgroups : C::kThreads;
-    ft::emulator::Dim3 ctas{grid, 1, 1};
-    if (brief)
-      ctas = {uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2),
-              uint32_t(c.heads), 1};
-    kernels.launch(instance, ctas, {threads, 1, 1}, C::kSharedBytes, maps.q,
-                   maps.k, maps.v, batch.args(), score);
+    ft::emulator::Dim3 ctas{grid, 1, 1}, threads{uint32_t(C::kThreads), 1, 1};
+    if constexpr (C::kBrief) {
+      ctas = {uint32_t(c.heads),
+              uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2), 1};
+    }
+    kernels.launch(instance, ctas, threads, C::kSharedBytes, maps.q, maps.k,
+                   maps.v, batch.args(), score);
   };
   run(5);
   int before = failures;
@@ -102,27 +101,45 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
 // attention_short
 //===----------------------------------------------------------------------===//
 
-TEST(AttentionTilesTest, ShortRagged) {
-  using Bert =
-      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3, 4>;
-  runCase<Bert, true>({{1, 64, 33, 129, 300}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+template <typename S, int keys, int ctas, int stages>
+using Short = attention::Config<S, 1, 1, keys, keys, ctas, stages, true>;
+using Bert = Shape<f16, 64, 64, false, false>;
+
+TEST(AttentionTilesTest, ShortRagged) { // more blocks than stages
+  runCase<Short<Bert, 128, 3, 2>>({{1, 64, 33, 129, 600}, {}, 2, 2, 1, 0, 1, 1},
+                                  NoScore{});
+}
+TEST(AttentionTilesTest, ShortLastBlocks) { // of each width, 1 .. 4 blocks
+  runCase<Short<Bert, 128, 3, 2>>(
+      {{16, 17, 32, 33, 64, 197, 230, 255, 500}, {}, 2, 1, 1, 0, 1, 1},
+      NoScore{});
 }
 TEST(AttentionTilesTest, ShortMoreThanAWarpOfSequences) {
-  using Bert =
-      attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 2, 4>;
-  runCase<Bert, true>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
-                      CapAndSlope{});
+  runCase<Short<Bert, 128, 2, 2>>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
+                                  CapAndSlope{});
 }
 TEST(AttentionTilesTest, ShortEmptySequences) {
-  using Two =
-      attention::Config<Shape<bf16, 64, 64, false, false>, 1, 2, 64, 64, 2, 4>;
-  runCase<Two, true>({{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1},
-                     NoScore{});
+  runCase<Short<Shape<bf16, 64, 64, false, false>, 128, 3, 2>>(
+      {{0, 0, 63, 0, 66, 0, 300, 0}, {}, 2, 1, 1, 0, 1, 1}, NoScore{});
 }
-TEST(AttentionTilesTest, ShortCausalFewStages) {
-  using Causal =
-      attention::Config<Shape<bf16, 40, 72, true, false>, 1, 1, 64, 64, 2, 2>;
-  runCase<Causal, true>({{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+TEST(AttentionTilesTest, ShortOneToken) {
+  runCase<Short<Bert, 128, 3, 2>>({{1}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, ShortThousandSequences) {
+  runCase<Short<Bert, 128, 3, 2>>({ragged(1100, 0, 2), {}, 1, 1, 1, 0, 1, 1},
+                                  NoScore{});
+}
+TEST(AttentionTilesTest, ShortCausalOddHeads) {
+  runCase<Short<Shape<bf16, 40, 72, true, false>, 64, 2, 3>>(
+      {{200, 3, 77, 29}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, ShortCausalWindow) {
+  runCase<Short<Shape<bf16, 64, 64, true, false>, 128, 3, 2>>(
+      {{300, 3, 77}, {}, 4, 2, 1, 100, 1, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, ShortWindowScore) { // of a block, a part of the rows
+  runCase<Short<Bert, 128, 2, 2>>({{384, 5, 197, 1}, {}, 2, 2, 1, 50, 1, 1},
+                                  CapAndSlope{});
 }
 
 } // namespace

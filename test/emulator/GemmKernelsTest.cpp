@@ -180,6 +180,9 @@ TEST(GemmKernelsTest, ThreeWarpgroupsCluster) {
   runConfig<gemm::Config<f16, false, 192, 128, 4, 3, false, 2, 1>,
             Epilogue::GeluTanh>();
 }
+TEST(GemmKernelsTest, ThreeWarpgroups) {
+  runConfig<gemm::Config<bf16, false, 192, 192, 3, 3>, Epilogue::Residual>();
+}
 TEST(GemmKernelsTest, TwoByTwoGated) {
   runConfig<gemm::Config<bf16, true, 128, 96, 7, 2, false, 2, 2, 1>,
             Epilogue::Gated>();

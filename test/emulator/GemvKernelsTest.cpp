@@ -19,11 +19,16 @@ std::string instance(const Ring &ring) {
                       nameOf<Norm>() + (gated ? ", true" : ", false");
   if (ring.stages == 0)
     return "check::gemvKernel<" + types + ">";
+  std::string ctas = std::to_string(ring.ctas) + ", ";
+  std::string chunks = std::to_string(ring.chunks);
+  if (ring.cluster > 1)
+    return "check::ringClusters<" + types + ", " + ctas + chunks + ", " +
+           std::to_string(ring.cluster) + ">";
   return "check::ringKernel<" + types + ", ft::gemv::XIn::" +
          (ring.where == gemv::XIn::Registers ? "Registers"
           : ring.where == gemv::XIn::Shared  ? "Shared"
                                              : "SharedIfRoom") +
-         ", " + std::to_string(ring.ctas) + ">";
+         ", " + ctas + chunks + ">";
 }
 
 template <typename T, typename Out, typename Norm, bool gated>
@@ -33,7 +38,7 @@ void runCase(Kernels &kernels, const GemvCase &c) {
   checkGemv<T, Out, Norm, gated>(c, [&](const B &b) {
     bool ring = c.ring.stages > 0;
     kernels.launch(instance<T, Out, Norm, gated>(c.ring),
-                   {uint32_t(c.grid), 1, 1},
+                   {uint32_t(c.grid * c.ring.cluster), 1, 1},
                    {uint32_t(ring ? gemv::kRingThreads : gemv::kThreads), 1, 1},
                    b.shared(), b.x.device, i64(b.xStride), b.w.device, c.n, c.k,
                    b.counts.device, b.norm(), b.epilogue());
@@ -54,26 +59,33 @@ template <typename T, typename Norm, bool gated> void runRing() {
   }
   for (const Ring &kind : kinds) {
     auto run = [&](GemvCase c, int stages, int rows = 8) {
+      if (kind.where == gemv::XIn::Registers && c.k > heldValues(kind))
+        return;
       c.ring = kind;
       c.ring.stages = stages, c.ring.rows = rows;
       runCase<T, T, Norm, gated>(kernels, c);
     };
     for (int m : {1, 2, 3, 4, 5, 6, 7, 8})
       run({m, std::min(m + 2, 8), 34, 328, 3, 8}, m % 2 ? 2 : 5, m % 2 * 8);
-    run({3, 3, 30, 8, 2, 0}, 6);        // less than a unit of k
+    run({3, 3, 30, 8, 2, 0}, 5);        // less than a unit of k
     run({0, 2, 64, 64, 5, 0}, 4);       // no rows
     run({1, 1, 90, 1048, 40, 0}, 1, 0); // fewer rows than CTAs, one stage
     run({2, 2, 34, 2056, 1, 0}, 3);     // half the warps for a row's norm
     run({1, 8, 6, 4096, 2, 0}, 2);      // two vectors of a thread
     run({5, 8, 160, 2056, 2, 0}, 2, 4); // several turns of the ring
-    if (kind.where == gemv::XIn::Registers)
-      continue;
+    run({3, 8, 110, 136, 1, 0}, 2);     // groups of which a warp is ahead
     run({2, 2, 20, 4104, 1, 8}, 3);
+    run(kNoBiasCase, 3);
+    if (kind.where == gemv::XIn::Registers) {
+      run({8, 8, 34, 14336, 1, 8}, 4);
+      continue;
+    }
     run(kSkewedCase, 3);
   }
 }
 
 TEST(GemvKernelsTest, RingBf16) { runRing<bf16, NoNorm, false>(); }
+TEST(GemvKernelsTest, RingF16Gated) { runRing<f16, NoNorm, true>(); }
 TEST(GemvKernelsTest, RingBf16RmsNormGated) { runRing<bf16, RmsNorm, true>(); }
 TEST(GemvKernelsTest, RingF16LayerNorm) { runRing<f16, LayerNorm, false>(); }
 

@@ -32,33 +32,40 @@ template <typename C> struct TileMaps {
 };
 
 #ifdef __CUDACC__
-/// One launch of C over a batch; `brief`: of attention_short.
-template <typename C, typename Score, bool brief = false> struct Call {
+/// One launch of C over a batch; may be `dependent` on the one in front.
+template <typename C, typename Score> struct Call {
   Batch<typename C::S> &batch;
   Score score;
   TileMaps<C> maps;
+  bool dependent = false;
 
   Call(Batch<typename C::S> &b, const Score &s) : batch(b), score(s), maps(b) {
-    cuda(cudaFuncSetAttribute(kernel(),
+    if constexpr (C::kBrief)
+      allow(shortKernel<C, Score>);
+    else
+      allow(tilesKernel<C, Score>);
+  }
+  template <typename Kernel> static void allow(Kernel *kernel) {
+    cuda(cudaFuncSetAttribute(kernel,
                               cudaFuncAttributeMaxDynamicSharedMemorySize,
                               C::kSharedBytes),
          "shared memory");
-  }
-  static constexpr auto kernel() {
-    if constexpr (brief)
-      return shortKernel<C, Score>;
-    else
-      return tilesKernel<C, Score>;
   }
   /// `grid`: CTAs. attention_short has one for each tile and head, and some for
   /// tiles past the last one, which `grid` varies.
   void operator()(cudaStream_t stream, int grid) {
     dim3 ctas(grid);
-    if (brief)
-      ctas = dim3((batch.total + C::BM - 1) / C::BM + grid % 3, batch.c.heads);
-    launch(kernel(), ctas, brief ? 128 * C::kWarpgroups : C::kThreads,
-           C::kSharedBytes, stream, maps.q, maps.k, maps.v, batch.args(),
-           score);
+    if constexpr (C::kBrief)
+      ctas = dim3(batch.c.heads, (batch.total + C::BM - 1) / C::BM + grid % 3);
+    DependentLaunch to(ctas, C::kThreads, C::kSharedBytes, stream, dependent);
+    if constexpr (C::kBrief)
+      cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.q, maps.k,
+                              maps.v, batch.args(), score),
+           "launch");
+    else
+      cuda(cudaLaunchKernelEx(&to.config, tilesKernel<C, Score>, maps.q, maps.k,
+                              maps.v, batch.args(), score),
+           "launch");
   }
 };
 #endif

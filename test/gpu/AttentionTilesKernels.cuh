@@ -18,7 +18,7 @@ __global__ void __launch_bounds__(C::kThreads, C::kCtas)
 }
 
 template <typename C, typename Score>
-__global__ void __launch_bounds__(128 * C::kWarpgroups, C::kCtas)
+__global__ void __launch_bounds__(C::kThreads, C::kCtas)
     shortKernel(const __grid_constant__ TensorMap q,
                 const __grid_constant__ TensorMap k,
                 const __grid_constant__ TensorMap v,

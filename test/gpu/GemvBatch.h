@@ -12,17 +12,32 @@ namespace check {
 struct Ring {
   int stages = 0, rows = 0; // rows: for SharedIfRoom
   gemv::XIn where = gemv::XIn::Shared;
-  int ctas = 1; // of __launch_bounds__
+  int ctas = 1;                // of __launch_bounds__
+  int chunks = 0, cluster = 1; // where x is in registers
 };
+/// The most values of k.
+inline int heldValues(const Ring &ring) {
+  return ring.chunks * gemv::kRingChunk * ring.cluster;
+}
 /// Every kernel that has such a norm, of one stage.
 template <typename Norm> std::vector<Ring> ringKinds() {
   using gemv::XIn;
   std::vector<Ring> kinds = {{1, 0, XIn::Shared, 1}, {1, 0, XIn::Shared, 2}};
-  if (!Norm::kCentred)
-    kinds.push_back({1, 0, XIn::Registers, 1});
-  if (!Norm::kPresent)
+  for (int chunks : {1, 4})
+    kinds.push_back({1, 0, XIn::Registers, 1, chunks});
+  kinds.push_back({1, 0, XIn::Registers, 2, 1});
+  kinds.push_back({1, 0, XIn::Registers, 2, 1, 2});
+  kinds.push_back({1, 0, XIn::Registers, 1, 2, 2});
+  if (!Norm::kPresent) {
     kinds.push_back({1, 0, XIn::SharedIfRoom, 1});
+    kinds.push_back({1, 0, XIn::Registers, 1, 7, 2});
+  }
   return kinds;
+}
+/// Of a norm's weights beside a ring.
+template <typename Norm> int besideBytes(const Ring &ring) {
+  return Norm::kPresent * (1 + Norm::kCentred) * ring.chunks *
+         gemv::kRingChunk * 4;
 }
 template <typename T>
 int sharedBytes(bool normed, int k, int bound, Ring ring) {
@@ -74,6 +89,10 @@ struct GemvCase {
 constexpr GemvCase kSkewedCase = {
     .m = 1, .bound = 1, .n = 34, .k = 1544, .grid = 1, .pad = 0, .skew = 1};
 
+/// A LayerNorm without bias, on 16 bytes.
+constexpr GemvCase kNoBiasCase = {
+    .m = 3, .bound = 4, .n = 34, .k = 1048, .grid = 2, .pad = 0, .skew = 4};
+
 /// A case on the device and what comes out.
 template <typename T, typename Out, typename Norm, bool gated>
 struct GemvBatch {
@@ -99,6 +118,8 @@ struct GemvBatch {
     for (size_t i = 0; i < x.host.size(); ++i) {
       if (i / xStride >= size_t(c.m) || i % xStride >= size_t(c.k))
         store(x.host[i], kNan);
+      else if (Norm::kCentred && i / xStride == 1) // far from zero
+        store(x.host[i], 20 + hostFloat(x.host[i]));
       else if (i % xStride == 3) // an outlier channel
         store(x.host[i], 50 * hostFloat(x.host[i]));
     }
@@ -116,7 +137,8 @@ struct GemvBatch {
     return {residual.device, out.device, i64(stride)};
   }
   int shared() const {
-    return sharedBytes<T>(Norm::kPresent, c.k, c.bound, c.ring);
+    return sharedBytes<T>(Norm::kPresent, c.k, c.bound, c.ring) +
+           besideBytes<Norm>(c.ring);
   }
   std::string name() const {
     return "gemv " + std::to_string(sizeof(T)) + "-byte m " +
@@ -133,9 +155,11 @@ private:
       return "";
     return " ring " + std::to_string(r.stages) + " in " +
            std::to_string(shared()) +
-           (r.where == gemv::XIn::Registers      ? " held"
+           (r.where == gemv::XIn::Registers
+                ? " held " + std::to_string(r.chunks)
             : r.where == gemv::XIn::SharedIfRoom ? " if room"
                                                  : "") +
+           (r.cluster > 1 ? " x " + std::to_string(r.cluster) : "") +
            (r.ctas > 1 ? " small" : "");
   }
   void reference() {

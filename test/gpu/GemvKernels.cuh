@@ -41,16 +41,32 @@ __global__ void __launch_bounds__(gemv::kThreads, sizeof(T) == 4 ? 1 : 2)
   gemv::run(x, xStride, w, n, k, counts, 0, norm, epilogue);
 }
 
-/// `ctas`: so many fit a multiprocessor.
+/// `ctas`: so many fit a multiprocessor. `chunks`: for XIn::Registers.
 template <typename T, typename Out, typename Norm, bool gated, gemv::XIn where,
-          int ctas>
+          int ctas, int chunks>
 __global__ void __launch_bounds__(gemv::kRingThreads, ctas)
     ringKernel(const T *x, i64 xStride, const T *w, int n, int k,
                const int *counts, Norm norm, Epilogue<T, Out, gated> epilogue) {
 #if __CUDA_ARCH__ >= 900
-  gemv::runRing<where, ctas>(x, xStride, w, n, k, counts, 0, norm, epilogue);
+  gemv::runRing<where, ctas, chunks>(x, xStride, w, n, k, counts, 0, norm,
+                                     epilogue);
 #endif
 }
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+/// x in registers; `cluster` CTAs share k.
+template <typename T, typename Out, typename Norm, bool gated, int ctas,
+          int chunks, int cluster>
+__global__ void __cluster_dims__(cluster)
+    __launch_bounds__(gemv::kRingThreads, ctas)
+        ringClusters(const T *x, i64 xStride, const T *w, int n, int k,
+                     const int *counts, Norm norm,
+                     Epilogue<T, Out, gated> epilogue) {
+#ifdef __CUDA_ARCH__
+  gemv::runRing<gemv::XIn::Registers, ctas, chunks, cluster>(
+      x, xStride, w, n, k, counts, 0, norm, epilogue);
+#endif
+}
+#endif
 
 template <typename T>
 __global__ void argmaxKernel(const T *x, i64 stride, int columns, int *out,

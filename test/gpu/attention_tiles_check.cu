@@ -10,16 +10,16 @@ using namespace check;
 
 static int only = -1, number = 0;
 
-template <typename C, bool brief = false, typename Score>
+template <typename C, typename Score>
 static void checkCase(const char *what, const Case &c, const Score &score) {
   using T = typename C::T;
   if (int me = number++; only >= 0 && me != only)
     return;
   Batch<typename C::S> batch(c);
-  Call<C, Score, brief> call(batch, score);
+  Call<C, Score> call(batch, score);
   call(nullptr, 132);
-  std::string name = std::string(brief ? "short " : "tiles ") + what + " D " +
-                     std::to_string(C::S::D) + " DV " +
+  std::string name = std::string(C::kBrief ? "short " : "tiles ") + what +
+                     " D " + std::to_string(C::S::D) + " DV " +
                      std::to_string(C::S::DV) + " window " +
                      std::to_string(c.window);
   compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
@@ -78,13 +78,13 @@ static void checkPacked() {
 }
 
 /// Encoders: many short sequences, tiles that begin and end within one, more
-/// blocks than stages (300 tokens), empty sequences, more than 32 of them.
+/// blocks than stages (500 tokens), empty sequences, more than 32 of them.
 template <typename C> static void checkShortTile(const char *what) {
   std::string name = std::string(what) + " ";
   auto check = [&](const char *kind, Case c) {
-    checkCase<C, true>((name + kind).c_str(), c, NoScore{});
+    checkCase<C>((name + kind).c_str(), c, NoScore{});
     c.window = 17;
-    checkCase<C, true>((name + kind + ", score").c_str(), c, CapAndSlope{});
+    checkCase<C>((name + kind + ", score").c_str(), c, CapAndSlope{});
   };
   check("ragged", Case{{1, 64, 33, 129, 300}, {}, 3, 3, 1, 0, 1, 1});
   check("short", Case{ragged(70, 1, 40), {}, 2, 2, 1, 0, 1, 1});
@@ -94,15 +94,13 @@ template <typename C> static void checkShortTile(const char *what) {
   check("one token", Case{{1}, {}, 2, 2, 1, 0, 1, 1});
   check("197", Case{{197, 197, 197}, {}, 2, 2, 1, 0, 1, 1});
 }
+template <typename S, int ctas, int keys = 128, int stages = 2>
+using Short = attention::Config<S, 1, 1, keys, keys, ctas, stages, true>;
 static void checkShort() {
-  using attention::Config;
-  using Bert = Shape<f16, 64, 64, false, false>;
-  checkShortTile<Config<Bert, 1, 1, 64, 64, 2, 4>>("64 rows");
-  checkShortTile<Config<Bert, 1, 2, 64, 64, 2, 4>>("128 rows");
-  checkShortTile<Config<Shape<bf16, 40, 64, true, false>, 1, 1, 64, 64, 2, 4>>(
-      "causal");
-  checkShortTile<Config<Shape<bf16, 32, 32, false, false>, 1, 1, 64, 64, 2, 2>>(
-      "two stages");
+  checkShortTile<Short<Shape<f16, 64, 64, false, false>, 3>>("3 CTAs");
+  checkShortTile<Short<Shape<bf16, 64, 64, false, false>, 2>>("2 CTAs");
+  checkShortTile<Short<Shape<bf16, 40, 64, true, false>, 3>>("causal");
+  checkShortTile<Short<Shape<bf16, 32, 32, false, false>, 2, 64, 3>>("64 keys");
 }
 
 int main(int argc, char **argv) {

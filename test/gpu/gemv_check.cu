@@ -1,5 +1,5 @@
 //===- gemv_check.cu - gemv and small kernels against fp64 ----------------===//
-#include "GemvBatch.h"
+#include "GemvForms.h"
 #include "Patches.h"
 #include "SmallBatch.h"
 
@@ -8,17 +8,16 @@
 using namespace ft;
 using namespace check;
 
+/// Those of ringKinds.
 template <typename T, typename Out, typename Norm, bool gated>
-static auto ringOf(const Ring &ring) {
-  using gemv::XIn;
-  if constexpr (!Norm::kCentred)
-    if (ring.where == XIn::Registers)
-      return ringKernel<T, Out, Norm, gated, XIn::Registers, 1>;
-  if constexpr (!Norm::kPresent)
-    if (ring.where == XIn::SharedIfRoom)
-      return ringKernel<T, Out, Norm, gated, XIn::SharedIfRoom, 1>;
-  return ring.ctas > 1 ? ringKernel<T, Out, Norm, gated, XIn::Shared, 2>
-                       : ringKernel<T, Out, Norm, gated, XIn::Shared, 1>;
+static auto kernelOf(const Ring &ring) {
+  if constexpr (Norm::kPresent)
+    return ringOf<T, Out, Norm, gated, HeldForm<1>, HeldForm<4>,
+                  HeldForm<1, 1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>>(ring);
+  else
+    return ringOf<T, Out, Norm, gated, HeldForm<1>, HeldForm<4>,
+                  HeldForm<1, 1, 2>, HeldForm<1, 2, 2>, HeldForm<2, 2>,
+                  HeldForm<7, 2>>(ring);
 }
 
 template <typename T, typename Out, typename Norm, bool gated>
@@ -28,14 +27,15 @@ static void checkGemv(const GemvCase &c) {
     cuda(cudaFuncSetAttribute(
              kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, b.shared()),
          "shared memory");
-    launch(kernel, c.grid, threads, b.shared(), nullptr, b.x.device,
-           i64(b.xStride), b.w.device, c.n, c.k, b.counts.device, b.norm(),
-           b.epilogue());
+    launch(kernel, c.grid * c.ring.cluster, threads, b.shared(), nullptr,
+           b.x.device, i64(b.xStride), b.w.device, c.n, c.k, b.counts.device,
+           b.norm(), b.epilogue());
   };
   check::checkGemv<T, Out, Norm, gated>(c, [&](const B &b) {
     if constexpr (sizeof(T) == 2)
       if (c.ring.stages)
-        return run(ringOf<T, Out, Norm, gated>(c.ring), gemv::kRingThreads, b);
+        return run(kernelOf<T, Out, Norm, gated>(c.ring), gemv::kRingThreads,
+                   b);
     run(gemvKernel<T, Out, Norm, gated>, gemv::kThreads, b);
   });
 }
@@ -59,7 +59,10 @@ template <typename T, typename Norm, bool gated>
 static void checkRing(const Ring &kind) {
   bool held = kind.where == gemv::XIn::Registers;
   auto run = [&](GemvCase c, int stages, int rows = 8) {
-    c.ring = {stages, rows, kind.where, kind.ctas};
+    if (held && c.k > heldValues(kind))
+      return;
+    c.ring = kind;
+    c.ring.stages = stages, c.ring.rows = rows;
     checkGemv<T, T, Norm, gated>(c);
   };
   for (int m : {1, 2, 3, 4, 5, 6, 7, 8})
@@ -67,24 +70,25 @@ static void checkRing(const Ring &kind) {
       run({m, std::min(m + 2, 8), 192, 320, 7, 8}, stages, stages == 2 ? 0 : 8);
   for (int grid : {1, 2, 5, 40})
     run({5, 8, 334, 2056, grid, 0}, 3, 4); // turns of the ring
-  run({3, 3, 30, 8, 2, 0}, 6);             // less than a unit of k
+  run({3, 3, 30, 8, 2, 0}, 5);             // less than a unit of k
   run({0, 2, 64, 64, 5, 0}, 4);
   run({3, 8, 6, 4096, 132, 0}, 3, 3); // fewer rows than CTAs
   run({8, 8, 2000, 72, 11, 0}, 3);
+  run({7, 8, 20000, 136, 5, 0}, 2);    // many groups
   run({1, 1, 774, 768, 132, 0}, 1, 0); // one stage
   if constexpr (!gated)
     run({2, 8, 333, 1000, 9, 0}, 2);
   if (!held)
     run(kSkewedCase, 3);
+  run(kNoBiasCase, 3);
   // As models have them: few stages, and as many as there is room for.
   for (int m : {1, 2, 3, 8})
     for (int k : {768, 1000, 2048, 4096, 4104, 14336}) {
-      if (held && k > gemv::kHeldValues)
-        continue;
       bool far = kind.where == gemv::XIn::SharedIfRoom && m == 8;
       int bound = k > 8192 ? m : 8, row = (k + 63) / 64 * 128 + 64;
       int rows = held || far ? 0 : kind.where == gemv::XIn::Shared ? bound : m;
-      int room = (216 * 1024 - rows * row) / gemv::kStageBytes;
+      int room = (213 * 1024 - rows * row - besideBytes<Norm>(kind)) /
+                 gemv::kStageBytes;
       if (room < gemv::kFewStages)
         continue;
       run({m, bound, 270, k, 132, 0}, gemv::kFewStages, rows);
@@ -138,87 +142,6 @@ template <typename T> static void checkSmall() {
   checkAllPatches<T>();
 }
 
-/// A chain of a Llama layer's linears, `layers` times, as one graph: x a row,
-/// [6144, 4096] with a norm, [4096, 4096], [28672, 4096] gated with a norm,
-/// [4096, 14336]. Plain or by dependent launches.
-static void timeChain(int m, int processors, int stages, bool dependent) {
-  constexpr int layers = 12, h = 4096, qkv = 6144, mlp = 14336;
-  using gemv::XIn;
-  XIn where = m > 2 ? XIn::Registers : XIn::Shared; // of normed x
-  if (stages && sharedBytes<bf16>(true, h, m, {stages, m, where}) > 216 * 1024)
-    return; // does not fit
-  Array<bf16> x(size_t(m) * mlp), y(size_t(m) * mlp);
-  Array<float> weight(h);
-  Array<int> counts(1);
-  counts.host[0] = m;
-  counts.up();
-  randomise(x);
-  randomise(weight);
-  bf16 *w;
-  size_t layer = size_t(h) * (qkv + h + 3 * mlp);
-  cuda(cudaMalloc(&w, layer * layers * 2), "weights");
-  cuda(cudaMemset(w, 0x11, layer * layers * 2), "weights");
-  auto run = [&](auto kernel, auto ring, cudaStream_t stream, int n, int k,
-                 const bf16 *from, auto norm, auto epilogue, bool first) {
-    bool normed = decltype(norm)::kPresent;
-    int rows =
-        std::min(m, std::max(0, (216 * 1024 - stages * gemv::kStageBytes) /
-                                    (k * 2 + 192)));
-    int shared = sharedBytes<bf16>(
-        normed, k, m, {stages, rows, normed ? where : XIn::SharedIfRoom});
-    DependentLaunch launch(stages ? processors
-                                  : processors * (shared < 90000 ? 2 : 1),
-                           stages ? gemv::kRingThreads : gemv::kThreads, shared,
-                           stream, dependent && !first);
-    const bf16 *in = x.device;
-    const int *count = counts.device;
-    if (stages) {
-      cuda(cudaFuncSetAttribute(
-               ring, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-           "shared memory");
-      cuda(cudaLaunchKernelEx(&launch.config, ring, in, i64(mlp), from, n, k,
-                              count, norm, epilogue),
-           "launch");
-      return;
-    }
-    cuda(cudaFuncSetAttribute(
-             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-         "shared memory");
-    cuda(cudaLaunchKernelEx(&launch.config, kernel, in, i64(mlp), from, n, k,
-                            count, norm, epilogue),
-         "launch");
-  };
-  double us = time(layers, [&](int i, cudaStream_t stream) {
-    const bf16 *from = w + layer * i;
-    RmsNorm norm{weight.device, 1e-5f};
-    Epilogue<bf16, bf16, false> plain{nullptr, y.device, mlp};
-    Epilogue<bf16, bf16, true> gated{nullptr, y.device, mlp};
-    auto k1 = gemvKernel<bf16, bf16, RmsNorm, false>;
-    auto r1 = where == XIn::Shared
-                  ? ringKernel<bf16, bf16, RmsNorm, false, XIn::Shared, 1>
-                  : ringKernel<bf16, bf16, RmsNorm, false, XIn::Registers, 1>;
-    auto k2 = gemvKernel<bf16, bf16, NoNorm, false>;
-    auto r2 = ringKernel<bf16, bf16, NoNorm, false, XIn::SharedIfRoom, 1>;
-    auto k3 = gemvKernel<bf16, bf16, RmsNorm, true>;
-    auto r3 = where == XIn::Shared
-                  ? ringKernel<bf16, bf16, RmsNorm, true, XIn::Shared, 1>
-                  : ringKernel<bf16, bf16, RmsNorm, true, XIn::Registers, 1>;
-    run(k1, r1, stream, qkv, h, from, norm, plain, i == 0);
-    from += size_t(qkv) * h;
-    run(k2, r2, stream, h, h, from, NoNorm{}, plain, false);
-    from += size_t(h) * h;
-    run(k3, r3, stream, 2 * mlp, h, from, norm, gated, false);
-    from += size_t(2) * mlp * h;
-    run(k2, r2, stream, h, mlp, from, NoNorm{}, plain, false);
-  });
-  std::printf("chain of a layer's linears, m %d, %s %d, %s: %.1f us a layer, "
-              "%.0f %% of 4.55 TB/s\n",
-              m, stages ? "ring" : "registers", stages,
-              dependent ? "dependent" : "plain", us,
-              layer * 2 / us * 1e-6 / 4.55 * 100);
-  cudaFree(w);
-}
-
 /// Weights rotated through at least 256 MB, so that L2 holds none of them.
 static void timeGemv(int m, int n, int k, int processors) {
   size_t bytes = size_t(n) * k * 2;
@@ -246,21 +169,10 @@ static void timeGemv(int m, int n, int k, int processors) {
   cudaFree(w);
 }
 
-static void timeChains(int processors) {
-  for (int m : {1, 8})
-    for (int stages : {0, 2, 3, 4, 6})
-      for (bool dependent : {false, true})
-        timeChain(m, processors, stages, dependent);
-}
-
 int main(int argc, char **argv) {
   std::string mode = argc > 1 ? argv[1] : "";
   cudaDeviceProp properties;
   cuda(cudaGetDeviceProperties(&properties, 0), "properties");
-  if (mode == "--chain") {
-    timeChains(properties.multiProcessorCount);
-    return 0;
-  }
   checkGemvs<float>();
   checkGemvs<f16>();
   checkGemvs<bf16>();
@@ -271,7 +183,6 @@ int main(int argc, char **argv) {
     checkAllRings<bf16>();
   }
   if (mode == "--time") {
-    timeChains(properties.multiProcessorCount);
     for (int m : {1, 4, 8})
       for (auto [n, k] : {std::pair{4096, 4096},
                           {6144, 4096},

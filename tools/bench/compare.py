@@ -19,7 +19,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPES = HERE.parents[1] / "examples" / "shapes"
 
-# name, dtype, batch, in, out; where time is short the first count most.
+# name, dtype, batch, in, out; where time is short the first count most. In: all
+# prompts' tokens, or the shortest one's and the longest one's, which has no peer.
 CASES = [
     ("bert-base", "f16", 8, 128, 0),
     ("llama-3-8b", "bf16", 1, 512, 64),
@@ -33,6 +34,8 @@ CASES = [
     ("bert-base", "f16", 32, 32, 0),
     ("bert-base", "f16", 32, 384, 0),
     ("bert-base", "f16", 1, 128, 0),
+    ("bert-base", "f16", 32, (2, 128), 0),
+    ("bert-base", "f16", 32, (2, 384), 0),
     ("vit-base", "f16", 8, 197, 0),
     ("vit-base", "f16", 1, 197, 0),
     ("vit-base", "f16", 16, 197, 0),
@@ -59,15 +62,24 @@ def run(command, timeout):
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
+def lengths(length):
+    """Tokens of the shortest and of the longest prompt."""
+    return length if isinstance(length, tuple) else (length, length)
+
+
 def ours(args, case):
     name, dtype, batch, length, out = case
+    least, length = lengths(length)
     return run([args.ft_run, args.plans / f"{name}.{dtype}.plan",
                 "--weights", "random", "--bench", "--json", "--batch", batch,
-                "--in", length, "--out", out, "--repeat", 3], args.timeout)
+                "--in", length, "--in-least", least, "--out", out,
+                "--repeat", 3], args.timeout)
 
 
 def peer(args, case):
     name, dtype, batch, length, out = case
+    if isinstance(length, tuple):
+        return {}
     return run([sys.executable, HERE / "peers.py", "--model", SHAPES / name,
                 "--dtype", dtype, "--batch", batch, "--in", length, "--out",
                 out, *args.peer_flags.split()], args.timeout)
@@ -97,7 +109,9 @@ def table(results):
             theirs = row.get("peer", {}).get(phase, {}).get("median_ms")
             shown = f"{theirs:.3f}" if theirs else "–"
             gain = f"{theirs / mine['median_ms']:.2f}" if theirs else "–"
-            print(f"| {row['model']} {row['dtype']} in {row['in']} | "
+            least = row.get("in_least", row["in"])
+            tokens = row["in"] if least == row["in"] else f"{least} to {row['in']}"
+            print(f"| {row['model']} {row['dtype']} in {tokens} | "
                   f"{row['batch']} | {phase} | {mine['median_ms']:.3f} | "
                   f"{mine.get('floor_ms', 0):.3f} | "
                   f"{100 * mine.get('share_of_floor', 0):.0f} % | {shown} | "
@@ -126,8 +140,9 @@ def main():
              if not args.only or any(o in c[0] for o in args.only)]
     for case in cases:
         name, dtype, batch, length, out = case
+        least, length = lengths(length)
         results["rows"].append({"model": name, "dtype": dtype, "batch": batch,
-                                "in": length, "out": out,
+                                "in": length, "in_least": least, "out": out,
                                 "ftc": ours(args, case)})
         keep(args, results, results["rows"][-1])
     peers = [] if args.no_peers else cases[:args.most_peers]

@@ -37,16 +37,42 @@ void FixedBatch::keepImages(bool kept) {
     slice.inputsKept = kept;
 }
 
+std::vector<Length> promptLengths(const RunOptions &options) {
+  std::vector<Length> lengths;
+  int64_t least = options.inLeast ? options.inLeast : options.in;
+  int64_t gaps = std::max<int64_t>(1, options.batch - 1);
+  for (int64_t i = 0; i < options.batch; ++i)
+    lengths.push_back({options.in - (options.in - least) * i / gaps, 0});
+  return lengths;
+}
+
+std::vector<Length> decodeLengths(const RunOptions &options) {
+  std::vector<Length> lengths = promptLengths(options);
+  for (Length &length : lengths)
+    length = {1, length.tokens + options.out / 2};
+  return lengths;
+}
+
+static int64_t tokensOf(const std::vector<Length> &lengths) {
+  int64_t sum = 0;
+  for (const Length &length : lengths)
+    sum += length.tokens;
+  return sum;
+}
+
 BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
-                      int64_t count, int64_t each, int64_t cached) {
+                      const std::vector<Length> &lengths) {
   BatchShape shape;
-  int64_t keys = cached + each;
   for (const plan::Axis &axis : plan.axes)
-    shape.counts.push_back(axis.name == "tokens" ? count * each : count);
-  shape.keys = count * keys;
-  shape.queryKeys = count * each * keys;
-  if (entry.causal)
-    shape.queryKeys -= count * each * (each - 1) / 2;
+    shape.counts.push_back(axis.name == "tokens" ? tokensOf(lengths)
+                                                 : int64_t(lengths.size()));
+  for (const Length &length : lengths) {
+    int64_t keys = length.cached + length.tokens;
+    shape.keys += keys;
+    shape.queryKeys += length.tokens * keys;
+    if (entry.causal)
+      shape.queryKeys -= length.tokens * (length.tokens - 1) / 2;
+  }
   return shape;
 }
 
@@ -67,38 +93,49 @@ randomData(const plan::Entry &entry, int64_t count, std::mt19937 &random) {
   return data;
 }
 
-StatusOr<std::unique_ptr<FixedBatch>> FixedBatch::make(Model &model, int index,
-                                                       int64_t count,
-                                                       int64_t each,
-                                                       int64_t cached) {
+/// The rows of a sequence of `tokens`; `data` has those of `longest`.
+static std::span<const std::byte> firstRows(const std::vector<float> &data,
+                                            int64_t tokens, int64_t longest) {
+  return std::as_bytes(std::span(data))
+      .first(data.size() / size_t(longest) * size_t(tokens) * sizeof(float));
+}
+
+StatusOr<std::unique_ptr<FixedBatch>>
+FixedBatch::make(Model &model, int index, const std::vector<Length> &lengths) {
   const plan::Entry &entry = model.entry(index);
   std::unique_ptr<FixedBatch> batch(new FixedBatch(model));
   std::mt19937 random(1);
-  batch->makeImages(entry, count, random);
-  for (int64_t i = 0; i < count; ++i) {
-    batch->tokens_.push_back(randomTokens(model.plan(), each, random));
+  size_t count = lengths.size();
+  int64_t longest = 1;
+  batch->makeImages(entry, int64_t(count), random);
+  for (const Length &length : lengths) {
+    longest = std::max(longest, length.tokens);
+    batch->tokens_.push_back(randomTokens(model.plan(), length.tokens, random));
     batch->pages_.emplace_back(batch->pool_);
     if (entry.causal)
-      FT_RETURN_IF_ERROR(batch->pages_.back().reserve(cached + each));
+      FT_RETURN_IF_ERROR(
+          batch->pages_.back().reserve(length.cached + length.tokens));
   }
-  batch->data_ = randomData(entry, each, random);
+  batch->data_ = randomData(entry, longest, random);
   bool rows = model.axisBound("rows") > 0;
-  for (size_t i = 0; i < size_t(count); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     SequenceSlice slice;
     slice.tokens = batch->tokens_[i];
-    slice.position = cached;
+    slice.position = lengths[i].cached;
     slice.pages = batch->pages_[i].pages();
     for (size_t j = 0; j < entry.inputs.size(); ++j) {
       std::span<const std::byte> images(batch->images_[j]);
-      size_t row = images.size() / size_t(count);
-      slice.inputs.push_back(row ? images.subspan(i * row, row)
-                                 : std::as_bytes(std::span(batch->data_[j])));
+      size_t row = images.size() / count;
+      slice.inputs.push_back(
+          row ? images.subspan(i * row, row)
+              : firstRows(batch->data_[j], lengths[i].tokens, longest));
     }
     slice.wanted = rows ? WantedRows::Last : WantedRows::None;
     batch->slices_.push_back(slice);
   }
-  batch->shape_ = batchShape(model.plan(), entry, count, each, cached);
-  FT_ASSIGN_OR_RETURN(int program, model.programIndex(index, count * each));
+  batch->shape_ = batchShape(model.plan(), entry, lengths);
+  FT_ASSIGN_OR_RETURN(int program,
+                      model.programIndex(index, tokensOf(lengths)));
   batch->program_ = &entry.programs[size_t(program)];
   return batch;
 }

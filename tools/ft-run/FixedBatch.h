@@ -14,13 +14,23 @@ namespace ft::run {
 std::vector<int32_t> randomTokens(const plan::Plan &plan, int64_t count,
                                   std::mt19937 &random);
 
+/// New tokens of a sequence, after cached ones.
+struct Length {
+  int64_t tokens, cached;
+};
+
+/// The prompts of --bench: --batch of them, their lengths spread evenly from
+/// --in-least to --in.
+std::vector<Length> promptLengths(const RunOptions &options);
+/// A step in the middle of what is generated behind these prompts.
+std::vector<Length> decodeLengths(const RunOptions &options);
+
 /// Sequences of random tokens, and of random rows where an entry takes rows, in
-/// one batch: `each` tokens of every one of `count` sequences, after `cached`
-/// ones, whose keys are whatever the cache holds.
+/// one batch; cached keys are whatever the cache holds.
 class FixedBatch {
 public:
   static StatusOr<std::unique_ptr<FixedBatch>>
-  make(Model &model, int entry, int64_t count, int64_t each, int64_t cached);
+  make(Model &model, int entry, const std::vector<Length> &lengths);
 
   const std::vector<SequenceSlice> &slices() const { return slices_; }
   const BatchShape &shape() const { return shape_; }
@@ -45,9 +55,9 @@ private:
   std::vector<std::vector<std::byte>> images_; // by input, random
 };
 
-/// What `count` sequences take that have `each` new tokens after `cached`.
+/// What sequences of these lengths take.
 BatchShape batchShape(const plan::Plan &plan, const plan::Entry &entry,
-                      int64_t count, int64_t each, int64_t cached);
+                      const std::vector<Length> &lengths);
 
 } // namespace ft::run
 

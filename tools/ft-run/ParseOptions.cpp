@@ -15,6 +15,7 @@ Examples:
   ft-run sentiment.plan --prompt "What a film." --top 2
   ft-run squad.plan --prompt "Who came?" --pair "Then the king came."
   ft-run minilm.plan --embed --prompt "a sentence" --prompt "another"
+  ft-run minilm.plan --embed --prompt-lines a.txt --bench --batch 64
   ft-run llama.plan --weights random --bench --batch 8 --in 512 --out 64
   ft-run llama.plan --tune --device cuda -o h200.json
   ft-run llama.plan --tuning h200.json --prompt "Once upon a time"
@@ -90,6 +91,10 @@ static void addTextOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--prompt-file", o.promptFiles,
                  "File whose text is a prompt; repeatable")
       ->allow_extra_args(false);
+  app.add_option("--prompt-lines", o.promptLines,
+                 "File each line of which, but empty ones, is a prompt; "
+                 "repeatable")
+      ->allow_extra_args(false);
   app.add_option("--tokens", o.tokens,
                  "Token ids to continue, 1,2,3; repeatable: a ragged batch")
       ->allow_extra_args(false);
@@ -105,7 +110,8 @@ static void addTextOptions(CLI::App &app, RunOptions &o) {
       ->capture_default_str()
       ->check(kCount);
   app.add_flag("--embed", o.embed,
-               "Print the sentence embedding of each prompt");
+               "Print the sentence embedding of each prompt; with --bench "
+               "time them, --batch at once, the longest first");
 }
 
 static void addReportOptions(CLI::App &app, RunOptions &o) {
@@ -119,6 +125,11 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
       ->check(kCount);
   app.add_option("--in", o.in, "Prompt tokens of --bench")
       ->capture_default_str()
+      ->check(kCount);
+  app.add_option(
+         "--in-least", o.inLeast,
+         "Tokens of the shortest prompt of --bench; the others' lengths "
+         "are spread evenly up to --in (default: all have --in)")
       ->check(kCount);
   app.add_option("--out", o.out, "New tokens of --bench")
       ->capture_default_str()

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 
 namespace ft::run {
 
@@ -78,6 +79,13 @@ readPrompts(const RunOptions &options,
     FT_ASSIGN_OR_RETURN(std::string text, readTextFile(path));
     FT_RETURN_IF_ERROR(addText(text));
   }
+  for (const std::string &path : options.promptLines) {
+    FT_ASSIGN_OR_RETURN(std::string text, readTextFile(path));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      if (!line.empty())
+        FT_RETURN_IF_ERROR(addText(line));
+  }
   for (const std::string &text : options.tokens) {
     FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
                         parseTokens(text, "--tokens"));
@@ -99,7 +107,8 @@ readTexts(const RunOptions &options,
     return texts;
   }
   if (options.pairs.size() != options.prompts.size() ||
-      !options.promptFiles.empty() || !options.tokens.empty())
+      !options.promptFiles.empty() || !options.promptLines.empty() ||
+      !options.tokens.empty())
     return invalidArgument("--pair: expected one for each --prompt and no "
                            "other texts, found " +
                            std::to_string(options.pairs.size()) + " for " +

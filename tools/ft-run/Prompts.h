@@ -26,8 +26,8 @@ StatusOr<std::string> readTextFile(const std::string &path);
 StatusOr<std::vector<int32_t>> parseTokens(const std::string &text,
                                            const std::string &flag);
 
-/// Every --prompt, --prompt-file and --tokens of the command line, in that
-/// order. `tokenizer` is only needed for text.
+/// Every --prompt, --prompt-file, --prompt-lines and --tokens of the command
+/// line, in that order. `tokenizer` is only needed for text.
 StatusOr<std::vector<std::vector<int32_t>>>
 readPrompts(const RunOptions &options,
             const std::optional<text::Tokenizer> &tokenizer);

@@ -58,6 +58,9 @@ private:
   Status encode(bool counted);
   Status timeEncode(std::vector<double> &times);
   StatusOr<std::unique_ptr<FixedBatch>> batch(bool decode) const;
+  BatchShape prompts() const {
+    return batchShape(model_.plan(), entry_, promptLengths(options_));
+  }
   Json section(const std::vector<double> &times, const BatchShape &shape) const;
 
   Model &model_;
@@ -75,13 +78,13 @@ private:
 };
 
 Status Bench::submit(Engine &engine) {
-  for (int64_t i = 0; i < options_.batch; ++i) {
+  for (int64_t i = 0; const Length &length : promptLengths(options_)) {
     Request request;
-    request.tokens = randomTokens(model_.plan(), options_.in, random_);
+    request.tokens = randomTokens(model_.plan(), length.tokens, random_);
     request.maxNewTokens = options_.out + 1;
     request.stopAtEndTokens = false;
     request.sampling = options_.sampling;
-    request.sampling.seed = options_.sampling.seed.value_or(1) + uint64_t(i);
+    request.sampling.seed = options_.sampling.seed.value_or(1) + uint64_t(i++);
     FT_RETURN_IF_ERROR(engine.submit(std::move(request)).status());
   }
   return Status::success();
@@ -149,17 +152,16 @@ Status Bench::encode(bool counted) {
 }
 
 StatusOr<std::unique_ptr<FixedBatch>> Bench::batch(bool decode) const {
-  return decode ? FixedBatch::make(model_, entryIndex_, options_.batch, 1,
-                                   options_.in + options_.out / 2)
-                : FixedBatch::make(model_, entryIndex_, options_.batch,
-                                   options_.in, 0);
+  return FixedBatch::make(model_, entryIndex_,
+                          decode ? decodeLengths(options_)
+                                 : promptLengths(options_));
 }
 
 Status Bench::run() {
   // The first round captures graphs and warms up.
   for (int64_t round = 0; round <= options_.repeat; ++round)
     FT_RETURN_IF_ERROR(entry_.causal ? generate(round > 0) : encode(round > 0));
-  bool fits = options_.batch * options_.in <=
+  bool fits = prompts().counts[size_t(entry_.sequences[0].tokensAxis)] <=
               model_.bounds().axes[size_t(entry_.sequences[0].tokensAxis)];
   if (model_.plan().ranks() > 1 && fits) {
     FT_ASSIGN_OR_RETURN(auto fixed, batch(/*decode=*/false));
@@ -223,12 +225,12 @@ Json Bench::report(const Json &startUp) const {
                {"device", model_.device().describe()},
                {"batch", options_.batch},
                {"in", options_.in},
+               {"in_least", options_.inLeast ? options_.inLeast : options_.in},
                {"ranks", plan.ranks()},
                {"memory_bytes", model_.memory().total()},
                {"start_up", startUp}};
   Json &first = json[entry_.causal ? "prefill" : "encode"];
-  first = section(prefillTimes_,
-                  batchShape(plan, entry_, options_.batch, options_.in, 0));
+  first = section(prefillTimes_, prompts());
   if (plan.ranks() > 1)
     first["collectives_ms"] = prefillExchange_;
   if (!entry_.causal)
@@ -238,8 +240,8 @@ Json Bench::report(const Json &startUp) const {
   if (entry_.causal && options_.out) {
     json["out"] = options_.out;
     Json &decode = json["decode"];
-    decode = section(decodeTimes_, batchShape(plan, entry_, options_.batch, 1,
-                                              options_.in + options_.out / 2));
+    decode = section(decodeTimes_,
+                     batchShape(plan, entry_, decodeLengths(options_)));
     decode["kernels"] = kernels_;
     if (plan.ranks() > 1)
       decode["collectives_ms"] = exchange_;
@@ -316,6 +318,7 @@ void fitOptions(const plan::Plan &plan, RunOptions &options) {
       tokens = std::max(tokens, entry.imageTokens());
   if (tokens) {
     options.in = tokens; // an image has its own length
+    options.inLeast = 0;
     options.out = -1;
   }
   if (!options.model.context)
@@ -331,6 +334,10 @@ void fitOptions(const plan::Plan &plan, RunOptions &options) {
 
 StatusOr<int> runBench(RunOptions &options) {
   auto begin = Clock::now();
+  if (options.inLeast > options.in)
+    return invalidArgument("--in-least: expected at most --in, " +
+                           std::to_string(options.in) + ", found " +
+                           std::to_string(options.inLeast));
   FT_RETURN_IF_ERROR(applySampling(options));
   FT_ASSIGN_OR_RETURN(auto file, plan::PlanFile::open(options.plan));
   Json startUp = {{"plan_ms", millisecondsSince(begin)}};

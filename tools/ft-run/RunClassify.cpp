@@ -205,7 +205,7 @@ StatusOr<int> runClassify(RunOptions &options,
   FT_ASSIGN_OR_RETURN(int entry, chooseEntry(plan, options));
   FT_RETURN_IF_ERROR(expectTokenIds(plan.entries[size_t(entry)]));
   std::optional<text::Tokenizer> tokenizer;
-  bool text = !options.prompts.empty() || !options.promptFiles.empty();
+  bool text = options.hasTexts();
   if (text || plan.text.tokenizer >= 0) {
     FT_ASSIGN_OR_RETURN(tokenizer, planTokenizer(*file));
   }

@@ -137,7 +137,7 @@ StatusOr<int> runGenerate(RunOptions &options,
                           std::unique_ptr<plan::PlanFile> file) {
   FT_RETURN_IF_ERROR(applySampling(options));
   std::optional<text::Tokenizer> tokenizer;
-  bool text = !options.prompts.empty() || !options.promptFiles.empty();
+  bool text = options.hasTexts();
   if (text || file->plan().text.tokenizer >= 0) {
     FT_ASSIGN_OR_RETURN(tokenizer, planTokenizer(*file));
   }

@@ -27,7 +27,11 @@ struct RunOptions {
   double tolerance = 1e-3;
 
   // Text and tokens.
-  std::vector<std::string> prompts, pairs, promptFiles, tokens;
+  std::vector<std::string> prompts, pairs, promptFiles, promptLines, tokens;
+  /// Whether a tokenizer is needed for what is given.
+  bool hasTexts() const {
+    return !prompts.empty() || !promptFiles.empty() || !promptLines.empty();
+  }
   std::string tokenize;
   bool hasTokenize = false;
   int64_t maxNewTokens = 128;
@@ -45,6 +49,7 @@ struct RunOptions {
   bool explainMemory = false;
   bool bench = false;
   int64_t batch = 1, in = 128, out = 32, repeat = 3;
+  int64_t inLeast = 0; // of the shortest prompt; 0: as long as all
   std::string profile; // file of a Chrome trace
   std::string chart;   // file of an SVG
 

@@ -25,14 +25,13 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return runTokenize(options);
   if (options.tune)
     return runTune(options);
-  if (options.bench || !options.profile.empty())
-    return runBench(options);
   if (options.embed)
     return runEmbed(options);
+  if (options.bench || !options.profile.empty())
+    return runBench(options);
   if (!options.inputs.empty() || !options.images.empty())
     return runTensors(options);
-  if (!options.prompts.empty() || !options.promptFiles.empty() ||
-      !options.tokens.empty())
+  if (options.hasTexts() || !options.tokens.empty())
     return runPrompts(options);
   return invalidArgument(
       "nothing to do: give --prompt, --tokens, --input, "

@@ -139,9 +139,10 @@ __device__ __forceinline__ Vec16 loadStream16(const void *p) {
   return v;
 }
 
-/// The CTA's dynamic shared memory.
+/// The CTA's dynamic shared memory, behind static variables. On 128 bytes: bulk
+/// copies to a ring on 32 take 2 % longer, on 16 12 %.
 template <typename T> __device__ __forceinline__ T *dynamicShared() {
-  extern __shared__ Vec16 ftDynamicShared[];
+  alignas(128) extern __shared__ Vec16 ftDynamicShared[];
   return reinterpret_cast<T *>(ftDynamicShared);
 }
 

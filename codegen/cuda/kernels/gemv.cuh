@@ -188,7 +188,7 @@ run(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
   __shared__ Sums parts[kWarps][2];
   launchDependents();
   Problem<T> p{x, xStride, w, n, k, counts[axis]};
-  Share s = makeShare<gated>(n);
+  Share s = makeShare<gated>(n, blockIdx.x, gridDim.x);
   Run run{(k + kChunk<T> - 1) / kChunk<T>,
           s.groups * ((k + kChunk<T> - 1) / kChunk<T>)};
   bool wide = k % kLanes<T> == 0 && aligned16(w) &&

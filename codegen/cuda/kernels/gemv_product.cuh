@@ -25,19 +25,21 @@ template <typename T> constexpr int kChunk = kDepth *kUnit<T>;
 /// Outputs of a group.
 template <bool gated> constexpr int perGroup = gated ? 8 : 16;
 
-/// The output rows [begin, end) of this CTA.
+/// The output rows [begin, end) of a CTA, or of a cluster.
 struct Share {
   int begin, end; // gated: of n / 2
   int groups;
 };
 
-template <bool gated> __device__ __forceinline__ Share makeShare(int n) {
+/// Share `i` of `count`.
+template <bool gated>
+__device__ __forceinline__ Share makeShare(int n, u32 i, u32 count) {
   // One division of 32 bits: nothing is copied before the share is known.
-  u32 outputs = u32(gated ? n / 2 : n), quotient = outputs / gridDim.x;
-  u32 rest = outputs - quotient * gridDim.x;
+  u32 outputs = u32(gated ? n / 2 : n), quotient = outputs / count;
+  u32 rest = outputs - quotient * count;
   Share s;
-  s.begin = int(blockIdx.x * quotient + min(u32(blockIdx.x), rest));
-  s.end = s.begin + int(quotient + (blockIdx.x < rest));
+  s.begin = int(i * quotient + min(i, rest));
+  s.end = s.begin + int(quotient + (i < rest));
   s.groups = (s.end - s.begin + perGroup<gated> - 1) / perGroup<gated>;
   return s;
 }

@@ -1,26 +1,24 @@
-//===- attention_short.cuh - attention of short sequences, sm_90a -*- C++
-//-*-===//
+//===- attention_short.cuh - attention of few tokens, sm_90a ----*- C++ -*-===//
 //
-// Packed sequences of some hundred tokens at most, f16 and bf16: what encoders
-// attend. What it computes, Args, score functors, tensor maps and what a NaN
-// among the values does: attention_tiles.cuh, with pack = 1.
+// Packed sequences, f16 and bf16, whose tiles fill the GPU about once: what
+// encoders attend at small batches. What it computes, Args, score functors, the
+// maps and what a NaN among the values does: attention_tiles.cuh, with pack = 1
+// and one warpgroup.
 //
-//     using Tile = attention::Config<Shape, 1, warpgroups, keys, keys, ctas,
-//                                    stages>;
+//     using Tile = attention::Config<Shape, 1, 1, keys, keys, ctas, stages,
+//                                    true>;
 //     attention::runShort<Tile>(q, k, v, args, score);
 //
-// The time of such attention is mostly that of its first loads, so nothing
-// stands in front of them. A CTA has Config::BM tokens of the batch, as they
-// come and of as many sequences as they are of, and one head; it needs their
-// own keys in any case, and copies those with the queries before it knows where
-// sequences begin. That is looked up meanwhile, by the warps that will
-// multiply: there is no warp of copies, no queue of tiles and no turns. What
-// other keys the rows see follows in blocks, forward, then backward. Where all
-// fit in the stages, as for lengths to 128 and 64 tokens a tile, all are under
-// way at once.
+// A CTA has 64 tokens of the batch, as they come and of as many sequences as
+// they are of, and one head; several CTAs of a multiprocessor cover each
+// other's waits, so there is no warp of copies, no queue of tiles, and no block
+// of keys is multiplied beside another. Which keys the rows see is looked up
+// before the wait for the kernel in front: cuTokens and counts are not written
+// by kernels. All blocks of keys that fit in the stages are then under way at
+// once. The last block is multiplied as short as it is, in quarters.
 //
-// Launch: block 128 * warpgroups; grid {ceil(bound of tokens / BM), heads};
-// __launch_bounds__(128 * warpgroups, Config::kCtas); dynamic shared memory
+// Launch: block 128; grid {heads, ceil(bound of tokens / 64)};
+// __launch_bounds__(128, Config::kCtas); dynamic shared memory
 // Config::kSharedBytes; may be launched dependent. No counters.
 //
 //===----------------------------------------------------------------------===//
@@ -32,104 +30,133 @@
 namespace ft {
 namespace attention {
 
-/// [low, high): the sequences around tokens.
-struct Span {
-  int low = 0, high = 0x7fffffff;
-};
-
-/// The sequence around each of `count` tokens, of which the first is the least
-/// and the last the greatest; a whole warp calls. Boundaries ascend, so the
-/// last one at or below a token is its sequence's start, the next its end.
-template <int count>
-__device__ __forceinline__ void findSpans(const int *cuTokens, int sequences,
-                                          const int (&token)[count],
-                                          Span (&span)[count]) {
+/// The last boundary at or below each of two tokens; a whole warp calls.
+/// Boundaries ascend from 0.
+__device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
+                                               const int (&token)[2],
+                                               int (&found)[2]) {
+  int step = 1;
+  while (step * 32 < count)
+    step *= 32;
+  found[0] = found[1] = 0;
 #pragma unroll 1
-  for (int base = 0; base <= sequences; base += 32) {
-    int at = base + int(threadIdx.x % 32);
-    int mine = at <= sequences ? cuTokens[at] : 0x7fffffff;
-    int last = __shfl_sync(~0u, mine, 31);
-    if (last <= token[0]) { // all lie in front
+  for (; step > 0; step /= 32) {
+    int at[2], boundary[2];
 #pragma unroll
-      for (int i = 0; i < count; ++i)
-        span[i].low = last;
-      continue;
+    for (int i = 0; i < 2; ++i) {
+      at[i] = found[i] + int(threadIdx.x % 32) * step;
+      boundary[i] = cuTokens[min(at[i], count - 1)];
     }
-#pragma unroll 4
-    for (int lane = 0; lane < 32; ++lane) {
-      int boundary = __shfl_sync(~0u, mine, lane);
 #pragma unroll
-      for (int i = 0; i < count; ++i)
-        if (boundary <= token[i])
-          span[i].low = boundary;
-        else
-          span[i].high = min(span[i].high, boundary);
+    for (int i = 0; i < 2; ++i) {
+      u32 below = __ballot_sync(~0u, at[i] < count && boundary[i] <= token[i]);
+      found[i] += (__popc(below) - 1) * step;
     }
-    if (last > token[count - 1])
-      break;
   }
 }
 
-/// The blocks of keys of one tile in the order in which they are taken: own
-/// ones and what follows, then backward. Block 0 begins at the tile's first
-/// token.
-struct Blocks {
-  int low = 0, high = 1; // numbers of blocks
-  __device__ int count() const { return high - low; }
-  __device__ int number(int i) const { return i < high ? i : high - 1 - i; }
-};
-
 template <typename C> struct Short {
   using T = typename C::T;
+  static constexpr int kQuarter = roundUp(C::BN / 4, 16);
   const TensorMap &q, &k, &v;
   const Args<T> &a;
   Consumer<C> math; // what is done with a tile in registers
   Job job{};
-  Blocks blocks;
-  int total = 0;
+  int total = 0; // tokens of the batch
 
   __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
                    const Args<T> &a, const Stages<C> &at)
-      : q(q), k(k), v(v), a(a), math{a, at, int(threadIdx.x) / 128} {
-    job.firstToken = blockIdx.x * C::BM;
-    job.firstHead = blockIdx.y;
+      : q(q), k(k), v(v), a(a), math{a, at, 0} {
+    job.firstToken = blockIdx.y * C::BM;
+    job.firstHead = blockIdx.x;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);
   }
-  __device__ int firstKey(int i) const {
-    return job.firstToken + blocks.number(i) * C::BN;
-  }
+  __device__ int firstKey(int i) const { return job.begin + i * C::BN; }
   __device__ static u32 stageOf(int i) { return i % C::kStages; }
   __device__ static u32 phaseOf(int i) { return i / C::kStages & 1; }
 
   //===--------------------------------------------------------------------===//
-  // Copies: one thread
+  // Which keys
   //===--------------------------------------------------------------------===//
 
-  __device__ void copyQueries() const {
-    u32 full = math.at.qFull(0);
-    barrierExpect(full, C::kQBytes);
-    for (int c = 0; c < C::kColumnsQK; ++c)
-      copyBox(math.at.q(0) + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
-              job.firstToken, full);
+  /// What the rows see; false where the tile lies past the last token.
+  __device__ bool find(Tile<C> &t, int firstRow) {
+    int sequences = a.counts[a.sequencesAxis];
+    int edge[2] = {job.firstToken, job.firstToken + C::BM - 1}, owner[2];
+    findBoundaries(a.cuTokens, sequences + 1, edge, owner);
+    total = a.cuTokens[sequences];
+    job.tokens = min(C::BM, total - job.firstToken);
+    if (job.tokens <= 0)
+      return false;
+    // Of the tile's first token, of the thread's two, of the tile's last.
+    int last = job.firstToken + job.tokens - 1, row = job.firstToken + firstRow;
+    int token[4] = {job.firstToken, min(row, last), min(row + 8, last), last};
+    Sight all[4];
+    int low = a.cuTokens[owner[0]], high = a.cuTokens[owner[0] + 1];
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      all[i] = {token[i], low, low, high};
+#pragma unroll 1
+    for (int s = owner[0] + 1; high <= last; ++s) {
+      int start = high;
+      high = a.cuTokens[s + 1];
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (token[i] >= start)
+          all[i] = {token[i], start, start, high};
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      narrowSight<C>(a, all[i]);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      t.sight[r] = all[1 + r];
+      t.head[r] = job.firstHead;
+    }
+    t.allLow = __reduce_max_sync(~0u, max(all[1].low, all[2].low));
+    t.allHigh = __reduce_min_sync(~0u, min(all[1].high, all[2].high));
+    // Sights only move forward, from row to row.
+    job.begin = all[0].low;
+    job.end = all[3].high;
+    job.blocks = (job.end - job.begin + C::BN - 1) / C::BN;
+    return true;
   }
-  __device__ void copyBlock(int i) const {
+
+  //===--------------------------------------------------------------------===//
+  // Copies: of keys by one warp, of values by another
+  //===--------------------------------------------------------------------===//
+
+  __device__ void copyBlock(int i, bool values) const {
     const Stages<C> &at = math.at;
-    u32 s = stageOf(i);
-    barrierExpect(at.kFull(s), C::kKBytes);
-    for (int c = 0; c < C::kColumnsQK; ++c)
-      copyBox(at.k(s) + c * C::BN * C::kRowBytes, k, 64 * c, job.kvHead,
-              firstKey(i), at.kFull(s));
-    barrierExpect(at.vFull(s), C::kVBytes);
-    for (int c = 0; c < C::kColumnsV; ++c)
-      copyBox(at.v(s) + c * C::BN * C::kRowBytes, v, 64 * c, job.kvHead,
-              firstKey(i), at.vFull(s));
+    u32 s = stageOf(i), full = values ? at.vFull(s) : at.kFull(s);
+    barrierExpect(full, values ? C::kVBytes : C::kKBytes);
+    for (int c = 0; c < (values ? C::kColumnsV : C::kColumnsQK); ++c)
+      copyBox((values ? at.v(s) : at.k(s)) + c * C::BN * C::kRowBytes,
+              values ? v : k, 64 * c, job.kvHead, firstKey(i), full);
   }
-  /// Block i into the stage that all warps are done with.
-  __device__ void refill(int i) const {
-    if (threadIdx.x == 0 && i < blocks.count()) {
-      barrierWait(math.at.kEmpty(stageOf(i)), phaseOf(i) ^ 1);
-      copyBlock(i);
+  __device__ void copyFirst() const {
+    if (threadIdx.x == 0) {
+      u32 full = math.at.qFull(0);
+      barrierExpect(full, C::kQBytes);
+      for (int c = 0; c < C::kColumnsQK; ++c)
+        copyBox(math.at.q(0) + c * C::BM * C::kRowBytes, q, 64 * c,
+                job.firstHead, job.firstToken, full);
+    }
+    if (threadIdx.x < 64 && threadIdx.x % 32 == 0)
+      for (int i = 0; i < min(C::kStages, job.blocks); ++i)
+        copyBlock(i, threadIdx.x == 32);
+    __syncwarp();
+  }
+  /// This warp is done with block i, whose stage is filled again.
+  __device__ void done(int i) const {
+    int next = i + C::kStages;
+    if (job.blocks <= C::kStages)
+      return;
+    math.release(math.at.kEmpty(stageOf(i)));
+    if (threadIdx.x < 64 && threadIdx.x % 32 == 0 && next < job.blocks) {
+      barrierWait(math.at.kEmpty(stageOf(i)), phaseOf(i));
+      copyBlock(next, threadIdx.x == 32);
     }
     __syncwarp();
   }
@@ -138,86 +165,48 @@ template <typename C> struct Short {
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// What the rows see; false where the tile lies past the last token.
-  __device__ bool find(Tile<C> &t, int firstRow) {
-    int sequences = a.counts[a.sequencesAxis];
-    total = a.cuTokens[sequences];
-    job.tokens = min(C::BM, total - job.firstToken);
-    if (job.tokens <= 0)
-      return false;
-    int last = job.firstToken + job.tokens - 1;
-    int token[4] = {job.firstToken, min(job.firstToken + firstRow, last),
-                    min(job.firstToken + firstRow + 8, last), last};
-    Span span[4];
-    findSpans(a.cuTokens, sequences, token, span);
-    Sight all[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      all[i] = {token[i], span[i].low, span[i].low, span[i].high};
-      narrowSight<C>(a, all[i]);
-    }
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      t.sight[r] = all[1 + r];
-      t.head[r] = job.firstHead;
-      t.allLow = max(t.allLow, t.sight[r].low);
-      t.allHigh = min(t.allHigh, t.sight[r].high);
-    }
-    t.allLow = __reduce_max_sync(~0u, t.allLow);
-    t.allHigh = __reduce_min_sync(~0u, t.allHigh);
-    // Sights only move forward, from row to row.
-    blocks.low = -((job.firstToken - all[0].low + C::BN - 1) / C::BN);
-    blocks.high = (all[3].high - job.firstToken + C::BN - 1) / C::BN;
-    return true;
-  }
-
-  /// o += p v of block i, under way.
-  __device__ __forceinline__ void values(Tile<C> &t, int i) {
-    math.v.stage = stageOf(i);
-    barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
-    if (firstKey(i) + C::BN > total)
-      math.clearTail(total - firstKey(i));
-    wgmmaFence();
-    math.values(t);
-  }
-  __device__ __forceinline__ void scores(Tile<C> &t, int i) {
-    math.k.stage = stageOf(i);
+  /// Block i, of which the rows see at most N keys.
+  template <int N, typename Score>
+  __device__ __forceinline__ void block(Tile<C> &t, const Score &score, int i) {
+    float s[N / 2], keep[2];
+    int j0 = firstKey(i);
+    math.k.stage = math.v.stage = stageOf(i);
     barrierWait(math.at.kFull(math.k.stage), phaseOf(i));
+    discard(s);
     wgmmaFence();
-    math.scores(t.s);
+    math.scores(s);
+    wgmmaWait<0>();
+    pin(s);
+    math.adjust(t, s, score, j0);
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f;
+    if (math.softmax(t, s, factor, keep))
+      math.rescale(t, keep);
+    math.pack(t, s);
+    barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
+    if (j0 + N > total)
+      math.clearTail(total - j0);
+    wgmmaFence();
+    math.template values<N>(t);
+    wgmmaWait<0>();
+    pin(t.o);
+    done(i);
   }
 
   template <typename Score>
   __device__ __forceinline__ void run(Tile<C> &t, const Score &score,
                                       int firstRow) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    int count = blocks.count();
+    int rest = job.end - firstKey(job.blocks - 1);
+    int whole = rest > C::kHalf + kQuarter ? job.blocks : job.blocks - 1;
     barrierWait(math.at.qFull(0), 0);
-    scores(t, 0);
-    wgmmaWait<0>();
-    pin(t.s);
-    math.adjust(t, score, firstKey(0));
-    math.softmax(t, factor, keep);
-    math.pack(t);
 #pragma unroll 1
-    for (int i = 1; i < count; ++i) {
-      scores(t, i);
-      values(t, i - 1);
-      wgmmaWait<1>();
-      pin(t.s);
-      math.adjust(t, score, firstKey(i));
-      bool grew = math.softmax(t, factor, keep);
-      wgmmaWait<0>();
-      pin(t.o);
-      math.release(math.at.kEmpty(stageOf(i - 1)));
-      refill(i - 1 + C::kStages);
-      if (grew)
-        math.rescale(t, keep);
-      math.pack(t);
-    }
-    values(t, count - 1);
-    wgmmaWait<0>();
-    pin(t.o);
+    for (int i = 0; i < whole; ++i)
+      block<C::BN>(t, score, i);
+    if (whole < job.blocks && rest > C::kHalf)
+      block<C::kHalf + kQuarter>(t, score, whole);
+    else if (whole < job.blocks && rest > kQuarter)
+      block<C::kHalf>(t, score, whole);
+    else if (whole < job.blocks)
+      block<kQuarter>(t, score, whole);
     math.store(t, job, firstRow);
   }
 };
@@ -230,39 +219,29 @@ template <typename C, typename Score>
 __device__ __forceinline__ void
 runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
          const Args<typename C::T> &a, const Score &score) {
-  static_assert(!C::S::kPaged && C::kPack == 1 && C::BM % C::BN == 0);
+  static_assert(C::kBrief && !C::S::kPaged && C::kPack == 1 && C::BN % 32 == 0);
+  launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
+    for (const TensorMap *map : {&q, &k, &v})
+      prefetchMap(*map);
     barrierInit(at.qFull(0), 1);
     for (u32 s = 0; s < C::kStages; ++s) {
       barrierInit(at.kFull(s), 1);
       barrierInit(at.vFull(s), 1);
-      barrierInit(at.kEmpty(s), 4 * C::kWarpgroups);
+      barrierInit(at.kEmpty(s), 4);
     }
     barrierInitFence();
   }
-  launchDependents();
-  dependencyWait();
   Short<C> tile(q, k, v, a, at);
-  if (threadIdx.x == 0) {
-    tile.copyBlock(0);
-    tile.copyQueries();
-  }
-  __syncthreads();
   Tile<C> t;
-  int thread = threadIdx.x % 128;
-  int firstRow = tile.math.warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
-  if (!tile.find(t, firstRow)) {
-    // Nobody leaves while copies to its shared memory are under way.
-    barrierWait(at.qFull(0), 0);
-    barrierWait(at.kFull(0), 0);
-    barrierWait(at.vFull(0), 0);
+  int firstRow = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
+  bool some = tile.find(t, firstRow);
+  __syncthreads();
+  dependencyWait(); // in every CTA: the kernel after relies on it
+  if (!some)
     return;
-  }
-  if (threadIdx.x == 0)
-    for (int i = 1; i < min(C::kStages, tile.blocks.count()); ++i)
-      tile.copyBlock(i);
-  __syncwarp();
+  tile.copyFirst();
   tile.run(t, score, firstRow);
 }
 

@@ -14,7 +14,8 @@
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Warpgroups take turns at the
 // tensor cores (named barriers), so that one's softmax falls on the other's
 // products. Blocks go from the last key to the first: ragged ends and diagonals
-// come first, and blocks that a warpgroup sees nothing of are left out.
+// come first, those that are at most half full at half their width, and blocks
+// that a warpgroup sees nothing of are left out.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -82,26 +83,26 @@ template <typename C> struct Consumer {
   // Products
   //===--------------------------------------------------------------------===//
 
-  /// s = q k^T of the block at `k`, under way.
-  __device__ __forceinline__ void scores(float (&s)[C::BN / 2]) const {
+  /// s = q k^T of the first keys of the block in `stage`, under way.
+  template <int count>
+  __device__ __forceinline__ void scores(float (&s)[count]) const {
     u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
     u32 keys = tileDescriptor(at.k(k.stage));
+    using W = Wgmma<T, 2 * count>;
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
       u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
       u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
-      if (d == 0)
-        Wgmma<T, C::BN>::begin(s, x, y);
-      else
-        Wgmma<T, C::BN>::multiply(s, x, y);
+      d == 0 ? W::begin(s, x, y) : W::multiply(s, x, y);
     }
     wgmmaCommit();
   }
-  /// o += p v of the block at `v`, under way.
+  /// o += p v of the first N keys of the block at `v`, under way.
+  template <int N = C::BN>
   __device__ __forceinline__ void values(Tile<C> &t) const {
     u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
 #pragma unroll
-    for (int j = 0; j < C::BN / 16; ++j)
+    for (int j = 0; j < N / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
                                     rows + j * (16 * C::kRowBytes / 16));
     wgmmaCommit();
@@ -126,43 +127,44 @@ template <typename C> struct Consumer {
   // Softmax
   //===--------------------------------------------------------------------===//
 
-  /// Score region, then masks, for the block at key j0.
-  template <typename Score>
-  __device__ __forceinline__ void adjust(Tile<C> &t, const Score &score,
-                                         int j0) const {
-    bool masked = j0 < t.allLow || j0 + C::BN > t.allHigh;
+  /// Score region, then masks, for 2 * count keys from j0 on.
+  template <int count, typename Score>
+  __device__ __forceinline__ void adjust(const Tile<C> &t, float (&s)[count],
+                                         const Score &score, int j0) const {
+    bool masked = j0 < t.allLow || j0 + 2 * count > t.allHigh;
     j0 += threadIdx.x % 4 * 2;
     if constexpr (!Score::kIdentity) {
 #pragma unroll
-      for (int i = 0; i < C::BN / 2; ++i) {
+      for (int i = 0; i < count; ++i) {
         const Sight &x = t.sight[i / 2 % 2];
         int j = j0 + i / 4 * 8 + i % 2;
-        t.s[i] = kLog2e * score(t.s[i] * a.scale, t.head[i / 2 % 2],
-                                float(x.at - x.origin), float(j - x.origin));
+        s[i] = kLog2e * score(s[i] * a.scale, t.head[i / 2 % 2],
+                              float(x.at - x.origin), float(j - x.origin));
       }
     }
     if (!masked)
       return;
 #pragma unroll
-    for (int i = 0; i < C::BN / 2; ++i) {
+    for (int i = 0; i < count; ++i) {
       const Sight &x = t.sight[i / 2 % 2];
       u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
-      t.s[i] = place < u32(max(x.high - x.low, 0)) ? t.s[i] : minusInfinity();
+      s[i] = place < u32(max(x.high - x.low, 0)) ? s[i] : minusInfinity();
     }
   }
 
   /// Scores to exponentials; by what to multiply the sums so far, true where
   /// that is not 1 for every row of the warp.
-  __device__ __forceinline__ bool softmax(Tile<C> &t, float factor,
-                                          float (&keep)[2]) const {
+  template <int count>
+  __device__ __forceinline__ bool
+  softmax(Tile<C> &t, float (&s)[count], float factor, float (&keep)[2]) const {
     bool grew = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       float next[2] = {t.top[r], t.top[r]};
 #pragma unroll
-      for (int i = 2 * r; i < C::BN / 2; i += 4) {
-        next[0] = fmaxf(next[0], t.s[i]);
-        next[1] = fmaxf(next[1], t.s[i + 1]);
+      for (int i = 2 * r; i < count; i += 4) {
+        next[0] = fmaxf(next[0], s[i]);
+        next[1] = fmaxf(next[1], s[i + 1]);
       }
       next[0] = fmaxf(next[0], next[1]);
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
@@ -174,15 +176,16 @@ template <typename C> struct Consumer {
       float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
       float part[2] = {t.sum[r] * keep[r], 0};
 #pragma unroll
-      for (int i = 2 * r; i < C::BN / 2; i += 4)
+      for (int i = 2 * r; i < count; i += 4)
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          t.s[i + e] = exponential2(t.s[i + e] * factor - pivot);
-          part[e] += t.s[i + e];
+          s[i + e] = exponential2(s[i + e] * factor - pivot);
+          part[e] += s[i + e];
         }
       t.sum[r] = part[0] + part[1];
     }
-    return __any_sync(~0u, grew);
+    // With the sums in the vote, ptxas makes the exponentials in front of it.
+    return __any_sync(~0u, grew || !(t.sum[0] + t.sum[1] >= 0));
   }
   __device__ __forceinline__ void rescale(Tile<C> &t,
                                           const float (&keep)[2]) const {
@@ -190,36 +193,57 @@ template <typename C> struct Consumer {
     for (int i = 0; i < C::DV / 2; ++i)
       t.o[i] *= keep[i / 2 % 2];
   }
-  __device__ __forceinline__ void pack(Tile<C> &t) const {
+  template <int count>
+  __device__ __forceinline__ void pack(Tile<C> &t,
+                                       const float (&s)[count]) const {
 #pragma unroll
-    for (int j = 0; j < C::BN / 16; ++j)
+    for (int j = 0; j < count / 8; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        t.p[j][i] = packPair<T>(t.s[8 * j + 2 * i], t.s[8 * j + 2 * i + 1]);
+        t.p[j][i] = packPair<T>(s[8 * j + 2 * i], s[8 * j + 2 * i + 1]);
   }
 
   //===--------------------------------------------------------------------===//
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// Blocks [low, high) of the tile, from the last to the first.
-  template <typename Score>
-  __device__ __forceinline__ void
-  blocks(Tile<C> &t, const Job &job, const Score &score, int low, int high) {
+  /// Weights of the block that comes first, of which rows see at most N keys.
+  template <int N, typename Score>
+  __device__ __forceinline__ void start(Tile<C> &t, const Score &score,
+                                        int j0) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    int n = high - 1, j0 = job.begin + n * C::BN;
-    barrierWait(at.kFull(k.stage), k.phase);
+    float s[N / 2];
     await();
     wgmmaFence();
-    scores(t.s);
+    scores(s);
     passOn();
     wgmmaWait<0>();
-    pin(t.s);
+    pin(s);
     release(at.kEmpty(k.stage));
     k.next();
-    adjust(t, score, j0);
-    softmax(t, factor, keep);
-    pack(t);
+    adjust(t, s, score, j0);
+    softmax(t, s, factor, keep);
+    pack(t, s);
+#pragma unroll
+    for (int j = N / 16; j < C::BN / 16; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        t.p[j][i] = 0;
+  }
+  /// Blocks [low, high) of the tile, from the last to the first; of the last,
+  /// rows see keys before `upTo`.
+  template <typename Score>
+  __device__ __forceinline__ void blocks(Tile<C> &t, const Job &job,
+                                         const Score &score, int low, int high,
+                                         int upTo) {
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    int n = high - 1, j0 = job.begin + n * C::BN;
+    barrierWait(at.kFull(k.stage), k.phase);
+    if (upTo - j0 > C::kHalf)
+      start<C::BN>(t, score, j0);
+    else
+      start<C::kHalf>(t, score, j0);
     if (j0 + C::BN > job.end) {
       barrierWait(at.vFull(v.stage), v.phase);
       clearTail(job.end - j0);
@@ -232,20 +256,20 @@ template <typename C> struct Consumer {
         barrierWait(at.kFull(k.stage), k.phase);
       await();
       wgmmaFence();
-      scores(t.s);
+      scores(s);
       barrierWait(at.vFull(v.stage), v.phase);
       wgmmaFence();
       values(t);
       passOn();
       wgmmaWait<1>();
-      pin(t.s);
+      pin(s);
       release(at.kEmpty(k.stage));
       k.next();
-      adjust(t, score, job.begin + n * C::BN);
-      bool grew = softmax(t, factor, keep);
+      adjust(t, s, score, job.begin + n * C::BN);
+      bool grew = softmax(t, s, factor, keep);
       if constexpr (C::kOverlap) {
         // ptxas moves the wait for the values up, but not over a loop.
-        pin(t.s);
+        pin(s);
         if (n > low)
           barrierWait(at.kFull(k.stage), k.phase);
       }
@@ -255,7 +279,7 @@ template <typename C> struct Consumer {
       v.next();
       if (grew)
         rescale(t, keep);
-      pack(t);
+      pack(t, s);
     }
     barrierWait(at.vFull(v.stage), v.phase);
     wgmmaFence();
@@ -314,17 +338,17 @@ template <typename C> struct Consumer {
     // Sights only move forward, from row to row.
     int first = warpgroup * 64 / C::kPack, n = job.blocks;
     int last = min((warpgroup * 64 + 63) / C::kPack, job.tokens - 1);
-    int low = 0, high = 0;
+    int low = 0, high = 0, upTo = 0;
     if (first < job.tokens) {
       int from = max(sightOf<C>(a, job, first).low, job.begin);
-      int upTo = min(sightOf<C>(a, job, last).high, job.end);
+      upTo = min(sightOf<C>(a, job, last).high, job.end);
       low = (from - job.begin) / C::BN;
       high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
     }
     for (; n > high; --n)
       skipBlock();
     if (low < high)
-      blocks(t, job, score, low, high);
+      blocks(t, job, score, low, high, upTo);
     release(at.qEmpty(q.stage));
     q.next();
     for (n = low < high ? low : n; n > 0; --n)
@@ -354,6 +378,7 @@ template <typename C, typename Score>
 __device__ __forceinline__ void
 runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
          const Args<typename C::T> &a, const Score &score) {
+  launchDependents();
   Stages<C> at(dynamicShared<char>());
   if (threadIdx.x == 0) {
     for (const TensorMap *map : {&q, &k, &v})
@@ -371,8 +396,6 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     barrierInitFence();
   }
   __syncthreads();
-  launchDependents();
-  dependencyWait();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
   constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
   int warpgroup = threadIdx.x / 128;
@@ -382,6 +405,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     if (threadIdx.x / 32 == 4 * C::kWarpgroups)
       Producer<C>{q, k, v, a, at}.run();
   } else {
+    dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
       registersUp<many>();
     Consumer<C>{a, at, warpgroup}.run(score);

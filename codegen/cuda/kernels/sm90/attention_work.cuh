@@ -25,12 +25,14 @@ namespace attention {
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int ctas = 1, int stages = 2>
+          int ctas = 1, int stages = 2, bool brief = false>
 struct Config {
+  static constexpr bool kBrief = brief;
   using S = Shape_;
   using T = typename S::T;
   static constexpr int kPack = pack, kWarpgroups = warpgroups;
   static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
+  static constexpr int kHalf = roundUp(BN / 2, 16);
   static constexpr int kStages = stages, kCtas = ctas;
   /// Whether exponentials are made while the block before is still multiplied.
   /// On an H200 that gains 1 to 2 % where all rows see all keys and costs as
@@ -39,8 +41,9 @@ struct Config {
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
   static constexpr bool kMoveRegisters = warpgroups > 1;
-  static constexpr int kThreads =
-      128 * warpgroups + (kMoveRegisters ? 128 : 32);
+  static constexpr int kThreads = 128 * warpgroups + (brief            ? 0
+                                                      : kMoveRegisters ? 128
+                                                                       : 32);
   static constexpr int kTokens = BM / pack; // of a tile
   static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
   static constexpr int kColumnsQK = (D + 63) / 64; // of 64 elements
@@ -50,15 +53,15 @@ struct Config {
   static constexpr int kKBytes = kColumnsQK * BN * kRowBytes;
   static constexpr int kVBytes = kColumnsV * BN * kRowBytes;
   static constexpr int kRingBytes = stages * (kKBytes + kVBytes);
-  static constexpr int kJobBytes = 256; // of four jobs
+  static constexpr int kJobBytes = brief ? 0 : 256; // of four jobs
   /// Two tiles of q where they fit: the next one's queries then wait ready.
   static constexpr int kQStages =
-      ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
+      !brief && ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
-  static_assert(warpgroups >= 1 && warpgroups <= 3 && pack <= BM);
+  static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
   static_assert(BN % boxRows == 0 && boxRows % 8 == 0, "whole swizzles");
   static_assert(S::kPaged || boxRows == keys, "packed keys need no pages");
@@ -197,13 +200,12 @@ constexpr float kGrowth = 8;
 /// A thread's part of 64 rows: rows lane / 4 and lane / 4 + 8 of its warp's 16;
 /// of every 8 columns the two from lane % 4 * 2 on.
 template <typename C> struct Tile {
-  float s[C::BN / 2];      // scores, then exponentials
   u32 p[C::BN / 16][4];    // exponentials as operands
   float o[C::DV / 2] = {}; // sums of values
   float top[2] = {minusInfinity(), minusInfinity()}, sum[2] = {};
   Sight sight[2];
   float head[2];
-  int allLow = -0x7fffffff, allHigh = 0x7fffffff; // what the whole warp sees
+  int allLow = -0x7fffffff, allHigh = 0x7fffffff; // what all of a warp sees
 };
 
 //===----------------------------------------------------------------------===//
@@ -354,7 +356,9 @@ template <typename C> struct Producer {
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
   /// resets it, counted in counters[1]. A tile's copies are made in the order
   /// in which consumers need them, keys a block ahead of values; what comes
-  /// after it is prepared as soon as its first are under way.
+  /// after it is prepared as soon as its first are under way, and the first one
+  /// before the wait for the kernel in front: what says where sequences lie is
+  /// not written by kernels.
   __device__ void run() {
     Schedule<C> schedule(a);
     Cursor<4> jobs;
@@ -368,6 +372,7 @@ template <typename C> struct Producer {
     };
     int drawn = blockIdx.x;
     prepare(drawn, 0);
+    dependencyWait();
     while (true) {
       const Job &job = at.job(jobs.stage);
       jobs.next();

@@ -7,8 +7,8 @@
 // registers or L1, and the first weights come in before the kernel in front has
 // ended.
 //
-// x is where XIn says: in registers (gemv_held.cuh), for three and more rows;
-// or in shared memory, where a norm of one or two rows is made in registers
+// x is where XIn says: in registers (gemv_held.cuh); or, for one or two short
+// rows, in shared memory, where their norm is made in registers
 // (gemv_ring_norm.cuh). The ring: gemv_stages.cuh and gemv_sums.cuh.
 //
 // Launch: at most kMaxM rows; block kRingThreads = 384, __launch_bounds__(384,
@@ -49,7 +49,7 @@ __device__ __forceinline__ void stageTokens(const Problem<T> &p, u16 *xs) {
 /// of RingSums.
 template <int apart, typename Epilogue, typename T>
 __device__ __forceinline__ void
-ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory,
+ringRows(const Problem<T> &p, const Share &s, const RingMemory<1> &memory,
          const char *rows, i64 rowBytes, const Epilogue &epilogue,
          RingPlace place) {
   ChunkOrder order(p.k);
@@ -69,7 +69,7 @@ ringRows(const Problem<T> &p, const Share &s, const RingMemory &memory,
   load(c);
 #pragma unroll 1
   for (int j = s.begin; j < s.end; j += perGroup<Epilogue::kGated>) {
-    auto operands = loadOperands(epilogue, p, s, j);
+    auto operands = loadOperands<1>(epilogue, p, s, j);
 #pragma unroll 1
     for (int left = order.count; left > 0; --left, place.next()) {
       sums.multiply(c, place, tokens);
@@ -91,10 +91,12 @@ struct RingLayout {
   __device__ __forceinline__ char *rows() const {
     return dynamicShared<char>() + stages * kStageBytes;
   }
-  __device__ __forceinline__ RingLayout(XIn where, int rows, int k)
+  /// `beside`: bytes that are no ring.
+  __device__ __forceinline__ RingLayout(XIn where, int rows, int k, int beside)
       : rowBytes(ringRowBytes(k)) {
     u32 shared;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(shared));
+    shared -= beside;
     int x = rows * rowBytes;
     near =
         where == XIn::Shared || (where == XIn::SharedIfRoom &&
@@ -108,7 +110,8 @@ struct RingLayout {
 template <XIn where, int ctas, typename T, typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 ringFew(const RingLayout &layout, const Problem<T> &p, const Share &s,
-        const RingMemory &memory, const Norm &norm, const Epilogue &epilogue) {
+        const RingMemory<1> &memory, const Norm &norm,
+        const Epilogue &epilogue) {
   constexpr int vectors = ctas > 1 ? 1 : 2, apart = kRingUnits / ctas;
   char *rows = layout.rows();
   T *xs = reinterpret_cast<T *>(rows);
@@ -137,35 +140,53 @@ ringFew(const RingLayout &layout, const Problem<T> &p, const Share &s,
   ringRows<apart>(p, s, memory, rows, layout.rowBytes, epilogue, place);
 }
 
-/// As gemv::run, for at most kMaxM rows.
-template <XIn where, int ctas, typename T, typename Norm, typename Epilogue>
+/// As gemv::run, for at most kMaxM rows. `chunks` of k that a CTA holds: for
+/// XIn::Registers.
+template <XIn where, int ctas, int chunks = 0, int cluster = 1, typename T,
+          typename Norm, typename Epilogue>
 __device__ __forceinline__ void
 runRing(const T *x, i64 xStride, const T *w, int n, int k, const int *counts,
         int axis, const Norm &norm, const Epilogue &epilogue) {
+  constexpr bool gated = Epilogue::kGated, held = where == XIn::Registers;
   static_assert(!Norm::kPresent || where != XIn::SharedIfRoom);
-  static_assert(!Norm::kCentred || where != XIn::Registers);
-  __shared__ RingState state;
+  static_assert(held == (chunks > 0));
+  static_assert(cluster == 1 || held);
+  __shared__ RingState<cluster> state;
   int count = counts[axis]; // under way first: all else is short
   launchDependents();
-  RingMemory memory{sharedAddress(dynamicShared<char>()), &state};
+  RingMemory<cluster> memory{sharedAddress(dynamicShared<char>()), &state};
   initRing(memory);
-  Share s = makeShare<Epilogue::kGated>(n);
-  Problem<T> p{x, xStride, w, n, k, count};
-  RingLayout layout(where, p.rows, k);
+  if constexpr (cluster > 1) {
+    __syncwarp();
+    clusterArriveRelaxed();
+  }
+  Share s = makeShare<gated>(n, blockIdx.x / cluster, gridDim.x / cluster);
+  KPart<cluster> part(k, int(rankIn<cluster>()));
+  Problem<T> p{x + part.begin, xStride, w + part.begin, n, part.count, count};
+  RingLayout layout(where, p.rows, k, kHeldNormBytes<Norm, chunks>);
   __syncthreads();
+  // Beyond what __launch_bounds__ leaves all warps.
+  constexpr bool many = chunks > kFewHeld || ctas > 1;
   if (threadIdx.x >= kThreads) {
+    if constexpr (many)
+      registersDown<kCopierRegisters>();
     if (p.rows > 0 && electOne())
-      copyWeights<Epilogue::kGated>(p, s, memory, RingPlace{layout.stages});
+      copyWeights<gated>(p, k, s, memory, RingPlace{layout.stages});
+    if constexpr (cluster > 1) {
+      __syncwarp();
+      clusterWait();
+    }
     return;
   }
-  if constexpr (where == XIn::Registers) {
-    touchNorm(norm, k);
-    dependencyWait();
-    if (p.rows > 0)
-      ringHeld(p, s, memory, norm, epilogue, RingPlace{layout.stages});
-  } else {
+  if constexpr (many)
+    registersUp<kMultiplierRegisters<ctas>>();
+  if constexpr (cluster > 1)
+    clusterWait(); // the others' inboxes are there
+  if constexpr (held)
+    ringHeld<chunks, kHeldApart<chunks, ctas>>(p, k, s, memory, norm, epilogue,
+                                               RingPlace{layout.stages});
+  else
     ringFew<where, ctas>(layout, p, s, memory, norm, epilogue);
-  }
 }
 
 } // namespace ft::gemv

@@ -31,6 +31,12 @@ __device__ __forceinline__ void touchNorm(const Norm &norm, int k) {
     }
 }
 
+/// Eight of them, on 16 bytes.
+__device__ __forceinline__ void loadEight(const float *p, float (&v)[8]) {
+  loadFour(p, *reinterpret_cast<float(*)[4]>(v));
+  loadFour(p + 4, *reinterpret_cast<float(*)[4]>(v + 4));
+}
+
 /// The norm of rows 0 .. of x where they are so few and short that a thread has
 /// at most `vectors` times 8 values, and weights lie on 16 bytes. So do rows of
 /// x, and k is a multiple of 8. Threads 0 .. kThreads - 1.
@@ -122,11 +128,6 @@ private:
       scratch[which][warp] = v;
     sync();
     return sumOfWarps(scratch[which], warp & -warps_, warps_);
-  }
-  static __device__ __forceinline__ void loadEight(const float *p,
-                                                   float (&v)[8]) {
-    loadFour(p, *reinterpret_cast<float(*)[4]>(v));
-    loadFour(p + 4, *reinterpret_cast<float(*)[4]>(v + 4));
   }
 
   int warps_ = kWarps; // of a row

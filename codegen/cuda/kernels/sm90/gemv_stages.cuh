@@ -37,6 +37,10 @@ struct ChunkOrder {
 };
 
 constexpr int kRingThreads = kThreads + 32 * kRingCopiers;
+/// Where copying warps give registers up: of 168 a thread, or 80 where two CTAs
+/// share a multiprocessor.
+constexpr int kCopierRegisters = 40;
+template <int ctas> constexpr int kMultiplierRegisters = ctas > 1 ? 96 : 232;
 constexpr int kRingUnits = kRingChunk / (32 * kWarps); // of a warp
 constexpr int kUnitStep = 32 * kWarps; // values of k from unit to unit
 constexpr int kRingRowPitch = kRingChunk * 2 + 64; // bytes; 64 mod 128
@@ -46,12 +50,30 @@ constexpr int kFewStages = 2, kMaxStages = 8;
 /// way and queues behind them (H200, 8B: linears take 103.5 us a layer, with 3
 /// stages 110, with all of the ring about 112).
 constexpr int kFillStages = 2;
-/// Sums of 16 weight rows by kMaxM tokens, [token][row].
-constexpr int kRingSumPitch = 20;
 
-struct RingState {
-  u64 full[kMaxStages], empty[kMaxStages];
-  float sums[2][kWarps][kMaxM * kRingSumPitch];
+/// What a warp adds of a group that one CTA of the cluster stores: so many of
+/// the first 8 weight rows, and as many of the other 8. The sums of a lane are
+/// neighbours, and two tokens of all rows in different banks.
+template <int cluster> constexpr int kOwnRows = 8 / cluster;
+template <int cluster>
+constexpr int kPartFloats = kOwnRows<cluster> * 16 +
+                            (kOwnRows<cluster> - 1) / 2 * 4;
+/// Where the sums of one of these rows, and of the one 8 further, begin: two of
+/// tokens 2 * pair and 2 * pair + 1, then the other row's.
+__device__ __forceinline__ int partPlace(int row, int pair) {
+  return row * 16 + row / 2 * 4 + pair * 4;
+}
+/// Groups whose sums are there at once. A warp is one group ahead of those that
+/// store; of another CTA, two.
+template <int cluster> constexpr int kSumSlots = cluster > 1 ? 3 : 2;
+
+/// One more than for sums: of a norm.
+template <int cluster> constexpr int kInboxes = kSumSlots<cluster> + 1;
+
+template <int cluster> struct RingState {
+  u64 full[kMaxStages], empty[kMaxStages], inbox[kInboxes<cluster>];
+  alignas(
+      16) float sums[kSumSlots<cluster>][cluster][kWarps][kPartFloats<cluster>];
 };
 
 struct WarpsSync {
@@ -72,49 +94,70 @@ struct RingPlace {
   }
 };
 
-/// Dynamic shared memory: the stages, then x.
-struct RingMemory {
+/// This CTA's number in its cluster.
+template <int cluster> __device__ __forceinline__ u32 rankIn() {
+  return cluster > 1 ? clusterRank() : 0;
+}
+
+/// The values of k that a CTA of a cluster multiplies, from `begin` on.
+template <int cluster> struct KPart {
+  int begin, count;
+  __device__ __forceinline__ KPart(int k, int rank) {
+    int part = cluster > 1 ? (k + 64 * cluster - 1) / (64 * cluster) * 64 : k;
+    begin = cluster > 1 ? min(rank * part, k) : 0;
+    count = min(part, k - begin);
+  }
+};
+
+/// Dynamic shared memory: the stages, then x or the weights of its norm.
+template <int cluster> struct RingMemory {
   u32 ring; // address of the first stage
-  RingState *state;
+  RingState<cluster> *state;
   __device__ __forceinline__ u32 full(int s) const {
     return sharedAddress(&state->full[s]);
   }
   __device__ __forceinline__ u32 empty(int s) const {
     return sharedAddress(&state->empty[s]);
   }
+  __device__ __forceinline__ u32 inbox(int i) const {
+    return sharedAddress(&state->inbox[i]);
+  }
 };
 
 /// All threads call, then meet. Each warp makes a few barriers: an instruction
 /// makes one, so that 32 in one warp take a microsecond.
-__device__ __forceinline__ void initRing(const RingMemory &memory) {
-  if (electOne())
-#pragma unroll 1
-    for (int s = int(threadIdx.x) / 32; s < kMaxStages;
-         s += kRingThreads / 32) {
-      barrierInit(memory.full(s), kRingCopiers);
-      barrierInit(memory.empty(s), kWarps);
-      barrierInitFence();
+template <int cluster>
+__device__ __forceinline__ void initRing(const RingMemory<cluster> &memory) {
+  int warp = int(threadIdx.x) / 32;
+  if (electOne()) {
+    if (warp < kMaxStages) {
+      barrierInit(memory.full(warp), kRingCopiers);
+      barrierInit(memory.empty(warp), kWarps);
+    } else if (cluster > 1 && warp < kMaxStages + kInboxes<cluster>) {
+      barrierInit(memory.inbox(warp - kMaxStages), 1);
     }
+    barrierInitFence();
+  }
 }
 
-/// A copying warp's rows of every group's chunks.
-template <bool gated, typename T>
-__device__ __forceinline__ void copyWeights(const Problem<T> &p, const Share &s,
-                                            const RingMemory &memory,
-                                            RingPlace place) {
+/// A copying warp's rows of every group's chunks; `wStride` from row to row.
+template <bool gated, int cluster, typename T>
+__device__ __forceinline__ void
+copyWeights(const Problem<T> &p, int wStride, const Share &s,
+            const RingMemory<cluster> &memory, RingPlace place) {
   constexpr int per = perGroup<gated>, slots = 16 / kRingCopiers;
   int slot = (threadIdx.x - kThreads) / 32 * slots;
   ChunkOrder order(p.k);
   u64 policy = evictFirst();
   bool filling = true; // the ring for the first time
-  const T *w = p.w + i64(slot >= per ? p.n / 2 : 0) * p.k;
+  const T *w = p.w + i64(slot >= per ? p.n / 2 : 0) * wStride;
   for (int g = 0; g < s.groups; ++g) {
     int first = s.begin + g * per + slot % per;
     int rows = min(slots, s.end - first); // of this warp
     for (int i = 0; i < order.count; ++i, place.next()) {
       int k = order(i) * kRingChunk;
       u32 bytes = u32(min(kRingChunk, p.k - k)) * 2;
-      const T *from = w + i64(first) * p.k + k;
+      const T *from = w + i64(first) * wStride + k;
       filling &= place.turn == 0;
       if (filling && place.stage >= kFillStages)
         barrierWait(memory.full(place.stage - kFillStages), 0);
@@ -124,7 +167,7 @@ __device__ __forceinline__ void copyWeights(const Problem<T> &p, const Share &s,
 #pragma unroll
       for (int r = 0; r < slots; ++r)
         if (r < rows)
-          copyBulk(to + r * kRingRowPitch, from + i64(r) * p.k, bytes,
+          copyBulk(to + r * kRingRowPitch, from + i64(r) * wStride, bytes,
                    memory.full(place.stage), policy);
     }
   }

@@ -58,6 +58,14 @@ template <int count> __device__ __forceinline__ void pin(float (&d)[count]) {
     asm volatile("" : "+f"(d[i])::"memory");
 }
 
+/// Sums that `begin` will write: what they were before is of no interest, and
+/// need not be kept over a loop for it.
+template <int count> __device__ __forceinline__ void discard(float (&d)[count]) {
+#pragma unroll
+  for (int i = 0; i < count; ++i)
+    asm volatile("" : "=f"(d[i]));
+}
+
 /// d = the N / 2 sums of this thread.
 template <typename T, int N> struct Wgmma;
 
