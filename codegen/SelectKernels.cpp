@@ -280,6 +280,13 @@ DictionaryAttr SelectKernels::clustered(const GemmCandidate &made,
 FailureOr<SmallVector<Attribute>>
 SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
   SmallVector<Attribute> made;
+  if (attentionAppends(fused) && attentionRingTakes(fused)) {
+    FailureOr<DictionaryAttr> ring =
+        take(emitAttentionDecode(fused, context, true));
+    if (failed(ring))
+      return failure();
+    made.push_back(implementation("", *ring));
+  }
   if (fused.getPattern() == ir::Pattern::Attention &&
       !attentionAppends(fused) && attentionTilesTake(fused, context)) {
     auto tiles = emitAttentionTiles(fused, context);

@@ -72,9 +72,12 @@ mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 /// Whether a fused attention stores the batch's keys and values itself.
 bool attentionAppends(ir::FusedOp fused);
-/// REQUIRES: attentionAppends.
+/// Whether sm_90a's ring takes it. REQUIRES: attentionAppends.
+bool attentionRingTakes(ir::FusedOp fused);
+/// `ring`: for sm_90a only. REQUIRES: attentionAppends, attentionRingTakes.
 mlir::FailureOr<TemplateKernel>
-emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);
+emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
+                    bool ring = false);
 /// Whether the Hopper template takes this attention in this token range.
 bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
 /// One of several ways to attend on sm_90a; names and rows are those of

@@ -52,19 +52,22 @@ struct MapDimension {
 /// Encodes the map of 16-bit elements, with the 128-byte swizzle.
 inline void encodeMap(void *map, bool isBf16, const void *data,
                       const std::vector<MapDimension> &dimensions) {
-  ft::emulator::TensorMap m;
-  m.type = isBf16 ? ft::emulator::TensorType::BFloat16
-                  : ft::emulator::TensorType::Float16;
-  m.rank = uint8_t(dimensions.size());
-  m.swizzle = ft::emulator::Swizzle::Bytes128;
-  m.base = reinterpret_cast<uint64_t>(data);
+  using namespace ft::emulator;
+  uint64_t sizes[5], strides[5];
+  uint32_t box[5], steps[5] = {1, 1, 1, 1, 1};
   for (size_t d = 0; d < dimensions.size(); ++d) {
-    m.dims[d] = uint32_t(dimensions[d].size);
-    m.box[d] = uint16_t(dimensions[d].box);
-    if (d > 0)
-      m.strides[d - 1] = uint64_t(dimensions[d].stride);
+    sizes[d] = uint64_t(dimensions[d].size);
+    strides[d] = uint64_t(dimensions[d].stride);
+    box[d] = uint32_t(dimensions[d].box);
   }
-  std::memcpy(map, &m, sizeof m);
+  TensorMap made;
+  EXPECT_EQ(encodeTiled({isBf16 ? TensorType::BFloat16 : TensorType::Float16,
+                         uint32_t(dimensions.size()),
+                         reinterpret_cast<uint64_t>(data), sizes, strides + 1,
+                         box, steps, Swizzle::Bytes128},
+                        made),
+            "");
+  std::memcpy(map, &made, sizeof made);
 }
 
 /// The C++ name of a type, as NVRTC takes it.

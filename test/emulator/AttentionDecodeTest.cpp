@@ -19,8 +19,8 @@ template <typename S, typename E, typename Score>
 std::string instance(bool clusters, int stages) {
   return std::string("check::") +
          (clusters ? "decodeClusters<" : "decodeKernel<") + nameOf<S>() + ", " +
-         nameOf<E>() + ", " + std::to_string(stages) + ", " + nameOf<Score>() +
-         ">";
+         nameOf<E>() + ", " + std::to_string(stages) + ", 16, " +
+         nameOf<Score>() + ">";
 }
 
 /// Every case with one CTA, with several, and with clusters where there are.
@@ -45,12 +45,42 @@ void runCases(const std::vector<Case> &cases, const Score &score,
         checkDecode<S, E>({c, grid, clusters}, stages, score, [&](auto &batch) {
           kernels.launch(instance<S, E, Score>(clusters, stages),
                          {uint32_t(grid), 1, 1}, {128, 1, 1},
-                         attention::Decode<S, E, stages>::shared(
-                             attention::kInboxFloats<S, 8>),
+                         attention::Decode<S, E, stages, 16>::shared(
+                             attention::kInboxFloats<S, 16, 8>),
                          batch.args(), batch.fresh(), score);
           ++kernels.options.seed;
         });
       }
+  EXPECT_EQ(failures, before) << "printed above";
+}
+
+/// attention_ring.cuh: the ring without clusters and with them.
+template <typename S, typename E, typename F, typename Score>
+std::string ring() {
+  return std::string("check::") +
+         (F::kCluster > 1 ? "ringClusters<" : "ringKernel<") + nameOf<S>() +
+         ", " + nameOf<E>() + ", " + nameOf<F>() + ", " + nameOf<Score>() + ">";
+}
+template <typename S, typename E, typename F, typename Score>
+void runRing(const std::vector<Case> &cases, const Score &score) {
+  std::string name = ring<S, E, F, Score>();
+  Kernels kernels("AttentionDecodeKernels.cuh", {name});
+  if (auto status = kernels.open(); !status.ok()) {
+    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
+    GTEST_SKIP() << status.message();
+  }
+  int before = failures;
+  for (const Case &c : cases)
+    for (int grid : {F::kCluster, F::kCluster > 1 ? 16 : 13, 32}) {
+      DecodeCase d{c, grid, F::kCluster > 1, " ring"};
+      checkDecode<S, E>(d, F::kStages, score, [&](auto &batch) {
+        kernels.launch(name, {uint32_t(grid), 1, 1},
+                       {uint32_t(F::kThreads), 1, 1},
+                       attention::RingMemory<S, F>::kShared, batch.args(),
+                       batch.fresh(), batch.keyMap(), batch.valueMap(), score);
+        ++kernels.options.seed;
+      });
+    }
   EXPECT_EQ(failures, before) << "printed above";
 }
 
@@ -87,6 +117,41 @@ TEST(AttentionDecodeTest, ScoresWindowsManyHeads) {
   runCases<Open, Entry<32, false, false>, 2>({odd}, CapAndSlope{});
   Case heads{{1, 2}, {40, 69}, 20, 1, 16, 0, 16, 1}; // 20 = 16 + 4 heads
   runCases<S, Entry<24, false, true>, 2>({heads}, NoScore{});
+}
+
+const Case kLong{{1, 1, 1}, {610, 15, 300}, 8, 2, 4, 0, 64, 1};
+const Case kPrompt{{8, 21, 70}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
+const Case kFour{{1, 1, 1, 1}, {100, 99, 90, 96}, 4, 2, 2, 0, 32, 1}; // teams
+const Case kEven{
+    std::vector<int>(13, 1), std::vector<int>(13, 50), 4, 2, 2, 0, 32, 1};
+
+TEST(AttentionDecodeTest, RingBf16) {
+  using S = Shape<bf16, 64, 64, true, true>;
+  using E = Entry<32, false, false>;
+  runRing<S, E, attention::RingForm<4, 2, 8>>(
+      {kOne, kDecode, kLong, kPrompt, kEven, kNone}, NoScore{});
+}
+TEST(AttentionDecodeTest, RingClusters) {
+  using S = Shape<bf16, 128, 128, true, true>;
+  using E = Entry<64, false, false>;
+  runRing<S, E, attention::RingForm<2, 1, 4, 8>>(
+      {kOne, kDecode, kLong, kFour, kNone}, NoScore{});
+}
+TEST(AttentionDecodeTest, RingF16SixteenRows) {
+  using S = Shape<f16, 80, 96, true, true>;
+  using E = Entry<16, true, true>;
+  runRing<S, E, attention::RingForm<8, 4, 8, 1, 16>>({kDecode, kPrompt},
+                                                     NoScore{});
+}
+TEST(AttentionDecodeTest, RingScoresWindowsManyHeads) {
+  using S = Shape<bf16, 64, 64, true, true>;
+  using Open = Shape<bf16, 64, 32, false, true>;
+  using F = attention::RingForm<4, 2, 4, 1, 16>;
+  Case odd{{1, 3, 1}, {140, 5, 70}, 6, 2, 3, 100, 16, 1};
+  runRing<S, Entry<0, false, false>, F>({odd}, CapAndSlope{});
+  runRing<Open, Entry<32, false, false>, F>({odd}, CapAndSlope{});
+  Case heads{{1, 2}, {40, 69}, 20, 1, 16, 0, 16, 1}; // 20 = 16 + 4 heads
+  runRing<S, Entry<24, false, true>, F>({heads}, NoScore{});
 }
 
 } // namespace

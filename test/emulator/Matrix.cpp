@@ -1,4 +1,4 @@
-//===- Matrix.cpp - ldmatrix, mma -----------------------------------------===//
+//===- Matrix.cpp - ldmatrix, movmatrix, mma ------------------------------===//
 #include "Half.h"
 #include "Lanes.h"
 
@@ -60,6 +60,32 @@ static Status decodeLoadMatrix(Decoder &d) {
                                      : loadMatrix<uint32_t, false>)
                        : (transposed ? loadMatrix<uint64_t, true>
                                      : loadMatrix<uint64_t, false>));
+}
+
+/// d = the transpose of a.
+static Flow moveMatrix(Warp &w, const Inst &i, uint32_t mask) {
+  if (mask != ~0u)
+    return missing(w, i);
+  const uint32_t *a = w.lanes<uint32_t>(i.a);
+  uint16_t values[8][8];
+  for (uint32_t lane = 0; lane < 32; ++lane)
+    for (uint32_t half = 0; half < 2; ++half)
+      values[lane / 4][lane % 4 * 2 + half] = uint16_t(a[lane] >> 16 * half);
+  uint32_t *d = w.lanes<uint32_t>(i.d);
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    uint32_t row = lane / 4, column = lane % 4 * 2;
+    d[lane] = values[column][row] | uint32_t(values[column + 1][row]) << 16;
+  }
+  return Flow::Next;
+}
+
+static Status decodeMoveMatrix(Decoder &d) {
+  if (!d.take("sync") || !d.take("aligned") || !d.take("m8n8") ||
+      !d.take("trans") || !d.take("b16"))
+    return d.unknown();
+  d.inst.d = d.destination(d.operand(0), 4);
+  d.inst.a = d.source(d.operand(1), 4, true);
+  return d.emit(moveMatrix);
 }
 
 template <bool bf16> static float widen(uint32_t bits) {
@@ -132,6 +158,7 @@ static Status decodeMma(Decoder &d) {
 
 std::span<const Opcode> emulator::matrixOpcodes() {
   static const Opcode table[] = {{"ldmatrix", decodeLoadMatrix},
+                                 {"movmatrix", decodeMoveMatrix},
                                  {"mma", decodeMma}};
   return table;
 }

@@ -10,6 +10,7 @@
 #define FT_TEST_EMULATOR_TENSORMAP_H
 
 #include <cstdint>
+#include <string>
 
 namespace ft::emulator {
 
@@ -68,6 +69,20 @@ constexpr uint32_t elementBytes(TensorType type) {
     return 4;
   }
 }
+
+/// The arguments of cuTensorMapEncodeTiled that a map is made of.
+struct TiledTensor {
+  TensorType type = TensorType::UInt8;
+  uint32_t rank = 1;
+  uint64_t address = 0;
+  const uint64_t *dims = nullptr, *strides = nullptr;
+  const uint32_t *box = nullptr, *steps = nullptr;
+  Swizzle swizzle = Swizzle::None;
+  bool nanFill = false;
+};
+
+/// Why the real driver would refuse; empty where `map` was made.
+std::string encodeTiled(const TiledTensor &tensor, TensorMap &map);
 
 } // namespace ft::emulator
 

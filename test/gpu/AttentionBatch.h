@@ -4,6 +4,7 @@
 
 #include "AttentionKernels.cuh"
 #include "Check.h"
+#include "sm90/async.cuh"
 
 #include <algorithm>
 
@@ -11,6 +12,18 @@ namespace check {
 
 using ft::u32;
 using ft::attention::Args;
+
+/// The map of [rows, heads, width] elements, rows `stride` elements apart.
+template <typename T>
+ft::TensorMap makeMap(const T *data, int width, int heads, size_t rows,
+                      size_t stride, int boxHeads, int boxRows) {
+  ft::TensorMap map;
+  encodeMap(&map, std::is_same_v<T, bf16>, data,
+            {{width, 0, 64},
+             {heads, width * 2, boxHeads},
+             {ft::i64(rows), ft::i64(stride) * 2, boxRows}});
+  return map;
+}
 
 struct Case {
   std::vector<int> tokens; // of each sequence in this batch
@@ -54,8 +67,8 @@ template <typename S> struct Batch {
     return most + 1;
   }
   static size_t planeSize(const Case &c, int width, int stride) {
-    return S::kPaged ? size_t(c.tokens.size()) * columnsOf(c) * c.pageSize *
-                           c.kvHeads * width
+    size_t pages = std::max<size_t>(c.tokens.size(), 1) * columnsOf(c);
+    return S::kPaged ? pages * c.pageSize * c.kvHeads * width
                      : size_t(sum(c.tokens) + 4) * stride;
   }
 

@@ -11,6 +11,7 @@ struct DecodeCase {
   Case batch;
   int grid = 132;
   bool clusters = false;
+  const char *form = "";
 };
 
 /// A batch whose new keys and values are not in the cache yet. The host images
@@ -58,6 +59,8 @@ template <typename S, typename E> struct DecodeBatch {
             batch.k.device, batch.v.device, table.device, qNorm.device,
             kEps,           kNorm.device,   kEps};
   }
+  ft::TensorMap keyMap() const { return map(batch.k, S::D); }
+  ft::TensorMap valueMap() const { return map(batch.v, S::DV); }
   /// The cache has what it had, and the new rows where they belong.
   void checkCache(const std::string &name) {
     for (auto *plane : {&batch.k, &batch.v}) {
@@ -80,6 +83,11 @@ template <typename S, typename E> struct DecodeBatch {
   }
 
 private:
+  ft::TensorMap map(const Array<T> &plane, int width) const {
+    size_t step = size_t(c.kvHeads) * width;
+    return makeMap(plane.device, width, c.kvHeads, plane.host.size() / step,
+                   step, 1, 16);
+  }
   /// Norm and rope of a head in fp64, rounded once.
   void enter(T *row, const std::vector<float> &weight, int position) {
     std::vector<double> x(S::D), y;
@@ -143,7 +151,7 @@ void checkDecode(const DecodeCase &d, int stages, const Score &score,
       std::to_string(E::kHalf) + (E::kInterleaved ? "i" : "") +
       (E::kNorm ? " norm" : "") + " window " + std::to_string(c.window) +
       " page " + std::to_string(c.pageSize) + " stages " +
-      std::to_string(stages) + " grid " + std::to_string(d.grid) +
+      std::to_string(stages) + " grid " + std::to_string(d.grid) + d.form +
       (d.clusters ? " clusters" : "") + (S::kCausal ? " causal" : "") +
       (Score::kIdentity ? "" : " score");
   std::vector<T> first;

@@ -4,27 +4,56 @@
 
 #include "AttentionKernels.cuh"
 #include "attention_decode.cuh"
+#if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
+#include "sm90/attention_ring.cuh"
+#endif
 
 namespace check {
 
 using attention::Fresh;
 
-template <typename S, typename E, int stages, typename Score>
+template <typename S, typename E, int stages, int rows, typename Score>
 __global__ void __launch_bounds__(128, 2)
     decodeKernel(const __grid_constant__ Args<typename S::T> args,
                  const __grid_constant__ Fresh<typename S::T> fresh,
                  const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, 1>(args, fresh, score);
+  attention::runDecode<S, E, stages, rows, 1>(args, fresh, score);
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-template <typename S, typename E, int stages, typename Score>
+template <typename S, typename E, int stages, int rows, typename Score>
 __global__ void __cluster_dims__(8, 1, 1)
-    __launch_bounds__(128, S::DV > 128 ? 2 : 3)
+    __launch_bounds__(128, S::DV > 128 || rows > 8 ? 2 : 3)
         decodeClusters(const __grid_constant__ Args<typename S::T> args,
                        const __grid_constant__ Fresh<typename S::T> fresh,
                        const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, 8>(args, fresh, score);
+  attention::runDecode<S, E, stages, rows, 8>(args, fresh, score);
+}
+
+/// CTAs of a multiprocessor.
+template <typename S, typename F>
+constexpr int kRingCtas =
+    F::kThreads <= 192 && F::kRows == 8 && S::D <= 128 && S::DV <= 128 ? 2 : 1;
+
+/// F::kCluster is 1.
+template <typename S, typename E, typename F, typename Score>
+__global__ void __launch_bounds__(F::kThreads, kRingCtas<S, F>)
+    ringKernel(const __grid_constant__ Args<typename S::T> args,
+               const __grid_constant__ Fresh<typename S::T> fresh,
+               const __grid_constant__ TensorMap k,
+               const __grid_constant__ TensorMap v,
+               const __grid_constant__ Score score) {
+  attention::runRing<S, E, F>(args, fresh, k, v, score);
+}
+template <typename S, typename E, typename F, typename Score>
+__global__ void __cluster_dims__(F::kCluster, 1, 1)
+    __launch_bounds__(F::kThreads, kRingCtas<S, F>)
+        ringClusters(const __grid_constant__ Args<typename S::T> args,
+                     const __grid_constant__ Fresh<typename S::T> fresh,
+                     const __grid_constant__ TensorMap k,
+                     const __grid_constant__ TensorMap v,
+                     const __grid_constant__ Score score) {
+  attention::runRing<S, E, F>(args, fresh, k, v, score);
 }
 #endif
 

@@ -12,18 +12,6 @@ using ft::attention::NoScore;
 using ft::attention::Shape;
 namespace attention = ft::attention;
 
-/// The map of [rows, heads, width] elements, rows `stride` elements apart.
-template <typename T>
-TensorMap makeMap(const T *data, int width, int heads, size_t rows,
-                  size_t stride, int boxHeads, int boxRows) {
-  TensorMap map;
-  encodeMap(&map, std::is_same_v<T, bf16>, data,
-            {{width, 0, 64},
-             {heads, width * 2, boxHeads},
-             {i64(rows), i64(stride) * 2, boxRows}});
-  return map;
-}
-
 /// The three maps of a batch for configuration C.
 template <typename C> struct TileMaps {
   using S = typename C::S;

@@ -100,7 +100,11 @@ inline void encodeMap(void *map, bool isBf16, const void *data,
              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (code != CUDA_SUCCESS) {
-    std::printf("FAILED cuTensorMapEncodeTiled: %d\n", int(code));
+    std::printf("FAILED cuTensorMapEncodeTiled: %d, address %p", int(code),
+                data);
+    for (const MapDimension &d : dimensions)
+      std::printf(", %lld by %lld in boxes of %d", d.size, d.stride, d.box);
+    std::printf("\n");
     std::exit(1);
   }
   std::memcpy(map, &encoded, sizeof encoded);

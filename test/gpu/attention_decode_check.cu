@@ -13,14 +13,41 @@ using namespace check;
 using attention::Entry;
 using attention::Shape;
 
+/// attention_ring.cuh, where pages hold whole blocks.
+template <typename S, typename E, typename F, typename Score>
+static void checkRing(const Case &c, const Score &score) {
+  constexpr bool clusters = F::kCluster > 1;
+  if (c.pageSize % 16 != 0 || F::kRows < c.pack)
+    return;
+  for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
+    auto kernel = [] {
+      if constexpr (F::kCluster > 1)
+        return ringClusters<S, E, F, Score>;
+      else
+        return ringKernel<S, E, F, Score>;
+    }();
+    constexpr int shared = attention::RingMemory<S, F>::kShared;
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    checkDecode<S, E>(
+        {c, grid, clusters, " ring"}, F::kStages, score, [&](auto &batch) {
+          launch(kernel, dim3(grid), F::kThreads, shared, nullptr, batch.args(),
+                 batch.fresh(), batch.keyMap(), batch.valueMap(), score);
+        });
+  }
+}
+
 template <typename S, typename E, int stages = 1, typename Score>
 static void checkCase(const Case &c, const Score &score) {
+  checkRing<S, E, attention::RingForm<4, 2, 4, 8>>(c, score);
+  checkRing<S, E, attention::RingForm<4, 2, 8, 1, 16>>(c, score);
   for (bool clusters : {false, true})
     for (int grid : {8, clusters ? 128 : 132, clusters ? 16 : 1}) {
-      auto kernel = clusters ? decodeClusters<S, E, stages, Score>
-                             : decodeKernel<S, E, stages, Score>;
-      constexpr int shared = attention::Decode<S, E, stages>::shared(
-          attention::kInboxFloats<S, 8>);
+      auto kernel = clusters ? decodeClusters<S, E, stages, 16, Score>
+                             : decodeKernel<S, E, stages, 16, Score>;
+      constexpr int shared = attention::Decode<S, E, stages, 16>::shared(
+          attention::kInboxFloats<S, 16, 8>);
       cuda(cudaFuncSetAttribute(
                kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
            "shared memory");
@@ -39,6 +66,8 @@ template <typename T, int D, int DV, int half> static void checkHeadSize() {
   checkCase<Causal, Plain>(one, NoScore{});
   Case decode{{1, 1, 1, 1, 2}, {0, 700, 63, 64, 31}, 8, 2, 4, 0, 64, 1};
   checkCase<Causal, Plain>(decode, NoScore{});
+  Case even{{1, 1, 1, 1}, {400, 390, 395, 399}, 16, 4, 4, 0, 64, 1};
+  checkCase<Causal, Plain>(even, NoScore{});
   Case chunk{{8, 33, 1}, {95, 20, 0}, 4, 1, 4, 0, 48, 1};
   checkCase<Causal, Plain>(chunk, NoScore{});
   Case single{{1, 4}, {257, 31}, 3, 3, 1, 17, 1, 1}; // pages of one token
@@ -60,12 +89,19 @@ static void checkForms() {
   checkCase<Causal, Entry<24, false, true>>(heads, NoScore{});
 }
 
-int main() {
-  checkForms();
-  checkHeadSize<bf16, 64, 64, 32>();
-  checkHeadSize<bf16, 128, 128, 64>();
-  checkHeadSize<f16, 80, 96, 16>(); // partial rotation
-  checkHeadSize<f16, 256, 256, 128>();
-  checkHeadSize<bf16, 32, 200, 16>();
+/// attention_decode_check [--only n]: the nth of six parts, which can run side
+/// by side.
+int main(int argc, char **argv) {
+  void (*const parts[])() = {checkForms,
+                             checkHeadSize<bf16, 64, 64, 32>,
+                             checkHeadSize<bf16, 128, 128, 64>,
+                             checkHeadSize<f16, 80, 96, 16>, // part is rotated
+                             checkHeadSize<f16, 256, 256, 128>,
+                             checkHeadSize<bf16, 32, 200, 16>};
+  int only =
+      argc > 2 && std::string(argv[1]) == "--only" ? std::atoi(argv[2]) : -1;
+  for (int i = 0; i < int(std::size(parts)); ++i)
+    if (only < 0 || only == i)
+      parts[i]();
   return finish();
 }

@@ -1,87 +1,241 @@
-//===- attention_decode_time.cu - one token after 511 keys ----------------===//
+//===- attention_decode_time.cu - decode attention by itself --------------===//
 //
-// Attention of 32 heads of 128, 8 kv heads, by itself: the kernel that appends
-// in its forms, and the one of attention_mma.cuh, which leaves rope and append
-// to another. Medians of graphs of plain launches.
+// One new token of each sequence after many keys, in pages of 64 in random
+// order, by the forms of attention_decode.cuh and sm90/attention_ring.cuh.
+// Layers take turns: keys and values come from memory, not from the L2.
+// Medians of graphs of plain launches.
 //
 //===----------------------------------------------------------------------===//
-#include "AttentionDecodeBatch.h"
+#include "AttentionBatch.h"
+#include "AttentionDecodeKernels.cuh"
 #include "CudaArray.h"
+
+#include <numeric>
+#include <utility>
 
 using namespace ft;
 using namespace check;
 
 namespace {
 
-using S = attention::Shape<bf16, 128, 128, true, true>;
-using E = attention::Entry<64, false, false>;
-using attention::NoScore;
-constexpr int kMostCtas = 600;
+using attention::RingForm;
 
-template <int stages> void timeDecode(const Case &c, int grid, bool clusters) {
-  DecodeBatch<S, E> batch(c, kMostCtas);
-  auto kernel = clusters ? decodeClusters<S, E, stages, NoScore>
-                         : decodeKernel<S, E, stages, NoScore>;
-  constexpr int shared =
-      attention::Decode<S, E, stages>::shared(attention::kInboxFloats<S, 8>);
-  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                            shared),
-       "shared memory");
-  double us = check::time(20, [&](int, cudaStream_t stream) {
-    launch(kernel, dim3(grid), attention::kDecodeThreads, shared, stream,
-           batch.args(), batch.fresh(), NoScore{});
-  });
-  std::printf("%zu sequences, %d stages, %d CTAs%s: %.2f us\n", c.tokens.size(),
-              stages, grid, clusters ? " in clusters" : "", us);
+constexpr int kPage = 64, kMostCtas = 264;
+constexpr double kBeyondL2 = 260e6;    // bytes
+constexpr double kBytesPerUs = 4.55e6; // of an H200's memory
+
+/// Numbers of -1 .. 1.
+__global__ void fill(bf16 *x, size_t size, u64 seed) {
+  size_t step = size_t(gridDim.x) * blockDim.x;
+  for (size_t i = blockIdx.x * size_t(blockDim.x) + threadIdx.x; i < size;
+       i += step) {
+    u64 bits = (i + (seed << 40)) * 6364136223846793005ull;
+    bits = (bits ^ bits >> 29) * 1442695040888963407ull;
+    x[i] = fromFloat<bf16>(float(bits >> 40) / float(1 << 23) - 1);
+  }
 }
 
-void timeMma(const Case &c, int splits) {
-  using M = attention::Mma<S, 16>;
-  DecodeBatch<S, E> batch(c, kMostCtas);
-  size_t tiles = c.tokens.size() * c.kvHeads;
-  Array<float> partials(tiles * splits * 16 * (S::DV + 2));
-  Array<u32> counters(tiles);
-  cuda(cudaMemset(counters.device, 0, tiles * 4), "counters");
-  auto kernel = attentionKernel<S, 16, NoScore>;
-  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                            M::kShared),
-       "shared memory");
-  auto args = batch.args();
-  args.partials = partials.device;
-  args.counters = counters.device;
-  double us = check::time(20, [&](int, cudaStream_t stream) {
-    launch(kernel, dim3(c.tokens.size(), c.kvHeads, splits),
-           attention::kThreads, M::kShared, stream, args, NoScore{});
-  });
-  std::printf("%zu sequences, attention_mma, %d splits: %.2f us\n",
-              c.tokens.size(), splits, us);
+/// Elements in device memory alone.
+struct Plane {
+  explicit Plane(size_t size) {
+    static u64 seed = 0;
+    cuda(cudaMalloc(&data, size * sizeof(bf16)), "plane");
+    fill<<<1024, 256>>>(data, size, ++seed);
+  }
+  Plane(Plane &&other) : data(std::exchange(other.data, nullptr)) {}
+  ~Plane() { cudaFree(data); }
+  bf16 *data = nullptr;
+};
+
+struct Load {
+  const char *name;
+  std::vector<int> keys; // of each sequence, with the new token
+  int heads, kvHeads;
+
+  int sequences() const { return int(keys.size()); }
+  int most() const { return *std::max_element(keys.begin(), keys.end()); }
+  double total() const { return std::accumulate(keys.begin(), keys.end(), 0.); }
+  int pages() const {
+    int sum = 0;
+    for (int n : keys)
+      sum += (n + kPage - 1) / kPage;
+    return sum;
+  }
+};
+
+template <int D> class Decode {
+public:
+  using S = attention::Shape<bf16, D, D, true, true>;
+  using E = attention::Entry<D / 2, false, false>;
+
+  explicit Decode(const Load &l)
+      : load_(l), columns_((l.most() + kPage - 1) / kPage),
+        row_(size_t(l.kvHeads) * D), cells_(size_t(l.pages()) * kPage),
+        q_(l.keys.size() * l.heads * D), newK_(l.keys.size() * row_),
+        newV_(l.keys.size() * row_), out_(l.keys.size() * l.heads * D),
+        cu_(l.keys.size() + 1), lengths_(l.keys.size()),
+        positions_(l.keys.size()), table_(l.keys.size() * columns_), counts_(2),
+        rope_(size_t(l.most()) * D),
+        scratch_(size_t(kMostCtas) * attention::kPartFloats<S>),
+        counters_(l.keys.size() * l.kvHeads + 64) {
+    int layers = 1 + std::min(23, int(kBeyondL2 / (cells_ * row_ * 4.0)));
+    for (int i = 0; i < layers; ++i) {
+      k_.emplace_back(cells_ * row_);
+      v_.emplace_back(cells_ * row_);
+    }
+    std::vector<int> free(l.pages());
+    std::iota(free.begin(), free.end(), 0);
+    std::shuffle(free.begin(), free.end(), generator);
+    for (int s = 0; s < l.sequences(); ++s) {
+      cu_.host[s + 1] = s + 1;
+      lengths_.host[s] = l.keys[s];
+      positions_.host[s] = l.keys[s] - 1;
+      for (int j = 0; j * kPage < l.keys[s]; ++j, free.pop_back())
+        table_.host[s * columns_ + j] = free.back();
+    }
+    counts_.host = {l.sequences(), l.sequences()};
+    for (auto *array : {&cu_, &lengths_, &positions_, &table_, &counts_})
+      array->up();
+    counters_.up();
+    randomise(rope_);
+    floor_ = l.total() * row_ * 4 / kBytesPerUs;
+    std::printf("%s, %d/%d heads of %d: floor %.2f us\n", l.name, l.heads,
+                l.kvHeads, D, floor_);
+  }
+
+  template <int stages> void portable(int grid, bool clusters) {
+    auto kernel = clusters ? decodeClusters<S, E, stages, 8, NoScore>
+                           : decodeKernel<S, E, stages, 8, NoScore>;
+    constexpr int shared = attention::Decode<S, E, stages, 8>::shared(
+        attention::kInboxFloats<S, 8, 8>);
+    allow(kernel, shared);
+    report("portable", stages, grid, clusters, [&](int i, cudaStream_t s) {
+      launch(kernel, dim3(grid), attention::kDecodeThreads, shared, s, args(i),
+             fresh(i), NoScore{});
+    });
+  }
+  template <typename F> void ring(int grid) {
+    auto kernel = [] {
+      if constexpr (F::kCluster > 1)
+        return ringClusters<S, E, F, NoScore>;
+      else
+        return ringKernel<S, E, F, NoScore>;
+    }();
+    constexpr int shared = attention::RingMemory<S, F>::kShared;
+    allow(kernel, shared);
+    report("ring", F::kStages, grid, F::kCluster > 1,
+           [&](int i, cudaStream_t s) {
+             launch(kernel, dim3(grid), F::kThreads, shared, s, args(i),
+                    fresh(i), map(k_[i]), map(v_[i]), NoScore{});
+           });
+  }
+
+private:
+  template <typename Kernel> static void allow(Kernel kernel, int shared) {
+    cuda(cudaFuncSetAttribute(
+             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+         "shared memory");
+    cuda(cudaFuncSetAttribute(kernel,
+                              cudaFuncAttributePreferredSharedMemoryCarveout,
+                              cudaSharedmemCarveoutMaxShared),
+         "carveout");
+  }
+  template <typename Launch>
+  void report(const char *form, int stages, int grid, bool clusters,
+              const Launch &go) {
+    int layers = int(k_.size()), rounds = 1 + 24 / layers;
+    double us = check::time(rounds * layers, [&](int i, cudaStream_t stream) {
+      go(i % layers, stream);
+    });
+    std::printf("  %s, %d stages, %d CTAs%s: %.2f us, %.1f %%\n", form, stages,
+                grid, clusters ? " in clusters" : "", us, floor_ / us * 100);
+  }
+  TensorMap map(const Plane &plane) const {
+    return makeMap(plane.data, D, load_.kvHeads, cells_, row_, 1, 16);
+  }
+  Args<bf16> args(int layer) const {
+    return {q_.data,
+            i64(load_.heads) * D,
+            k_[layer].data,
+            v_[layer].data,
+            0,
+            0,
+            out_.data,
+            i64(load_.heads) * D,
+            load_.heads,
+            load_.kvHeads,
+            load_.heads / load_.kvHeads,
+            0,
+            1 / std::sqrt(float(D)),
+            positions_.device,
+            cu_.device,
+            lengths_.device,
+            table_.device,
+            columns_,
+            kPage,
+            counts_.device,
+            1,
+            counters_.device,
+            scratch_.device};
+  }
+  attention::Fresh<bf16> fresh(int layer) const {
+    return {newK_.data,
+            i64(row_),
+            newV_.data,
+            i64(row_),
+            k_[layer].data,
+            v_[layer].data,
+            rope_.device,
+            nullptr,
+            0,
+            nullptr,
+            0};
+  }
+
+  const Load &load_;
+  int columns_;
+  size_t row_, cells_; // elements of a token, tokens of the pool
+  double floor_ = 0;
+  std::vector<Plane> k_, v_;
+  Plane q_, newK_, newV_, out_;
+  Array<int> cu_, lengths_, positions_, table_, counts_;
+  Array<float> rope_, scratch_;
+  Array<u32> counters_;
+};
+
+/// By the forms of plans, whatever the number of sequences.
+template <int D> void time(const Load &load) {
+  constexpr int stages = 8 * 128 / D;
+  Decode<D> decode(load);
+  for (int grid : {128, 256})
+    decode.template portable<1>(grid, true);
+  decode.template portable<2>(264, false);
+  decode.template ring<RingForm<4, 2, stages, 8>>(128);
+  for (int grid : {132, 264})
+    decode.template ring<RingForm<4, 2, stages>>(grid);
+}
+
+std::vector<int> each(int sequences, int keys) {
+  return std::vector<int>(sequences, keys);
 }
 
 } // namespace
 
-struct Load {
-  int sequences, keys;
-};
-
 int main() {
-  for (auto [n, keys] : {Load{1, 511}, Load{4, 511}, Load{8, 511},
-                         Load{32, 511}, Load{1, 32703}, Load{8, 4095}}) {
-    Case c{
-        std::vector<int>(n, 1), std::vector<int>(n, keys), 32, 8, 4, 0, 64, 1};
-    std::printf("%d keys, floor %.1f us\n", keys + 1,
-                n * (keys + 1.0) * 8 * 128 * 4 / 4.55e6);
-    timeMma(c, n > 8 ? 1 : 32);
-    for (int grid : {128, 256}) {
-      timeDecode<1>(c, grid, true);
-      timeDecode<2>(c, grid, true);
-    }
-    timeDecode<3>(c, 128, true);
-    for (int grid : {132, 264}) {
-      timeDecode<1>(c, grid, false);
-      timeDecode<2>(c, grid, false);
-    }
-    timeDecode<3>(c, 132, false);
-    timeDecode<4>(c, 132, false);
-  }
+  std::vector<int> ragged;
+  for (int i = 0; i < 32; ++i)
+    ragged.push_back(20 + i * 1237 % 1981);
+  for (const Load &load : {Load{"1 x 512", each(1, 512), 32, 8},
+                           Load{"4 x 512", each(4, 512), 32, 8},
+                           Load{"8 x 512", each(8, 512), 32, 8},
+                           Load{"32 x 512", each(32, 512), 32, 8},
+                           Load{"64 x 512", each(64, 512), 32, 8},
+                           Load{"1 x 32704", each(1, 32704), 32, 8},
+                           Load{"8 x 4096", each(8, 4096), 32, 8},
+                           Load{"16 x 8192", each(16, 8192), 32, 8},
+                           Load{"32 of 20 .. 2000", ragged, 32, 8}})
+    time<128>(load);
+  for (int n : {1, 8, 32})
+    time<64>({"GPT-2", each(n, 512), 12, 12});
   return 0;
 }

@@ -105,8 +105,7 @@ template <int D> class Chain {
 public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
-  static constexpr int kDecodeShared =
-      attention::Decode<S, E, 1>::shared(attention::kInboxFloats<S, 8>);
+  using Keys = attention::RingForm<4, 2, 8 * 128 / D, 8>;
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors), weight_(std::max(m.hidden, m.mlp)),
@@ -247,11 +246,11 @@ private:
       ring<LayerNorm, false>(way, layer, i,
                              {weight_.device, weight_.device, 1e-5f});
   }
-  /// As plans do: no more than a CTA a multiprocessor for 4 tokens.
+  /// As plans do for up to 8 tokens.
   void attend() {
-    int clusters = processors_ / 8 * (rows_ > 4 ? 2 : 1);
-    go(decodeClusters<S, E, 1, NoScore>, clusters * 8, 128, kDecodeShared,
-       decode_->args(), decode_->fresh(), NoScore{});
+    go(ringClusters<S, E, Keys, NoScore>, processors_ / 8 * 8, Keys::kThreads,
+       attention::RingMemory<S, Keys>::kShared, decode_->args(),
+       decode_->fresh(), decode_->keyMap(), decode_->valueMap(), NoScore{});
   }
 
   const Model &m_;

@@ -5,15 +5,15 @@
 // the pages. f16 and bf16, sm_80 and later; clusters from sm_90 on.
 //
 //     using Shape = attention::Shape<bf16, 128, 128, true, true>;
-//     attention::runDecode<Shape, attention::Entry<64, false, false>, stages>(
-//         args, fresh, score);
+//     attention::runDecode<Shape, attention::Entry<64, false, false>, stages,
+//                          rows>(args, fresh, score);
 //
-// A tile is 16 rows, (token, head) pairs of one kv head, so K and V are read
-// once a kv head. Each of four warps takes blocks of 16 keys by turns, through
-// a ring of its own of `stages` blocks and with a softmax of its own: between
-// the first block and the last no warp waits for another. (Warps that shared
-// each block, two barriers a block, took 115 us where 32 sequences of 512 keys
-// of 8B take 15 to read.) Their sums are added at the end of a piece.
+// A tile is 8 or 16 rows, (token, head) pairs of one kv head, so K and V are
+// read once a kv head. Each of four warps takes blocks of 16 keys by turns,
+// through a ring of its own of `stages` blocks and with a softmax of its own:
+// between the first block and the last no warp waits for another. (Warps that
+// shared each block, two barriers a block, took 115 us where 32 sequences of
+// 512 keys of 8B take 15 to read.) Their sums are added at the end of a piece.
 //
 // What may be read before the kernel in front has ended: everything that the
 // step does not write, or not yet. The first kernel of a program starts when
@@ -23,14 +23,14 @@
 // only rows from a sequence's old length on, which it reads from q, k and v
 // instead. New rows and q come after the wait.
 //
-// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2),
-// with clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one
-// or two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
+// Launch: block kDecodeThreads = 128, __launch_bounds__(128, 3 or 2), with
+// clusters FT_CLUSTER_ALONG_X between __global__ and the name; grid.x: one or
+// two CTAs a multiprocessor, with clusters a multiple of 8; dynamic shared
 // memory Decode<...>::kShared, with clusters more:
 //   pitch(x) = roundUp(x, 16) + 8
-//   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 64 * (DV + 4)) +
-//     32 * pitch(D), rounded up to 16 (kShared)
-//   with clusters + 4 * roundUp(4 * DV, 8) * 8 (kInboxFloats)
+//   4 * max(stages * 32 * (pitch(D) + pitch(DV)), 4 * rows * (DV + 4)) +
+//     2 * rows * pitch(D), rounded up to 16 (kShared)
+//   with clusters + 24 * roundUp(rows * DV / 4, 8) (kInboxFloats)
 // counters: a u32 for each of tokens * kvHeads * ceil(g / P); partials:
 // 128 * (DV + 4) bytes a CTA.
 //
@@ -43,20 +43,20 @@
 
 namespace ft::attention {
 
-template <typename S, typename E, int stages> class Decode {
+template <typename S, typename E, int stages, int rows> class Decode {
 public:
   using T = typename S::T;
 
 private:
-  using Rows = DecodeRows<S>;
+  using Rows = DecodeRows<S, rows>;
   using Copies = DecodeCopies<S, stages>;
   static constexpr int BN = kDecodeBlock, kWarps = kDecodeThreads / 32;
-  static constexpr int kPitchQK = Rows::kPitchQK, kPitchV = Rows::kPitchV;
+  static constexpr int kPitchQK = Copies::kPitchQK, kPitchV = Copies::kPitchV;
   /// Of a warp: its ring, later its part.
   static constexpr int kWarpElements =
-      larger(stages * Copies::kSlot, 16 * kPartRow<S> * 2);
+      larger(stages * Copies::kSlot, rows *kPartRow<S> * 2);
   /// Of the CTA: q.
-  static constexpr int kQ = 16 * kPitchQK;
+  static constexpr int kQ = rows * Rows::kPitch;
   static constexpr int kOwn = 2 * (kWarps * kWarpElements + kQ);
 
 public:
@@ -87,7 +87,7 @@ public:
                                          const Score &score) {
     int begin = piece.work.begin + piece.first * BN;
     int end = min(piece.work.begin + piece.last * BN, piece.work.end);
-    entrance_.template begin<Rows::D, kPitchQK>(
+    entrance_.template begin<rows, Rows::D, Rows::kPitch>(
         piece, q_, begin, min(end, begin + stages * kWarps * BN), [&](int j) {
           int block = (j - begin) / BN;
           return row(block % kWarps, block / kWarps, (j - begin) % BN);
@@ -98,23 +98,27 @@ public:
 #pragma unroll 1
     for (int b = piece.first + warp_; b < piece.last; b += kWarps) {
       copies_.wait();
-      rows_.attend(piece, b, copies_.keys(slot), copies_.values(slot), score);
+      rows_.attend(piece, b, u32(__cvta_generic_to_shared(copies_.keys(slot))),
+                   score);
       fetch(piece, b + stages * kWarps, slot);
       enterFresh(piece, b + stages * kWarps, slot);
       slot = slot + 1 == stages ? 0 : slot + 1;
     }
     copies_.drain();
     __syncwarp();
+    rows_.end();
     rows_.put(part(warp_));
     __syncthreads();
   }
 
-  /// eachFour of the piece, until the next is prefetched.
+  static constexpr int kThreads = kDecodeThreads;
+  static __device__ __forceinline__ void sync() { __syncthreads(); }
+  /// eachFour of `count` rows of the piece, until the next is prefetched.
   template <typename Done>
-  __device__ __forceinline__ void eachFour(int vectors,
-                                           const Done &done) const {
-    attention::eachFour<S>(
-        vectors, [&](int w) { return part(w); }, done);
+  __device__ __forceinline__ void eachFour(int count, const Done &done) const {
+    attention::eachFour<S, kWarps>(
+        0, count * (S::DV / 4), [&](int w) { return part(w); }, done);
+    sync();
   }
 
 private:
@@ -154,28 +158,28 @@ private:
 
 /// `cluster`: CTAs that the launch starts together. What a CTA does with a
 /// piece stands here once, however it got it: the code is long.
-template <typename S, typename E, int stages, int cluster = cluster::kCluster,
-          typename Score>
+template <typename S, typename E, int stages, int rows,
+          int cluster = cluster::kCluster, typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Fresh<typename S::T> &fresh,
                                           const Score &score) {
   launchDependents();
-  using Cta = Decode<S, E, stages>;
+  using Cta = Decode<S, E, stages, rows>;
   __shared__ u64 arrived;
-  Shares<S, kDecodeBlock> shares(a, cluster);
+  Shares<S, rows, kDecodeBlock> shares(a, cluster);
   Cta cta(a, fresh);
-  Inbox<S, cluster> inbox(&arrived, cta.inbox(), int(blockIdx.x) % cluster);
+  Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), shares.team());
   Piece piece;
-  bool together = cluster > 1 && shares.together(), some = false, own;
-  int at = shares.start(blockIdx.x), stop = shares.start(blockIdx.x + 1);
+  bool together = cluster > 1 && shares.team() > 1, some = false, own;
+  Place place = together ? Place{} : shares.place(blockIdx.x);
   bool first = true;
 #pragma unroll 1
   for (bool waited = false;; first = false) {
     if (together) {
-      some = shares.ofCluster(cluster, inbox.rank, piece); // all of it or none
+      some = shares.ofTeam(piece); // all of it or none
       own = some && piece.first < piece.last;
-    } else if ((own = at < stop)) {
-      piece = shares.find(at, stop);
+    } else {
+      own = shares.next(place, piece);
     }
     if (own)
       cta.prefetch(piece);
@@ -191,12 +195,11 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
     if (together || !own)
       break;
     finishPiece<S>(a, piece, first, shares, cta);
-    at += piece.last - piece.first;
   }
   if (together) {
     inbox.open();
     if (some)
-      mergeCluster<S, cluster>(a, piece, cta, own, inbox);
+      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
   }
 }
 

@@ -25,8 +25,9 @@ template <int v> struct Int { static constexpr int value = v; };
 template <typename S, int stages> class DecodeCopies {
 public:
   using T = typename S::T;
-  using Rows = DecodeRows<S>;
-  static constexpr int kSlot = kDecodeBlock * (Rows::kPitchQK + Rows::kPitchV);
+  static constexpr int kPitchQK = PitchedBlock<S>::kPitchQK;
+  static constexpr int kPitchV = PitchedBlock<S>::kPitchV;
+  static constexpr int kSlot = PitchedBlock<S>::kBytes / 2;
 
   __device__ __forceinline__ DecodeCopies(const Args<T> &a, T *slots)
       : a_(a), slots_(slots) {}
@@ -34,7 +35,7 @@ public:
     return slots_ + slot * kSlot;
   }
   __device__ __forceinline__ T *values(int slot) const {
-    return keys(slot) + kDecodeBlock * Rows::kPitchQK;
+    return keys(slot) + kDecodeBlock * kPitchQK;
   }
   /// Keys j0 .., a multiple of kDecodeBlock, and their values are under way; no
   /// lane has to read what was in the slot.
@@ -52,8 +53,9 @@ public:
       else
         copyRows<width, padded.value, pitch.value>(p, from, j0, old, end, to);
     };
-    plane(Int<S::D>{}, Int<Rows::D>{}, Int<Rows::kPitchQK>{}, a_.k, keys(slot));
-    plane(Int<S::DV>{}, Int<Rows::DV>{}, Int<Rows::kPitchV>{}, a_.v,
+    plane(Int<S::D>{}, Int<roundUp(S::D, 16)>{}, Int<kPitchQK>{}, a_.k,
+          keys(slot));
+    plane(Int<S::DV>{}, Int<roundUp(S::DV, 16)>{}, Int<kPitchV>{}, a_.v,
           values(slot));
     commitCopies();
   }

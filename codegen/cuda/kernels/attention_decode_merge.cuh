@@ -68,44 +68,45 @@ template <int V> struct Merged {
 template <typename S, typename Cta>
 __device__ __forceinline__ void putPart(const Cta &cta, int rows, float *to) {
   constexpr int kRowVectors = S::DV / 4;
-  cta.eachFour(rows * kRowVectors,
-               [&](int v, const float(&value)[4], float top, float sum) {
-                 int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
-                 float *row = to + r * kPartRow<S>;
+  cta.eachFour(rows, [&](int v, const float(&value)[4], float top, float sum) {
+    int r = v / kRowVectors, c = (v - r * kRowVectors) * 4;
+    float *row = to + r * kPartRow<S>;
 #pragma unroll
-                 for (int i = 0; i < 4; ++i)
-                   row[c + i] = value[i];
-                 if (c == 0) {
-                   row[S::DV] = top;
-                   row[S::DV + 1] = sum;
-                 }
-               });
+    for (int i = 0; i < 4; ++i)
+      row[c + i] = value[i];
+    if (c == 0) {
+      row[S::DV] = top;
+      row[S::DV + 1] = sum;
+    }
+  });
 }
 
-/// Every CTA of the cluster calls; those without keys merge, too.
-template <typename S, int cluster, typename Cta>
-__device__ __forceinline__ void
-mergeCluster(const Args<typename S::T> &a, const Piece &piece, const Cta &cta,
-             bool own, const Inbox<S, cluster> &inbox) {
+/// Every CTA of a team, of at most `most`, calls; those without keys merge too.
+template <typename S, int most, typename Cta, typename Inbox>
+__device__ __forceinline__ void mergeTeam(const Args<typename S::T> &a,
+                                          const Piece &piece, const Cta &cta,
+                                          bool own, const Inbox &inbox) {
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
   if (own)
-    cta.eachFour(vectors, [&](int v, const float(&value)[4], float top,
-                              float sum) { inbox.send(v, value, top, sum); });
+    cta.eachFour(w.tokens * w.heads,
+                 [&](int v, const float(&value)[4], float top, float sum) {
+                   inbox.send(v, value, top, sum);
+                 });
   inbox.wait();
 #pragma unroll 1
-  for (int i = threadIdx.x; i * cluster + inbox.rank < vectors;
-       i += kDecodeThreads) {
-    float tops[cluster], sums[cluster], values[cluster][4];
+  for (int i = threadIdx.x; i * inbox.team + inbox.rank < vectors;
+       i += Cta::kThreads) {
+    float tops[most], sums[most], values[most][4];
 #pragma unroll
-    for (int p = 0; p < cluster; ++p) {
+    for (int p = 0; p < most; ++p) {
       inbox.read(i, min(p, piece.parts - 1), values[p], tops[p], sums[p]);
       if (p >= piece.parts)
         tops[p] = __int_as_float(0xff800000);
     }
     Merged<4> merged;
     merged.add(tops, sums, values);
-    int v = i * cluster + inbox.rank, r = v / (S::DV / 4);
+    int v = i * inbox.team + inbox.rank, r = v / (S::DV / 4);
     merged.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
   }
 }
@@ -119,16 +120,16 @@ __device__ __forceinline__ void loadFourL2(const float *p, float (&x)[4]) {
 
 /// The CTA that arrives last adds the parts in global memory; part(p) is where
 /// part p lies.
-template <typename S, typename Part>
+template <typename S, int threads, typename Part>
 __device__ __forceinline__ void mergeGlobal(const Args<typename S::T> &a,
                                             const Piece &piece,
                                             const Part &part) {
   static_assert(S::DV % 4 == 0);
-  constexpr int N = 8;
+  constexpr int N = 12; // with 16 some spill
   const Work &w = piece.work;
   int vectors = w.tokens * w.heads * (S::DV / 4);
 #pragma unroll 1
-  for (int i = threadIdx.x; i < vectors; i += kDecodeThreads) {
+  for (int i = threadIdx.x; i < vectors; i += threads) {
     int r = i / (S::DV / 4), c = i % (S::DV / 4) * 4;
     Merged<4> merged;
 #pragma unroll 1
@@ -160,17 +161,16 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   const Work &w = piece.work;
   int rows = w.tokens * w.heads;
   if (piece.parts == 1) {
-    cta.eachFour(rows * (S::DV / 4),
-                 [&](int v, const float(&value)[4], float, float sum) {
-                   Merged<4> whole;
-                   whole.sum = sum;
+    cta.eachFour(rows, [&](int v, const float(&value)[4], float, float sum) {
+      Merged<4> whole;
+      whole.sum = sum;
 #pragma unroll
-                   for (int i = 0; i < 4; ++i)
-                     whole.value[i] = value[i];
-                   int r = v / (S::DV / 4);
-                   whole.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
-                 });
-    return __syncthreads();
+      for (int i = 0; i < 4; ++i)
+        whole.value[i] = value[i];
+      int r = v / (S::DV / 4);
+      whole.template store<S>(a, w, r, (v - r * (S::DV / 4)) * 4);
+    });
+    return;
   }
   auto slot = [&](int unit, bool begins) {
     return a.partials + i64(unit) * kPartFloats<S> +
@@ -178,13 +178,10 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   };
   putPart<S>(cta, rows, slot(blockIdx.x, first));
   if (!arriveLast(a.counters + w.firstToken * shares.perTokens() + piece.head,
-                  piece.parts))
+                  piece.parts, [&] { cta.sync(); }))
     return;
-  // Part 0 is its CTA's first piece only if the tile begins where its share
-  // does; later parts always are.
-  bool begins = shares.start(piece.firstUnit) == piece.tileStart;
-  mergeGlobal<S>(a, piece, [&](int p) {
-    return slot(piece.firstUnit + p, p > 0 || begins);
+  mergeGlobal<S, Cta::kThreads>(a, piece, [&](int p) {
+    return slot(piece.firstUnit + p, p > 0 || piece.begins);
   });
 }
 

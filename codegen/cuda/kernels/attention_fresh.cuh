@@ -56,13 +56,13 @@ template <typename S, typename E, int threads> struct Entrance {
       prefetchLine(fresh.kNorm + at);
     }
   }
-  /// After the wait, by all warps: the tile's 16 rows of q to `to`, `pitch`
+  /// After the wait, by all warps: the tile's `rows` of q to `to`, `pitch`
   /// elements apart (those it has not are zero), and the new keys and values
-  /// from key `begin` on, before `end`. rows(j): where key and value j belong
+  /// from key `begin` on, before `end`. place(j): where key and value j belong
   /// in shared memory. What a warp begins with is all under way at once.
-  template <int padded, int pitch, typename Rows>
+  template <int rows, int padded, int pitch, typename Place>
   __device__ __forceinline__ void begin(const Piece &p, T *to, int begin,
-                                        int end, const Rows &rows) const {
+                                        int end, const Place &place) const {
     constexpr int warps = threads / 32;
     int warp = threadIdx.x / 32, real = p.work.tokens * p.work.heads;
     int j = max(p.oldEnd, begin) + warp / 2;
@@ -75,7 +75,7 @@ template <typename S, typename E, int threads> struct Entrance {
     else if (j < end)
       value.load(valueRow(p, j));
 #pragma unroll 1
-    for (int r = warp; r < 16; r += warps) {
+    for (int r = warp; r < rows; r += warps) {
       if (r >= real) {
         for (int e = threadIdx.x % 32; e < padded; e += 32)
           to[r * pitch + e] = T{};
@@ -92,11 +92,11 @@ template <typename S, typename E, int threads> struct Entrance {
       if (warp % 2 == 0) {
         if (!loaded)
           key.load(keyRow(p, j));
-        enterKey<padded>(p, j, key, rows(j).key);
+        enterKey<padded>(p, j, key, place(j).key);
       } else {
         if (!loaded)
           value.load(valueRow(p, j));
-        value.template enter<S::DV>({}, nullptr, 0, rows(j).value,
+        value.template enter<S::DV>({}, nullptr, 0, place(j).value,
                                     page<S::DV>(p, fresh.vPlane, j));
       }
   }
@@ -137,9 +137,10 @@ private:
     return fresh.v + (p.token0 + j - p.oldEnd) * fresh.vStride +
            p.work.kvHead * S::DV;
   }
-  template <int padded>
-  __device__ __forceinline__ void
-  enterKey(const Piece &p, int j, const Head<E, S::D, T> &key, T *to) const {
+  template <int padded, typename To>
+  __device__ __forceinline__ void enterKey(const Piece &p, int j,
+                                           const Head<E, S::D, T> &key,
+                                           const To &to) const {
     key.template enter<padded>(anglesOf(p.work, j), fresh.kNorm, fresh.kEps, to,
                                page<S::D>(p, fresh.kPlane, j));
   }

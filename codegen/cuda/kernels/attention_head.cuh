@@ -42,10 +42,10 @@ public:
     each([&](int slot, int e) { raw_[slot] = from[e]; });
   }
   /// To `to`, zeros up to `padded`; also to `page` where it is not null.
-  template <int padded>
+  template <int padded, typename To>
   __device__ __forceinline__ void enter(const Angles<E> &angles,
-                                        const float *weight, float eps, T *to,
-                                        T *page) const {
+                                        const float *weight, float eps,
+                                        const To &to, T *page) const {
     float factor = 1;
     if constexpr (E::kNorm) {
       float sum = 0;

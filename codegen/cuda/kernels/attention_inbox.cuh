@@ -13,30 +13,30 @@
 
 namespace ft::attention {
 
-/// Floats of a vector that is sent (six are used), and of an Inbox that takes
-/// all 16 rows.
-constexpr int kSlotFloats = 8;
-template <typename S, int cluster>
-constexpr int kInboxFloats = roundUp(16 * S::DV / 4, cluster) * kSlotFloats;
+/// Floats of an Inbox: six of each vector that is sent.
+template <typename S, int rows, int cluster>
+constexpr int kInboxFloats = roundUp(rows *S::DV / 4, cluster) * 6;
 
-/// What the CTAs of a cluster send each other: four neighbours of a row of a
-/// part, and the row's maximum and sum of exponentials. Vector v of a tile is
-/// the work of CTA v % cluster. Nobody reads another's memory, so a CTA that
-/// has sent its part and stored its vectors can end.
-template <typename S, int cluster> class Inbox {
+/// What the CTAs of a team in a cluster send each other: four neighbours of a
+/// row of a part, and the row's maximum and sum of exponentials. Vector v of a
+/// tile is the work of the team's CTA v % team. Nobody reads another's memory,
+/// so a CTA that has sent its part and stored its vectors can end.
+template <typename S, int rows, int cluster> class Inbox {
 public:
-  int rank;
+  int team, rank; // of this CTA in its team
 
-  /// `barrier` and `slots` in shared memory.
-  __device__ __forceinline__ Inbox(u64 *barrier, float *slots, int rank)
-      : rank(rank), barrier_(sharedAddress(barrier)),
-        slots_(sharedAddress(slots)) {}
+  /// `barrier` and `slots` in shared memory; `team` a power of two.
+  __device__ __forceinline__ Inbox(u64 *barrier, float *slots, int team)
+      : team(team), rank(int(blockIdx.x) & (team - 1)),
+        barrier_(sharedAddress(barrier)), slots_(sharedAddress(slots)) {
+    shift_ = __ffs(team) - 1;
+  }
 #if __CUDA_ARCH__ >= 900
-  /// By all threads, before the keys: vectors of `rows` of the tile will come
-  /// from `parts` CTAs.
-  __device__ __forceinline__ void expect(int rows, int parts) const {
+  /// By all threads, before the keys: vectors of `some` rows of the tile will
+  /// come from `parts` CTAs.
+  __device__ __forceinline__ void expect(int some, int parts) const {
     if (threadIdx.x == 0) {
-      int own = (rows * (S::DV / 4) - rank + cluster - 1) / cluster;
+      int own = (some * (S::DV / 4) - rank + team - 1) >> shift_;
       barrierInit(barrier_, 1);
       barrierInitFence();
       barrierExpect(barrier_, own * parts * 24);
@@ -51,18 +51,21 @@ public:
   }
   __device__ __forceinline__ void send(int vector, const float (&value)[4],
                                        float top, float sum) const {
-    int to = vector % cluster;
-    u32 at = remoteAddress(slot(vector / cluster, rank), to);
+    // A team begins at a multiple of its size in the cluster.
+    int to = (int(blockIdx.x) % cluster - rank) + (vector & (team - 1));
+    u32 slots = remoteAddress(slots_, to), slot = (vector & -team) + rank;
     u32 barrier = remoteAddress(barrier_, to);
-    storeRemote(at, barrier, value[0], value[1], value[2], value[3]);
-    storeRemote(at + 16, barrier, top, sum);
+    storeRemote(slots + slot * 16, barrier, value[0], value[1], value[2],
+                value[3]);
+    storeRemote(slots + kNumbers + slot * 8, barrier, top, sum);
   }
   __device__ __forceinline__ void wait() const { barrierWait(barrier_, 0); }
   /// What CTA `from` sent of this CTA's vector number `i`.
   __device__ __forceinline__ void read(int i, int from, float (&value)[4],
                                        float &top, float &sum) const {
-    float4 v = loadShared4(slot(i, from));
-    float2 numbers = loadShared2(slot(i, from) + 16);
+    u32 slot = (i << shift_) + from;
+    float4 v = loadShared4(slots_ + slot * 16);
+    float2 numbers = loadShared2(slots_ + kNumbers + slot * 8);
     value[0] = v.x, value[1] = v.y, value[2] = v.z, value[3] = v.w;
     top = numbers.x, sum = numbers.y;
   }
@@ -77,10 +80,10 @@ public:
 #endif
 
 private:
-  __device__ __forceinline__ u32 slot(int i, int from) const {
-    return slots_ + (i * cluster + from) * (kSlotFloats * 4);
-  }
+  /// Behind all values: maxima and sums.
+  static constexpr int kNumbers = kInboxFloats<S, rows, cluster> / 6 * 16;
 
+  int shift_;
   u32 barrier_, slots_;
 };
 

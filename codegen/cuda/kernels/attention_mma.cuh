@@ -42,8 +42,7 @@ template <typename S, int BM> struct Mma {
 };
 
 template <bool transposed>
-__device__ __forceinline__ void loadMatrices(u32 (&r)[4], const void *p) {
-  u32 address = u32(__cvta_generic_to_shared(p));
+__device__ __forceinline__ void loadMatrices(u32 (&r)[4], u32 address) {
   if constexpr (transposed)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 "
                  "{%0, %1, %2, %3}, [%4];"
@@ -56,6 +55,25 @@ __device__ __forceinline__ void loadMatrices(u32 (&r)[4], const void *p) {
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                  : "r"(address)
                  : "memory");
+}
+
+template <bool transposed>
+__device__ __forceinline__ void loadMatrices(u32 (&r)[4], const void *p) {
+  loadMatrices<transposed>(r, u32(__cvta_generic_to_shared(p)));
+}
+
+/// Two of the four: the rows of lanes 0 .. 15.
+__device__ __forceinline__ void loadMatrices(u32 (&r)[2], u32 address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(address)
+               : "memory");
+}
+/// The transpose of a matrix of 8 x 8.
+__device__ __forceinline__ u32 transposed(u32 x) {
+  u32 r;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(r) : "r"(x));
+  return r;
 }
 
 #define FT_MMA(type)                                                           \

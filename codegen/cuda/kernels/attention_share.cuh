@@ -7,9 +7,10 @@
 // device. A CTA may so have the end of a tile, whole tiles and the beginning of
 // one.
 //
-// Where there are no more tiles than clusters and none is long, a cluster takes
-// a tile and its CTAs equal parts of it: merging through each other's shared
-// memory is faster than through L2.
+// Where tiles are about as long as each other, CTAs take whole tiles instead,
+// or equal parts of one each: less to merge. Where a tile has eight, four or
+// two CTAs of a cluster to itself, they are a team: merging through each
+// other's shared memory is faster than through L2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_SHARE_CUH
@@ -41,14 +42,20 @@ struct Piece {
   int part, parts;
   int oldEnd, token0; // keys from oldEnd on are this batch's tokens from token0
   int firstUnit;      // the CTA of part 0
-  int tileStart;      // number of the tile's first block
+  bool begins;        // the tile is the first of part 0's CTA
 };
 
-template <typename S, int BN> class Shares {
+/// A CTA's share: numbers at .. stop - 1, of blocks or of tiles.
+struct Place {
+  int at, stop;
+};
+
+/// Tiles of `rows`, blocks of BN keys.
+template <typename S, int rows, int BN> class Shares {
 public:
   using A = Args<typename S::T>;
 
-  /// `cluster` CTAs next to each other can take a tile together.
+  /// `cluster` CTAs next to each other can be teams; a power of two.
   __device__ __forceinline__ Shares(const A &a, int cluster)
       : a_(a), sequences_(a.counts[a.sequencesAxis]) {
     int group = a.heads / a.kvHeads;
@@ -74,52 +81,85 @@ public:
     share_ = u32(total_) / u32(units_);
     rest_ = total_ - share_ * units_;
     // A block takes about a third of what the way through L2 takes longer.
-    together_ = cluster > 1 && tiles_ <= int(gridDim.x) / cluster &&
-                (most + cluster - 1) / cluster <= share_ + (rest_ > 0) + 2;
+    int room = share_ + share_ / 16 + 2;
+    for (; cluster > 1 && tiles_ * cluster > int(gridDim.x);)
+      cluster /= 2;
+    if (cluster > 1 && most <= (room + (rest_ > 0)) * cluster) {
+      team_ = cluster;
+      return; // the rest takes divisions
+    }
+    u32 ctas = gridDim.x;
+    tiles = max(tiles_, 1);
+    parts_ = max(ctas / u32(tiles), 1u);
+    tilesEach_ = (tiles + ctas - 1) / ctas;
+    int longest = tilesEach_ * int(u32(most + parts_ - 1) / u32(parts_));
+    whole_ = longest <= room;
   }
 
-  /// Whether clusters take whole tiles.
-  __device__ __forceinline__ bool together() const { return together_; }
+  /// CTAs of a team that takes a tile; 1 where there are no teams.
+  __device__ __forceinline__ int team() const { return team_; }
 
   /// Tiles of the same tokens.
   __device__ __forceinline__ int perTokens() const { return perTokens_; }
 
+  /// What CTA u has where there are no teams.
+  __device__ __forceinline__ Place place(int u) const {
+    if (!whole_)
+      return {start(u), start(u + 1)};
+    int first = parts_ > 1 ? u32(u) / u32(parts_) : u * tilesEach_;
+    return {min(first, tiles_), min(first + tilesEach_, tiles_)};
+  }
+  /// This CTA's next piece; false if there is none.
+  __device__ __forceinline__ bool next(Place &place, Piece &p) const {
+    if (place.at >= place.stop)
+      return false;
+    if (whole_) {
+      p = locate<true>(place.at++);
+      return cut(p, parts_, u32(blockIdx.x) % u32(parts_));
+    }
+    p = locate<false>(place.at);
+    int of = p.last, tileStart = place.at - p.first;
+    p.last = min(of, p.first + place.stop - place.at);
+    p.firstUnit = unitOf(tileStart);
+    p.part = int(blockIdx.x) - p.firstUnit;
+    p.parts = unitOf(tileStart + of - 1) - p.firstUnit + 1;
+    // Part 0 is its CTA's first piece only if the tile begins where its share
+    // does; later parts always are.
+    p.begins = start(p.firstUnit) == tileStart;
+    place.at += p.last - p.first;
+    return true;
+  }
+
+  /// This CTA's piece of its team's tile; false if the team has none.
+  __device__ __forceinline__ bool ofTeam(Piece &p) const {
+    int tile = u32(blockIdx.x) >> (__ffs(team_) - 1);
+    if (tile >= tiles_)
+      return false;
+    p = locate<true>(tile);
+    cut(p, team_, int(blockIdx.x) & (team_ - 1));
+    return true;
+  }
+
+private:
   /// The numbers of unit u's blocks begin here: the first `rest_` units have
   /// one more than the others.
   __device__ __forceinline__ int start(int u) const {
     return u < units_ ? u * share_ + min(u, rest_) : total_;
   }
-
-  /// The piece at block number `at` of a CTA whose share ends at `stop`.
-  __device__ __forceinline__ Piece find(int at, int stop) const {
-    Piece p = locate<false>(at);
+  /// Part `rank` of `most` of whole tile p; false if it is empty.
+  static __device__ __forceinline__ bool cut(Piece &p, int most, int rank) {
     int of = p.last;
-    p.tileStart = at - p.first;
-    p.last = min(of, p.first + stop - at);
-    p.firstUnit = unitOf(p.tileStart);
-    p.part = int(blockIdx.x) - p.firstUnit;
-    p.parts = unitOf(p.tileStart + of - 1) - p.firstUnit + 1;
-    return p;
-  }
-
-  /// CTA `rank`'s piece of its cluster's tile; false if the cluster has none.
-  __device__ __forceinline__ bool ofCluster(int cluster, int rank,
-                                            Piece &p) const {
-    int tile = int(blockIdx.x) / cluster;
-    if (tile >= tiles_)
-      return false;
-    p = locate<true>(tile);
-    int of = p.last;
-    p.parts = min(cluster, of);
+    p.parts = min(most, of);
     p.part = rank;
-    p.first = rank < p.parts ? of * rank / p.parts : of;
-    p.last = rank < p.parts ? of * (rank + 1) / p.parts : of;
-    return true;
+    bool some = rank < p.parts;
+    p.first = some ? u32(of * rank) / u32(p.parts) : of;
+    p.last = some ? u32(of * (rank + 1)) / u32(p.parts) : of;
+    p.firstUnit = int(blockIdx.x) - rank;
+    p.begins = true;
+    return some;
   }
-
-private:
   static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
-  __device__ __forceinline__ int step() const { return 16 / a_.pack; }
+  __device__ __forceinline__ int step() const { return rows / a_.pack; }
   __device__ __forceinline__ int unitOf(int block) const {
     int longer = rest_ * (share_ + 1); // blocks of the longer shares
     return block < longer ? u32(block) / u32(share_ + 1)
@@ -204,7 +244,9 @@ private:
     p.work.tokens = v.lastPosition - v.firstPosition + 1;
     p.work.kvHead = kvHead;
     p.work.firstHead = kvHead * group + member;
-    p.work.heads = min(a_.pack, group - member);
+    // A number of the text, where the others are.
+    p.work.heads =
+        group % a_.pack == 0 ? a_.pack : min(a_.pack, group - member);
     p.work.firstPosition = v.firstPosition;
     p.work.lastPosition = v.lastPosition;
     p.work.begin = v.begin;
@@ -215,8 +257,9 @@ private:
     p.last = v.blocks;
     p.token0 = span.first;
     p.oldEnd = span.keys - (span.last - span.first);
-    p.part = p.firstUnit = p.tileStart = 0;
+    p.part = p.firstUnit = 0;
     p.parts = 1;
+    p.begins = true;
     return p;
   }
 
@@ -225,7 +268,10 @@ private:
   Span mine_; // this lane's
   int total_, units_, tiles_;
   int share_, rest_; // blocks of a unit, and units with one more
-  bool together_;
+  int parts_ = 1,
+      tilesEach_ = 1; // where tiles are whole: CTAs of one, tiles of a CTA
+  int team_ = 1;
+  bool whole_ = false;
 };
 
 } // namespace ft::attention

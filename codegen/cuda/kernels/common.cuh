@@ -96,8 +96,8 @@ __device__ __forceinline__ void unpackPair(u32 word, float *x, f16) {
 
 /// Values h * 4 .. h * 4 + 3 of a vector of T.
 template <typename T>
-__device__ __forceinline__ void unpackFour(const Vec16 &v, int h,
-                                           float (&x)[4], T) {
+__device__ __forceinline__ void unpackFour(const Vec16 &v, int h, float (&x)[4],
+                                           T) {
   unpackPair(v.word[2 * h], x, T{});
   unpackPair(v.word[2 * h + 1], x + 2, T{});
 }
@@ -186,19 +186,25 @@ __device__ __forceinline__ float loadL2(const float *p) {
 
 /// Whole-CTA arrival: every thread's earlier global writes are published;
 /// true, in all threads, in the CTA that arrives last of `expected`, which
-/// then sees the others' writes. Resets the counter. All threads must call.
-__device__ __forceinline__ bool arriveLast(u32 *counter, u32 expected) {
+/// then sees the others' writes. Resets the counter. All threads must call;
+/// sync() is where they meet.
+template <typename Sync>
+__device__ __forceinline__ bool arriveLast(u32 *counter, u32 expected,
+                                           const Sync &sync) {
   __shared__ u32 last;
   __threadfence();
-  __syncthreads();
+  sync();
   if (threadIdx.x == 0) {
     last = atomicAdd(counter, 1u) == expected - 1 ? 1u : 0u;
     if (last)
       *counter = 0;
   }
-  __syncthreads();
+  sync();
   __threadfence();
   return last != 0;
+}
+__device__ __forceinline__ bool arriveLast(u32 *counter, u32 expected) {
+  return arriveLast(counter, expected, [] { __syncthreads(); });
 }
 
 } // namespace ft
