@@ -285,7 +285,16 @@ SelectKernels::hopper(ir::FusedOp fused, const LaunchContext &context) {
         take(emitAttentionDecode(fused, context, true));
     if (failed(ring))
       return failure();
-    made.push_back(implementation("", *ring));
+    bool alone = context.maxTokens > 0 && context.maxTokens <= 8 &&
+                 attentionIsShort(fused);
+    if (alone) {
+      FailureOr<DictionaryAttr> one = take(emitAttentionDecode(fused, context));
+      if (failed(one))
+        return failure();
+      made.push_back(implementation("one", *one, {1}));
+    }
+    made.push_back(alone ? implementation("ring", *ring, {2})
+                         : implementation("", *ring));
   }
   if (fused.getPattern() == ir::Pattern::Attention &&
       !attentionAppends(fused) && attentionTilesTake(fused, context)) {

@@ -40,6 +40,14 @@ FailureOr<AttentionShape> codegen::attentionShape(ir::FusedOp fused,
   return instance;
 }
 
+int64_t codegen::longestSequence(ir::FusedOp fused) {
+  auto module = fused->getParentOfType<ModuleOp>();
+  auto model = module->getAttrOfType<DictionaryAttr>("ft.model");
+  auto positions =
+      model ? model.getAs<IntegerAttr>("max_positions") : IntegerAttr();
+  return positions ? positions.getInt() : 0;
+}
+
 FailureOr<std::string> codegen::printScore(ir::AttentionOp op,
                                            KernelParams &params,
                                            CudaPrinter &out) {

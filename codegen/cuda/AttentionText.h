@@ -22,6 +22,9 @@ struct AttentionShape {
 mlir::FailureOr<AttentionShape> attentionShape(ir::FusedOp fused,
                                                ir::AttentionOp op);
 
+/// The most tokens that a sequence of the model can have; 0: not known.
+int64_t longestSequence(ir::FusedOp fused);
+
 /// The score functor, or the template's identity; returns how it is made.
 mlir::FailureOr<std::string> printScore(ir::AttentionOp op,
                                         KernelParams &params, CudaPrinter &out);

@@ -129,15 +129,11 @@ static std::vector<Tile> chooseTiles(const AttentionShape &shape, bool score,
 static std::vector<Tile> tilesOf(ir::FusedOp fused, ir::AttentionOp op,
                                  const AttentionShape &shape,
                                  const LaunchContext &context) {
-  int64_t pageSize = 0, longest = 0;
+  int64_t pageSize = 0;
   if (shape.paged)
     pageSize = ir::lookupCache(fused, op.getCacheAttr()).getPageSize();
-  auto module = fused->getParentOfType<ModuleOp>();
-  if (auto model = module->getAttrOfType<DictionaryAttr>("ft.model"))
-    if (auto positions = model.getAs<IntegerAttr>("max_positions"))
-      longest = positions.getInt();
-  std::vector<Tile> tiles =
-      chooseTiles(shape, !op.getScore().empty(), longest, pageSize, context);
+  std::vector<Tile> tiles = chooseTiles(
+      shape, !op.getScore().empty(), longestSequence(fused), pageSize, context);
   for (Tile &tile : tiles)
     if (!shape.paged)
       tile.boxRows = tile.keys;

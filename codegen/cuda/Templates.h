@@ -74,6 +74,9 @@ mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
 bool attentionAppends(ir::FusedOp fused);
 /// Whether sm_90a's ring takes it. REQUIRES: attentionAppends.
 bool attentionRingTakes(ir::FusedOp fused);
+/// Whether a sequence's keys and values are few whatever its length, so that
+/// one alone is faster without the ring.
+bool attentionIsShort(ir::FusedOp fused);
 /// `ring`: for sm_90a only. REQUIRES: attentionAppends, attentionRingTakes.
 mlir::FailureOr<TemplateKernel>
 emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
