@@ -93,9 +93,12 @@ Status Soak::load() {
     options.randomSeed = 1;
   else
     options.weightsDir = options_.weights;
-  options.maxSequences = 1 + upTo(7);
-  options.maxTokens = options.maxSequences + upTo(120);
-  context_ = 48 + upTo(144);
+  // The first has the widest bounds: it runs every program, and so a library
+  // that loads kernels when they are first called, before memory is looked at.
+  bool first = counts_.rounds == 0;
+  options.maxSequences = first ? 8 : 1 + upTo(7);
+  options.maxTokens = options.maxSequences + (first ? 120 : upTo(120));
+  context_ = first ? 192 : 48 + upTo(144);
   options.context = context_;
   // Some requests wait for pages of others.
   options.cacheTokens = context_ * (1 + upTo(options.maxSequences - 1));
