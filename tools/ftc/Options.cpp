@@ -51,11 +51,10 @@ void ModelOptions::addTo(CLI::App &command) {
       ->check(CLI::Range(0, 1));
   command.add_flag(
       "--preview-kernels", request.preview,
-      "kernels that are seldom faster yet: append and attention of "
-      "up to 64 tokens in one also where kv heads have one query "
-      "head each; on sm_90a GEMMs by tensor maps (with norms and "
-      "GELU fused; beside the library's they are candidates of "
-      "ft-run --tune), and an attention of short sequences");
+      "kernels that are seldom faster yet: on sm_90a GEMMs by tensor maps "
+      "also for causal models' prompts and large weights, in more tile "
+      "shapes, with SiLU * gate and norms inside them; beside the library's "
+      "they are candidates of ft-run --tune");
   addImportOptions(command, request.import);
 }
 
