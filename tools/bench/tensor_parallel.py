@@ -2,8 +2,8 @@
 """Times a model on one GPU and on several, in turns, in one run.
 
     tensor_parallel.py --ft-run build-runtime/bin/ft-run --plans DIR \\
-        [--tp 2] [--rounds 3] -o docs/benchmarks/tp-h200.json
-    tensor_parallel.py --table docs/benchmarks/tp-h200.json
+        [--tp 2] [--rounds 3] -o docs/benchmarks/tensor-parallel-h200.json
+    tensor_parallel.py --table docs/benchmarks/tensor-parallel-h200.json
 
 DIR holds NAME.DTYPE.plan and NAME.DTYPE.tpN.plan for the shapes in CASES, as
 `ftc compile examples/shapes/NAME --dtype DTYPE [--tp N]` writes them; a case
