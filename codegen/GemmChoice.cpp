@@ -1,0 +1,208 @@
+//===- GemmChoice.cpp - implementations of a matrix product ---------------===//
+#include "codegen/KernelChoice.h"
+
+#include "codegen/SplitStep.h"
+#include "codegen/cuda/RowProgram.h"
+
+#include "passes/Capability.h"
+#include "passes/Passes.h"
+
+#include <utility>
+
+using namespace mlir;
+using namespace ft;
+using namespace ft::codegen;
+
+/// The GEMV template where the range is small, else the library.
+FailureOr<DictionaryAttr> KernelChoice::gemm(ir::FusedOp fused,
+                                             const LaunchContext &context) {
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (gemvTakes(*match, context))
+    return take(emitGemv(fused, *match, context));
+  FailureOr<LibraryEpilogue> epilogue = matchLibraryEpilogue(fused, *match);
+  if (failed(epilogue))
+    return failure();
+  Builder builder(module_.getContext());
+  auto integer = [&](StringRef key, int64_t value) {
+    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
+  };
+  SmallVector<NamedAttribute, 8> attrs{
+      builder.getNamedAttr("gemm", match->weight),
+      integer("in", match->input.getArgNumber()),
+      integer("out", 0),
+      integer("n", match->n),
+      integer("k", match->k),
+      builder.getNamedAttr("epilogue",
+                           builder.getStringAttr(epilogue->activation))};
+  if (match->bias)
+    attrs.push_back(builder.getNamedAttr("bias", match->bias));
+  if (epilogue->residual >= 0)
+    attrs.push_back(integer("residual", epilogue->residual));
+  if (module_->hasAttr(passes::kTf32Attr))
+    attrs.push_back(builder.getNamedAttr("tf32", builder.getUnitAttr()));
+  return builder.getDictionaryAttr(attrs);
+}
+
+static bool isSmall(const GemmMatch &match) {
+  return match.n * match.k <= passes::kTilesMaxWeight;
+}
+
+/// Whether sm_90a's own GEMMs are asked for, as passes/Capability.h has it.
+bool KernelChoice::takesTiles(const GemmMatch &match,
+                              const LaunchContext &context) const {
+  return !hopperArchs().empty() && (preview_ || context.someTokens() ||
+                                    (context.encoder && isSmall(match)));
+}
+
+/// Shapes that no row count is nearest to are a tuning's alone.
+static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
+                                          const GemmMatch &match,
+                                          const LaunchContext &context) {
+  std::vector<GemmCandidate> made = emitGemmTiles(fused, match, context);
+  if (!context.preview)
+    llvm::erase_if(made, [](const GemmCandidate &c) { return c.rows.empty(); });
+  return made;
+}
+
+/// A launch whose CTAs start together.
+DictionaryAttr KernelChoice::clustered(const GemmCandidate &made,
+                                       DictionaryAttr launch) {
+  NamedAttrList dict(launch);
+  if (made.cluster > 1)
+    dict.set("cluster",
+             Builder(module_.getContext()).getI64IntegerAttr(made.cluster));
+  return dict.getDictionary(module_.getContext());
+}
+
+/// For architectures without a kernel that runs the whole step: a library's
+/// call and a row program. Nothing is added where the step cannot be split.
+LogicalResult
+KernelChoice::addSplit(ir::FusedOp fused, const GemmMatch &match,
+                       const LaunchContext &context,
+                       SmallVectorImpl<Attribute> &implementations) {
+  FailureOr<SplitStep> split = SplitStep::make(fused, match);
+  if (failed(split))
+    return success();
+  targets_ = archs_;
+  bool before = std::exchange(afterKernel_, false);
+  SmallVector<DictionaryAttr> launches;
+  for (ir::FusedOp part : {split->call(), split->rows()}) {
+    FailureOr<DictionaryAttr> chosen = choose(part, context);
+    if (failed(chosen))
+      return failure();
+    launches.push_back(split->renumber(part, *chosen));
+  }
+  afterKernel_ = before;
+  implementations.push_back(implementation("library_row", launches));
+  return success();
+}
+
+/// The same by our tiles, for each shape. The row program starts early, and
+/// prefers shared memory as the tiles do: a multiprocessor that has to change
+/// its split waits until it is empty. (H200, BERT-base, four linears in a chain
+/// with their norms and GELU, us a layer: 1,024 rows 37.0, with library calls
+/// 45.5; 32 rows 17.8 and 25.9. No row count has a norm inside the tiles
+/// ahead.)
+LogicalResult
+KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
+                          const LaunchContext &context,
+                          SmallVectorImpl<Attribute> &implementations) {
+  FailureOr<SplitStep> split = SplitStep::make(fused, match);
+  if (failed(split))
+    return success();
+  FailureOr<GemmMatch> call = matchGemm(split->call());
+  if (failed(call) || !gemmTilesTake(split->call(), *call, context))
+    return success();
+  FailureOr<KernelText> rows = emitRowProgram(split->rows());
+  if (failed(rows))
+    return failure();
+  rows->prefersShared = true;
+  targets_ = hopperArchs();
+  for (const GemmCandidate &made : tilesOf(split->call(), *call, context)) {
+    DictionaryAttr tiles = clustered(made, *take(made.kernel));
+    bool before = std::exchange(afterKernel_, true);
+    DictionaryAttr finish = launch(*rows);
+    afterKernel_ = before;
+    implementations.push_back(
+        implementation(made.name + "_row",
+                       {split->renumber(split->call(), tiles),
+                        split->renumber(split->rows(), finish)},
+                       made.rows));
+  }
+  return success();
+}
+
+/// Candidates for a tuning to decide between. They say which rows they are for
+/// where they run without one, too: if nothing is there yet.
+LogicalResult
+KernelChoice::addTiles(ir::FusedOp fused, const GemmMatch &match,
+                       const LaunchContext &context,
+                       SmallVectorImpl<Attribute> &implementations) {
+  targets_ = hopperArchs();
+  bool first = implementations.empty();
+  std::vector<GemmCandidate> candidates;
+  if (gemmTilesTake(fused, match, context)) {
+    candidates = tilesOf(fused, match, context);
+  } else if (gemmSkinnyTakes(fused, match, context)) {
+    auto skinny = emitGemmSkinny(fused, match, context);
+    if (failed(skinny))
+      return failure();
+    candidates = std::move(*skinny);
+  }
+  for (const GemmCandidate &made : candidates)
+    implementations.push_back(implementation(
+        made.name, clustered(made, *take(made.kernel)),
+        first ? ArrayRef<int64_t>(made.rows) : ArrayRef<int64_t>()));
+  return success();
+}
+
+/// A gemm that only the tiles run as one launch (passes/Capability.cpp).
+LogicalResult
+KernelChoice::addFused(ir::FusedOp fused, const GemmMatch &match,
+                       const LaunchContext &context,
+                       SmallVectorImpl<Attribute> &implementations) {
+  Archs hopper = hopperArchs();
+  bool tiles = takesTiles(match, context);
+  if (tiles && match.outNorm &&
+      failed(addTilesRow(fused, match, context, implementations)))
+    return failure();
+  // A norm inside the tiles is a candidate for tuning.
+  if (tiles && (preview_ || !match.outNorm) &&
+      failed(addTiles(fused, match, context, implementations)))
+    return failure();
+  size_t own = implementations.size();
+  if (failed(addSplit(fused, match, context, implementations)))
+    return failure();
+  if (implementations.size() > own ||
+      (own > 0 && hopper.size() == archs_.size()))
+    return success();
+  if (tiles && preview_ && own == 0)
+    return fused.emitError("gemm: its rows or weights do not lie on 16 bytes, "
+                           "which sm_90a's kernel needs; compile without "
+                           "--preview-kernels");
+  return matchLibraryEpilogue(fused, match); // says what it lacks
+}
+
+/// A gemm that no ring takes alone: what it runs on, best first.
+LogicalResult
+KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
+                      const LaunchContext &context,
+                      SmallVectorImpl<Attribute> &implementations) {
+  bool tiles = takesTiles(match, context);
+  if (!gemvTakes(match, context) &&
+      failed(matchLibraryEpilogue(fused, match, /*report=*/false)))
+    return addFused(fused, match, context, implementations);
+  if (tiles && ((gemmTilesTake(fused, match, context) && isSmall(match)) ||
+                gemmSkinnyTakes(fused, match, context))) {
+    if (failed(addTiles(fused, match, context, implementations)) ||
+        failed(addDefaults(fused, context, implementations, /*all=*/true)))
+      return failure();
+    nextAfterKernel_ = true; // where it is the library's call, nobody waits
+    return success();
+  }
+  if (failed(addDefaults(fused, context, implementations)))
+    return failure();
+  return tiles ? addTiles(fused, match, context, implementations) : success();
+}
