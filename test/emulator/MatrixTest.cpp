@@ -4,6 +4,8 @@
 #include "Half.h"
 #include "TensorMap.h"
 
+#include <cstring>
+
 using namespace ft;
 using namespace ft::emulator;
 
@@ -312,6 +314,29 @@ TEST(MatrixTest, WarpMultiply) {
         sum += valueOf(m, k) * valueOf(k, n);
       EXPECT_EQ(t.out[m * 8 + n], sum) << m << ", " << n;
     }
+}
+
+TEST(MatrixTest, MoveMatrix) {
+  // Lane l has columns 2 (l % 4) and the next of row l / 4, 64 l + 1 and 64 l +
+  // 2 here: what it gets are rows of its column.
+  Tiles t;
+  Status status =
+      t.run("shl.b32 %r1, %r0, 6; add.u32 %r1, %r1, 1; add.u32 %r2, %r1, 1;"
+            "shl.b32 %r2, %r2, 16; or.b32 %r1, %r1, %r2;\n"
+            "movmatrix.sync.aligned.m8n8.trans.b16 %r3, %r1;\n"
+            "mul.wide.u32 %d4, %r0, 4; add.s64 %d5, %d1, %d4;\n"
+            "st.global.u32 [%d5], %r3;\n",
+            32);
+  ASSERT_TRUE(status.ok()) << status.message();
+  auto given = [](uint32_t row, uint32_t column) {
+    return (row * 4 + column / 2) * 64 + 1 + column % 2;
+  };
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    uint32_t word, row = lane / 4, column = lane % 4 * 2;
+    std::memcpy(&word, &t.out[lane], 4);
+    EXPECT_EQ(word & 0xffff, given(column, row)) << lane;
+    EXPECT_EQ(word >> 16, given(column + 1, row)) << lane;
+  }
 }
 
 } // namespace

@@ -71,6 +71,18 @@ struct DependentLaunch {
   cudaLaunchConfig_t config{};
 };
 
+/// So much dynamic shared memory, and a multiprocessor split for the most of
+/// it, as kernels around it have.
+template <typename Kernel> void preferShared(Kernel *kernel, int shared) {
+  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                            shared),
+       "shared memory");
+  cuda(cudaFuncSetAttribute(kernel,
+                            cudaFuncAttributePreferredSharedMemoryCarveout,
+                            cudaSharedmemCarveoutMaxShared),
+       "carveout");
+}
+
 /// A dimension of a tensor map, from the contiguous one on; stride in bytes.
 struct MapDimension {
   long long size, stride;

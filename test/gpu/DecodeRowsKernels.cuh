@@ -29,34 +29,17 @@ struct Variant {
   std::function<void(const Shape &, const Call &)> launch;
 };
 
-template <bool gated> struct ChainEpilogue {
-  static constexpr bool kGated = gated;
-  const bf16 *residual; // or null
-  bf16 *out;
-  i64 stride;
+template <bool gated> struct ChainEpilogue : Epilogue<bf16, bf16, gated> {
+  using Base = Epilogue<bf16, bf16, gated>;
   bool gelu;
-  struct Operands {
-    bf16 residual;
-  };
-  __device__ Operands load(int m, int n) const {
-    Operands o = {};
-    if (residual)
-      o.residual = residual[m * stride + n];
-    return o;
-  }
-  __device__ void operator()(int m, int n, const Operands &o, float y,
-                             float y2 = 0) const {
-    if (gated)
-      y = y / (1 + expf(-y)) * y2;
-    else if (gelu)
-      y = geluTanh16(y);
-    y += toFloat(o.residual);
-    out[m * stride + n] = fromFloat<bf16>(y);
+  __device__ void operator()(int m, int n, const typename Base::Operands &o,
+                             float y, float y2 = 0) const {
+    Base::operator()(m, n, o, gelu && !gated ? geluTanh16(y) : y, y2);
   }
 };
 template <bool gated>
 ChainEpilogue<gated> epilogueOf(const Shape &s, const Call &c) {
-  return {c.residual, c.out, s.outputs(), s.gelu};
+  return {{c.residual, c.out, s.outputs()}, s.gelu};
 }
 
 /// Most clusters of a kernel that run at once.
@@ -73,13 +56,7 @@ inline int clustersOf(const void *kernel, int cluster, int threads,
   config.attrs = &attribute;
   config.numAttrs = 1;
   int found = 0;
-  cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                            shared),
-       "shared memory");
-  cuda(cudaFuncSetAttribute(kernel,
-                            cudaFuncAttributePreferredSharedMemoryCarveout,
-                            cudaSharedmemCarveoutMaxShared),
-       "carveout");
+  preferShared(kernel, shared);
   cuda(cudaOccupancyMaxActiveClusters(&found, kernel, &config), "occupancy");
   return found;
 }

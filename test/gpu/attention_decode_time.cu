@@ -108,7 +108,7 @@ public:
                            : decodeKernel<S, E, stages, 8, NoScore>;
     constexpr int shared = attention::Decode<S, E, stages, 8>::shared(
         attention::kInboxFloats<S, 8, 8>);
-    allow(kernel, shared);
+    preferShared(kernel, shared);
     report("portable", stages, grid, clusters, [&](int i, cudaStream_t s) {
       launch(kernel, dim3(grid), attention::kDecodeThreads, shared, s, args(i),
              fresh(i), NoScore{});
@@ -122,7 +122,7 @@ public:
         return ringKernel<S, E, F, NoScore>;
     }();
     constexpr int shared = attention::RingMemory<S, F>::kShared;
-    allow(kernel, shared);
+    preferShared(kernel, shared);
     report("ring", F::kStages, grid, F::kCluster > 1,
            [&](int i, cudaStream_t s) {
              launch(kernel, dim3(grid), F::kThreads, shared, s, args(i),
@@ -131,15 +131,6 @@ public:
   }
 
 private:
-  template <typename Kernel> static void allow(Kernel kernel, int shared) {
-    cuda(cudaFuncSetAttribute(
-             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-         "shared memory");
-    cuda(cudaFuncSetAttribute(kernel,
-                              cudaFuncAttributePreferredSharedMemoryCarveout,
-                              cudaSharedmemCarveoutMaxShared),
-         "carveout");
-  }
   template <typename Launch>
   void report(const char *form, int stages, int grid, bool clusters,
               const Launch &go) {

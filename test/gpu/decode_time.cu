@@ -180,13 +180,7 @@ private:
     // Layers of two replays do not mix.
     DependentLaunch launch(grid, threads, shared, stream_, !first_);
     first_ = false;
-    cuda(cudaFuncSetAttribute(
-             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-         "shared memory");
-    cuda(cudaFuncSetAttribute(kernel,
-                              cudaFuncAttributePreferredSharedMemoryCarveout,
-                              cudaSharedmemCarveoutMaxShared),
-         "carveout");
+    preferShared(kernel, shared);
     cuda(cudaLaunchKernelEx(&launch.config, kernel, P(arguments)...), "launch");
   }
 

@@ -32,8 +32,8 @@ for program in ft-run soak ftc unit/DeviceConformanceTest; do
   strip -o "$work/bin/$program" "$build/bin/$program"
 done
 if command -v nvcc >/dev/null; then
-  for name in gemv_check attention_decode_check skinny_check \
-    attention_tiles_check; do
+  for name in gemv_check attention_check attention_decode_check skinny_check \
+    attention_tiles_check sampling_check; do
     nvcc -std=c++20 -O1 -Icodegen/cuda/kernels -Itest/gpu -I. \
       -gencode=arch=compute_90a,code=sm_90a -o "$work/bin/$name" \
       "test/gpu/$name.cu" -ldl

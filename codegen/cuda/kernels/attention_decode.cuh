@@ -156,8 +156,7 @@ private:
   Rows rows_;
 };
 
-/// `cluster`: CTAs that the launch starts together. What a CTA does with a
-/// piece stands here once, however it got it: the code is long.
+/// `cluster`: CTAs that the launch starts together.
 template <typename S, typename E, int stages, int rows,
           int cluster = cluster::kCluster, typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
@@ -170,37 +169,10 @@ __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
   Cta cta(a, fresh);
   Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), shares.team());
   Piece piece;
-  bool together = cluster > 1 && shares.team() > 1, some = false, own;
+  bool together = cluster > 1 && shares.team() > 1;
   Place place = together ? Place{} : shares.place(blockIdx.x);
-  bool first = true;
-#pragma unroll 1
-  for (bool waited = false;; first = false) {
-    if (together) {
-      some = shares.ofTeam(piece); // all of it or none
-      own = some && piece.first < piece.last;
-    } else {
-      own = shares.next(place, piece);
-    }
-    if (own)
-      cta.prefetch(piece);
-    if (!waited) { // in every CTA: the kernel after relies on it
-      if (together)
-        inbox.expect(some ? piece.work.tokens * piece.work.heads : 0,
-                     some ? piece.parts : 0);
-      dependencyWait();
-      waited = true;
-    }
-    if (own)
-      cta.attend(piece, score);
-    if (together || !own)
-      break;
-    finishPiece<S>(a, piece, first, shares, cta);
-  }
-  if (together) {
-    inbox.open();
-    if (some)
-      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
-  }
+  attendPieces<S, cluster>(a, shares, place, together, piece, inbox, cta,
+                           score);
 }
 
 } // namespace ft::attention

@@ -185,6 +185,47 @@ finishPiece(const Args<typename S::T> &a, const Piece &piece, bool first,
   });
 }
 
+/// The pieces of a CTA, from `place` on, or its part of its team's if all are
+/// `together`; all threads that multiply call. What a CTA does with a piece
+/// stands here once, however it got it: the code is long.
+template <typename S, int cluster, typename Shares, typename Place,
+          typename Inbox, typename Cta, typename Score>
+__device__ __forceinline__ void
+attendPieces(const Args<typename S::T> &a, Shares &shares, Place &place,
+             bool together, Piece &piece, Inbox &inbox, Cta &cta,
+             const Score &score) {
+  bool some = false, own;
+  bool first = true;
+#pragma unroll 1
+  for (bool waited = false;; first = false) {
+    if (together) {
+      some = shares.ofTeam(piece); // all of it or none
+      own = some && piece.first < piece.last;
+    } else {
+      own = shares.next(place, piece);
+    }
+    if (own)
+      cta.prefetch(piece);
+    if (!waited) { // in every CTA: the kernel after relies on it
+      if (together)
+        inbox.expect(some ? piece.work.tokens * piece.work.heads : 0,
+                     some ? piece.parts : 0);
+      dependencyWait();
+      waited = true;
+    }
+    if (own)
+      cta.attend(piece, score);
+    if (together || !own)
+      break;
+    finishPiece<S>(a, piece, first, shares, cta);
+  }
+  if (together) {
+    inbox.open();
+    if (some)
+      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
+  }
+}
+
 } // namespace ft::attention
 
 #endif // FT_KERNELS_ATTENTION_DECODE_MERGE_CUH

@@ -169,36 +169,8 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
     return;
   }
   RingCta<S, E, F> cta(a, fresh, memory);
-  bool some = false, own;
-  bool first = true;
-#pragma unroll 1
-  for (bool waited = false;; first = false) {
-    if (together) {
-      some = shares.ofTeam(piece); // all of it or none
-      own = some && piece.first < piece.last;
-    } else {
-      own = shares.next(place, piece);
-    }
-    if (own)
-      cta.prefetch(piece);
-    if (!waited) { // in every CTA: the kernel after relies on it
-      if (together)
-        inbox.expect(some ? piece.work.tokens * piece.work.heads : 0,
-                     some ? piece.parts : 0);
-      dependencyWait();
-      waited = true;
-    }
-    if (own)
-      cta.attend(piece, score);
-    if (together || !own)
-      break;
-    finishPiece<S>(a, piece, first, shares, cta);
-  }
-  if (together) {
-    inbox.open();
-    if (some)
-      mergeTeam<S, cluster>(a, piece, cta, own, inbox);
-  }
+  attendPieces<S, cluster>(a, shares, place, together, piece, inbox, cta,
+                           score);
 }
 
 } // namespace ft::attention

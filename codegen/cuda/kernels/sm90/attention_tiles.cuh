@@ -9,13 +9,14 @@
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
 // Persistent CTAs draw tiles (attention_work.cuh). One warp copies queries,
-// keys and values through tensor maps; each warpgroup has 64 rows of the tile.
-// A block's scores and the values of the block before are multiplied together:
-// S(n) | P(n+1) V(n+1), then the softmax of S(n). Warpgroups take turns at the
-// tensor cores (named barriers), so that one's softmax falls on the other's
-// products. Blocks go from the last key to the first: ragged ends and diagonals
-// come first, those that are at most half full at half their width, and blocks
-// that a warpgroup sees nothing of are left out.
+// keys and values through tensor maps (attention_producer.cuh); each warpgroup
+// has 64 rows of the tile. A block's scores and the values of the block before
+// are multiplied together: S(n) | P(n+1) V(n+1), then the softmax of S(n).
+// Warpgroups take turns at the tensor cores (named barriers), so that one's
+// softmax falls on the other's products. Blocks go from the last key to the
+// first: ragged ends and diagonals come first, those that are at most half full
+// at half their width, and blocks that a warpgroup sees nothing of are left
+// out.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -36,7 +37,7 @@
 #ifndef FT_KERNELS_SM90_ATTENTION_TILES_CUH
 #define FT_KERNELS_SM90_ATTENTION_TILES_CUH
 
-#include "sm90/attention_work.cuh"
+#include "sm90/attention_producer.cuh"
 #include "sm90/quad_rows.cuh"
 #include "sm90/wgmma.cuh"
 

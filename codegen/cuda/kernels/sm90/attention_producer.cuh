@@ -1,0 +1,121 @@
+//===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
+//
+// The tensor copies that bring attention_tiles.cuh its tiles of queries and
+// their keys and values: one warp, whose first thread copies.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
+#define FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
+
+#include "sm90/attention_work.cuh"
+
+namespace ft {
+namespace attention {
+
+template <typename C> struct Producer {
+  const TensorMap &q, &k, &v;
+  const Args<typename C::T> &a;
+  Stages<C> at;
+  Cursor<C::kStages> kAt, vAt;
+  Cursor<C::kQStages> qAt;
+
+  __device__ static bool leader() { return threadIdx.x % 32 == 0; }
+
+  /// Keys or values of one block, to `target`.
+  __device__ void rows(const Job &job, int block, const TensorMap &map,
+                       int columns, u32 target, u32 full) const {
+    int first = job.begin + block * C::BN, boxes = C::BN / C::kBoxRows;
+    const int *pages = nullptr;
+    if constexpr (C::S::kPaged) { // pages past the last key do not exist
+      boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
+      pages = a.pageTable + i64(job.sequence) * a.pageColumns;
+    }
+    barrierExpect(full, boxes * columns * (C::kBoxRows * C::kRowBytes));
+#pragma unroll 1
+    for (int b = 0; b < boxes; ++b) {
+      int row = first + b * C::kBoxRows;
+      if constexpr (C::S::kPaged)
+        row = pages[row / a.pageSize] * a.pageSize + row % a.pageSize;
+      for (int c = 0; c < columns; ++c)
+        copyBox(target + (c * C::BN + b * C::kBoxRows) * C::kRowBytes, map,
+                64 * c, job.kvHead, row, full);
+    }
+  }
+  __device__ void keys(const Job &job, int block) {
+    barrierWait(at.kEmpty(kAt.stage), kAt.phase ^ 1);
+    if (leader())
+      rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
+    kAt.next();
+  }
+  __device__ void values(const Job &job, int block) {
+    barrierWait(at.vEmpty(vAt.stage), vAt.phase ^ 1);
+    if (leader())
+      rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
+    vAt.next();
+  }
+  /// The job's queries, and the job itself: row r is token r / pack, head r %
+  /// pack. Heads and tokens beyond the job's are there or zero; nobody stores
+  /// them.
+  __device__ void queries(const Job &job) {
+    barrierWait(at.qEmpty(qAt.stage), qAt.phase ^ 1);
+    if (leader()) {
+      constexpr int bytes = C::kPack * C::kTokens * C::kRowBytes;
+      u32 full = at.qFull(qAt.stage), target = at.q(qAt.stage);
+      barrierExpect(full, job.tokens > 0 ? bytes * C::kColumnsQK : 0);
+      for (int c = 0; job.tokens > 0 && c < C::kColumnsQK; ++c)
+        copyBox(target + c * C::BM * C::kRowBytes, q, 64 * c, job.firstHead,
+                job.firstToken, full);
+    }
+    qAt.next();
+  }
+
+  /// CTAs draw tiles from counters[0]; the last to come back empty-handed
+  /// resets it, counted in counters[1]. A tile's copies are made in the order
+  /// in which consumers need them, keys a block ahead of values; what comes
+  /// after it is prepared as soon as its first are under way, and the first one
+  /// before the wait for the kernel in front: what says where sequences lie is
+  /// not written by kernels.
+  __device__ void run() {
+    Schedule<C> schedule(a);
+    Cursor<4> jobs;
+    auto prepare = [&](int number, u32 slot) {
+      Job job{};
+      if (number < schedule.count())
+        job = schedule.job(number);
+      if (leader())
+        at.job(slot) = job;
+      __syncwarp();
+    };
+    int drawn = blockIdx.x;
+    prepare(drawn, 0);
+    dependencyWait();
+    while (true) {
+      const Job &job = at.job(jobs.stage);
+      jobs.next();
+      if (job.tokens == 0) {
+        queries(job);
+        break;
+      }
+      if (leader())
+        drawn = int(gridDim.x + atomicAdd(a.counters, 1u));
+      int n = job.blocks - 1;
+      if (n >= 0)
+        keys(job, n);
+      queries(job);
+      prepare(__shfl_sync(~0u, drawn, 0), jobs.stage);
+#pragma unroll 1
+      for (; n >= 0; --n) {
+        if (n > 0)
+          keys(job, n - 1);
+        values(job, n);
+      }
+    }
+    if (leader() && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
+      a.counters[0] = a.counters[1] = 0;
+  }
+};
+
+} // namespace attention
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
