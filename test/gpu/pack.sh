@@ -34,9 +34,11 @@ done
 if command -v nvcc >/dev/null; then
   for name in gemv_check attention_check attention_decode_check skinny_check \
     attention_tiles_check sampling_check; do
+    sources=""
+    [ "$name" != sampling_check ] || sources=$(echo runtime/sampling/*.cpp)
     nvcc -std=c++20 -O1 -Icodegen/cuda/kernels -Itest/gpu -I. \
       -gencode=arch=compute_90a,code=sm_90a -o "$work/bin/$name" \
-      "test/gpu/$name.cu" -ldl
+      "test/gpu/$name.cu" $sources -ldl
   done
 fi
 # Plans are much alike: a dictionary that spans many of them.
