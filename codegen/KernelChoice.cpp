@@ -172,6 +172,9 @@ KernelChoice::hopper(ir::FusedOp fused, const LaunchContext &context) {
   auto rings = emitGemvRing(fused, *match, context);
   if (failed(rings))
     return failure();
+  if (gemmResidentTakes(fused, *match, context) &&
+      failed(preferResident(fused, *match, context, *rings)))
+    return failure();
   for (const GemmCandidate &ring : *rings)
     made.push_back(implementation(
         ring.name, clustered(ring, *take(ring.kernel)), ring.rows));
