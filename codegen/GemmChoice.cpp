@@ -68,10 +68,10 @@ static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
 
 /// Of small weights the ring is for one row. What it takes with more rows than
 /// that in registers is slower than weights that wait in shared memory.
-LogicalResult
-KernelChoice::preferResident(ir::FusedOp fused, const GemmMatch &match,
-                             const LaunchContext &context,
-                             std::vector<GemmCandidate> &rings) {
+LogicalResult KernelChoice::preferResident(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           const LaunchContext &context,
+                                           std::vector<GemmCandidate> &rings) {
   auto resident = emitGemmResident(fused, match, context);
   if (failed(resident))
     return failure();

@@ -80,9 +80,8 @@ bool codegen::gemmResidentTakes(ir::FusedOp fused, const GemmMatch &match,
          formOf(match, 32, context);
 }
 
-static FailureOr<GemmCandidate> emitForm(ir::FusedOp fused,
-                                         const GemmMatch &match,
-                                         const Form &form) {
+static FailureOr<GemmCandidate>
+emitForm(ir::FusedOp fused, const GemmMatch &match, const Form &form) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of small weights.",

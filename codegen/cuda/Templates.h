@@ -52,8 +52,8 @@ bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
 mlir::FailureOr<std::vector<GemmCandidate>>
 emitGemvRing(ir::FusedOp fused, const GemmMatch &match,
              const LaunchContext &context);
-/// Whether sm_90a's GEMM whose weights wait in shared memory takes this one: any
-/// number of rows, and fast for few.
+/// Whether sm_90a's GEMM whose weights wait in shared memory takes this one:
+/// any number of rows, and fast for few.
 bool gemmResidentTakes(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context);
 /// One for each number of rows at once. REQUIRES: gemmResidentTakes.

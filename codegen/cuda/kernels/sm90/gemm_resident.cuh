@@ -49,8 +49,8 @@ __device__ __forceinline__ void multiply(typename C::Sums &d, Numbers &rows,
       u32 w[C::kGroups][4]; // of two products, 16 values of k each
 #pragma unroll
       for (int g = 0; g < C::kGroups; ++g)
-        loadMatrices<false>(w[g], at(memory.w(box), g * 8 + lane % 8,
-                                     half * 4 + lane / 8));
+        loadMatrices<false>(
+            w[g], at(memory.w(box), g * 8 + lane % 8, half * 4 + lane / 8));
 #pragma unroll
       for (int s = 0; s < 2; ++s)
 #pragma unroll
@@ -63,8 +63,8 @@ __device__ __forceinline__ void multiply(typename C::Sums &d, Numbers &rows,
                                       chunk + lane / 16));
           } else {
             u32 eight[2];
-            loadMatrices(eight, at(memory.x(box), lane % 8,
-                                   chunk + lane / 8 % 2));
+            loadMatrices(eight,
+                         at(memory.x(box), lane % 8, chunk + lane / 8 % 2));
             x[0] = eight[0], x[2] = eight[1];
           }
 #pragma unroll
@@ -164,9 +164,9 @@ __device__ __forceinline__ void begin(const TensorMap &x, const TensorMap &w,
 }
 
 template <typename C, typename Norm, typename E>
-__device__ __forceinline__ void
-run(const TensorMap &x, const TensorMap &w, int n, int k, const int *counts,
-    int axis, const Norm &norm, const E &epilogue) {
+__device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
+                                    int n, int k, const int *counts, int axis,
+                                    const Norm &norm, const E &epilogue) {
   static_assert(!E::kGated && (!Norm::kPresent || C::kSplits == 1));
   launchDependents();
   const Memory<C> memory;

@@ -132,9 +132,10 @@ private:
     }
   }
   /// Eight values of a column.
-  static __device__ __forceinline__ void
-  scaleVector(u32 box, int i, const float (&scale)[8], const float (&shift)[8],
-              float &shifts) {
+  static __device__ __forceinline__ void scaleVector(u32 box, int i,
+                                                     const float (&scale)[8],
+                                                     const float (&shift)[8],
+                                                     float &shifts) {
     int lane = threadIdx.x % 32;
     u32 place = at(box, i * 4 + lane / 8, lane % 8);
     float v[8];
@@ -160,8 +161,8 @@ private:
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           u32 w[4];
-          loadMatrices<false>(w, at(memory.w(box), g * 8 + lane % 8,
-                                    half * 4 + lane / 8));
+          loadMatrices<false>(
+              w, at(memory.w(box), g * 8 + lane % 8, half * 4 + lane / 8));
           multiplyAdd(sums, one, w[0], w[1], T{});
           multiplyAdd(sums, one, w[2], w[3], T{});
         }

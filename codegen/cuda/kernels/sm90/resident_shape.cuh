@@ -29,13 +29,12 @@ struct Resident {
   static constexpr int kOutputs = (rows * kOwn + kThreads - 1) / kThreads;
 
   static constexpr int kBytesX = rows * 128, kBytesW = kColumns * 128;
-  static constexpr int kInboxBytes = splits > 1 ? rows * kColumns * 4 : 0;
+  static constexpr int kInboxBytes = splits > 1 ? rows *kColumns * 4 : 0;
   static constexpr int kBarrierBytes = 16 * warps + 16;
   /// `norm`: with one.
   static constexpr int sharedBytes(bool norm) {
     return 1024 + warps * boxes * (kBytesX + kBytesW) + kInboxBytes +
-           kBarrierBytes +
-           (norm ? 8 * (warps + 1) * (rows + kColumns) : 0);
+           kBarrierBytes + (norm ? 8 * (warps + 1) * (rows + kColumns) : 0);
   }
 
   /// Bytes from a warp's sums to one of them: eight rows of four lanes that
