@@ -66,24 +66,6 @@ static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
   return made;
 }
 
-/// Of small weights the ring is for one row. What it takes with more rows than
-/// that in registers is slower than weights that wait in shared memory.
-LogicalResult KernelChoice::preferResident(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           const LaunchContext &context,
-                                           std::vector<GemmCandidate> &rings) {
-  auto resident = emitGemmResident(fused, match, context);
-  if (failed(resident))
-    return failure();
-  rings.resize(1);
-  rings.front().rows = {1};
-  for (GemmCandidate &made : *resident) {
-    made.rows.insert(made.rows.begin(), 2);
-    rings.push_back(std::move(made));
-  }
-  return success();
-}
-
 /// Tiles, and what is faster for few rows in front of them. Encoders have one
 /// program for any number of rows, where tiles stop at 64 then.
 static FailureOr<std::vector<GemmCandidate>>

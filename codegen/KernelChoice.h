@@ -68,9 +68,6 @@ private:
   addDefaults(ir::FusedOp fused, const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations,
               bool all = false);
-  mlir::LogicalResult preferResident(ir::FusedOp fused, const GemmMatch &match,
-                                     const LaunchContext &context,
-                                     std::vector<GemmCandidate> &rings);
   mlir::DictionaryAttr clustered(const GemmCandidate &made,
                                  mlir::DictionaryAttr launch);
   mlir::DictionaryAttr

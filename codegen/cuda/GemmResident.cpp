@@ -153,6 +153,8 @@ codegen::emitGemmResident(ir::FusedOp fused, const GemmMatch &match,
         emitForm(fused, match, *formOf(match, rows, context));
     if (failed(made))
       return failure();
+    if (few) // no other is there
+      made->rows.clear();
     candidates.push_back(std::move(*made));
   }
   return candidates;
