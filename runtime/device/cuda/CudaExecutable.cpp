@@ -252,7 +252,8 @@ Status CudaExecutable::enqueueAll(const Bucket &bucket) {
   afterKernel_ = false;
   for (const ReadyStep &step : program_.steps)
     FT_RETURN_IF_ERROR(enqueue(step, bucket));
-  return feedSite_ ? feed_->finish(*feedSite_) : Status::success();
+  return feedSite_ ? feed_->finish(*feedSite_, afterKernel_)
+                   : Status::success();
 }
 
 StatusOr<int64_t> CudaExecutable::countKernels(CUgraph graph) const {
