@@ -349,9 +349,10 @@ std::string RowSegmentPrinter::cacheRow(const RowSink &sink) {
   std::string size = std::to_string(cache.getPageSize());
   std::string cell = "cell" + std::to_string(sink.number);
   ahead_.comment("cache_append: the token's place in its page");
-  ahead_.line("const i64 " + cell + " = pageTable" + number + "[i64(sequenceIds" +
-            number + "[row]) * pageColumns + " + at + " / " + size +
-            "] * i64(" + size + ") + " + at + " % " + size + ";");
+  ahead_.line("const i64 " + cell + " = pageTable" + number +
+              "[i64(sequenceIds" + number + "[row]) * pageColumns + " + at +
+              " / " + size + "] * i64(" + size + ") + " + at + " % " + size +
+              ";");
   return name + " + " + cell + " * " +
          std::to_string(segment_.groups * segment_.last);
 }

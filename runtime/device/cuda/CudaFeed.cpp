@@ -17,8 +17,7 @@ StatusOr<std::unique_ptr<TokenFeed>>
 CudaFeed::create(CudaContext &context, std::byte *memory, int64_t rows) {
   bool waits = context.major >= 9; // as StepLoader has it of PTX
   FT_ASSIGN_OR_RETURN(LoadedCode finish,
-                      LoadedCode::load(context,
-                                       waits ? kFeedSm90Ptx : kFeedPtx,
+                      LoadedCode::load(context, waits ? kFeedSm90Ptx : kFeedPtx,
                                        "ft_feed_finish"));
   FT_ASSIGN_OR_RETURN(LoadedCode resolve,
                       LoadedCode::load(context, kFeedPtx, "ft_feed_resolve"));
@@ -78,10 +77,10 @@ Status CudaFeed::resolve(int32_t *ids, int64_t count) {
       arguments, /*early=*/false);
 }
 
-Status CudaFeed::finish(const FeedSite &site, bool afterKernel) {
+Status CudaFeed::finish(const FeedSite &site, bool behindKernel) {
   FeedSite copy = site;
   void *arguments[] = {&copy};
-  return launch(finish_, 1, arguments, afterKernel && finishWaits_);
+  return launch(finish_, 1, arguments, behindKernel && finishWaits_);
 }
 
 Status CudaFeed::mark() {

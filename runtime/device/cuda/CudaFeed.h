@@ -21,7 +21,7 @@ public:
   ~CudaFeed() override;
 
   Status resolve(int32_t *ids, int64_t count) override;
-  Status finish(const FeedSite &site, bool afterKernel) override;
+  Status finish(const FeedSite &site, bool behindKernel) override;
   Status mark() override;
   StatusOr<std::span<const ChosenToken>> wait(int64_t step) override;
 
@@ -36,7 +36,7 @@ private:
 
   CudaContext &context_;
   LoadedCode finish_, resolve_;
-  bool finishWaits_; // for the kernel in front
+  bool finishWaits_;                           // for the kernel in front
   void *ring_ = nullptr;                       // pinned
   std::array<CUevent, kFeedSteps> ended_ = {}; // by step % kFeedSteps
 };
