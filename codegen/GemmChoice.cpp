@@ -105,15 +105,16 @@ KernelChoice::addSplit(ir::FusedOp fused, const GemmMatch &match,
   if (failed(split))
     return success();
   targets_ = archs_;
-  bool before = std::exchange(afterKernel_, false);
+  bool before = behindKernel_;
   SmallVector<DictionaryAttr> launches;
   for (ir::FusedOp part : {split->call(), split->rows()}) {
     FailureOr<DictionaryAttr> chosen = choose(part, context);
     if (failed(chosen))
       return failure();
     launches.push_back(split->renumber(part, *chosen));
+    behindKernel_ = true;
   }
-  afterKernel_ = before;
+  behindKernel_ = before;
   implementations.push_back(implementation("library_row", launches));
   return success();
 }
@@ -144,9 +145,9 @@ KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
     return failure();
   for (const GemmCandidate &made : *candidates) {
     DictionaryAttr tiles = clustered(made, *take(made.kernel));
-    bool before = std::exchange(afterKernel_, true);
+    bool before = std::exchange(behindKernel_, true);
     DictionaryAttr finish = launch(*rows);
-    afterKernel_ = before;
+    behindKernel_ = before;
     implementations.push_back(
         implementation(made.name + "_row",
                        {split->renumber(split->call(), tiles),
@@ -224,7 +225,6 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
     if (failed(addTiles(fused, match, context, implementations)) ||
         failed(addDefaults(fused, context, implementations, /*all=*/true)))
       return failure();
-    nextAfterKernel_ = true; // where it is the library's call, nobody waits
     return success();
   }
   if (failed(addDefaults(fused, context, implementations)))

@@ -29,7 +29,7 @@ public:
   /// Before the first step of an entry.
   void beginEntry() {
     workspace_ = 0;
-    afterKernel_ = false;
+    behindKernel_ = false;
   }
   /// Gives `fused` its `launch`; what it cannot run is said on it.
   mlir::LogicalResult select(ir::FusedOp fused, const LaunchContext &context);
@@ -88,8 +88,9 @@ private:
   KernelTable *table_;
   Archs targets_; // of the implementation being made
   int64_t workspace_ = 0;
-  bool afterKernel_ = false;     // the launch in front is a kernel of ours
-  bool nextAfterKernel_ = false; // the same, of the step that follows
+  /// The launch in front is a kernel, of ours or the library's: no first one,
+  /// no exchange between ranks.
+  bool behindKernel_ = false;
 };
 
 } // namespace ft::codegen

@@ -45,15 +45,21 @@ static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
            " + team / " + perRow + ";");
   out.line("const int number = block * " + perRow + " + team % " + perRow +
            ";");
-  out.line("if (team >= " + text(plan.rowsPerBlock * segment.linesPerRow) +
+  out.open("if (team >= " + text(plan.rowsPerBlock * segment.linesPerRow) +
            " || row >= count || number >= lines)");
-  out.line("  return;");
+  out.line("dependencyWait(); // whoever waits for this kernel relies on it");
+  out.line("return;");
+  out.close();
   out.line("const i64 group = number / " + text(segment.pieces) + ";");
   out.line("const L line{(number % " + text(segment.pieces) + " * " +
            text(segment.team) + " + int(threadIdx.x) % " + text(segment.team) +
            ") * " + text(segment.vector) + "};");
-  if (failed(RowSegmentPrinter(fused, segment, params, out).run()))
+  CudaPrinter ahead, body;
+  if (failed(RowSegmentPrinter(fused, segment, params, ahead, body).run()))
     return failure();
+  out.splice(ahead);
+  out.line("dependencyWait();");
+  out.splice(body);
   out.line("return;");
   out.close();
   out.line("block -= blocks;");
@@ -91,7 +97,6 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
             std::to_string(plan->threads) + ")");
   text.open(kernel.function + "(" + params.declaration() + ")");
   text.line("launchDependents();");
-  text.line("dependencyWait();");
   text.line("const int count = counts[" +
             std::to_string(axisNumber(fused, plan->axis)) + "];");
   text.line("int block = blockIdx.y;");

@@ -29,15 +29,15 @@ std::string RowSegmentPrinter::groupOffset(ir::PackedType type) {
 
 RowSegmentPrinter::Held RowSegmentPrinter::load(ir::PackedType type,
                                                 const std::string &pointer,
-                                                View view) {
+                                                View view, CudaPrinter &out) {
   if (type.getLastDim() == 1 && segment_.last > 1) {
     std::string name = fresh(View::Own);
-    out_.line("const float " + name + " = toFloat(*(" + pointer + "));");
+    out.line("const float " + name + " = toFloat(*(" + pointer + "));");
     return {name, Kind::Number};
   }
   std::string name = fresh(view);
-  out_.line("float " + name + "[L::kElements];");
-  out_.line(lineName(view) + ".load(" + name + ", " + pointer + ");");
+  out.line("float " + name + "[L::kElements];");
+  out.line(lineName(view) + ".load(" + name + ", " + pointer + ");");
   return {name, Kind::Elements};
 }
 
@@ -69,8 +69,12 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::gather(ir::RowsOp op,
   StringRef element = typeText(type.getElementType());
   params_.add(("const " + element + " *").str(), name, params_.in(number));
   params_.add("i64", name + "Stride", params_.i64(place.rowStride));
+  if (wanted_.empty()) {
+    wanted_ = "wanted";
+    ahead_.line("const i64 " + wanted_ + " = " + rows + "[row];");
+  }
   return load(type,
-              name + " + " + rows + "[row] * " + name + "Stride" +
+              name + " + " + wanted_ + " * " + name + "Stride" +
                   groupOffset(type),
               view);
 }
@@ -82,7 +86,7 @@ std::string RowSegmentPrinter::position(Value sequences) {
     name = "position" + operand;
     params_.add("const int *", "positions" + operand,
                 params_.batch("positions", int(inputOf(sequences))));
-    out_.line("const int " + name + " = positions" + operand + "[row];");
+    ahead_.line("const int " + name + " = positions" + operand + "[row];");
   }
   return name;
 }
@@ -146,9 +150,10 @@ RowSegmentPrinter::embedding(ir::EmbeddingOp op, View view) {
 RowSegmentPrinter::Held
 RowSegmentPrinter::vectorWeight(FlatSymbolRefAttr symbol, View view) {
   std::string name = fresh(view);
-  out_.line("float " + name + "[L::kElements];");
-  out_.line(lineName(view) + ".load(" + name + ", " + weightParam(symbol) +
-            ");");
+  CudaPrinter &out = weightText(view);
+  out.line("float " + name + "[L::kElements];");
+  out.line(lineName(view) + ".load(" + name + ", " + weightParam(symbol) +
+           ");");
   return {name, Kind::Elements};
 }
 
@@ -159,8 +164,8 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::weight(ir::BroadcastOp op,
   int64_t last = segment_.last;
   if (elements == 1 && last > 1) {
     std::string name = fresh(View::Own);
-    out_.line("const float " + name + " = toFloat(*" +
-              weightParam(op.getWeightAttr()) + ");");
+    ahead_.line("const float " + name + " = toFloat(*" +
+                weightParam(op.getWeightAttr()) + ");");
     return Held{name, Kind::Number};
   }
   // One column is a number for each line.
@@ -172,7 +177,7 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::weight(ir::BroadcastOp op,
       groups == segment_.groups ? "group" : "group % " + std::to_string(groups);
   std::string pointer = weightParam(op.getWeightAttr()) + " + " + group +
                         " * " + std::to_string(columns);
-  return load(op.getType(), pointer, view);
+  return load(op.getType(), pointer, view, weightText(view));
 }
 
 RowSegmentPrinter::Held RowSegmentPrinter::declare(Operation *op, View view,
@@ -343,10 +348,11 @@ std::string RowSegmentPrinter::cacheRow(const RowSink &sink) {
       params_.cache(append.getCacheAttr(), append.getLayer(), sink.number));
   std::string size = std::to_string(cache.getPageSize());
   std::string cell = "cell" + std::to_string(sink.number);
-  out_.comment("cache_append: the token's place in its page");
-  out_.line("const i64 " + cell + " = pageTable" + number + "[i64(sequenceIds" +
-            number + "[row]) * pageColumns + " + at + " / " + size +
-            "] * i64(" + size + ") + " + at + " % " + size + ";");
+  ahead_.comment("cache_append: the token's place in its page");
+  ahead_.line("const i64 " + cell + " = pageTable" + number +
+              "[i64(sequenceIds" + number + "[row]) * pageColumns + " + at +
+              " / " + size + "] * i64(" + size + ") + " + at + " % " + size +
+              ";");
   return name + " + " + cell + " * " +
          std::to_string(segment_.groups * segment_.last);
 }

@@ -11,12 +11,15 @@
 namespace ft::codegen {
 
 /// Prints what one team does with its line: loads, ops, stores. The
-/// surrounding text defines `row`, `group` and `line`.
+/// surrounding text defines `row`, `group` and `line`. What no kernel in front
+/// writes, weights and fields of the batch, is loaded by the text of `ahead`,
+/// which may run before they have ended.
 class RowSegmentPrinter {
 public:
   RowSegmentPrinter(ir::FusedOp fused, const RowSegment &segment,
-                    KernelParams &params, CudaPrinter &out)
-      : fused_(fused), segment_(segment), params_(params), out_(out) {}
+                    KernelParams &params, CudaPrinter &ahead, CudaPrinter &out)
+      : fused_(fused), segment_(segment), params_(params), ahead_(ahead),
+        out_(out) {}
 
   mlir::LogicalResult run();
 
@@ -53,7 +56,11 @@ private:
   std::string placeOf(ir::RearrangeOp op);
   std::string elementOf(ir::ConcatOp op);
   std::string inputPointer(mlir::BlockArgument argument); // "in0[row * ... + "
-  Held load(ir::PackedType type, const std::string &pointer, View view);
+  Held load(ir::PackedType type, const std::string &pointer, View view) {
+    return load(type, pointer, view, out_);
+  }
+  Held load(ir::PackedType type, const std::string &pointer, View view,
+            CudaPrinter &out);
   Held vectorWeight(mlir::FlatSymbolRefAttr symbol, View view);
   std::string position(mlir::Value sequences);
   mlir::LogicalResult store(const RowSink &sink);
@@ -62,6 +69,10 @@ private:
   std::string fresh(View view);
   std::string lineName(View view) {
     return view == View::Own ? "line" : "pair";
+  }
+  /// Where a weight is loaded: its partner view needs what is made later.
+  CudaPrinter &weightText(View view) {
+    return view == View::Own ? ahead_ : out_;
   }
   std::string weightParam(mlir::FlatSymbolRefAttr symbol);
   unsigned inputOf(mlir::Value value) {
@@ -73,10 +84,11 @@ private:
   ir::FusedOp fused_;
   const RowSegment &segment_;
   KernelParams &params_;
-  CudaPrinter &out_;
+  CudaPrinter &ahead_, &out_;
   std::map<Key, Held> held_;
   std::map<void *, std::string> numbers_; // prefix of an op's line numbers
   std::map<std::string, std::string> positions_;
+  std::string wanted_;    // the wanted row's number in the batch
   std::string pairShape_; // of the rope whose partners `pair` names
   int count_ = 0;
 };

@@ -6,6 +6,7 @@
 #include "runtime/plan/Sampling.h"
 
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 
@@ -14,6 +15,7 @@ using namespace ft;
 using namespace ft::codegen;
 
 static constexpr int64_t kCounterBytes = 65536; // common.cuh
+static constexpr int64_t kSampleCtas = 8;       // of a row: cluster.cuh
 
 int32_t codegen::axisNumber(Operation *from, StringAttr axis) {
   auto module = from->getParentOfType<ModuleOp>();
@@ -136,23 +138,12 @@ FailureOr<TemplateKernel> codegen::emitArgmax(ir::FusedOp fused,
   return kernel;
 }
 
-namespace {
-/// Where a sampled row's keys lie, and how many CTAs share a plain row.
-struct SampleGeometry {
-  int64_t chunks = 8, room = 0;
-};
-} // namespace
-
-static SampleGeometry sampleGeometry(int64_t columns,
-                                     const LaunchContext &context) {
-  constexpr int64_t cluster = 8;               // cluster.cuh
-  constexpr int64_t mostRoom = 160 * 1024 / 4; // what sm_80 has, too
-  SampleGeometry geometry;
-  int64_t wanted = rowChunks(columns, context);
-  geometry.chunks = (wanted + cluster - 1) / cluster * cluster;
-  int64_t size = ((columns + cluster - 1) / cluster + 7) / 8 * 8;
-  geometry.room = size <= mostRoom ? size : 0;
-  return geometry;
+/// Elements of shared memory for a CTA's part of a sampled row's keys; 0 where
+/// they are too many.
+static int64_t sampleRoom(int64_t columns) {
+  constexpr int64_t most = 160 * 1024 / 4; // what sm_80 has, too
+  int64_t size = llvm::alignTo(llvm::divideCeil(columns, kSampleCtas), 8);
+  return size <= most ? size : 0;
 }
 
 FailureOr<TemplateKernel> codegen::emitSample(ir::FusedOp fused,
@@ -163,9 +154,9 @@ FailureOr<TemplateKernel> codegen::emitSample(ir::FusedOp fused,
   auto number = [](Value value) {
     return cast<BlockArgument>(value).getArgNumber();
   };
-  SampleGeometry geometry = sampleGeometry(columns, context);
-  // More chunks than a cluster has meet through the workspace.
-  bool meets = geometry.chunks > 8;
+  int64_t room = sampleRoom(columns);
+  // Where there are no clusters, a row's CTAs meet through the workspace.
+  bool meets = context.maxTokens > 0;
   KernelParams params(fused.getContext());
   params.add(("const " + typeText(type.getElementType()) + " *").str(), "x",
              params.in(number(op.getInput())));
@@ -183,7 +174,7 @@ FailureOr<TemplateKernel> codegen::emitSample(ir::FusedOp fused,
   params.add("unsigned char *", "slots", params.batch("sampling_state"));
   params.add("i64", "slotBytes",
              params.i64(plan::sampling::stateBytes(columns)));
-  params.add("int", "room", params.i32(geometry.room));
+  params.add("int", "room", params.i32(room));
   params.add("u32 *", "counters", meets ? params.workspace(0) : params.i64(0));
   params.add("float *", "partials",
              meets ? params.workspace(kCounterBytes) : params.i64(0));
@@ -198,12 +189,11 @@ FailureOr<TemplateKernel> codegen::emitSample(ir::FusedOp fused,
       "FT_CLUSTER_OF_ROWS ");
   Builder &builder = params.builder();
   kernel.text.grid = {gridOver(builder, type.getAxis(), 1),
-                      builder.getI64IntegerAttr(geometry.chunks)};
+                      builder.getI64IntegerAttr(kSampleCtas)};
   kernel.text.block = {512, 1, 1};
-  kernel.text.sharedBytes = 4 * geometry.room;
+  kernel.text.sharedBytes = 4 * room;
   if (meets)
-    kernel.workspaceBytes =
-        kCounterBytes + 8 * context.maxTokens * geometry.chunks;
+    kernel.workspaceBytes = kCounterBytes + 8 * context.maxTokens * kSampleCtas;
   return kernel;
 }
 

@@ -54,8 +54,9 @@ public:
   virtual Status resolve(int32_t *ids, int64_t count) = 0;
   /// Enqueues what follows a program: its tokens are kept and, where every
   /// sequence has one token and one row, the batch block is moved on to the
-  /// next step. May be captured in a graph.
-  virtual Status finish(const FeedSite &site) = 0;
+  /// next step. May be captured in a graph. `behindKernel`: behind a kernel,
+  /// so that it may start early.
+  virtual Status finish(const FeedSite &site, bool behindKernel) = 0;
   /// Enqueued after each finish(): the step can be waited for.
   virtual Status mark() = 0;
   /// Waits for `step`, one of the last kFeedSteps; what its rows chose.

@@ -18,8 +18,9 @@
 // CHECK-LABEL: ft.kernel @row_to_float_neg "row_to_float_neg"
 // CHECK-SAME:  v0[e] = line.inside(e) ? float(in0[row * in0Stride + line.index(e)]) : 0.0f;
 // CHECK-LABEL: ft.kernel @row_to_float_mul.1 "row_to_float_mul"
-// CHECK-SAME:  const float v0 = float(in{{[01]}}[row * in{{[01]}}Stride + group * 1]);
 // CHECK-SAME:  const float v{{[0-9]+}} = toFloat(*(weight0 + group * 1));
+// CHECK-SAME:  dependencyWait();
+// CHECK-SAME:  const float v0 = float(in{{[01]}}[row * in{{[01]}}Stride + group * 1]);
 // CHECK: ft.fused argmax
 // CHECK-SAME: grid = [{axis = "tokens", constant = 1 : i64, divisor = 1 : i64}, 1, 2]
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {

@@ -2,8 +2,14 @@
 
 // The residual sum is stored rounded, and normalised unrounded: both come from
 // the same registers. A line of 96 bf16 is held by 16 threads, 8 elements each;
-// the text knows no names and no strides.
+// the text knows no names and no strides. What no kernel writes is loaded before
+// the wait for the one in front, which every thread makes.
 // CHECK-LABEL: ft.kernel @row_add_layer_norm "row_add_layer_norm"
+// CHECK-SAME:  const int count = counts[0];
+// CHECK-SAME:  || row >= count || number >= lines) {\0A dependencyWait();
+// CHECK-SAME:  line.load(v4, weight0);
+// CHECK-SAME:  line.load(v5, weight1);
+// CHECK-SAME:  dependencyWait();
 // CHECK-SAME:  in0 + row * in0Stride
 // CHECK-SAME:  v2[e] = v0[e] + v1[e];
 // CHECK-SAME:  line.store(out0 + row * out0Stride, v2);

@@ -1,13 +1,13 @@
 // RUN: ft-opt %s --ft-select-kernels=archs=sm_90a --split-input-file | FileCheck %s
 
 // Eight blocks of a cluster hold the keys of 32768 logits: 4096 each, of four
-// bytes. Rows without a record may use 16 blocks, which meet in the workspace.
+// bytes. Where there are no clusters, they meet in the workspace.
 // CHECK-LABEL: ft.kernel @sample
 // CHECK-SAME:  void FT_CLUSTER_OF_ROWS __launch_bounds__(512, 2)
 // CHECK-SAME:  sample::run(x, stride, columns, out, counts, 2,
-// CHECK:       workspace = 66560 : i64
+// CHECK:       workspace = 66048 : i64
 // CHECK:       {batch = "sampling"}, {batch = "sampling_state"}, {i64 = 83712 : i64}, {i32 = 4096 : i64}, {workspace = 0 : i64}, {workspace = 65536 : i64}
-// CHECK-SAME:  grid = [{{.*}}, 16]
+// CHECK-SAME:  grid = [{{.*}}, 8]
 // CHECK-SAME:  shared = 16384 : i64
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.entry @step(%x: !ft.packed<rows, 32768xf32>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, tokens>) -> (!ft.packed<rows, i32>) attributes {arena = array<i64: 0, 0, 131088>, entry = "step", kind = #ft.step_kind<1, 8>} {

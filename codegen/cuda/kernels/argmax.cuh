@@ -41,14 +41,20 @@ __device__ __forceinline__ Best nothing() {
   return {__int_as_float(0xff800000), kNone};
 }
 
-/// Best of the CTA, valid in thread 0.
-template <int Threads = kThreads>
-__device__ __forceinline__ Best reduce(Best best) {
-  __shared__ Best ofWarp[Threads / 32];
+/// Best of the warp.
+__device__ __forceinline__ Best reduceWarp(Best best) {
 #pragma unroll
   for (int offset = 16; offset > 0; offset >>= 1)
     best = better(best, {__shfl_xor_sync(~0u, best.value, offset),
                          __shfl_xor_sync(~0u, best.index, offset)});
+  return best;
+}
+
+/// Best of the CTA, valid in thread 0.
+template <int Threads = kThreads>
+__device__ __forceinline__ Best reduce(Best best) {
+  __shared__ Best ofWarp[Threads / 32];
+  best = reduceWarp(best);
   if (threadIdx.x % 32 == 0)
     ofWarp[threadIdx.x / 32] = best;
   __syncthreads();
@@ -59,20 +65,32 @@ __device__ __forceinline__ Best reduce(Best best) {
 }
 
 /// Elements [begin, end) of a row; a NaN compares false and is passed over.
+/// Whatever a thread has of eight vectors is under way together.
 template <typename T, int Threads = kThreads>
 __device__ __forceinline__ Best scan(const T *row, int begin, int end) {
-  constexpr int V = kLanes<T>;
+  constexpr int V = kLanes<T>, kAhead = 8;
   Best best = nothing();
   int vectors = aligned16(row + begin) ? (end - begin) / V : 0;
-#pragma unroll 4
-  for (int v = threadIdx.x; v < vectors; v += Threads) {
+#pragma unroll 1
+  for (int v = threadIdx.x; v < vectors; v += kAhead * Threads) {
+    Vec16 raw[kAhead];
 #pragma unroll
-    for (int h = 0; h < V; h += 4) {
-      float x[4];
-      loadFour(row + begin + v * V + h, x);
+    for (int a = 0; a < kAhead; ++a)
+      if (v + a * Threads < vectors)
+        raw[a] = load16(row + begin + (v + a * Threads) * V);
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        best = better(best, {x[i], begin + v * V + h + i});
+    for (int a = 0; a < kAhead; ++a) {
+      if (v + a * Threads >= vectors)
+        break;
+#pragma unroll
+      for (int h = 0; h < V / 4; ++h) {
+        float x[4];
+        unpackFour(raw[a], h, x, T{});
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          best = better(best,
+                        {x[i], begin + (v + a * Threads) * V + h * 4 + i});
+      }
     }
   }
 #pragma unroll 4
@@ -126,11 +144,14 @@ __device__ void finish(Best best, int row, int chunk, int chunks, int columns,
       mine[chunk] = best;
     if (!arriveLast(counters + row, chunks))
       return;
+    if (threadIdx.x >= 32)
+      return;
     best = nothing();
-    for (int c = 0; threadIdx.x == 0 && c < chunks; ++c) {
+    for (int c = threadIdx.x; c < chunks; c += 32) {
       const float *p = reinterpret_cast<const float *>(mine + c);
       best = better(best, {loadL2(p), __float_as_int(loadL2(p + 1))});
     }
+    best = reduceWarp(best);
   }
   if (threadIdx.x == 0)
     out.store(row, best, columns);

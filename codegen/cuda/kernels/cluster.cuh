@@ -9,6 +9,9 @@
 #define FT_KERNELS_CLUSTER_CUH
 
 #include "common.cuh"
+#if __CUDA_ARCH__ >= 900
+#include "sm90/async.cuh"
+#endif
 
 namespace ft::cluster {
 
@@ -69,6 +72,47 @@ __device__ __forceinline__ float load(const float *p, int rank) {
   return *p;
 #endif
 }
+
+/// A word of each CTA for the first of the cluster, in its shared memory.
+/// Nobody waits for another's end, and no store waits for L2, as sync() does.
+struct Words {
+  u64 full, word[kCluster];
+
+  /// Every thread, early, and once more in ready() before a word is sent.
+  __device__ __forceinline__ void open() {
+#if __CUDA_ARCH__ >= 900
+    if (threadIdx.x == 0) {
+      barrierInit(sharedAddress(&full), 1);
+      barrierInitFence();
+      barrierExpect(sharedAddress(&full), (kCluster - 1) * sizeof(u64));
+    }
+    __syncwarp();
+    clusterArriveRelaxed();
+#endif
+  }
+  __device__ __forceinline__ void ready() const {
+#if __CUDA_ARCH__ >= 900
+    clusterWait();
+#endif
+  }
+  /// One thread of CTA `rank`, once.
+  __device__ __forceinline__ void send(int rank, u64 value) {
+#if __CUDA_ARCH__ >= 900
+    if (rank > 0)
+      return storeRemote(remoteAddress(sharedAddress(word + rank), 0),
+                         remoteAddress(sharedAddress(&full), 0),
+                         __uint_as_float(u32(value)),
+                         __uint_as_float(u32(value >> 32)));
+#endif
+    word[0] = value;
+  }
+  /// That thread of the first CTA: all words are there.
+  __device__ __forceinline__ void wait() const {
+#if __CUDA_ARCH__ >= 900
+    barrierWait(sharedAddress(&full), 0);
+#endif
+  }
+};
 
 } // namespace ft::cluster
 

@@ -5,13 +5,13 @@
 // with `stride` elements between rows; out: int[rows]. A row whose record is
 // zeros takes the path of argmax.cuh.
 //
-// Launch: block 512; grid (bound of the rows axis, chunks), chunks a multiple
-// of 8 (about 132 / expected rows, at most columns / 1024); the kernel is
-// declared FT_CLUSTER_OF_ROWS. Dynamic shared: 4 bytes x `room`, which is at
-// least argmax::chunkSize(columns, 8), or 0: keys are then computed again in
-// each pass. `counters` and `partials` as in argmax.cuh; null for 8 chunks.
+// Launch: block 512; grid (bound of the rows axis, 8); the kernel is declared
+// FT_CLUSTER_OF_ROWS. Dynamic shared: 4 bytes x `room`, which is at least
+// argmax::chunkSize(columns, 8), or 0: keys are then computed again in each
+// pass. `counters` and `partials` as in argmax.cuh, or null.
 //
-// One cluster chooses a row's token; chunks beyond it serve plain rows only.
+// One cluster chooses a row's token. Where a cluster is one CTA, all of a row's
+// CTAs serve rows without a record, if there are counters.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SAMPLE_CUH
@@ -71,24 +71,25 @@ __device__ void choose(const T *logits, int columns, const Record &record,
   cluster::sync(); // no CTA leaves while another may read its shared memory
 }
 
-/// A row whose record is zeros, its chunks met in a cluster.
+/// A row whose record is zeros, by one cluster.
 template <typename T>
-__device__ void largest(const T *logits, int columns, int *out) {
-  __shared__ u64 best;
+__device__ void largest(const T *logits, int columns, cluster::Words &words,
+                        int *out) {
   int chunk = blockIdx.y, size = argmax::chunkSize(columns, kCluster);
   int begin = min(chunk * size, columns), end = min(begin + size, columns);
   argmax::Best mine =
       argmax::reduce<kThreads>(argmax::scan<T, kThreads>(logits, begin, end));
-  if (threadIdx.x == 0)
-    best = mine.index == argmax::kNone ? 0 : packed(mine.value, mine.index);
-  cluster::sync();
-  if (chunk == 0 && threadIdx.x == 0) {
-    u64 all = best;
-    for (int r = 1; r < kCluster; ++r)
-      all = Largest()(all, cluster::load(&best, r));
-    *out = all ? indexOf(all) : 0;
-  }
-  cluster::sync();
+  if (threadIdx.x != 0)
+    return;
+  words.send(chunk,
+             mine.index == argmax::kNone ? 0 : packed(mine.value, mine.index));
+  if (chunk > 0)
+    return;
+  words.wait();
+  u64 all = 0;
+  for (u64 word : words.word)
+    all = Largest()(all, word);
+  *out = all ? indexOf(all) : 0;
 }
 
 template <typename T>
@@ -97,18 +98,22 @@ __device__ void run(const T *x, i64 stride, int columns, int *out,
                     const int *positions, const unsigned char *records,
                     unsigned char *slots, i64 slotBytes, int room,
                     u32 *counters, float *partials) {
+  __shared__ cluster::Words words;
   int row = blockIdx.x, chunk = blockIdx.y;
   launchDependents();
   // Written by the host, not by a kernel: read before the wait, side by side.
   const Record *from = reinterpret_cast<const Record *>(records) + row;
   int count = counts[axis];
   bool plain = from->temperature == 0 && from->flags == 0;
+  words.open();
   dependencyWait();
-  int chunks = plain && counters ? int(gridDim.y) : kCluster;
+  words.ready();
+  bool meets = plain && kCluster == 1 && counters;
+  int chunks = meets ? int(gridDim.y) : kCluster;
   if (row >= count || chunk >= chunks)
     return;
   const T *logits = x + row * stride;
-  if (plain && counters) {
+  if (meets) {
     int size = argmax::chunkSize(columns, chunks);
     int begin = min(chunk * size, columns), end = min(begin + size, columns);
     argmax::finish(
@@ -117,7 +122,7 @@ __device__ void run(const T *x, i64 stride, int columns, int *out,
     return;
   }
   if (plain)
-    return largest(logits, columns, out + row);
+    return largest(logits, columns, words, out + row);
   Record record = *from;
   Slot *slot = record.flags & kState
                    ? reinterpret_cast<Slot *>(slots + record.slot * slotBytes)

@@ -30,7 +30,7 @@ public:
     resolveOnHost(ids, count, memory_);
     return Status::success();
   }
-  Status finish(const FeedSite &site) override {
+  Status finish(const FeedSite &site, bool) override {
     finishOnHost(site);
     return Status::success();
   }

@@ -219,7 +219,7 @@ Status CpuExecutable::run(const std::vector<int64_t> &counts) {
   FT_RETURN_IF_ERROR(checkCounts(counts));
   for (std::vector<OpSite> &sites : steps_)
     FT_RETURN_IF_ERROR(runStep(sites, counts));
-  return feed_ ? binding_.feed->finish(*feed_) : Status::success();
+  return feed_ ? binding_.feed->finish(*feed_, false) : Status::success();
 }
 
 StatusOr<std::vector<StepTime>>

@@ -67,7 +67,7 @@ private:
   TokenFeed *feed_;
   std::optional<FeedSite> feedSite_; // where a step ends
   std::string firstPlace_;           // the first collective of the program
-  bool afterKernel_ = false; // what was enqueued last is a kernel of ours
+  bool behindKernel_ = false; // what was enqueued last in the program is one
 };
 
 } // namespace
@@ -179,7 +179,7 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
         unsigned(std::max<int64_t>(grid / launch.cluster, 1) * launch.cluster);
   }
   // Which implementation the step in front runs by may be a tuning's choice.
-  if (launch.dependentLaunch && kernel.waits && afterKernel_) {
+  if (launch.dependentLaunch && kernel.waits && behindKernel_) {
     config.attrs = &attribute;
     config.numAttrs = 1;
   }
@@ -196,13 +196,13 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
   for (const auto &launch : step.ways[choice ? choice->way : 0].launches) {
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
-      afterKernel_ = true;
+      behindKernel_ = true;
       continue;
     }
-    afterKernel_ = false;
     if (auto *exchange = std::get_if<ReadyCollective>(&launch)) {
       FT_RETURN_IF_ERROR(communicator_->run(exchange->collective,
                                             bucket[size_t(exchange->axis)]));
+      behindKernel_ = false;
       continue;
     }
     const ReadyGemm &gemm = std::get<ReadyGemm>(launch);
@@ -212,6 +212,7 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
     FT_RETURN_IF_ERROR(library->run(problem, context_.stream,
                                     "step '" + step.step->name + "'",
                                     choice ? choice->algorithm : ""));
+    behindKernel_ = true; // the library's, which ends before ours goes on
   }
   return Status::success();
 }
@@ -249,10 +250,11 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
 }
 
 Status CudaExecutable::enqueueAll(const Bucket &bucket) {
-  afterKernel_ = false;
+  behindKernel_ = false;
   for (const ReadyStep &step : program_.steps)
     FT_RETURN_IF_ERROR(enqueue(step, bucket));
-  return feedSite_ ? feed_->finish(*feedSite_) : Status::success();
+  return feedSite_ ? feed_->finish(*feedSite_, behindKernel_)
+                   : Status::success();
 }
 
 StatusOr<int64_t> CudaExecutable::countKernels(CUgraph graph) const {

@@ -15,12 +15,14 @@ static const char *const kWhat = "the chosen tokens";
 
 StatusOr<std::unique_ptr<TokenFeed>>
 CudaFeed::create(CudaContext &context, std::byte *memory, int64_t rows) {
+  bool waits = context.major >= 9; // as StepLoader has it of PTX
   FT_ASSIGN_OR_RETURN(LoadedCode finish,
-                      LoadedCode::load(context, kFeedPtx, "ft_feed_finish"));
+                      LoadedCode::load(context, waits ? kFeedSm90Ptx : kFeedPtx,
+                                       "ft_feed_finish"));
   FT_ASSIGN_OR_RETURN(LoadedCode resolve,
                       LoadedCode::load(context, kFeedPtx, "ft_feed_resolve"));
   std::unique_ptr<CudaFeed> feed(
-      new CudaFeed(context, std::move(finish), std::move(resolve)));
+      new CudaFeed(context, std::move(finish), std::move(resolve), waits));
   FT_RETURN_IF_ERROR(feed->prepare(memory, rows));
   return std::unique_ptr<TokenFeed>(std::move(feed));
 }
@@ -47,8 +49,13 @@ CudaFeed::~CudaFeed() {
 }
 
 Status CudaFeed::launch(const LoadedCode &code, unsigned blocks,
-                        void **arguments) {
+                        void **arguments, bool early) {
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
   CUlaunchConfig config{};
+  config.attrs = &attribute;
+  config.numAttrs = early;
   config.gridDimX = blocks;
   config.gridDimY = config.gridDimZ = 1;
   config.blockDimX = kThreads;
@@ -67,13 +74,13 @@ Status CudaFeed::resolve(int32_t *ids, int64_t count) {
   return launch(
       resolve_,
       unsigned(std::min<int64_t>((count + kThreads - 1) / kThreads, 1024)),
-      arguments);
+      arguments, /*early=*/false);
 }
 
-Status CudaFeed::finish(const FeedSite &site) {
+Status CudaFeed::finish(const FeedSite &site, bool behindKernel) {
   FeedSite copy = site;
   void *arguments[] = {&copy};
-  return launch(finish_, 1, arguments);
+  return launch(finish_, 1, arguments, behindKernel && finishWaits_);
 }
 
 Status CudaFeed::mark() {

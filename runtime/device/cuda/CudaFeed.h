@@ -21,19 +21,22 @@ public:
   ~CudaFeed() override;
 
   Status resolve(int32_t *ids, int64_t count) override;
-  Status finish(const FeedSite &site) override;
+  Status finish(const FeedSite &site, bool behindKernel) override;
   Status mark() override;
   StatusOr<std::span<const ChosenToken>> wait(int64_t step) override;
 
 private:
-  CudaFeed(CudaContext &context, LoadedCode finish, LoadedCode resolve)
+  CudaFeed(CudaContext &context, LoadedCode finish, LoadedCode resolve,
+           bool finishWaits)
       : context_(context), finish_(std::move(finish)),
-        resolve_(std::move(resolve)) {}
+        resolve_(std::move(resolve)), finishWaits_(finishWaits) {}
   Status prepare(std::byte *memory, int64_t rows);
-  Status launch(const LoadedCode &code, unsigned blocks, void **arguments);
+  Status launch(const LoadedCode &code, unsigned blocks, void **arguments,
+                bool early);
 
   CudaContext &context_;
   LoadedCode finish_, resolve_;
+  bool finishWaits_;                           // for the kernel in front
   void *ring_ = nullptr;                       // pinned
   std::array<CUevent, kFeedSteps> ended_ = {}; // by step % kFeedSteps
 };

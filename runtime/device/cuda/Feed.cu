@@ -4,7 +4,15 @@
 
 using namespace ft;
 
-// One block: steps are counted by it alone.
+/// Until the kernel in front has ended: it may be launched early behind it.
+__device__ __forceinline__ void dependencyWait() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// One block: steps are counted by it alone. What no kernel of the step writes
+// is loaded before the wait.
 extern "C" __global__ void ft_feed_finish(FeedSite site) {
   const FeedMemory memory = site.memory;
   unsigned step = *memory.steps;
@@ -12,15 +20,21 @@ extern "C" __global__ void ft_feed_finish(FeedSite site) {
   bool moveOn = rows == site.counts[site.tokensAxis] &&
                 rows == site.counts[site.sequencesAxis];
   long long first = (long long)(step % kFeedSteps) * memory.rows;
-  for (int row = threadIdx.x; row < rows; row += blockDim.x) {
+  int own = threadIdx.x, position = 0, length = 0;
+  if (moveOn && own < rows) {
+    position = site.positions[own];
+    length = site.lengths[own];
+  }
+  dependencyWait();
+  for (int row = own; row < rows; row += blockDim.x) {
     int token = site.next[row * site.stride];
-    memory.tokens[first + row] = token;
-    memory.ring[first + row].token = token;
     if (moveOn) {
       site.ids[row] = token;
-      ++site.positions[row];
-      ++site.lengths[row];
+      site.positions[row] = (row == own ? position : site.positions[row]) + 1;
+      site.lengths[row] = (row == own ? length : site.lengths[row]) + 1;
     }
+    memory.tokens[first + row] = token;
+    memory.ring[first + row].token = token;
   }
   constexpr int kWords = sizeof(plan::SamplingResult) / sizeof(int);
   int lane = threadIdx.x % 32, warps = blockDim.x / 32;
