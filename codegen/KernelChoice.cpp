@@ -140,20 +140,11 @@ FailureOr<SmallVector<Attribute>>
 KernelChoice::hopper(ir::FusedOp fused, const LaunchContext &context) {
   SmallVector<Attribute> made;
   if (attentionAppends(fused) && attentionRingTakes(fused)) {
-    FailureOr<DictionaryAttr> ring =
-        take(emitAttentionDecode(fused, context, true));
-    if (failed(ring))
+    auto rings = emitAttentionRing(fused, context);
+    if (failed(rings))
       return failure();
-    bool alone = context.maxTokens > 0 && context.maxTokens <= 8 &&
-                 attentionIsShort(fused);
-    if (alone) {
-      FailureOr<DictionaryAttr> one = take(emitAttentionDecode(fused, context));
-      if (failed(one))
-        return failure();
-      made.push_back(implementation("one", *one, {1}));
-    }
-    made.push_back(alone ? implementation("ring", *ring, {2})
-                         : implementation("", *ring));
+    for (const AttentionCandidate &ring : *rings)
+      made.push_back(implementation(ring.name, *take(ring.kernel), ring.rows));
   }
   if (fused.getPattern() == ir::Pattern::Attention &&
       !attentionAppends(fused) && attentionTilesTake(fused, context)) {

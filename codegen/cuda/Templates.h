@@ -72,15 +72,9 @@ mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 /// Whether a fused attention stores the batch's keys and values itself.
 bool attentionAppends(ir::FusedOp fused);
-/// Whether sm_90a's ring takes it. REQUIRES: attentionAppends.
-bool attentionRingTakes(ir::FusedOp fused);
-/// Whether a sequence's keys and values are few whatever its length, so that
-/// one alone is faster without the ring.
-bool attentionIsShort(ir::FusedOp fused);
-/// `ring`: for sm_90a only. REQUIRES: attentionAppends, attentionRingTakes.
+/// REQUIRES: attentionAppends.
 mlir::FailureOr<TemplateKernel>
-emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context,
-                    bool ring = false);
+emitAttentionDecode(ir::FusedOp fused, const LaunchContext &context);
 /// Whether the Hopper template takes this attention in this token range.
 bool attentionTilesTake(ir::FusedOp fused, const LaunchContext &context);
 /// One of several ways to attend on sm_90a; names and rows are those of
@@ -90,6 +84,11 @@ struct AttentionCandidate {
   TemplateKernel kernel;
   std::vector<int64_t> rows;
 };
+/// Whether sm_90a's ring takes it. REQUIRES: attentionAppends.
+bool attentionRingTakes(ir::FusedOp fused);
+/// What runs there, for few tokens first. REQUIRES: attentionRingTakes.
+mlir::FailureOr<std::vector<AttentionCandidate>>
+emitAttentionRing(ir::FusedOp fused, const LaunchContext &context);
 /// sm_90a only. REQUIRES: attentionTilesTake.
 mlir::FailureOr<std::vector<AttentionCandidate>>
 emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context);

@@ -131,36 +131,45 @@ void HostBatch::packSampling(std::span<const SequenceSlice> slices) {
   use(layout_.sampling, at - layout_.sampling);
 }
 
-/// Whether the images have to be sent.
-bool HostBatch::packImages(size_t input,
-                           std::span<const SequenceSlice> slices) {
-  auto &images = images_[input];
+/// Images, and rows of numbers such as hidden states.
+static bool isPayload(const plan::Input &input) {
+  bool floats = input.dtype == DType::F32 || input.dtype == DType::F16 ||
+                input.dtype == DType::BF16;
+  return input.role == plan::InputRole::Image ||
+         (input.role == plan::InputRole::Data && floats);
+}
+
+/// Whether the payload has to be sent.
+bool HostBatch::packPayload(size_t input,
+                            std::span<const SequenceSlice> slices) {
+  auto &payload = payloads_[input];
   bool kept = true;
   for (const SequenceSlice &slice : slices) {
     kept &= slice.inputsKept;
-    images.push_back(input < slice.inputs.size()
-                         ? slice.inputs[input]
-                         : std::span<const std::byte>());
+    payload.push_back(input < slice.inputs.size()
+                          ? slice.inputs[input]
+                          : std::span<const std::byte>());
   }
   auto same = [](std::span<const std::byte> a, std::span<const std::byte> b) {
     return a.data() == b.data() && a.size() == b.size();
   };
-  auto sent = sentImages_.find(input);
-  return !kept || sent == sentImages_.end() ||
-         !std::equal(images.begin(), images.end(), sent->second.begin(),
+  auto sent = sentPayloads_.find(input);
+  return !kept || sent == sentPayloads_.end() ||
+         !std::equal(payload.begin(), payload.end(), sent->second.begin(),
                      sent->second.end(), same);
 }
 
 void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
-  images_.clear();
-  imageRanges_.clear();
+  payloads_.clear();
+  payloadRanges_.clear();
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
     const plan::Input &input = entry_.inputs[i];
     if (input.role == plan::InputRole::Tokens ||
         input.role == plan::InputRole::Mask)
       continue;
     bool image = input.role == plan::InputRole::Image;
-    if (image && !packImages(i, slices))
+    bool payload = isPayload(input);
+    if (payload && !packPayload(i, slices))
       continue;
     int64_t rowBytes = elementCount(input.shape) * dtypeSize(input.dtype);
     std::byte *to = block_.data() + layout_.inputs[i];
@@ -174,8 +183,8 @@ void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
     }
     int64_t count = counts_[size_t(image ? sequencesAxis_ : tokensAxis_)];
     int64_t begin = layout_.inputs[i];
-    if (image)
-      imageRanges_.push_back({begin, begin + count * rowBytes});
+    if (payload)
+      payloadRanges_.push_back({begin, begin + count * rowBytes});
     else
       use(begin, count * rowBytes);
   }
@@ -208,7 +217,7 @@ bool HostBatch::isHeld(Range range) const {
 void HostBatch::findChanges() {
   // Small gaps are copied along: one copy costs more than a few kilobytes.
   constexpr int64_t kMergeGap = 16 << 10;
-  changed_ = imageRanges_;
+  changed_ = payloadRanges_;
   sendsPlaces_ = false;
   for (Range range : used_)
     if (!isHeld(range))
@@ -239,8 +248,8 @@ void HostBatch::markRun(std::optional<int64_t> step) {
     if (int64_t(held.size()) != range.end - range.begin || !isHeld(range))
       held.assign(block_.begin() + range.begin, block_.begin() + range.end);
   }
-  sentImages_ = std::move(images_);
-  images_.clear();
+  sentPayloads_ = std::move(payloads_);
+  payloads_.clear();
   // Devices hold tokens where the host wrote places.
   if (namesPlaces_)
     held_.erase(layout_.inputs[size_t(feedInput(entry_))]);

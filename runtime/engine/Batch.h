@@ -34,7 +34,8 @@ struct SequenceSlice {
   /// means zeros.
   std::vector<std::span<const std::byte>> inputs;
   /// `inputs` name the memory that they named in the batch before, and the
-  /// caller has not written there since: images on the device are used again.
+  /// caller has not written there since: images and rows of numbers on the
+  /// device are used again.
   bool inputsKept = false;
 };
 
@@ -62,7 +63,7 @@ public:
   /// Blocks were used otherwise: nothing of what they hold is known.
   void forget() {
     held_.clear();
-    sentImages_.clear();
+    sentPayloads_.clear();
   }
 
 private:
@@ -73,7 +74,7 @@ private:
   Status packTokens(std::span<const SequenceSlice> slices);
   void packSequences(std::span<const SequenceSlice> slices);
   void packInputs(std::span<const SequenceSlice> slices);
-  bool packImages(size_t input, std::span<const SequenceSlice> slices);
+  bool packPayload(size_t input, std::span<const SequenceSlice> slices);
   void packSampling(std::span<const SequenceSlice> slices);
   void moveOn(int64_t step);
   bool isHeld(Range range) const;
@@ -98,11 +99,11 @@ private:
   bool namesPlaces_ = false, sendsPlaces_ = false;
   /// What devices hold of a field from its offset on.
   std::map<int64_t, std::vector<std::byte>> held_;
-  /// Images are too large to be compared: where those of this batch, and those
-  /// on the devices, came from, by input.
+  /// Images and rows of numbers are too large to be compared: where those of
+  /// this batch, and those on the devices, came from, by input.
   using Sources = std::map<size_t, std::vector<std::span<const std::byte>>>;
-  Sources images_, sentImages_;
-  std::vector<Range> imageRanges_; // to be sent
+  Sources payloads_, sentPayloads_;
+  std::vector<Range> payloadRanges_; // to be sent
 };
 
 } // namespace ft

@@ -53,6 +53,12 @@ public:
   StatusOr<std::vector<int32_t>> encode(std::string_view text,
                                         bool addSpecialTokens = true) const;
 
+  /// The ids of each of `texts`, by as many threads as the machine has where
+  /// there are many. Fails with the first text's error.
+  StatusOr<std::vector<std::vector<int32_t>>>
+  encodeAll(std::span<const std::string> texts,
+            bool addSpecialTokens = true) const;
+
   /// Two texts as one sequence, as the post-processor joins them.
   StatusOr<TokenPair> encodePair(std::string_view first,
                                  std::string_view second) const;

@@ -74,10 +74,10 @@ void runRing(const std::vector<Case> &cases, const Score &score) {
     for (int grid : {F::kCluster, F::kCluster > 1 ? 16 : 13, 32}) {
       DecodeCase d{c, grid, F::kCluster > 1, " ring"};
       checkDecode<S, E>(d, F::kStages, score, [&](auto &batch) {
-        kernels.launch(name, {uint32_t(grid), 1, 1},
-                       {uint32_t(F::kThreads), 1, 1},
-                       attention::RingMemory<S, F>::kShared, batch.args(),
-                       batch.fresh(), batch.keyMap(), batch.valueMap(), score);
+        kernels.launch(
+            name, {uint32_t(grid), 1, 1}, {uint32_t(F::kThreads), 1, 1},
+            attention::RingMemory<S, F>::kShared, batch.args(), batch.fresh(),
+            batch.keyMap(F::kKeys), batch.valueMap(F::kKeys), score);
         ++kernels.options.seed;
       });
     }
@@ -128,25 +128,40 @@ const Case kEven{
 TEST(AttentionDecodeTest, RingBf16) {
   using S = Shape<bf16, 64, 64, true, true>;
   using E = Entry<32, false, false>;
-  runRing<S, E, attention::RingForm<4, 2, 8>>(
+  runRing<S, E, attention::RingForm<4, 2, 8, 1, 8, 16, 0>>(
       {kOne, kDecode, kLong, kPrompt, kEven, kNone}, NoScore{});
+}
+TEST(AttentionDecodeTest, RingOfThirtyTwoKeys) {
+  using S = Shape<bf16, 64, 64, true, true>;
+  using E = Entry<32, false, false>;
+  Case prompt{{8, 21, 70}, {95, 20, 0}, 4, 1, 4, 0, 32, 1};
+  runRing<S, E, attention::RingForm<4, 1, 4, 1, 8, 32, 0>>(
+      {kOne, kDecode, kLong, prompt}, NoScore{});
+  Case whole{{1, 1, 1, 1}, {31, 32, 95, 150}, 3, 3, 1, 0, 64, 1};
+  runRing<S, E, attention::RingForm<8, 1, 8, 1, 8, 32>>({whole, kEven, kNone},
+                                                        NoScore{});
+  runRing<S, E, attention::RingForm<4, 1, 4, 8, 8, 32>>({whole, kFour},
+                                                        NoScore{});
+  Case odd{{1, 3, 1}, {140, 5, 70}, 6, 2, 3, 100, 32, 1};
+  runRing<S, Entry<0, false, false>, attention::RingForm<4, 1, 8, 1, 8, 32, 0>>(
+      {odd}, CapAndSlope{});
 }
 TEST(AttentionDecodeTest, RingClusters) {
   using S = Shape<bf16, 128, 128, true, true>;
   using E = Entry<64, false, false>;
-  runRing<S, E, attention::RingForm<2, 1, 4, 8>>(
+  runRing<S, E, attention::RingForm<2, 1, 4, 8, 8, 16, 0>>(
       {kOne, kDecode, kLong, kFour, kNone}, NoScore{});
 }
 TEST(AttentionDecodeTest, RingF16SixteenRows) {
   using S = Shape<f16, 80, 96, true, true>;
   using E = Entry<16, true, true>;
-  runRing<S, E, attention::RingForm<8, 4, 8, 1, 16>>({kDecode, kPrompt},
-                                                     NoScore{});
+  runRing<S, E, attention::RingForm<8, 4, 8, 1, 16, 16, 0>>({kDecode, kPrompt},
+                                                            NoScore{});
 }
 TEST(AttentionDecodeTest, RingScoresWindowsManyHeads) {
   using S = Shape<bf16, 64, 64, true, true>;
   using Open = Shape<bf16, 64, 32, false, true>;
-  using F = attention::RingForm<4, 2, 4, 1, 16>;
+  using F = attention::RingForm<4, 2, 4, 1, 16, 16, 0>;
   Case odd{{1, 3, 1}, {140, 5, 70}, 6, 2, 3, 100, 16, 1};
   runRing<S, Entry<0, false, false>, F>({odd}, CapAndSlope{});
   runRing<Open, Entry<32, false, false>, F>({odd}, CapAndSlope{});

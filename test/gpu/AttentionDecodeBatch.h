@@ -59,8 +59,9 @@ template <typename S, typename E> struct DecodeBatch {
             batch.k.device, batch.v.device, table.device, qNorm.device,
             kEps,           kNorm.device,   kEps};
   }
-  ft::TensorMap keyMap() const { return map(batch.k, S::D); }
-  ft::TensorMap valueMap() const { return map(batch.v, S::DV); }
+  /// In boxes of so many tokens.
+  ft::TensorMap keyMap(int box) const { return map(batch.k, S::D, box); }
+  ft::TensorMap valueMap(int box) const { return map(batch.v, S::DV, box); }
   /// The cache has what it had, and the new rows where they belong.
   void checkCache(const std::string &name) {
     for (auto *plane : {&batch.k, &batch.v}) {
@@ -83,10 +84,10 @@ template <typename S, typename E> struct DecodeBatch {
   }
 
 private:
-  ft::TensorMap map(const Array<T> &plane, int width) const {
+  ft::TensorMap map(const Array<T> &plane, int width, int box) const {
     size_t step = size_t(c.kvHeads) * width;
     return makeMap(plane.device, width, c.kvHeads, plane.host.size() / step,
-                   step, 1, 16);
+                   step, 1, box);
   }
   /// Norm and rope of a head in fp64, rounded once.
   void enter(T *row, const std::vector<float> &weight, int position) {

@@ -12,28 +12,35 @@ namespace check {
 
 using attention::Fresh;
 
-template <typename S, typename E, int stages, int rows, typename Score>
+/// `merge`: bytes that merging is worth; 0: all that can be shared is.
+template <typename S, typename E, int stages, int rows, typename Score,
+          int merge = 0>
 __global__ void __launch_bounds__(128, 2)
     decodeKernel(const __grid_constant__ Args<typename S::T> args,
                  const __grid_constant__ Fresh<typename S::T> fresh,
                  const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, rows, 1>(args, fresh, score);
+  attention::runDecode<S, E, stages, rows, 1, merge>(args, fresh, score);
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-template <typename S, typename E, int stages, int rows, typename Score>
+template <typename S, typename E, int stages, int rows, typename Score,
+          int merge = 0>
 __global__ void __cluster_dims__(8, 1, 1)
     __launch_bounds__(128, S::DV > 128 || rows > 8 ? 2 : 3)
         decodeClusters(const __grid_constant__ Args<typename S::T> args,
                        const __grid_constant__ Fresh<typename S::T> fresh,
                        const __grid_constant__ Score score) {
-  attention::runDecode<S, E, stages, rows, 8>(args, fresh, score);
+  attention::runDecode<S, E, stages, rows, 8, merge>(args, fresh, score);
 }
 
-/// CTAs of a multiprocessor.
+/// CTAs of a multiprocessor, as plans have them.
 template <typename S, typename F>
-constexpr int kRingCtas =
-    F::kThreads <= 192 && F::kRows == 8 && S::D <= 128 && S::DV <= 128 ? 2 : 1;
+constexpr int kRingCtas = F::kThreads > 192 || F::kRows > 8 ? 1
+                          : S::D <= 64 && S::DV <= 64 && F::kLoaders == 1 &&
+                                  F::kCluster == 1
+                              ? 3
+                          : S::D <= 128 && S::DV <= 128 ? 2
+                                                        : 1;
 
 /// F::kCluster is 1.
 template <typename S, typename E, typename F, typename Score>

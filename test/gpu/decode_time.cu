@@ -244,7 +244,8 @@ private:
   void attend() {
     go(ringClusters<S, E, Keys, NoScore>, processors_ / 8 * 8, Keys::kThreads,
        attention::RingMemory<S, Keys>::kShared, decode_->args(),
-       decode_->fresh(), decode_->keyMap(), decode_->valueMap(), NoScore{});
+       decode_->fresh(), decode_->keyMap(Keys::kKeys),
+       decode_->valueMap(Keys::kKeys), NoScore{});
   }
 
   const Model &m_;

@@ -15,7 +15,7 @@ if [ "${1:-}" = --make ]; then
   mkdir -p "$plans"
   for flags in "" --preview-kernels; do
     "$build/bin/ftc" compile "$root/examples/shapes/bert-base" --dtype f16 \
-      --target sm_90a $flags -o "$plans/bert-base.f16${flags:+.preview}.plan" ||
+      --part encoder --target sm_90a $flags -o "$plans/bert-base.f16${flags:+.preview}.plan" ||
       exit 1
   done
   exit 0

@@ -22,9 +22,11 @@ for shape in llama-3-8b llama-3.2-1b gpt2 llama-3.1-8b; do
     --target sm_90a -o "$work/shapes/$shape.bf16.plan"
 done
 for shape in bert-base vit-base; do
+  part=""
+  [ $shape != bert-base ] || part="--part encoder" # as compare.py times it
   for flags in "" --preview-kernels; do
     "$build/bin/ftc" compile "examples/shapes/$shape" --dtype f16 \
-      --target sm_90a $flags \
+      --target sm_90a $part $flags \
       -o "$work/$([ -z "$flags" ] && echo shapes || echo preview)/$shape.f16.plan"
   done
 done

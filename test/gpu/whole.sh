@@ -4,7 +4,8 @@
 # what must be right, then times. Two GPUs or more: ranks, too. Some ten
 # minutes, half of them "right"; each part has a limit, and one that fails does
 # not end the rest. Results and logs go to OUT. ONLY: some of "right ranks times
-# start", in order.
+# start", in order, or "sanitize", which is not among them: compute-sanitizer's
+# memcheck and racecheck of the kernels' checks, four minutes.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 archive=$(realpath "$1")
@@ -42,13 +43,35 @@ kernels() { # side by side: most of their time is the reference's, on the CPU
   rm -r "$logs"
   return $status
 }
+sanitize() { # side by side; one that takes too long is no failure, but said
+  local status=0 logs check tool name end
+  logs=$(mktemp -d)
+  declare -A pids
+  for check in "$BIN"/*_check; do
+    for tool in memcheck racecheck; do
+      name=$tool-$(basename "$check")
+      timeout 200 compute-sanitizer --tool $tool --error-exitcode 9 "$check" \
+        >"$logs/$name" 2>&1 &
+      pids[$name]=$!
+    done
+  done
+  for name in "${!pids[@]}"; do
+    end=0
+    wait "${pids[$name]}" || end=$?
+    [ $end = 0 ] || [ $end = 124 ] || status=1
+    echo "== $name: exit $end$([ $end != 124 ] || echo ', not done in 200 s')"
+    tail -n 6 "$logs/$name"
+  done
+  rm -r "$logs"
+  return $status
+}
 times() { # name, plans, more
   local name=$1 plans=$2
   shift 2
   part "$name" 150 tools/bench/compare.py --ft-run "$BIN/ft-run" \
     --plans "$plans" -o "$out/$name.json" --no-peers "$@"
 }
-export -f kernels
+export -f kernels sanitize
 for step in $only; do
   case $step in
   right)
@@ -73,11 +96,12 @@ for step in $only; do
       echo "== sentences: left out, packed without MiniLM (tools/setup --test-models)"
     fi
     ;;
+  sanitize) part sanitize 250 bash -c sanitize ;;
   start)
     part start 240 tools/bench/start_up.py --ftc "$BIN/ftc" \
       --ft-run "$BIN/ft-run" -o "$out/start-up.json"
     ;;
-  *) echo "whole.sh: ONLY has '$step'; known: right ranks times start" >&2
+  *) echo "whole.sh: ONLY has '$step'; known: right ranks times start sanitize" >&2
     exit 2 ;;
   esac
 done

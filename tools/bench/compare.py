@@ -5,7 +5,7 @@
         [--only llama-3.2-1b] [--no-peers]
 
 DIR holds NAME.DTYPE.plan for the shapes in CASES, as `ftc compile
-examples/shapes/NAME` writes them. All of ours run first, then the peers, which take
+examples/shapes/NAME` writes them, of PARTS with that --part. All of ours run first, then the peers, which take
 minutes to compile. The results, losses included, go to one JSON file with the machine
 and commands, written anew after each; --table prints them as Markdown.
 """
@@ -18,6 +18,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPES = HERE.parents[1] / "examples" / "shapes"
+
+# What of a model is timed, ours and the peers', where not all of it.
+PARTS = {"bert-base": "encoder"}
 
 # name, dtype, batch, in, out; where time is short the first count most. In: all
 # prompts' tokens, or the shortest one's and the longest one's, which has no peer.
@@ -82,7 +85,11 @@ def peer(args, case):
         return {}
     return run([sys.executable, HERE / "peers.py", "--model", SHAPES / name,
                 "--dtype", dtype, "--batch", batch, "--in", length, "--out",
-                out, *args.peer_flags.split()], args.timeout)
+                out, *part(name), *args.peer_flags.split()], args.timeout)
+
+
+def part(name):
+    return ["--part", PARTS[name]] if name in PARTS else []
 
 
 def machine():
@@ -143,6 +150,7 @@ def main():
         least, length = lengths(length)
         results["rows"].append({"model": name, "dtype": dtype, "batch": batch,
                                 "in": length, "in_least": least, "out": out,
+                                **({"part": PARTS[name]} if name in PARTS else {}),
                                 "ftc": ours(args, case)})
         keep(args, results, results["rows"][-1])
     peers = [] if args.no_peers else cases[:args.most_peers]

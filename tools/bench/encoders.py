@@ -5,8 +5,8 @@
         [--gemm gemm.json] [--attention times.txt] [--seconds 240]
 
 DIR holds bert-base.f16.plan (as it is) and bert-base.f16.preview.plan (with
---preview-kernels), made by test/gpu/encoders.sh --make. Medians; peers are torch.compile
-and eager, each in a CUDA graph, and XLA where JAX is installed, in the same run. One
+--preview-kernels) of the encoder stack alone, made by test/gpu/encoders.sh --make.
+Medians; peers, of that stack, too, are torch.compile and eager, each in a CUDA graph, and XLA where JAX is installed, in the same run. One
 JSON file with the machine, the command, and what could not be measured.
 """
 import argparse
@@ -36,7 +36,7 @@ def tune(args, plan, out):
 def peers(batch, length):
     return run([sys.executable, HERE / "peers.py", "--model",
                 SHAPES / "bert-base", "--dtype", "f16", "--batch", batch,
-                "--in", length], 200)
+                "--in", length, "--part", "encoder"], 200)
 
 
 def measure(args, results):

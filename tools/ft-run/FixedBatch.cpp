@@ -32,7 +32,7 @@ void FixedBatch::makeImages(const plan::Entry &entry, int64_t count,
   }
 }
 
-void FixedBatch::keepImages(bool kept) {
+void FixedBatch::keepInputs(bool kept) {
   for (SequenceSlice &slice : slices_)
     slice.inputsKept = kept;
 }

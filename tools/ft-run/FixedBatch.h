@@ -35,8 +35,8 @@ public:
   const std::vector<SequenceSlice> &slices() const { return slices_; }
   const BatchShape &shape() const { return shape_; }
   const plan::Program &program() const { return *program_; }
-  /// Whether the next run may use the images that the last one sent.
-  void keepImages(bool kept);
+  /// Whether the next run may use the images and rows that the last one sent.
+  void keepInputs(bool kept);
 
 private:
   explicit FixedBatch(Model &model)

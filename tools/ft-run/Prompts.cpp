@@ -65,26 +65,25 @@ StatusOr<std::vector<int32_t>> parseTokens(const std::string &text,
 StatusOr<std::vector<std::vector<int32_t>>>
 readPrompts(const RunOptions &options,
             const std::optional<text::Tokenizer> &tokenizer) {
-  std::vector<std::vector<int32_t>> prompts;
-  auto addText = [&](const std::string &text) -> Status {
-    FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, tokenizer->encode(text));
-    prompts.push_back(std::move(ids));
-    return Status::success();
-  };
+  std::vector<std::string> texts;
   for (const std::string &argument : options.prompts) {
     FT_ASSIGN_OR_RETURN(std::string text, readText(argument));
-    FT_RETURN_IF_ERROR(addText(text));
+    texts.push_back(std::move(text));
   }
   for (const std::string &path : options.promptFiles) {
     FT_ASSIGN_OR_RETURN(std::string text, readTextFile(path));
-    FT_RETURN_IF_ERROR(addText(text));
+    texts.push_back(std::move(text));
   }
   for (const std::string &path : options.promptLines) {
     FT_ASSIGN_OR_RETURN(std::string text, readTextFile(path));
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);)
       if (!line.empty())
-        FT_RETURN_IF_ERROR(addText(line));
+        texts.push_back(std::move(line));
+  }
+  std::vector<std::vector<int32_t>> prompts;
+  if (!texts.empty()) {
+    FT_ASSIGN_OR_RETURN(prompts, tokenizer->encodeAll(texts));
   }
   for (const std::string &text : options.tokens) {
     FT_ASSIGN_OR_RETURN(std::vector<int32_t> ids,

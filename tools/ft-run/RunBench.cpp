@@ -133,8 +133,8 @@ Status Bench::timeEncode(std::vector<double> &times) {
   return Status::success();
 }
 
-/// Images lie on the device already, as those of frameworks' timings do; what
-/// sending them adds is timed beside.
+/// Images and rows lie on the device already, as those of frameworks' timings
+/// do; what sending images adds is timed beside.
 Status Bench::encode(bool counted) {
   if (!encoded_) {
     FT_ASSIGN_OR_RETURN(encoded_, batch(/*decode=*/false));
@@ -143,9 +143,9 @@ Status Bench::encode(bool counted) {
   bool images = entry_.imageTokens() > 0;
   if (images && counted)
     FT_RETURN_IF_ERROR(timeEncode(sendingTimes_));
-  encoded_->keepImages(images && counted);
+  encoded_->keepInputs(counted);
   FT_RETURN_IF_ERROR(timeEncode(counted ? prefillTimes_ : times));
-  encoded_->keepImages(false);
+  encoded_->keepInputs(false);
   if (!counted)
     warmUp_.first = times[0];
   return Status::success();

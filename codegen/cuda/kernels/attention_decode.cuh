@@ -156,16 +156,17 @@ private:
   Rows rows_;
 };
 
-/// `cluster`: CTAs that the launch starts together.
+/// `cluster`: CTAs that the launch starts together; `mergeBytes`: of Shares.
 template <typename S, typename E, int stages, int rows,
-          int cluster = cluster::kCluster, typename Score>
+          int cluster = cluster::kCluster, int mergeBytes = kMergeBytes,
+          typename Score>
 __device__ __forceinline__ void runDecode(const Args<typename S::T> &a,
                                           const Fresh<typename S::T> &fresh,
                                           const Score &score) {
   launchDependents();
   using Cta = Decode<S, E, stages, rows>;
   __shared__ u64 arrived;
-  Shares<S, rows, kDecodeBlock> shares(a, cluster);
+  Shares<S, rows, kDecodeBlock, mergeBytes> shares(a, cluster);
   Cta cta(a, fresh);
   Inbox<S, rows, cluster> inbox(&arrived, cta.inbox(), shares.team());
   Piece piece;

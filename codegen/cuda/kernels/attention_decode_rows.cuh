@@ -1,7 +1,7 @@
 //===- attention_decode_rows.cuh - rows by a block of keys ------*- C++ -*-===//
 //
-// The arithmetic of attention_decode.cuh: one warp, 8 or 16 rows and 16 keys at
-// a time, an online softmax of its own; and the sum of the four warps' parts.
+// The arithmetic of attention_decode.cuh: one warp, 8 or 16 rows and a block of
+// keys at a time, an online softmax of its own; and the sum of warps' parts.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_DECODE_ROWS_CUH
@@ -15,6 +15,8 @@ namespace ft::attention {
 /// A block in shared memory: keys, kPitchQK elements apart, then values,
 /// kPitchV apart.
 template <typename S> struct PitchedBlock {
+  static constexpr int kKeys = kDecodeBlock;
+  static constexpr int kTile = 0; // bytes from 16 keys to the next 16
   static constexpr int kPitchQK = roundUp(S::D, 16) + 8;
   static constexpr int kPitchV = roundUp(S::DV, 16) + 8;
   static constexpr int kValues = kDecodeBlock * kPitchQK * 2; // bytes
@@ -37,13 +39,13 @@ template <typename S> struct PitchedBlock {
 
 /// A warp's part of a tile of `rows`, 8 or 16. Keys, or values' columns, are
 /// the 16 rows of a product, the tile's rows its columns: of each 8 of them a
-/// lane has the two from lane % 4 * 2 on. `Block`: how keys and values lie in
-/// shared memory.
+/// lane has the two from lane % 4 * 2 on. `Block`: how many keys are one block
+/// and how they and their values lie in shared memory.
 template <typename S, int rows, typename Block = PitchedBlock<S>>
 class DecodeRows {
 public:
   using T = typename S::T;
-  static constexpr int BN = kDecodeBlock;
+  static constexpr int BN = Block::kKeys;
   static constexpr int D = roundUp(S::D, 16), DV = roundUp(S::DV, 16);
   static constexpr int kPitch = D + 8;     // of q
   static constexpr bool kKeeps = D <= 128; // q in registers
@@ -120,6 +122,7 @@ public:
 private:
   static_assert(rows == 8 || rows == 16);
   static constexpr int N = rows / 8, kColumns = 2 * N; // of a lane
+  static constexpr int kTiles = BN / 16;
 
   static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
   /// The tile's row in this lane's column i.
@@ -134,24 +137,29 @@ private:
 
   __device__ __forceinline__ void multiplyKeys(u32 block) {
     u32 k = Block::keyLane(block, lane() % 16, lane() / 16);
-    // Two sums: a product waits for the one before in its sum.
-    float s[2][N][4] = {};
+    // Two sums a tile: a product waits for the one before in its sum.
+    float s[kTiles][2][N][4] = {};
 #pragma unroll
     for (int d = 0; d < D; d += 16) {
       u32 x[4], y[N][2];
-      loadMatrices<false>(x, Block::at(k, d));
       if constexpr (!kKeeps)
         loadQueries(y, d);
       const u32(&q)[N][2] = kKeeps ? kept_[kKeeps ? d / 16 : 0] : y;
 #pragma unroll
-      for (int n = 0; n < N; ++n)
-        multiplyAdd(s[d / 16 % 2][n], x, q[n][0], q[n][1], T{});
+      for (int t = 0; t < kTiles; ++t) {
+        loadMatrices<false>(x, Block::at(k, d) + t * Block::kTile);
+#pragma unroll
+        for (int n = 0; n < N; ++n)
+          multiplyAdd(s[t][d / 16 % 2][n], x, q[n][0], q[n][1], T{});
+      }
     }
 #pragma unroll
-    for (int n = 0; n < N; ++n)
+    for (int t = 0; t < kTiles; ++t)
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        s_[n][i] = s[0][n][i] + s[1][n][i];
+      for (int n = 0; n < N; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          s_[t][n][i] = s[t][0][n][i] + s[t][1][n][i];
   }
 
   /// Scores in base 2.
@@ -162,26 +170,33 @@ private:
     bool masked = blockNeedsMask<S, BN>(p.work, a_.window, j0);
     float factor = Score::kIdentity ? a_.scale * kLog2e : a_.scale;
 #pragma unroll
-    for (int n = 0; n < N; ++n)
+    for (int t = 0; t < kTiles; ++t)
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        int j = j0 + i / 2 * 8 + lane() / 4, column = 2 * n + i % 2;
-        float x = s_[n][i] * factor;
-        if constexpr (!Score::kIdentity)
-          x = kLog2e * score(x, float(head_[column]), float(position_[column]),
-                             float(j));
-        if (masked && !visible<S>(p.work, a_.window, position_[column], j))
-          x = __int_as_float(0xff800000);
-        s_[n][i] = x;
-      }
+      for (int n = 0; n < N; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          int j = j0 + t * 16 + i / 2 * 8 + lane() / 4, column = 2 * n + i % 2;
+          float x = s_[t][n][i] * factor;
+          if constexpr (!Score::kIdentity)
+            x = kLog2e * score(x, float(head_[column]),
+                               float(position_[column]), float(j));
+          if (masked && !visible<S>(p.work, a_.window, position_[column], j))
+            x = __int_as_float(0xff800000);
+          s_[t][n][i] = x;
+        }
   }
 
   /// Scores to exponentials; what came before on the same scale.
   __device__ __forceinline__ void rescale() {
     float next[kColumns], keep[kColumns];
 #pragma unroll
-    for (int i = 0; i < kColumns; ++i)
-      next[i] = fmaxf(s_[i / 2][i % 2], s_[i / 2][i % 2 + 2]);
+    for (int i = 0; i < kColumns; ++i) {
+      next[i] = fmaxf(s_[0][i / 2][i % 2], s_[0][i / 2][i % 2 + 2]);
+#pragma unroll
+      for (int t = 1; t < kTiles; ++t)
+        next[i] = fmaxf(next[i],
+                        fmaxf(s_[t][i / 2][i % 2], s_[t][i / 2][i % 2 + 2]));
+    }
 #pragma unroll
     for (int o = 4; o < 32; o *= 2)
 #pragma unroll
@@ -193,10 +208,14 @@ private:
       float pivot = next[i] == __int_as_float(0xff800000) ? 0.0f : next[i];
       keep[i] = exponential2(top_[i] - pivot);
       top_[i] = next[i];
-      float(&s)[4] = s_[i / 2];
-      s[i % 2] = exponential2(s[i % 2] - pivot);
-      s[i % 2 + 2] = exponential2(s[i % 2 + 2] - pivot);
-      sum_[i] = sum_[i] * keep[i] + (s[i % 2] + s[i % 2 + 2]);
+      sum_[i] *= keep[i];
+#pragma unroll
+      for (int t = 0; t < kTiles; ++t) {
+        float(&s)[4] = s_[t][i / 2];
+        s[i % 2] = exponential2(s[i % 2] - pivot);
+        s[i % 2 + 2] = exponential2(s[i % 2 + 2] - pivot);
+        sum_[i] += s[i % 2] + s[i % 2 + 2];
+      }
     }
 #pragma unroll
     for (int t = 0; t < DV / 16; ++t)
@@ -210,26 +229,30 @@ private:
   __device__ __forceinline__ void multiplyValues(u32 block) {
     u32 v =
         Block::valueLane(block, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2);
-    u32 y[N][2];
 #pragma unroll
-    for (int n = 0; n < N; ++n)
-#pragma unroll
-      for (int i = 0; i < 2; ++i)
-        y[n][i] = transposed(packPair<T>(s_[n][2 * i], s_[n][2 * i + 1]));
-#pragma unroll
-    for (int d = 0; d < DV; d += 16) {
-      u32 x[4];
-      loadMatrices<true>(x, Block::at(v, d));
+    for (int t = 0; t < kTiles; ++t) {
+      u32 y[N][2];
 #pragma unroll
       for (int n = 0; n < N; ++n)
-        multiplyAdd(o_[d / 16][n], x, y[n][0], y[n][1], T{});
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+          y[n][i] =
+              transposed(packPair<T>(s_[t][n][2 * i], s_[t][n][2 * i + 1]));
+#pragma unroll
+      for (int d = 0; d < DV; d += 16) {
+        u32 x[4];
+        loadMatrices<true>(x, Block::at(v, d) + t * Block::kTile);
+#pragma unroll
+        for (int n = 0; n < N; ++n)
+          multiplyAdd(o_[d / 16][n], x, y[n][0], y[n][1], T{});
+      }
     }
   }
 
   const Args<T> &a_;
   u32 q_;
   u32 kept_[kKeeps ? D / 16 : 1][N][2];
-  float s_[N][4], top_[kColumns], sum_[kColumns];
+  float s_[kTiles][N][4], top_[kColumns], sum_[kColumns];
   float o_[DV / 16][N][4];
   int position_[kColumns], head_[kColumns];
 };

@@ -7,10 +7,11 @@
 // device. A CTA may so have the end of a tile, whole tiles and the beginning of
 // one.
 //
-// Where tiles are about as long as each other, CTAs take whole tiles instead,
-// or equal parts of one each: less to merge. Where a tile has eight, four or
-// two CTAs of a cluster to itself, they are a team: merging through each
-// other's shared memory is faster than through L2.
+// Where no tile is much longer than the others, CTAs take whole tiles instead,
+// or equal parts of one each: less to merge, which takes as long as reading
+// some 100 KB. Where a tile has eight, four or two CTAs of a cluster to itself,
+// they are a team: merging through each other's shared memory is faster than
+// through L2.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_ATTENTION_SHARE_CUH
@@ -50,8 +51,17 @@ struct Place {
   int at, stop;
 };
 
-/// Tiles of `rows`, blocks of BN keys.
-template <typename S, int rows, int BN> class Shares {
+/// What a CTA reads while a tile's parts are merged through L2, in bytes: 2.4 us
+/// at the rate of a CTA that is almost alone (H200). A batch that is cut into
+/// equal runs takes about three times as long: most CTAs have two pieces.
+constexpr int kMergeBytes = 96 * 1024;
+/// That rate is this part of the whole GPU's.
+constexpr int kAlone = 100;
+
+/// Tiles of `rows`, blocks of BN keys; `mergeBytes`: kMergeBytes, or less for
+/// more parts.
+template <typename S, int rows, int BN, int mergeBytes = kMergeBytes>
+class Shares {
 public:
   using A = Args<typename S::T>;
 
@@ -80,8 +90,8 @@ public:
     units_ = max(min(int(gridDim.x), total_), 1);
     share_ = u32(total_) / u32(units_);
     rest_ = total_ - share_ * units_;
-    // A block takes about a third of what the way through L2 takes longer.
-    int room = share_ + share_ / 16 + 2;
+    // Blocks that a CTA reads until equal runs would be read and merged.
+    int room = max(share_, total_ / kAlone) + kMergeBlocks * 5 / 2;
     for (; cluster > 1 && tiles_ * cluster > int(gridDim.x);)
       cluster /= 2;
     if (cluster > 1 && most <= (room + (rest_ > 0)) * cluster) {
@@ -91,6 +101,8 @@ public:
     u32 ctas = gridDim.x;
     tiles = max(tiles_, 1);
     parts_ = max(ctas / u32(tiles), 1u);
+    if (kMergeBlocks > 0) // shorter parts are not worth it
+      parts_ = max(min(parts_, most / larger(kMergeBlocks, 1)), 1);
     tilesEach_ = (tiles + ctas - 1) / ctas;
     int longest = tilesEach_ * int(u32(most + parts_ - 1) / u32(parts_));
     whole_ = longest <= room;
@@ -141,6 +153,8 @@ public:
   }
 
 private:
+  static constexpr int kMergeBlocks = mergeBytes / (BN * (S::D + S::DV) * 2);
+
   /// The numbers of unit u's blocks begin here: the first `rest_` units have
   /// one more than the others.
   __device__ __forceinline__ int start(int u) const {

@@ -16,8 +16,9 @@ namespace {
 
 class CudaDevice final : public Device {
 public:
-  explicit CudaDevice(std::unique_ptr<CudaContext> context)
-      : context_(std::move(context)), staging_(*context_) {}
+  /// `ranks`: devices that this process opens.
+  CudaDevice(std::unique_ptr<CudaContext> context, int ranks)
+      : context_(std::move(context)), staging_(*context_, ranks) {}
 
   std::string kind() const override { return "cuda"; }
   std::string describe() const override;
@@ -169,7 +170,7 @@ CudaDevice::load(const plan::PlanFile &file, const plan::Entry &entry,
 StatusOr<std::unique_ptr<Device>> openCudaDevice(int rank, int ranks) {
   FT_ASSIGN_OR_RETURN(std::unique_ptr<CudaContext> context,
                       CudaContext::open(rank, ranks));
-  return std::unique_ptr<Device>(new CudaDevice(std::move(context)));
+  return std::unique_ptr<Device>(new CudaDevice(std::move(context), ranks));
 }
 
 } // namespace ft

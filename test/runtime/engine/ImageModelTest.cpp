@@ -134,6 +134,45 @@ TEST(ImageModelTest, WrongInputsAreNamed) {
             "normalized already, as the checkpoint's processor leaves it");
 }
 
+/// Rows of numbers in, their sum out.
+plan::Plan rowsPlan() {
+  TestProgram p;
+  plan::Ref rows = p.input(DType::F32, kTokens, {2});
+  plan::Ref sum = p.buffer(DType::F32, kSequences, {2});
+  p.op("segment_reduce", {rows, p.sequences()}, {sum},
+       {{"kind", std::string("sum")}});
+  p.plan.name = "rows";
+  p.plan.maxPositions = 3;
+  plan::Entry &entry = p.plan.entries[0];
+  entry.name = "encode";
+  entry.inputs[0].name = "hidden_states";
+  entry.outputs = {{"sum", DType::F32, kSequences, {2}}};
+  entry.programs[0].outputs = {sum.index};
+  return p.plan;
+}
+
+TEST(ImageModelTest, KeptRowsOfNumbersAreNotSentAgain) {
+  auto model = loadSmall({}, rowsPlan());
+  std::vector<float> rows = {1, 2, 3, 4};
+  std::vector<int32_t> tokens(2);
+  SequenceSlice slice;
+  slice.tokens = tokens;
+  slice.wanted = WantedRows::None;
+  slice.inputs = {std::as_bytes(std::span(rows))};
+  auto sum = [&] {
+    EXPECT_TRUE(model->run(0, {&slice, 1}).ok());
+    std::vector<float> row(2);
+    EXPECT_TRUE(model->readOutput(0, 0, 0, 1, row.data()).ok());
+    return row;
+  };
+  EXPECT_EQ(sum(), (std::vector<float>{4, 6}));
+  rows = {5, 6, 7, 8};
+  slice.inputsKept = true;
+  EXPECT_EQ(sum(), (std::vector<float>{4, 6}));
+  slice.inputsKept = false;
+  EXPECT_EQ(sum(), (std::vector<float>{12, 14}));
+}
+
 /// Only where the caller says so and the memory is the same.
 TEST(ImageModelTest, KeptImagesAreNotSentAgain) {
   auto model = loadSmall({}, imagePlan());

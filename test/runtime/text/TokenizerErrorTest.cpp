@@ -200,6 +200,12 @@ TEST(TokenizerError, AMissingUnknownTokenIsReportedWhenNeeded) {
   EXPECT_EQ(ids.status().message(),
             "the text needs the unknown token \"<none>\", which is not in the "
             "tokenizer's vocabulary");
+  std::vector<std::string> texts(100, "abc");
+  texts[70] = "x";
+  EXPECT_EQ(tokenizer.encodeAll(texts).status().message(),
+            ids.status().message());
+  texts.erase(texts.begin() + 70);
+  EXPECT_EQ(*tokenizer.encodeAll(texts), (std::vector<Ids>(99, Ids{6})));
 }
 
 TEST(TokenizerError, ConfigurationsThatDoNotFit) {

@@ -20,6 +20,20 @@ TEST_P(FixtureTest, EncodesAsTheReference) {
   }
 }
 
+TEST_P(FixtureTest, EncodesManyTextsInTheirOrder) {
+  Tokenizer tokenizer = fixture(GetParam());
+  std::vector<Json> cases = fixtureCases(GetParam());
+  std::vector<std::string> texts;
+  for (const Json &entry : cases)
+    texts.push_back(entry["text"]);
+  StatusOr<std::vector<Ids>> all = tokenizer.encodeAll(texts);
+  ASSERT_TRUE(all.ok()) << all.status().message();
+  ASSERT_EQ(all->size(), cases.size());
+  for (size_t i = 0; i < cases.size(); ++i)
+    EXPECT_EQ((*all)[i], cases[i]["ids"].get<Ids>()) << cases[i];
+  EXPECT_TRUE(tokenizer.encodeAll({})->empty());
+}
+
 TEST_P(FixtureTest, JoinsTwoTextsAsTheReference) {
   Tokenizer tokenizer = fixture(GetParam());
   for (const Json &entry : fixtureLines(std::string(GetParam()) + ".pairs")) {

@@ -1,11 +1,11 @@
 //===- attention_ring.cuh - append and attention, tensor copies -*- C++ -*-===//
 //
 // attention_decode.cuh for sm_90a, with the same arithmetic, shares and merges,
-// where a page holds whole blocks of 16 keys. What differs is who copies: warps
+// where a page holds whole blocks of 16 or 32 keys. What differs is who copies: warps
 // that only copy keep a ring of blocks full, across pieces, so what is under
 // way does not depend on where the warps that multiply are; those take its
-// blocks by turns. Copies are those of a tensor map: 16 rows of 128 bytes by
-// one instruction, past registers and L1.
+// blocks by turns. Copies are those of a tensor map: a block's rows of 128 bytes
+// by one instruction, past registers and L1.
 //
 //     using Form = attention::RingForm<4, 2, 8, 8>;
 //     attention::runRing<Shape, Entry, Form>(args, fresh, kMap, vMap, score);
@@ -15,8 +15,8 @@
 //
 // Launch: block Form::kThreads, __launch_bounds__(it, ctas); dynamic shared
 // memory RingMemory<S, Form>::kShared; all else as attention_decode.cuh. Maps:
-// [tokens of the pool, kvHeads, D or DV] in boxes of 16 x 1 x 64, 128-byte
-// swizzle.
+// [tokens of the pool, kvHeads, D or DV] in boxes of Form::kKeys x 1 x 64,
+// 128-byte swizzle.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_RING_CUH
@@ -103,9 +103,9 @@ public:
   }
 
 private:
-  using Block = BoxBlock<S>;
+  using Block = BoxBlock<S, F::kKeys>;
   using Rows = DecodeRows<S, F::kRows, Block>;
-  static constexpr int BN = kDecodeBlock;
+  static constexpr int BN = F::kKeys;
 
   /// What no copy brings of block j0: zeros for values past the end, and new
   /// rows where begin() did not enter them. By a whole warp.
@@ -147,7 +147,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
     prefetchMap(vMap);
   }
   memory.init();
-  Shares<S, F::kRows, kDecodeBlock> shares(a, cluster);
+  Shares<S, F::kRows, F::kKeys, F::kMerge> shares(a, cluster);
   __syncthreads();
   bool together = cluster > 1 && shares.team() > 1;
   Place place = together ? Place{} : shares.place(blockIdx.x);

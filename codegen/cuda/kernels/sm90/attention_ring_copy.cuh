@@ -15,21 +15,25 @@ namespace ft::attention {
 /// How a CTA is divided. `consumers` warps multiply, `loaders` copy; `stages`
 /// blocks in the ring, a multiple of both: a slot is always the same warps',
 /// who so know which turn of it they wait for; `cluster` CTAs start together;
-/// tiles have `rows`, 8 or 16.
-template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8>
+/// tiles have `rows`, 8 or 16; blocks have `keys`, 16 or 32; `mergeBytes` is
+/// that of Shares.
+template <int consumers, int loaders, int stages, int cluster = 1, int rows = 8,
+          int keys = 16, int mergeBytes = kMergeBytes>
 struct RingForm {
+  static constexpr int kKeys = keys, kMerge = mergeBytes;
   static constexpr int kConsumers = consumers, kLoaders = loaders;
   static constexpr int kStages = stages, kCluster = cluster;
   static constexpr int kThreads = 32 * (consumers + loaders), kRows = rows;
   static_assert(stages % consumers == 0 && stages % loaders == 0);
 };
 
-/// A block as tensor copies leave it: columns of 64 elements, 16 rows of 128
-/// bytes each, whose 16-byte vectors are swizzled: keys, then values.
-template <typename S> struct BoxBlock {
+/// A block as tensor copies leave it: columns of 64 elements, a row of 128
+/// bytes each key, whose 16-byte vectors are swizzled: keys, then values.
+template <typename S, int keys> struct BoxBlock {
+  static constexpr int kKeys = keys, kTile = 16 * 128;
   static constexpr int kColumnsQK = (S::D + 63) / 64;
   static constexpr int kColumnsV = (S::DV + 63) / 64;
-  static constexpr int kColumnBytes = kDecodeBlock * 128;
+  static constexpr int kColumnBytes = keys * 128;
   static constexpr int kBytes = (kColumnsQK + kColumnsV) * kColumnBytes;
 
   static __device__ __forceinline__ u32 values(u32 block) {
@@ -94,7 +98,7 @@ public:
   static constexpr bool kShares = DecodeRows<S, F::kRows>::kKeeps;
 
 private:
-  static constexpr int kRing = F::kStages * BoxBlock<S>::kBytes;
+  static constexpr int kRing = F::kStages * BoxBlock<S, F::kKeys>::kBytes;
   static constexpr int kQ = roundUp(F::kRows * 2 * (roundUp(S::D, 16) + 8), 16);
   static constexpr int kPartBytes = 4 * kPassRows * kPartRow<S>;
   static constexpr int kParts = F::kConsumers * kPartBytes;
@@ -126,7 +130,7 @@ public:
     }
   }
   __device__ __forceinline__ u32 block(u32 slot) const {
-    return base_ + slot * BoxBlock<S>::kBytes;
+    return base_ + slot * BoxBlock<S, F::kKeys>::kBytes;
   }
   __device__ __forceinline__ u32 full(u32 slot) const {
     return sharedAddress(state_->full + slot);
@@ -170,7 +174,7 @@ public:
     int b = p.last - 1 - ahead_;
 #pragma unroll 1
     for (; b >= p.first; b -= F::kLoaders) {
-      int j0 = p.work.begin + b * kDecodeBlock;
+      int j0 = p.work.begin + b * F::kKeys;
       barrierWait(memory_.empty(place_.slot), place_.turn ^ 1);
       u32 full = memory_.full(place_.slot);
       if (j0 >= old) {
@@ -187,7 +191,7 @@ public:
   }
 
 private:
-  using Block = BoxBlock<S>;
+  using Block = BoxBlock<S, F::kKeys>;
 
   __device__ __forceinline__ void copy(const Piece &p, int cell,
                                        u32 full) const {
