@@ -145,10 +145,19 @@ RowSegmentPrinter::embedding(ir::EmbeddingOp op, View view) {
 /// A weight of the row's last extent.
 RowSegmentPrinter::Held
 RowSegmentPrinter::vectorWeight(FlatSymbolRefAttr symbol, View view) {
-  std::string name = fresh(view);
+  std::string name = fresh(view), from = weightParam(symbol);
+  if (staged_) {
+    ir::ParamOp param = ir::lookupParam(fused_, symbol);
+    StringRef type = typeText(param.getTensorType().getElementType());
+    StagedWeight weight{from + "Staged", from, type.str()};
+    if (llvm::none_of(*staged_, [&](const StagedWeight &known) {
+          return known.parameter == from;
+        }))
+      staged_->push_back(weight);
+    from = weight.name + ".element";
+  }
   out_.line("float " + name + "[L::kElements];");
-  out_.line(lineName(view) + ".load(" + name + ", " + weightParam(symbol) +
-            ");");
+  out_.line(lineName(view) + ".load(" + name + ", " + from + ");");
   return {name, Kind::Elements};
 }
 

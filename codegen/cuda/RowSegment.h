@@ -10,13 +10,21 @@
 
 namespace ft::codegen {
 
+/// A weight of a line that the CTA brings to shared memory as `name`.
+struct StagedWeight {
+  std::string name, parameter, type;
+};
+
 /// Prints what one team does with its line: loads, ops, stores. The
-/// surrounding text defines `row`, `group` and `line`.
+/// surrounding text defines `row`, `group` and `line`, and what is added to
+/// `staged`, where that is not null.
 class RowSegmentPrinter {
 public:
   RowSegmentPrinter(ir::FusedOp fused, const RowSegment &segment,
-                    KernelParams &params, CudaPrinter &out)
-      : fused_(fused), segment_(segment), params_(params), out_(out) {}
+                    KernelParams &params, CudaPrinter &out,
+                    std::vector<StagedWeight> *staged = nullptr)
+      : fused_(fused), segment_(segment), params_(params), out_(out),
+        staged_(staged) {}
 
   mlir::LogicalResult run();
 
@@ -78,6 +86,7 @@ private:
   std::map<void *, std::string> numbers_; // prefix of an op's line numbers
   std::map<std::string, std::string> positions_;
   std::string pairShape_; // of the rope whose partners `pair` names
+  std::vector<StagedWeight> *staged_;
   int count_ = 0;
 };
 
