@@ -66,6 +66,25 @@ static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
   return made;
 }
 
+/// Tiles, and what is faster for few rows in front of them. Encoders have one
+/// program for any number of rows, where tiles stop at 64 then.
+static FailureOr<std::vector<GemmCandidate>>
+withResident(ir::FusedOp fused, const GemmMatch &match,
+             const LaunchContext &context) {
+  std::vector<GemmCandidate> tiles = tilesOf(fused, match, context);
+  bool few = context.someTokens() || context.encoder;
+  if (!few || !gemmResidentTakes(fused, match, context))
+    return tiles;
+  auto made = emitGemmResident(fused, match, context);
+  if (failed(made))
+    return failure();
+  for (GemmCandidate &tile : tiles)
+    llvm::replace(tile.rows, int64_t(32), int64_t(64));
+  made->insert(made->end(), std::make_move_iterator(tiles.begin()),
+               std::make_move_iterator(tiles.end()));
+  return made;
+}
+
 /// A launch whose CTAs start together.
 DictionaryAttr KernelChoice::clustered(const GemmCandidate &made,
                                        DictionaryAttr launch) {
@@ -122,7 +141,10 @@ KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
     return failure();
   rows->prefersShared = true;
   targets_ = hopperArchs();
-  for (const GemmCandidate &made : tilesOf(split->call(), *call, context)) {
+  auto candidates = withResident(split->call(), *call, context);
+  if (failed(candidates))
+    return failure();
+  for (const GemmCandidate &made : *candidates) {
     DictionaryAttr tiles = clustered(made, *take(made.kernel));
     bool before = std::exchange(behindKernel_, true);
     DictionaryAttr finish = launch(*rows);
@@ -146,7 +168,10 @@ KernelChoice::addTiles(ir::FusedOp fused, const GemmMatch &match,
   bool first = implementations.empty();
   std::vector<GemmCandidate> candidates;
   if (gemmTilesTake(fused, match, context)) {
-    candidates = tilesOf(fused, match, context);
+    auto tiles = withResident(fused, match, context);
+    if (failed(tiles))
+      return failure();
+    candidates = std::move(*tiles);
   } else if (gemmSkinnyTakes(fused, match, context)) {
     auto skinny = emitGemmSkinny(fused, match, context);
     if (failed(skinny))

@@ -161,12 +161,14 @@ KernelChoice::hopper(ir::FusedOp fused, const LaunchContext &context) {
     return failure();
   if (!gemvRingTakes(fused, *match, context))
     return made;
-  auto rings = emitGemvRing(fused, *match, context);
-  if (failed(rings))
+  auto gemvs = gemmResidentTakes(fused, *match, context)
+                   ? emitGemmResident(fused, *match, context)
+                   : emitGemvRing(fused, *match, context);
+  if (failed(gemvs))
     return failure();
-  for (const GemmCandidate &ring : *rings)
+  for (const GemmCandidate &gemv : *gemvs)
     made.push_back(implementation(
-        ring.name, clustered(ring, *take(ring.kernel)), ring.rows));
+        gemv.name, clustered(gemv, *take(gemv.kernel)), gemv.rows));
   return made;
 }
 

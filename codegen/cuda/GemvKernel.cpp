@@ -36,8 +36,17 @@ bool codegen::gemvTakes(const GemmMatch &match, const LaunchContext &context) {
          gemvNormedBytes(match, context) <= kMaxShared;
 }
 
-/// The prologue's functor: its type, and how it is made from parameters.
-static std::string normText(const GemmMatch &match, KernelParams &params) {
+bool codegen::gemvNormIsWide(ir::FusedOp fused, const GemmMatch &match) {
+  for (const char *name : {"weight", "bias"}) {
+    auto symbol = match.norm->getAttrOfType<FlatSymbolRefAttr>(name);
+    if (symbol && alignmentOf(ir::lookupParam(fused, symbol)) < 16)
+      return false;
+  }
+  return true;
+}
+
+std::string codegen::gemvNormText(const GemmMatch &match,
+                                  KernelParams &params) {
   if (!match.norm)
     return "NoNorm{}";
   std::string eps = floatLiteral(
@@ -73,7 +82,7 @@ FailureOr<TemplateKernel> codegen::printGemv(ir::FusedOp fused,
   params.add("int", "inner", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
-  std::string norm = normText(match, params);
+  std::string norm = gemvNormText(match, params);
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;

@@ -43,21 +43,11 @@ struct RingForm {
 
 } // namespace
 
-/// Whether a norm's weights can be loaded as vectors.
-static bool wideNorm(ir::FusedOp fused, const GemmMatch &match) {
-  for (const char *name : {"weight", "bias"}) {
-    auto symbol = match.norm->getAttrOfType<FlatSymbolRefAttr>(name);
-    if (symbol && alignmentOf(ir::lookupParam(fused, symbol)) < 16)
-      return false;
-  }
-  return true;
-}
-
 /// Null where registers do not hold x. CTAs that share k read half of it each.
 static std::optional<RingForm> heldForm(ir::FusedOp fused,
                                         const GemmMatch &match,
                                         const LaunchContext &context) {
-  if (match.norm && !wideNorm(fused, match))
+  if (match.norm && !gemvNormIsWide(fused, match))
     return std::nullopt;
   RingForm form{true, context.maxTokens};
   if (match.k > kAloneK)

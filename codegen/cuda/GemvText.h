@@ -21,6 +21,12 @@ struct GemvTemplate {
 mlir::FailureOr<TemplateKernel>
 printGemv(ir::FusedOp fused, const GemmMatch &match, const GemvTemplate &call);
 
+/// The prologue's functor: its type, and how it is made from parameters.
+std::string gemvNormText(const GemmMatch &match, KernelParams &params);
+
+/// Whether a norm's weights can be loaded as vectors. REQUIRES: match.norm.
+bool gemvNormIsWide(ir::FusedOp fused, const GemmMatch &match);
+
 /// The type of x.
 mlir::Type gemvElement(const GemmMatch &match);
 

@@ -52,6 +52,14 @@ bool gemvRingTakes(ir::FusedOp fused, const GemmMatch &match,
 mlir::FailureOr<std::vector<GemmCandidate>>
 emitGemvRing(ir::FusedOp fused, const GemmMatch &match,
              const LaunchContext &context);
+/// Whether sm_90a's GEMM whose weights wait in shared memory takes this one:
+/// any number of rows, and fast for few.
+bool gemmResidentTakes(ir::FusedOp fused, const GemmMatch &match,
+                       const LaunchContext &context);
+/// One for each number of rows at once. REQUIRES: gemmResidentTakes.
+mlir::FailureOr<std::vector<GemmCandidate>>
+emitGemmResident(ir::FusedOp fused, const GemmMatch &match,
+                 const LaunchContext &context);
 /// Whether sm_90a's GEMM of some rows, 9 to 64, takes this one.
 bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
                      const LaunchContext &context);
