@@ -135,7 +135,8 @@ KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
   FailureOr<GemmMatch> call = matchGemm(split->call());
   if (failed(call) || !gemmTilesTake(split->call(), *call, context))
     return success();
-  FailureOr<KernelText> rows = emitRowProgram(split->rows());
+  FailureOr<KernelText> rows =
+      emitRowProgram(split->rows(), /*besideTiles=*/true);
   if (failed(rows))
     return failure();
   rows->prefersShared = true;

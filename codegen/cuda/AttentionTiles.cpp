@@ -16,6 +16,8 @@ using namespace ft::codegen;
 static constexpr int64_t kMaxShared = 227 * 1024;
 /// The longest sequences of a model that count as short.
 static constexpr int64_t kShort = 512;
+/// attention_short.cuh's tiles have at least so many tokens on average.
+static constexpr int64_t kTokensOfBriefTile = 48;
 
 namespace {
 
@@ -78,12 +80,13 @@ static std::vector<Tile> packedTiles(const Tile &large, bool score,
                                      const LaunchContext &context) {
   Tile few = large;
   few.warpgroups = 1;
-  few.keys = 128;
+  few.keys = 64;
+  few.stages = 4;
   few.ctas = score ? 2 : 3;
   few.brief = true;
   few.name = "few";
   Tile some = few, many = large;
-  some.keys = 64;
+  some.stages = 2;
   some.brief = false;
   some.name = "some";
   if (!score) {
@@ -240,8 +243,8 @@ static FailureOr<TemplateKernel> emitTile(ir::FusedOp fused, ir::AttentionOp op,
                builder.getI64IntegerAttr(1), builder.getI64IntegerAttr(1)};
   if (tile.brief) {
     text.grid[0] = builder.getI64IntegerAttr(tile.heads);
-    text.grid[1] =
-        gridOver(builder, op.getQuery().getType().getAxis(), tile.tokens());
+    text.grid[1] = gridOver(builder, op.getQuery().getType().getAxis(),
+                            kTokensOfBriefTile);
   }
   text.block = {tile.threads(), 1, 1};
   text.sharedBytes = tile.sharedBytes();

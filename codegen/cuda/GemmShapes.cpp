@@ -15,10 +15,11 @@ using namespace ft::codegen;
 // What makes a shape: an H200 has 132 multiprocessors. BERT-base at 1,024
 // tokens is 1,024 x {2304, 768, 3072, 768}: 128 x 144, 64 x 96 (or 128 x 192
 // for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
-// 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles,
-// and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles smaller than 128 x
-// 128 wait for that, and a cluster that shares what it reads saves none of it.
-// The end of a tile costs some 500 cycles and 0.05 an output, 0.2 with GELU.
+// 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
+// a tenth more, and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles
+// smaller than 128 x 128 wait for that, and a cluster that shares what it reads
+// saves none of it. The end of a tile costs some 500 cycles and 0.05 an output,
+// 0.2 with GELU. Columns that the last tile of a row lacks cost what others do.
 // Stages are what 227 KB hold beside a tile of 16-bit outputs, up to eight.
 
 /// Fastest somewhere on an H200 (docs/benchmarks, gemm-sm90), then those that
@@ -29,13 +30,18 @@ static constexpr GemmShape kPlain[] = {
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
+    {.bm = 128, .bn = 112, .stages = 6, .warpgroups = 2},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2},
     {.bm = 128, .bn = 256, .stages = 3, .warpgroups = 2, .cm = 2},
-    // 6,304 rows (ViT's 32 images) of 768 columns are 132 of these.
+    // 2,080 rows of 3072 columns are 264 of the first; 6,304 rows (ViT's 32
+    // images) of 768 columns are 132 of the second.
+    {.bm = 192, .bn = 128, .stages = 4, .warpgroups = 3},
     {.bm = 192, .bn = 192, .stages = 3, .warpgroups = 3},
     // Each stores a tile while the other makes one: several tiles a CTA.
+    {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2, .pingPong = true},
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .pingPong = true},
     // k is shared: for few tiles. 32 tokens x 768 x 3072 is 24 tiles of 64 x
     // 32; four CTAs each keep 96 multiprocessors reading weights.
@@ -65,13 +71,6 @@ static constexpr GemmShape kNorm[] = {
      .norm = true},
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
-
-/// Row counts that shapes are chosen for: BERT's and ViT's batches, prompts.
-static constexpr int64_t kRows[] = {32,   128,  256,  512,  1024, 1576,
-                                    2048, 3152, 4096, 6304, 8192, 12288};
-/// A shape that is there already is preferred to one that gains less: each is a
-/// kernel to compile.
-static constexpr double kWorthAKernel = 1.03;
 
 //===----------------------------------------------------------------------===//
 // Geometry, as Config has it
@@ -103,7 +102,7 @@ std::string GemmShape::name() const {
 }
 
 //===----------------------------------------------------------------------===//
-// The choice
+// What a shape takes
 //===----------------------------------------------------------------------===//
 
 static int64_t ceilDiv(int64_t a, int64_t b) {
@@ -118,28 +117,29 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
   return (size <= 2 ? 132 : even ? 120 : 102) / size * shape.ctas;
 }
 
-/// Cycles of a multiprocessor, as far as they tell shapes apart (see the
-/// table); the constants are from docs/benchmarks.
-static double cyclesOf(const GemmShape &shape, const GemmMatch &match,
-                       int64_t rows) {
+double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
+                             int64_t rows) {
   constexpr double start = 3000, end = 500, store = 0.05, port = 64;
-  constexpr double sums = 1700, numbers = 4000; // exchanges in a cluster
+  constexpr double wait = 1.1;          // of the tensor cores, for a stage
+  constexpr double numbers = 4000;      // of rows, exchanged in a cluster
+  constexpr double sums[] = {400, 0.4}; // exchanged, and for each of them
   int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
   int64_t columns = match.gated ? match.n / 2 : match.n;
   int64_t tiles =
       ceilDiv(rows, shape.bm * shape.cm) * ceilDiv(columns, outputs * shape.cn);
   int64_t waves = ceilDiv(tiles, clustersAtOnce(shape));
+  double tile = double(shape.bm * shape.bn);
   double bytes = double(shape.bm + shape.bn) * 128;
-  double step = std::max(double(shape.bm * shape.bn) / 32, bytes / port);
-  double stored = end + store * double(shape.bm * shape.bn / shape.splits) +
-                  (shape.splits > 1 ? sums : 0) + (shape.norm ? numbers : 0);
+  double step = std::max(tile / 32 * wait, bytes / port);
+  double stored = end + store * tile / double(shape.splits) +
+                  (shape.splits > 1 ? sums[0] + sums[1] * tile : 0) +
+                  (shape.norm ? numbers : 0);
   int64_t steps = ceilDiv(ceilDiv(match.k, 64), shape.splits);
   double made = double(waves) * double(steps) * step;
   return start + made + (shape.pingPong ? 2 : double(waves)) * stored;
 }
 
-/// Those that can run `match`.
-static std::vector<GemmShape> shapesFor(const GemmMatch &match) {
+std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
   std::vector<GemmShape> shapes;
   if (match.outNorm) {
     for (GemmShape shape : kNorm) {
@@ -158,47 +158,4 @@ static std::vector<GemmShape> shapesFor(const GemmMatch &match) {
     if (!match.gated || (shape.bn % (32 * shape.cm) == 0 && shape.bn >= 96))
       shapes.push_back(shape);
   return shapes;
-}
-
-ShapeChoice ft::codegen::chooseSomeRows(const GemmMatch &match) {
-  std::vector<GemmShape> shapes = shapesFor(match);
-  // Tiles of 32 columns take 0.1 us less for 768 x 768, and 1.8 us more where k
-  // is 3072 (32 rows): more CTAs read the same x.
-  llvm::erase_if(shapes, [](const GemmShape &s) { return s.bn < 64; });
-  auto best =
-      llvm::min_element(shapes, [&](const GemmShape &a, const GemmShape &b) {
-        return cyclesOf(a, match, 64) < cyclesOf(b, match, 64);
-      });
-  return {*best, {64}};
-}
-
-std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
-  std::vector<GemmShape> shapes = shapesFor(match);
-  std::vector<ShapeChoice> chosen;
-  if (shapes.empty())
-    return chosen;
-  auto choose = [&](const GemmShape &shape) -> ShapeChoice & {
-    for (ShapeChoice &known : chosen)
-      if (known.shape.name() == shape.name())
-        return known;
-    return chosen.emplace_back(ShapeChoice{shape, {}});
-  };
-  for (int64_t rows : kRows) {
-    llvm::stable_sort(shapes, [&](const GemmShape &a, const GemmShape &b) {
-      return cyclesOf(a, match, rows) < cyclesOf(b, match, rows);
-    });
-    auto isThere = [&](const GemmShape &shape) {
-      return llvm::any_of(chosen, [&](const ShapeChoice &known) {
-        return !known.rows.empty() && known.shape.name() == shape.name() &&
-               cyclesOf(shape, match, rows) <=
-                   kWorthAKernel * cyclesOf(shapes[0], match, rows);
-      });
-    };
-    auto there = llvm::find_if(shapes, isThere);
-    choose(there == shapes.end() ? shapes[0] : *there).rows.push_back(rows);
-    // The next one is worth a try: the arithmetic is no measurement.
-    for (size_t i = 0; i < std::min<size_t>(2, shapes.size()); ++i)
-      choose(shapes[i]);
-  }
-  return chosen;
 }

@@ -29,8 +29,14 @@ struct GemmShape {
   std::string name() const;
 };
 
-/// A shape, and the numbers of rows (of kGemmRows) that it should be the
-/// fastest at, which may be none.
+/// Those that can run `match`.
+std::vector<GemmShape> shapesFor(const GemmMatch &match);
+/// Cycles of a multiprocessor that `rows` rows of `match` take, as far as they
+/// tell shapes apart; the constants are from docs/benchmarks.
+double cyclesOf(const GemmShape &shape, const GemmMatch &match, int64_t rows);
+
+/// A shape, and the ends of the intervals of row counts that it should be the
+/// fastest in, which may be none.
 struct ShapeChoice {
   GemmShape shape;
   std::vector<int64_t> rows;

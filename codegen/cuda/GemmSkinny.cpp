@@ -80,7 +80,8 @@ static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
 /// (H200, as docs/rationale/decode.md.)
 static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
                    const LaunchContext &context) {
-  constexpr int64_t stage = 35 * 1024; // from more on one box of k is faster
+  constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
+  constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
   Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
@@ -93,7 +94,10 @@ static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }
-  if (2 * tile.stageBytes() <= stage)
+  int64_t box = tile.stageBytes();
+  if (4 * box <= longRows)
+    tile.boxes = 4;
+  else if (2 * box <= stage)
     tile.boxes = 2;
   return tile;
 }

@@ -92,7 +92,7 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
   RankedTensorType type = weight.getTensorType();
   if (!isHalf(rowType(match.input).getElementType()) || match.k % 8 != 0 ||
       x.rowStride % 8 != 0 || x.alignment < 16 || alignmentOf(weight) < 16 ||
-      type.getNumElements() != match.n * match.k || chooseShapes(match).empty())
+      type.getNumElements() != match.n * match.k || shapesFor(match).empty())
     return false;
   if (match.linears.size() > 1 && !match.gated)
     return true;

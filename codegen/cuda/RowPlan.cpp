@@ -245,8 +245,9 @@ static void shareCta(RowPlan &plan) {
     segment.linesPerRow = plan.threads / segment.team / rows;
 }
 
-FailureOr<RowPlan> codegen::planRow(ir::FusedOp fused) {
+FailureOr<RowPlan> codegen::planRow(ir::FusedOp fused, int64_t threads) {
   RowPlan plan;
+  plan.threads = threads;
   plan.segments = findSegments(fused);
   for (RowSegment &segment : plan.segments) {
     if (failed(setDomain(fused, segment)))

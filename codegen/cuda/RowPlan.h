@@ -38,12 +38,13 @@ struct RowSegment {
 struct RowPlan {
   llvm::SmallVector<RowSegment, 3> segments;
   mlir::StringAttr axis;
-  int64_t threads = 128;
+  int64_t threads = 1;
   int64_t rowsPerBlock = 1;
 };
 
-/// Why a row program cannot be generated is said as an error on `fused`.
-mlir::FailureOr<RowPlan> planRow(ir::FusedOp fused);
+/// For CTAs of `threads`, or more where a line needs them. Why a row program
+/// cannot be generated is said as an error on `fused`.
+mlir::FailureOr<RowPlan> planRow(ir::FusedOp fused, int64_t threads);
 
 /// Elements from a value's row to the next in memory, and the largest power of
 /// two of bytes (up to 16) that every row of it is aligned to.

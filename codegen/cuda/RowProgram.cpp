@@ -10,6 +10,10 @@ using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
+/// Of a CTA, and of one that has a quarter of a multiprocessor's registers, 64
+/// a thread.
+static constexpr int64_t kThreads = 128, kThreadsBeside = 256;
+
 /// The distinct ops of the region in order: "rope_cache_append".
 static SmallVector<StringRef> opNames(ir::FusedOp fused) {
   llvm::SetVector<StringRef> names;
@@ -24,7 +28,8 @@ static SmallVector<StringRef> opNames(ir::FusedOp fused) {
 /// Where this thread's team stands, and the segment's own text inside.
 static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
                                   const RowSegment &segment, unsigned number,
-                                  KernelParams &params, CudaPrinter &out) {
+                                  KernelParams &params, CudaPrinter &out,
+                                  std::vector<StagedWeight> *staged) {
   std::string groups = params.add("int", "groups" + std::to_string(number),
                                   params.i32(segment.groups));
   auto text = [](int64_t value) { return std::to_string(value); };
@@ -41,7 +46,7 @@ static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
            ") / " + perRow + ";");
   out.open("if (block < blocks)");
   out.line("const int team = threadIdx.x / " + text(segment.team) + ";");
-  out.line("const i64 row = i64(blockIdx.x) * " + text(plan.rowsPerBlock) +
+  out.line("const int row = int(blockIdx.x) * " + text(plan.rowsPerBlock) +
            " + team / " + perRow + ";");
   out.line("const int number = block * " + perRow + " + team % " + perRow +
            ";");
@@ -55,7 +60,8 @@ static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
            text(segment.team) + " + int(threadIdx.x) % " + text(segment.team) +
            ") * " + text(segment.vector) + "};");
   CudaPrinter ahead, body;
-  if (failed(RowSegmentPrinter(fused, segment, params, ahead, body).run()))
+  if (failed(
+          RowSegmentPrinter(fused, segment, params, ahead, body, staged).run()))
     return failure();
   out.splice(ahead);
   out.line("dependencyWait();");
@@ -66,10 +72,34 @@ static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
   return success();
 }
 
-FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
-  FailureOr<RowPlan> plan = planRow(fused);
+/// Longer lines would need more registers, or a whole CTA.
+static bool fitsBeside(const RowPlan &plan) {
+  const RowSegment &segment = plan.segments[0];
+  return plan.segments.size() == 1 && plan.threads == kThreadsBeside &&
+         segment.team <= 32 && segment.chunks * segment.vector <= 24;
+}
+
+/// Weights to shared memory, in vectors of `vector`.
+static void printStaging(ArrayRef<StagedWeight> staged, int64_t last,
+                         int64_t vector, CudaPrinter &out) {
+  for (const StagedWeight &weight : staged) {
+    out.line("__shared__ row::Staged<" + weight.type + ", " +
+             std::to_string(last) + "> " + weight.name + ";");
+    out.line(weight.name + ".fill<" + std::to_string(vector) + ">(" +
+             weight.parameter + ");");
+  }
+  out.line("__syncthreads();");
+}
+
+FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused,
+                                              bool besideTiles) {
+  FailureOr<RowPlan> plan =
+      planRow(fused, besideTiles ? kThreadsBeside : kThreads);
   if (failed(plan))
     return failure();
+  if (besideTiles && !fitsBeside(*plan))
+    return emitRowProgram(fused);
+  std::vector<StagedWeight> staged;
   KernelParams params(fused.getContext());
   params.add("const int *", "counts", params.batch("counts"));
   CudaPrinter body;
@@ -77,7 +107,7 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
   for (auto [number, segment] : llvm::enumerate(plan->segments)) {
     body.open("");
     if (failed(printSegment(fused, *plan, segment, unsigned(number), params,
-                            body)))
+                            body, besideTiles ? &staged : nullptr)))
       return failure();
     body.close();
     blocks += segment.blocksPerRow();
@@ -94,9 +124,12 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused) {
   text.line("using namespace ft;");
   text.line("");
   text.line("extern \"C\" __global__ void __launch_bounds__(" +
-            std::to_string(plan->threads) + ")");
+            std::to_string(plan->threads) + (besideTiles ? ", 4)" : ")"));
   text.open(kernel.function + "(" + params.declaration() + ")");
   text.line("launchDependents();");
+  if (!staged.empty())
+    printStaging(staged, plan->segments[0].last, plan->segments[0].vector,
+                 text);
   text.line("const int count = counts[" +
             std::to_string(axisNumber(fused, plan->axis)) + "];");
   text.line("int block = blockIdx.y;");

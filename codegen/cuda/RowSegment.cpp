@@ -149,11 +149,20 @@ RowSegmentPrinter::embedding(ir::EmbeddingOp op, View view) {
 /// A weight of the row's last extent.
 RowSegmentPrinter::Held
 RowSegmentPrinter::vectorWeight(FlatSymbolRefAttr symbol, View view) {
-  std::string name = fresh(view);
-  CudaPrinter &out = weightText(view);
+  std::string name = fresh(view), from = weightParam(symbol);
+  CudaPrinter &out = staged_ ? out_ : weightText(view);
+  if (staged_) {
+    ir::ParamOp param = ir::lookupParam(fused_, symbol);
+    StringRef type = typeText(param.getTensorType().getElementType());
+    StagedWeight weight{from + "Staged", from, type.str()};
+    if (llvm::none_of(*staged_, [&](const StagedWeight &known) {
+          return known.parameter == from;
+        }))
+      staged_->push_back(weight);
+    from = weight.name + ".element";
+  }
   out.line("float " + name + "[L::kElements];");
-  out.line(lineName(view) + ".load(" + name + ", " + weightParam(symbol) +
-           ");");
+  out.line(lineName(view) + ".load(" + name + ", " + from + ");");
   return {name, Kind::Elements};
 }
 

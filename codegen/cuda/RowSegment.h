@@ -10,16 +10,23 @@
 
 namespace ft::codegen {
 
+/// A weight of a line that the CTA brings to shared memory as `name`.
+struct StagedWeight {
+  std::string name, parameter, type;
+};
+
 /// Prints what one team does with its line: loads, ops, stores. The
-/// surrounding text defines `row`, `group` and `line`. What no kernel in front
-/// writes, weights and fields of the batch, is loaded by the text of `ahead`,
-/// which may run before they have ended.
+/// surrounding text defines `row`, `group` and `line`, and what is added to
+/// `staged`, where that is not null. What no kernel in front writes, other
+/// weights and fields of the batch, is loaded by the text of `ahead`, which may
+/// run before they have ended.
 class RowSegmentPrinter {
 public:
   RowSegmentPrinter(ir::FusedOp fused, const RowSegment &segment,
-                    KernelParams &params, CudaPrinter &ahead, CudaPrinter &out)
+                    KernelParams &params, CudaPrinter &ahead, CudaPrinter &out,
+                    std::vector<StagedWeight> *staged = nullptr)
       : fused_(fused), segment_(segment), params_(params), ahead_(ahead),
-        out_(out) {}
+        out_(out), staged_(staged) {}
 
   mlir::LogicalResult run();
 
@@ -90,6 +97,7 @@ private:
   std::map<std::string, std::string> positions_;
   std::string wanted_;    // the wanted row's number in the batch
   std::string pairShape_; // of the rope whose partners `pair` names
+  std::vector<StagedWeight> *staged_;
   int count_ = 0;
 };
 

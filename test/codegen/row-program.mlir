@@ -47,7 +47,8 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 
 // Rope and append are three segments of one kernel: 8 query heads, 2 key heads
 // (rotated, then stored), 2 value heads (copied). With 8 heads of 64 a CTA
-// takes a row's heads at once. The merged columns have the stride of the GEMM.
+// takes a row's heads at once. The merged columns have the stride of the GEMM, a
+// library's call, behind which the kernel starts early.
 // CHECK-LABEL: ft.kernel @row_rms_norm_rope_cache_append
 // CHECK-SAME:  using L = row::Line<64, 8, 8, 1>;
 // CHECK-SAME:  const row::Partner<L, 32, false, 8> pair{line};
@@ -56,8 +57,10 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
 // CHECK-SAME:  const i64 cell0 = pageTable3[i64(sequenceIds3[row]) * pageColumns + position3 / 64] * i64(64) + position3 % 64;
 // CHECK-SAME:  line.store(plane0 + cell0 * 128 + group * 64
 // CHECK-SAME:  line.store(plane1 + cell1 * 128 + group * 64
+// CHECK:       ft.fused gemm {{.*}} name = "library"
 // CHECK:       {cache = @kv, layer = 5 : i64, plane = 0 : i64}
 // CHECK-SAME:  {cache = @kv, layer = 5 : i64, plane = 1 : i64}
+// CHECK-SAME:  dependent
 module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
   ft.param @rope : tensor<128x64xf32> = #ft.recipe<"generator" {name = "rope", shape = array<i64: 128, 64>}>
   ft.param @qnorm : tensor<64xf32> = #ft.recipe<"literal" {shape = array<i64: 64>}>

@@ -72,6 +72,7 @@ int main(int argc, char **argv) {
   checkTokens<Skinny<f16, true, 32, 4>>();
   checkTokens<Skinny<bf16, true, 16, 2, 2>>();
   checkTokens<Skinny<bf16, false, 32, 2, 1, 2, 2>>();
+  checkTokens<Skinny<bf16, false, 32, 1, 1, 2, 4>>();
   checkTokens<Skinny<bf16, false, 16, 2, 1, 4, 2>>();
   checkTokens<Skinny<bf16, false, 64, 1, 2, 4>>();
   checkTokens<Skinny<f16, true, 64, 2, 1, 4, 2>>();

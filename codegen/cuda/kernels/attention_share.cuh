@@ -52,8 +52,8 @@ struct Place {
 };
 
 /// What a CTA reads while a tile's parts are merged through L2, in bytes: 2.4 us
-/// at the rate of a CTA that is almost alone (H200). A batch that is cut into
-/// equal runs takes about three times as long: most CTAs have two pieces.
+/// at the rate of a CTA that is almost alone (H200). Equal runs take half as
+/// long again: most CTAs have two pieces.
 constexpr int kMergeBytes = 96 * 1024;
 /// That rate is this part of the whole GPU's.
 constexpr int kAlone = 100;
@@ -91,7 +91,7 @@ public:
     share_ = u32(total_) / u32(units_);
     rest_ = total_ - share_ * units_;
     // Blocks that a CTA reads until equal runs would be read and merged.
-    int room = max(share_, total_ / kAlone) + kMergeBlocks * 5 / 2;
+    int room = max(share_, total_ / kAlone) + kMergeBlocks * 3 / 2;
     for (; cluster > 1 && tiles_ * cluster > int(gridDim.x);)
       cluster /= 2;
     if (cluster > 1 && most <= (room + (rest_ > 0)) * cluster) {

@@ -40,6 +40,18 @@ __device__ __forceinline__ void storePack(T *p, const float *x) {
   *reinterpret_cast<Pack<T, V> *>(p) = pack;
 }
 
+/// A weight of N elements in shared memory.
+template <typename T, int N> struct alignas(16) Staged {
+  T element[N];
+  /// By all threads of the CTA, which meet before they read it. V divides N.
+  template <int V> __device__ __forceinline__ void fill(const T *from) {
+#pragma unroll 1
+    for (int i = threadIdx.x * V; i < N; i += blockDim.x * V)
+      *reinterpret_cast<Pack<T, V> *>(element + i) =
+          *reinterpret_cast<const Pack<T, V> *>(from + i);
+  }
+};
+
 struct Sum {
   static __device__ __forceinline__ float identity() { return 0.0f; }
   static __device__ __forceinline__ float join(float a, float b) {

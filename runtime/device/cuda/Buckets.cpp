@@ -11,7 +11,8 @@ int64_t bucketOf(int64_t count, int64_t bound) {
   if (count <= 64) {
     bucket = int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(count, 1))));
   } else {
-    int64_t step = count <= 1024 ? 64 : 256;
+    int64_t step =
+        std::max<int64_t>(64, int64_t(std::bit_ceil(uint64_t(count))) / 64);
     bucket = (count + step - 1) / step * step;
   }
   return std::max<int64_t>(std::min(bucket, bound), 1);

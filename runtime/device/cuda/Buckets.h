@@ -9,8 +9,9 @@
 
 namespace ft {
 
-/// The bucket of a count: 1, 2, 4 ... 64, then multiples of 64 to 1024, of 256
-/// beyond; never above `bound`, which is at least `count`.
+/// The bucket of a count: 1, 2, 4 ... 64, then multiples of 64 to 4096, of 128
+/// to 8192, of 256 to 16384 and so on; never above `bound`, which is at least
+/// `count`.
 int64_t bucketOf(int64_t count, int64_t bound);
 
 /// A launch dimension at the bucket's counts; at least 1.

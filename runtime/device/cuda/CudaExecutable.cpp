@@ -40,7 +40,7 @@ private:
     int64_t kernels = 0;
   };
   /// More buckets than this are unlikely to be worth their memory.
-  static constexpr size_t kMaxGraphs = 64;
+  static constexpr size_t kMaxGraphs = 128;
 
   StatusOr<Bucket> bucketFor(const std::vector<int64_t> &counts) const;
   Status enterGroup(bool launchesGraph);

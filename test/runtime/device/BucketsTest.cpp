@@ -7,9 +7,10 @@ using namespace ft;
 
 TEST(BucketsTest, PowersOfTwoThenMultiples) {
   const std::pair<int64_t, int64_t> expected[] = {
-      {0, 1},       {1, 1},       {2, 2},      {3, 4},
-      {33, 64},     {64, 64},     {65, 128},   {1023, 1024},
-      {1024, 1024}, {1025, 1280}, {1280, 1280}};
+      {0, 1},       {1, 1},       {2, 2},       {3, 4},
+      {33, 64},     {64, 64},     {65, 128},    {1023, 1024},
+      {1024, 1024}, {1025, 1088}, {2080, 2112}, {4096, 4096},
+      {4097, 4224}, {8192, 8192}, {8193, 8448}, {16385, 16896}};
   for (auto [count, bucket] : expected)
     EXPECT_EQ(bucketOf(count, 1 << 20), bucket) << count;
 }

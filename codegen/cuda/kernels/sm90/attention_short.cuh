@@ -9,15 +9,16 @@
 //                                    true>;
 //     attention::runShort<Tile>(q, k, v, args, score);
 //
-// A CTA has 64 tokens of the batch, as they come and of as many sequences as
-// they are of, and one head; several CTAs of a multiprocessor cover each
-// other's waits, so there is no warp of copies, no queue of tiles, and no block
-// of keys is multiplied beside another. Which keys the rows see is looked up
-// before the wait for the kernel in front: cuTokens and counts are not written
-// by kernels. All blocks of keys that fit in the stages are then under way at
-// once. The last block is multiplied as short as it is, in quarters.
+// A CTA has up to 64 tokens of the batch and one head: of one sequence where the
+// tiles then have 48 or more on average, else as they come and of as many
+// sequences as they are of. Several CTAs of a multiprocessor cover each other's
+// waits, so there is no warp of copies, no queue of tiles, and no block of keys
+// is multiplied beside another. Which keys the rows see is looked up before the
+// wait for the kernel in front: cuTokens and counts are not written by kernels.
+// All blocks of keys that fit in the stages are then under way at once. The last
+// block is multiplied as short as it is, in quarters.
 //
-// Launch: block 128; grid {heads, ceil(bound of tokens / 64)};
+// Launch: block 128; grid {heads, ceil(bound of tokens / kTokensOfTile)};
 // __launch_bounds__(128, Config::kCtas); dynamic shared memory
 // Config::kSharedBytes; may be launched dependent. No counters.
 //
@@ -30,30 +31,25 @@
 namespace ft {
 namespace attention {
 
-/// The last boundary at or below each of two tokens; a whole warp calls.
-/// Boundaries ascend from 0.
-__device__ __forceinline__ void findBoundaries(const int *cuTokens, int count,
-                                               const int (&token)[2],
-                                               int (&found)[2]) {
-  int step = 1;
+/// The last boundary at or below a token; a whole warp calls. Boundaries ascend
+/// from 0.
+__device__ __forceinline__ int findBoundary(const int *cuTokens, int count,
+                                            int token) {
+  int step = 1, found = 0;
   while (step * 32 < count)
     step *= 32;
-  found[0] = found[1] = 0;
 #pragma unroll 1
   for (; step > 0; step /= 32) {
-    int at[2], boundary[2];
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      at[i] = found[i] + int(threadIdx.x % 32) * step;
-      boundary[i] = cuTokens[min(at[i], count - 1)];
-    }
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      u32 below = __ballot_sync(~0u, at[i] < count && boundary[i] <= token[i]);
-      found[i] += (__popc(below) - 1) * step;
-    }
+    int at = found + int(threadIdx.x % 32) * step;
+    int boundary = cuTokens[min(at, count - 1)];
+    u32 below = __ballot_sync(~0u, at < count && boundary <= token);
+    found += (__popc(below) - 1) * step;
   }
+  return found;
 }
+
+/// At least so many on average, where sequences share no tile.
+constexpr int kTokensOfTile = 48;
 
 template <typename C> struct Short {
   using T = typename C::T;
@@ -67,7 +63,6 @@ template <typename C> struct Short {
   __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
                    const Args<T> &a, const Stages<C> &at)
       : q(q), k(k), v(v), a(a), math{a, at, 0} {
-    job.firstToken = blockIdx.y * C::BM;
     job.firstHead = blockIdx.x;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);
@@ -80,25 +75,62 @@ template <typename C> struct Short {
   // Which keys
   //===--------------------------------------------------------------------===//
 
-  /// What the rows see; false where the tile lies past the last token.
+  /// How many tiles there are if none has tokens of two sequences, and which
+  /// one `number` is: its first token, keys [low, high). A whole warp calls.
+  __device__ int tilesBySequence(int sequences, int number, int &low,
+                                 int &high) {
+    int before = 0, lane = threadIdx.x % 32;
+#pragma unroll 1
+    for (int base = 0; base < sequences; base += 32) {
+      int begin = a.cuTokens[min(base + lane, sequences)];
+      int end = a.cuTokens[min(base + lane + 1, sequences)];
+      int own = (end - begin + C::BM - 1) / C::BM, sum = own;
+#pragma unroll
+      for (int step = 1; step < 32; step *= 2) {
+        int other = __shfl_up_sync(~0u, sum, step);
+        sum += lane >= step ? other : 0;
+      }
+      int tile = number - before - (sum - own);
+      u32 holds = __ballot_sync(~0u, 0 <= tile && tile < own);
+      if (holds != 0) {
+        int from = __ffs(int(holds)) - 1;
+        low = __shfl_sync(~0u, begin, from);
+        high = __shfl_sync(~0u, end, from);
+        job.firstToken = low + C::BM * __shfl_sync(~0u, tile, from);
+      }
+      before += __shfl_sync(~0u, sum, 31);
+    }
+    return before;
+  }
+
+  /// What the rows see; false where there is no such tile.
   __device__ bool find(Tile<C> &t, int firstRow) {
-    int sequences = a.counts[a.sequencesAxis];
-    int edge[2] = {job.firstToken, job.firstToken + C::BM - 1}, owner[2];
-    findBoundaries(a.cuTokens, sequences + 1, edge, owner);
+    int sequences = a.counts[a.sequencesAxis], number = blockIdx.y;
+    int low = 0, high = 0, next = 0;
     total = a.cuTokens[sequences];
-    job.tokens = min(C::BM, total - job.firstToken);
-    if (job.tokens <= 0)
-      return false;
+    int tiles = tilesBySequence(sequences, number, low, high);
+    if (tiles <= (total + kTokensOfTile - 1) / kTokensOfTile) {
+      if (number >= tiles)
+        return false;
+      job.tokens = min(C::BM, high - job.firstToken);
+    } else {
+      job.firstToken = number * C::BM;
+      job.tokens = min(C::BM, total - job.firstToken);
+      if (job.tokens <= 0)
+        return false;
+      int owner = findBoundary(a.cuTokens, sequences + 1, job.firstToken);
+      low = a.cuTokens[owner], high = a.cuTokens[owner + 1];
+      next = owner + 1;
+    }
     // Of the tile's first token, of the thread's two, of the tile's last.
     int last = job.firstToken + job.tokens - 1, row = job.firstToken + firstRow;
     int token[4] = {job.firstToken, min(row, last), min(row + 8, last), last};
     Sight all[4];
-    int low = a.cuTokens[owner[0]], high = a.cuTokens[owner[0] + 1];
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       all[i] = {token[i], low, low, high};
 #pragma unroll 1
-    for (int s = owner[0] + 1; high <= last; ++s) {
+    for (int s = next; high <= last; ++s) {
       int start = high;
       high = a.cuTokens[s + 1];
 #pragma unroll

@@ -135,11 +135,11 @@ template <int columns, typename T>
 __device__ __forceinline__ void fetchRows(const Slab<columns> &slab,
                                           const Place &p, const T *from,
                                           i64 stride) {
-  bool wide = wideRows(from, stride) && p.n + columns <= p.half;
+  bool wide = wideRows(from, stride) && p.half % 8 == 0;
   int m = p.warpRow(), n = p.n;
   if (wide) {
     slab.each([&](int row, int column, u32 to) {
-      if (m + row < p.rows)
+      if (m + row < p.rows && n + column < p.half)
         copyAsync16(to, from + (m + row) * stride + n + column);
     });
   } else {
@@ -164,12 +164,12 @@ template <int columns, typename T>
 __device__ __forceinline__ void storeRows(const Slab<columns> &slab,
                                           const Place &p, T *to, i64 stride) {
   __syncwarp();
-  bool wide = wideRows(to, stride) && p.n + columns <= p.half;
+  bool wide = wideRows(to, stride) && p.half % 8 == 0;
   int m = p.warpRow(), n = p.n;
   if (wide) {
     slab.each([&](int row, int column, u32 from) {
       Vec16 v = loadSharedVec(from);
-      if (m + row < p.rows)
+      if (m + row < p.rows && n + column < p.half)
         *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + column) = v;
     });
   } else {

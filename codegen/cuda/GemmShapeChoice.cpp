@@ -1,0 +1,193 @@
+//===- GemmShapeChoice.cpp - which tile shapes a product has --------------===//
+#include "codegen/cuda/GemmShapes.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+#include <bit>
+
+using namespace ft::codegen;
+
+/// Counts that shapes are chosen for above all: BERT's and ViT's batches,
+/// prompts.
+static constexpr int64_t kRows[] = {32,   128,  197,  256,  512,  1024, 1576,
+                                    2080, 3152, 4096, 6304, 8192, 12288};
+static constexpr double kWeight = 0.7; // of each, as much as of an octave
+/// The last count that is given a shape of its own.
+static constexpr int64_t kMostRows = 16384;
+/// A shape is worth its kernel where it makes the mean so much less. One that
+/// the fewer rows before have is worth no other entry of the plan where it
+/// takes up to so many times the least.
+static constexpr double kWorthAKernel = 0.003;
+static constexpr double kWorthAnEntry = 1.01;
+
+namespace {
+
+/// Counts of rows that run by the same launches.
+struct Point {
+  int64_t rows;               // the largest
+  double weight;              // for the choice of kernels
+  std::vector<double> cycles; // of each shape, the mean
+  double least = 0;
+};
+
+class Choice {
+public:
+  Choice(const GemmMatch &match, std::vector<GemmShape> shapes);
+  void chooseKernels();
+  std::vector<ShapeChoice> run();
+
+private:
+  void addPoint(const GemmMatch &match, int64_t before, int64_t rows,
+                double weight, std::vector<Point> &points) const;
+  double mean(const std::vector<size_t> &kernels) const;
+  void addIntervals(std::vector<ShapeChoice> &choices) const;
+
+  std::vector<GemmShape> shapes_;
+  std::vector<Point> buckets_, named_;
+  std::vector<size_t> kernels_; // of shapes_
+};
+
+} // namespace
+
+/// The bucket after `bucket`, as devices capture programs at
+/// (runtime/device/cuda/Buckets.h), from 32 on.
+static int64_t nextBucket(int64_t bucket) {
+  int64_t least = bucket < 64 ? 32 : 64;
+  return bucket +
+         std::max(least, int64_t(std::bit_ceil(uint64_t(bucket) + 1)) / 64);
+}
+
+void Choice::addPoint(const GemmMatch &match, int64_t before, int64_t rows,
+                      double weight, std::vector<Point> &points) const {
+  Point point{rows, weight, {}};
+  for (const GemmShape &shape : shapes_) {
+    double sum = 0;
+    int count = 0;
+    for (int64_t r = rows; r > before; r -= 64, ++count)
+      sum += cyclesOf(shape, match, r);
+    point.cycles.push_back(sum / count);
+  }
+  point.least = *llvm::min_element(point.cycles);
+  points.push_back(std::move(point));
+}
+
+Choice::Choice(const GemmMatch &match, std::vector<GemmShape> shapes)
+    : shapes_(std::move(shapes)) {
+  int64_t before = 0;
+  for (int64_t rows = 32; rows <= kMostRows; rows = nextBucket(rows)) {
+    addPoint(match, before, rows, double(rows - before) / double(rows),
+             buckets_);
+    before = rows;
+  }
+  for (int64_t rows : kRows)
+    addPoint(match, rows - 1, rows, kWeight, named_);
+}
+
+/// What the fastest of `kernels` takes, against the fastest of all.
+double Choice::mean(const std::vector<size_t> &kernels) const {
+  double sum = 0, weights = 0;
+  for (const std::vector<Point> *points : {&buckets_, &named_})
+    for (const Point &point : *points) {
+      double least = point.cycles[kernels[0]];
+      for (size_t kernel : kernels)
+        least = std::min(least, point.cycles[kernel]);
+      sum += point.weight * least / point.least;
+      weights += point.weight;
+    }
+  return sum / weights;
+}
+
+/// One after the other, what makes the mean least.
+void Choice::chooseKernels() {
+  double before = 0;
+  while (kernels_.size() < shapes_.size()) {
+    double least = 0;
+    size_t best = 0;
+    for (size_t shape = 0; shape < shapes_.size(); ++shape) {
+      std::vector<size_t> kernels = kernels_;
+      kernels.push_back(shape);
+      double found = mean(kernels);
+      if (shape == 0 || found < least)
+        least = found, best = shape;
+    }
+    if (!kernels_.empty() && before - least < kWorthAKernel)
+      return;
+    before = least;
+    kernels_.push_back(best);
+  }
+}
+
+/// Divides the buckets in intervals and names their ends: of any count, the
+/// nearest is an end of its interval.
+void Choice::addIntervals(std::vector<ShapeChoice> &choices) const {
+  auto entryOf = [&](size_t kernel) -> ShapeChoice & {
+    for (ShapeChoice &known : choices)
+      if (known.shape.name() == shapes_[kernel].name())
+        return known;
+    return choices.emplace_back(ShapeChoice{shapes_[kernel], {}});
+  };
+  const size_t none = shapes_.size();
+  size_t last = none;
+  int64_t before = 0;
+  auto close = [&] {
+    if (last == none)
+      return;
+    std::vector<int64_t> &rows = entryOf(last).rows;
+    if (rows.back() != before)
+      rows.push_back(before);
+  };
+  for (const Point &point : buckets_) {
+    size_t best = *llvm::min_element(kernels_, [&](size_t a, size_t b) {
+      return point.cycles[a] < point.cycles[b];
+    });
+    if (last == none ||
+        point.cycles[last] > kWorthAnEntry * point.cycles[best]) {
+      close();
+      last = best;
+      entryOf(last).rows.push_back(point.rows);
+    }
+    before = point.rows;
+  }
+  close();
+}
+
+std::vector<ShapeChoice> Choice::run() {
+  std::vector<ShapeChoice> choices;
+  chooseKernels();
+  addIntervals(choices);
+  // The next ones are worth a try: the arithmetic is no measurement.
+  for (const Point &point : named_) {
+    std::vector<size_t> order(shapes_.size());
+    for (size_t i = 0; i < order.size(); ++i)
+      order[i] = i;
+    llvm::stable_sort(order, [&](size_t a, size_t b) {
+      return point.cycles[a] < point.cycles[b];
+    });
+    for (size_t i = 0; i < std::min<size_t>(2, order.size()); ++i)
+      if (llvm::none_of(choices, [&](const ShapeChoice &known) {
+            return known.shape.name() == shapes_[order[i]].name();
+          }))
+        choices.push_back({shapes_[order[i]], {}});
+  }
+  return choices;
+}
+
+std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
+  std::vector<GemmShape> shapes = shapesFor(match);
+  if (shapes.empty())
+    return {};
+  return Choice(match, std::move(shapes)).run();
+}
+
+ShapeChoice ft::codegen::chooseSomeRows(const GemmMatch &match) {
+  std::vector<GemmShape> shapes = shapesFor(match);
+  // Tiles of 32 columns take 0.1 us less for 768 x 768, and 1.8 us more where k
+  // is 3072 (32 rows): more CTAs read the same x.
+  llvm::erase_if(shapes, [](const GemmShape &s) { return s.bn < 64; });
+  auto best =
+      llvm::min_element(shapes, [&](const GemmShape &a, const GemmShape &b) {
+        return cyclesOf(a, match, 64) < cyclesOf(b, match, 64);
+      });
+  return {*best, {64}};
+}
