@@ -67,7 +67,7 @@ static std::vector<GemmCandidate> tilesOf(ir::FusedOp fused,
 }
 
 /// Tiles, and what is faster for few rows in front of them. Encoders have one
-/// program for any number of rows, where tiles stop at 64 then.
+/// program for any number of rows, where tiles begin at 64 then.
 static FailureOr<std::vector<GemmCandidate>>
 withResident(ir::FusedOp fused, const GemmMatch &match,
              const LaunchContext &context) {
@@ -78,8 +78,10 @@ withResident(ir::FusedOp fused, const GemmMatch &match,
   auto made = emitGemmResident(fused, match, context);
   if (failed(made))
     return failure();
-  for (GemmCandidate &tile : tiles)
+  for (GemmCandidate &tile : tiles) {
     llvm::replace(tile.rows, int64_t(32), int64_t(64));
+    tile.rows.erase(llvm::unique(tile.rows), tile.rows.end());
+  }
   made->insert(made->end(), std::make_move_iterator(tiles.begin()),
                std::make_move_iterator(tiles.end()));
   return made;
