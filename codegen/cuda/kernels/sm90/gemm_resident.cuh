@@ -70,7 +70,7 @@ __device__ __forceinline__ void multiply(typename C::Sums &d, Numbers &rows,
 #pragma unroll
           for (int g = 0; g < C::kGroups; ++g)
             multiplyAdd(d[b][g], x, w[g][2 * s], w[g][2 * s + 1], T{});
-          rows.add(b, x);
+          rows.add(b, x, box + half + s == 0);
         }
     }
 }

@@ -7,7 +7,9 @@
 // in front has ended. (Normalised rows would be rounded instead; a CTA has as
 // many values of x as of w, but normalises them behind the wait: 1 to 3 us.)
 // Sums and squares of rows are made of the products' operands while they are
-// there, v's sums and x's by the tensor cores, of products with ones.
+// there, v's sums and x's by the tensor cores, of products with ones. A warp's
+// squares are those around the first value of its row, so that a mean far from
+// zero takes nothing from the variance; warps' are joined around all's mean.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_RESIDENT_NORM_CUH
@@ -32,37 +34,58 @@ template <typename C, typename Norm> class Fold {
   static constexpr int kHalves = C::kRows >= 16 ? 2 : 1;
 
 public:
-  /// Sums and squares of rows, over the warp's values of them.
+  /// Sums of rows and the squares around their means, over the warp's values.
   class Rows {
   public:
-    __device__ __forceinline__ void add(int block, const u32 (&x)[4]) {
-      if constexpr (kCentred)
+    /// `first`: of the block's operands.
+    __device__ __forceinline__ void add(int block, const u32 (&x)[4],
+                                        bool first) {
+      if constexpr (kCentred) {
         multiplyAdd(sums_[block], x, ones(T{}), ones(T{}), T{});
+        if (first)
+#pragma unroll
+          for (int h = 0; h < kHalves; ++h) {
+            float v[2];
+            unpackPair(x[h], v, T{});
+            pivots_[block][h] =
+                __shfl_sync(~0u, v[0], int(threadIdx.x) % 32 / 4 * 4);
+          }
+      }
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         if (i % 2 < kHalves) {
           float v[2];
           unpackPair(x[i], v, T{});
+          if constexpr (kCentred)
+            v[0] -= pivots_[block][i % 2], v[1] -= pivots_[block][i % 2];
           squares_[block][i % 2] += v[0] * v[0] + v[1] * v[1];
         }
     }
+    /// {mean, squares around it}
     __device__ __forceinline__ void store(const Memory<C> &memory) const {
       int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
 #pragma unroll
       for (int b = 0; b < C::kBlocks; ++b)
 #pragma unroll
         for (int h = 0; h < kHalves; ++h) {
-          float square = squares_[b][h];
+          float square = squares_[b][h], mean = 0;
           square += __shfl_xor_sync(~0u, square, 1);
           square += __shfl_xor_sync(~0u, square, 2);
+          if constexpr (kCentred) {
+            mean = sums_[b][2 * h] * (1.0f / kOwn);
+            float off = mean - pivots_[b][h];
+            square -= float(kOwn) * off * off;
+          }
           if (lane % 4 == 0)
             storeShared2(memory.rowNumbers(warp, b * 16 + h * 8 + lane / 4),
-                         sums_[b][2 * h], square);
+                         mean, square);
         }
     }
 
   private:
+    static constexpr int kOwn = C::kBoxes * kBox; // values of a row
     float sums_[C::kBlocks][4] = {}, squares_[C::kBlocks][2] = {};
+    float pivots_[C::kBlocks][2] = {};
   };
 
   /// Scales the CTA's weights. `depth`: the warp's first value of k.
@@ -98,16 +121,22 @@ public:
     int row = threadIdx.x;
     if (row >= C::kRows)
       return;
-    float sum = 0, square = 0;
+    float2 parts[C::kWarps];
+    float mean = 0, square = 0;
 #pragma unroll
     for (int warp = 0; warp < C::kWarps; ++warp) {
-      float2 part = loadShared2(memory.rowNumbers(warp, row));
-      sum += part.x, square += part.y;
+      parts[warp] = loadShared2(memory.rowNumbers(warp, row));
+      mean += parts[warp].x * (1.0f / C::kWarps);
     }
-    float mean = sum * inverse_;
-    square = fmaxf(square * inverse_ - mean * mean, 0.0f);
+#pragma unroll
+    for (int warp = 0; warp < C::kWarps; ++warp) {
+      float off = parts[warp].x - mean;
+      square += parts[warp].y;
+      if constexpr (kCentred)
+        square += float(C::kBoxes * kBox) * off * off;
+    }
     storeShared2(memory.rowNumbers(C::kWarps, row), mean,
-                 rsqrtf(square + norm_.eps));
+                 rsqrtf(fmaxf(square, 0.0f) * inverse_ + norm_.eps));
   }
   /// The linear's output for the CTA's row and column of this `sum`.
   __device__ __forceinline__ float apply(const Memory<C> &memory, int row,
@@ -207,7 +236,7 @@ private:
 template <typename C> class Fold<C, NoNorm> {
 public:
   struct Rows {
-    __device__ __forceinline__ void add(int, const u32 (&)[4]) {}
+    __device__ __forceinline__ void add(int, const u32 (&)[4], bool) {}
     __device__ __forceinline__ void store(const Memory<C> &) const {}
   };
   __device__ __forceinline__ Fold(const Memory<C> &, const NoNorm &, int, int) {
