@@ -6,7 +6,8 @@
 # Logs go to LOGS (default: a temporary directory). The last line names what
 # failed. BIN: a folder of programs that are built (build/bin); with ftc among
 # them, which needs no library, models are verified on the GPU, too.
-# SKIP_KERNELS: if set, the kernels alone are left out.
+# SKIP_KERNELS: if set, the kernels alone are left out. SOAK_SECONDS: of the soak,
+# 60 by default.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
@@ -67,7 +68,8 @@ export bin && export -f verify
 goldens preview "$plans/preview" --preview-kernels --dtypes bf16 \
   --only bert --only vit --only gpt2 --only llama --only qwen3 --only mistral
 finish
-start soak 200 "$bin/soak" "$plans/stories.bf16.plan" --device cuda --seconds 60
+start soak $((${SOAK_SECONDS:-60} + 140)) "$bin/soak" \
+  "$plans/stories.bf16.plan" --device cuda --seconds "${SOAK_SECONDS:-60}"
 finish
 for name in "${ran[@]}"; do
   echo "-- $name"
