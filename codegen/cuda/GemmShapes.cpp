@@ -17,8 +17,9 @@ using namespace ft::codegen;
 // for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
 // 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
 // a tenth more, and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles
-// smaller than 128 x 128 wait for that, and a cluster that shares what it reads
-// saves none of it. The end of a tile costs some 500 cycles and 0.05 an output,
+// smaller than 128 x 128 wait for that. Two CTAs that share rows of x save half
+// of those (1,576 x 768, k 3072, 128 x 96: 18.9 us, so 14.1); sharing weights
+// saves nothing. The end of a tile costs some 500 cycles and 0.05 an output,
 // 0.2 with GELU. Columns that the last tile of a row lacks cost what others do.
 // Stages are what 227 KB hold beside a tile of 16-bit outputs, up to eight.
 
@@ -28,8 +29,10 @@ static constexpr GemmShape kPlain[] = {
     // One warpgroup: twice the tiles for few rows or few columns.
     {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .cn = 2},
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cn = 2},
     {.bm = 128, .bn = 112, .stages = 6, .warpgroups = 2},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
@@ -120,6 +123,7 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
   constexpr double start = 3000, end = 500, store = 0.05, port = 64;
+  constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
   constexpr double numbers = 4000;      // of rows, exchanged in a cluster
   constexpr double sums[] = {400, 0.4}; // exchanged, and for each of them
@@ -129,14 +133,17 @@ double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
       ceilDiv(rows, shape.bm * shape.cm) * ceilDiv(columns, outputs * shape.cn);
   int64_t waves = ceilDiv(tiles, clustersAtOnce(shape));
   double tile = double(shape.bm * shape.bn);
-  double bytes = double(shape.bm + shape.bn) * 128;
+  // Sharing rows of x saves half of what it might.
+  double rowsRead = double(shape.bm) * (1 + 1 / double(shape.cn)) / 2;
+  double bytes = (rowsRead + double(shape.bn)) * 128;
   double step = std::max(tile / 32 * wait, bytes / port);
   double stored = end + store * tile / double(shape.splits) +
                   (shape.splits > 1 ? sums[0] + sums[1] * tile : 0) +
                   (shape.norm ? numbers : 0);
   int64_t steps = ceilDiv(ceilDiv(match.k, 64), shape.splits);
   double made = double(waves) * double(steps) * step;
-  return start + made + (shape.pingPong ? 2 : double(waves)) * stored;
+  return start + (shape.cm * shape.cn > 1 ? meet : 0) + made +
+         (shape.pingPong ? 2 : double(waves)) * stored;
 }
 
 std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {

@@ -32,7 +32,10 @@ void runCase(const Case &c, const Score &score) {
     ft::emulator::Dim3 ctas{grid, 1, 1}, threads{uint32_t(C::kThreads), 1, 1};
     if constexpr (C::kBrief) {
       ctas = {uint32_t(c.heads),
-              uint32_t((batch.total + C::BM - 1) / C::BM + grid % 2), 1};
+              uint32_t((batch.total + attention::kTokensOfTile - 1) /
+                           attention::kTokensOfTile +
+                       grid % 2),
+              1};
     }
     kernels.launch(instance, ctas, threads, C::kSharedBytes, maps.q, maps.k,
                    maps.v, batch.args(), score);
@@ -117,6 +120,11 @@ TEST(AttentionTilesTest, ShortLastBlocks) { // of each width, 1 .. 4 blocks
 TEST(AttentionTilesTest, ShortMoreThanAWarpOfSequences) {
   runCase<Short<Bert, 128, 2, 2>>({ragged(70, 1, 40), {}, 2, 1, 1, 17, 1, 1},
                                   CapAndSlope{});
+}
+TEST(AttentionTilesTest, ShortTilesOfOneSequenceEach) {
+  std::vector<int> lengths(40, 100); // 50 tokens a tile
+  lengths[7] = 0;
+  runCase<Short<Bert, 64, 3, 4>>({lengths, {}, 1, 1, 1, 0, 1, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, ShortEmptySequences) {
   runCase<Short<Shape<bf16, 64, 64, false, false>, 128, 3, 2>>(

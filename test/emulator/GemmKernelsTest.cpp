@@ -183,6 +183,13 @@ TEST(GemmKernelsTest, ThreeWarpgroupsCluster) {
 TEST(GemmKernelsTest, ThreeWarpgroups) {
   runConfig<gemm::Config<bf16, false, 192, 192, 3, 3>, Epilogue::Residual>();
 }
+TEST(GemmKernelsTest, TwoCtasShareRows) {
+  runConfig<gemm::Config<f16, false, 64, 96, 8, 1, false, 1, 2>,
+            Epilogue::GeluErf>();
+}
+TEST(GemmKernelsTest, LastTileOfFewColumns) {
+  runConfig<gemm::Config<f16, false, 128, 160, 5, 2>, Epilogue::Residual>();
+}
 TEST(GemmKernelsTest, TwoByTwoGated) {
   runConfig<gemm::Config<bf16, true, 128, 96, 7, 2, false, 2, 2, 1>,
             Epilogue::Gated>();

@@ -56,7 +56,9 @@ template <typename C, typename Score> struct Call {
   void operator()(cudaStream_t stream, int grid) {
     dim3 ctas(grid);
     if constexpr (C::kBrief)
-      ctas = dim3(batch.c.heads, (batch.total + C::BM - 1) / C::BM + grid % 3);
+      ctas = dim3(batch.c.heads, (batch.total + attention::kTokensOfTile - 1) /
+                                         attention::kTokensOfTile +
+                                     grid % 3);
     DependentLaunch to(ctas, C::kThreads, C::kSharedBytes, stream, dependent);
     if constexpr (C::kBrief)
       cuda(cudaLaunchKernelEx(&to.config, shortKernel<C, Score>, maps.q, maps.k,

@@ -98,6 +98,7 @@ template <typename S, int ctas, int keys = 128, int stages = 2>
 using Short = attention::Config<S, 1, 1, keys, keys, ctas, stages, true>;
 static void checkShort() {
   checkShortTile<Short<Shape<f16, 64, 64, false, false>, 3>>("3 CTAs");
+  checkShortTile<Short<Shape<f16, 64, 64, false, false>, 3, 64, 4>>("4 stages");
   checkShortTile<Short<Shape<bf16, 64, 64, false, false>, 2>>("2 CTAs");
   checkShortTile<Short<Shape<bf16, 40, 64, true, false>, 3>>("causal");
   checkShortTile<Short<Shape<bf16, 32, 32, false, false>, 2, 64, 3>>("64 keys");

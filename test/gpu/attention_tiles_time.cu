@@ -66,6 +66,8 @@ template <typename S> static void timeSmall(const char *what, const Case &c) {
                                                   c);
   timeCase<attention::Config<S, 1, 1, 128, 128, 3, 2, true>>(
       what, "short, 64 rows, 128", c);
+  timeCase<attention::Config<S, 1, 1, 64, 64, 3, 4, true>>(
+      what, "short, 64 rows, 64", c);
 }
 
 static void timeEncoder() {
