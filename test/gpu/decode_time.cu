@@ -13,6 +13,7 @@
 #include "GemvForms.h"
 
 #include <memory>
+#include <type_traits>
 
 using namespace ft;
 using namespace check;
@@ -105,7 +106,9 @@ template <int D> class Chain {
 public:
   using S = Shape<bf16, D, D, true, true>;
   using E = Entry<D / 2, false, false>;
-  using Keys = attention::RingForm<4, 2, 8 * 128 / D, 8>;
+  using Keys =
+      std::conditional_t<D == 64, attention::RingForm<4, 1, 8, 8, 8, 32>,
+                         attention::RingForm<4, 2, 8, 8>>;
 
   Chain(const Model &m, int processors)
       : m_(m), processors_(processors), weight_(std::max(m.hidden, m.mlp)),
@@ -240,7 +243,7 @@ private:
       ring<LayerNorm, false>(way, layer, i,
                              {weight_.device, weight_.device, 1e-5f});
   }
-  /// As plans do for up to 8 tokens.
+  /// As plans do for up to 8 tokens, or 5 of GPT-2.
   void attend() {
     go(ringClusters<S, E, Keys, NoScore>, processors_ / 8 * 8, Keys::kThreads,
        attention::RingMemory<S, Keys>::kShared, decode_->args(),
