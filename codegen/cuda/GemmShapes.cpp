@@ -29,7 +29,6 @@ static constexpr GemmShape kPlain[] = {
     // One warpgroup: twice the tiles for few rows or few columns.
     {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
-    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .cn = 2},
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cn = 2},
@@ -74,6 +73,7 @@ static constexpr GemmShape kNorm[] = {
      .norm = true},
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
+static constexpr int64_t kSharedRowsK = 2048;
 
 //===----------------------------------------------------------------------===//
 // Geometry, as Config has it
@@ -160,9 +160,14 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
     }
     return shapes;
   }
-  for (const GemmShape &shape : kPlain)
+  for (const GemmShape &shape : kPlain) {
+    // Rows are shared where there is much of them to wait for: in BERT-base
+    // down, not q-k-v, o and up.
+    if (shape.cn > 1 && match.k < kSharedRowsK)
+      continue;
     // Both halves of a gated tile are whole boxes of the cluster's CTAs.
     if (!match.gated || (shape.bn % (32 * shape.cm) == 0 && shape.bn >= 96))
       shapes.push_back(shape);
+  }
   return shapes;
 }

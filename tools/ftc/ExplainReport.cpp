@@ -2,6 +2,8 @@
 #include "tools/ftc/ExplainReport.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 #include <map>
 
 using namespace ft;
@@ -34,12 +36,28 @@ static void countLayers(const plan::Program &program, ProgramReport &report) {
   }
 }
 
+/// What a device of the first implementation's architectures runs for `rows`.
+static const plan::Implementation &implementationAt(const plan::Step &step,
+                                                    int64_t rows) {
+  const plan::Implementation &first = step.implementations.front();
+  const plan::Implementation *nearest = &first;
+  int64_t distance = INT64_MAX;
+  for (const plan::Implementation &other : step.implementations)
+    for (int64_t number : other.rows)
+      if (other.archs == first.archs && !first.rows.empty() &&
+          std::abs(number - rows) < distance) {
+        distance = std::abs(number - rows);
+        nearest = &other;
+      }
+  return *nearest;
+}
+
 static std::string implementationOf(const plan::Plan &plan,
-                                    const plan::Step &step) {
+                                    const plan::Step &step, int64_t rows) {
   std::string text;
   if (step.implementations.empty())
     return text;
-  for (const plan::Launch &launch : step.implementations.front().launches) {
+  for (const plan::Launch &launch : implementationAt(step, rows).launches) {
     text += text.empty() ? "" : "+";
     if (const auto *kernel = std::get_if<plan::KernelLaunch>(&launch))
       text += plan.kernels[size_t(kernel->kernel)].function;
@@ -152,7 +170,7 @@ static ProgramReport reportProgram(const plan::Plan &plan,
     row.layer = layerOf(step.name);
     row.pattern = step.pattern;
     row.kernels = codegen::kernelsOf(step);
-    row.implementation = implementationOf(plan, step);
+    row.implementation = implementationOf(plan, step, report.batch.tokens);
     row.prediction = codegen::predictStep(plan, step, entry.causal,
                                           report.batch, codegen::h200());
     for (const plan::MeaningOp &op : step.meaning)
