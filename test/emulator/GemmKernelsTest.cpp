@@ -184,7 +184,7 @@ TEST(GemmKernelsTest, ThreeWarpgroups) {
   runConfig<gemm::Config<bf16, false, 192, 192, 3, 3>, Epilogue::Residual>();
 }
 TEST(GemmKernelsTest, TwoCtasShareRows) {
-  runConfig<gemm::Config<f16, false, 64, 96, 8, 1, false, 1, 2>,
+  runConfig<gemm::Config<f16, false, 128, 96, 7, 2, false, 1, 2>,
             Epilogue::GeluErf>();
 }
 TEST(GemmKernelsTest, LastTileOfFewColumns) {

@@ -51,8 +51,8 @@ struct Place {
   int at, stop;
 };
 
-/// What a CTA reads while a tile's parts are merged through L2, in bytes: 2.4 us
-/// at the rate of a CTA that is almost alone (H200). Equal runs take half as
+/// What a CTA reads while a tile's parts are merged through L2, in bytes: 2.4
+/// us at the rate of a CTA that is almost alone (H200). Equal runs take half as
 /// long again: most CTAs have two pieces.
 constexpr int kMergeBytes = 96 * 1024;
 /// That rate is this part of the whole GPU's.

@@ -1,11 +1,11 @@
 //===- attention_ring.cuh - append and attention, tensor copies -*- C++ -*-===//
 //
 // attention_decode.cuh for sm_90a, with the same arithmetic, shares and merges,
-// where a page holds whole blocks of 16 or 32 keys. What differs is who copies: warps
-// that only copy keep a ring of blocks full, across pieces, so what is under
-// way does not depend on where the warps that multiply are; those take its
-// blocks by turns. Copies are those of a tensor map: a block's rows of 128 bytes
-// by one instruction, past registers and L1.
+// where a page holds whole blocks of 16 or 32 keys. What differs is who copies:
+// warps that only copy keep a ring of blocks full, across pieces, so what is
+// under way does not depend on where the warps that multiply are; those take
+// its blocks by turns. Copies are those of a tensor map: a block's rows of 128
+// bytes by one instruction, past registers and L1.
 //
 //     using Form = attention::RingForm<4, 2, 8, 8>;
 //     attention::runRing<Shape, Entry, Form>(args, fresh, kMap, vMap, score);

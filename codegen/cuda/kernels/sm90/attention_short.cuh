@@ -9,14 +9,14 @@
 //                                    true>;
 //     attention::runShort<Tile>(q, k, v, args, score);
 //
-// A CTA has up to 64 tokens of the batch and one head: of one sequence where the
-// tiles then have 48 or more on average, else as they come and of as many
+// A CTA has up to 64 tokens of the batch and one head: of one sequence where
+// the tiles then have 48 or more on average, else as they come and of as many
 // sequences as they are of. Several CTAs of a multiprocessor cover each other's
 // waits, so there is no warp of copies, no queue of tiles, and no block of keys
 // is multiplied beside another. Which keys the rows see is looked up before the
 // wait for the kernel in front: cuTokens and counts are not written by kernels.
-// All blocks of keys that fit in the stages are then under way at once. The last
-// block is multiplied as short as it is, in quarters.
+// All blocks of keys that fit in the stages are then under way at once. The
+// last block is multiplied as short as it is, in quarters.
 //
 // Launch: block 128; grid {heads, ceil(bound of tokens / kTokensOfTile)};
 // __launch_bounds__(128, Config::kCtas); dynamic shared memory
