@@ -54,6 +54,20 @@ static void checkPaged() {
   checkCase<Large>("groups of 3", large, NoScore{});
 }
 
+template <typename C> static void checkTwo(const char *what) {
+  for (const std::vector<int> &tokens :
+       {std::vector<int>(7, 197), std::vector<int>{1, 190, 191, 1, 385, 97, 96},
+        std::vector<int>{128, 64, 320, 0, 65, 250, 3, 384}}) {
+    Case c{tokens, {}, 3, 3, 1, 0, 1, 1};
+    checkCase<C>(what, c, NoScore{});
+    c.scale = 40; // maxima grow from block to block
+    checkCase<C>((std::string(what) + ", sharp").c_str(), c, NoScore{});
+    c.window = 70;
+    checkCase<C>((std::string(what) + ", sharp").c_str(), c, NoScore{});
+    c.scale = 1;
+    checkCase<C>((std::string(what) + ", score").c_str(), c, CapAndSlope{});
+  }
+}
 static void checkPacked() {
   using Bert =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
@@ -75,6 +89,12 @@ static void checkPacked() {
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
   checkCase<One>("one warpgroup", Case{ragged(20, 1, 90), {}, 2, 2, 1, 0, 1, 1},
                  NoScore{});
+  // Tiles of two sequences, of which one may be all but one token, or one.
+  using Some = attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 96, 96>;
+  checkTwo<Some>("two sequences");
+  checkTwo<Bert>("two sequences");
+  using Sharp = attention::Config<Shape<bf16, 64, 64, true, false>, 1, 2, 128, 128>;
+  checkTwo<Sharp>("two sequences, causal");
 }
 
 /// Encoders: many short sequences, tiles that begin and end within one, more

@@ -44,6 +44,18 @@
 namespace ft {
 namespace attention {
 
+#ifdef FT_MARKS
+__device__ unsigned gMarks[4][16];
+__device__ unsigned long long gClock[4];
+__device__ inline unsigned long long wall() { unsigned long long t; asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t)); return t; }
+#define MARKARG , unsigned &last
+#define MARKLAST , last
+#define MARK(i) if (C::kX & 64) { unsigned now = clock(); if (threadIdx.x % 128 == 0 && blockIdx.x == 5) atomicAdd(&gMarks[warpgroup][i], now - last); last = now; }
+#else
+#define MARK(i)
+#define MARKARG
+#define MARKLAST
+#endif
 template <typename C> struct Consumer {
   using T = typename C::T;
   const Args<T> &a;
@@ -57,11 +69,11 @@ template <typename C> struct Consumer {
   //===--------------------------------------------------------------------===//
 
   __device__ void await() const {
-    if constexpr (C::kWarpgroups > 1)
+    if constexpr (C::kWarpgroups > 1 && !(C::kX & 1))
       namedSync(1 + warpgroup, 256);
   }
   __device__ void passOn() const {
-    if constexpr (C::kWarpgroups > 1)
+    if constexpr (C::kWarpgroups > 1 && !(C::kX & 1))
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
   }
   __device__ void release(u32 barrier) const {
@@ -100,11 +112,12 @@ template <typename C> struct Consumer {
   }
   /// o += p v of the first N keys of the block at `v`, under way.
   template <int N = C::BN>
-  __device__ __forceinline__ void values(Tile<C> &t) const {
+  __device__ __forceinline__ void values(Tile<C> &t,
+                                         const Weights<C> &p) const {
     u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
 #pragma unroll
     for (int j = 0; j < N / 16; ++j)
-      Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
+      Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
                                     rows + j * (16 * C::kRowBytes / 16));
     wgmmaCommit();
   }
@@ -128,11 +141,13 @@ template <typename C> struct Consumer {
   // Softmax
   //===--------------------------------------------------------------------===//
 
-  /// Score region, then masks, for 2 * count keys from j0 on.
+  /// Score region, then masks, for 2 * count keys from j0 on, of which those
+  /// before `end` are the block's.
   template <int count, typename Score>
   __device__ __forceinline__ void adjust(const Tile<C> &t, float (&s)[count],
-                                         const Score &score, int j0) const {
-    bool masked = j0 < t.allLow || j0 + 2 * count > t.allHigh;
+                                         const Score &score, int j0,
+                                         int end) const {
+    bool masked = j0 < t.allLow || j0 + 2 * count > min(t.allHigh, end);
     j0 += threadIdx.x % 4 * 2;
     if constexpr (!Score::kIdentity) {
 #pragma unroll
@@ -145,20 +160,37 @@ template <typename C> struct Consumer {
     }
     if (!masked)
       return;
+    // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
-    for (int i = 0; i < count; ++i) {
-      const Sight &x = t.sight[i / 2 % 2];
-      u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
-      s[i] = place < u32(max(x.high - x.low, 0)) ? s[i] : minusInfinity();
+    for (int r = 0; r < 2; ++r) {
+      int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
+#pragma unroll
+      for (int from = 0; from < 2 * count; from += 128) {
+        u32 seen = before(high - from) & ~before(low - from);
+#pragma unroll
+        for (int i = 0; i < 32; ++i) {
+          int at = from / 2 + i / 2 * 4 + 2 * r + i % 2;
+          if (at < count)
+            s[at] = seen >> i & 1 ? s[at] : minusInfinity();
+        }
+      }
     }
   }
+  /// Of a thread's columns in 16 groups of 8, a bit each: those that come
+  /// before its first one plus n.
+  __device__ static u32 before(int n) {
+    n = min(max(n, 0), 128);
+    int bits = n / 8 * 2 + min(n % 8, 2);
+    return bits == 0 ? 0 : ~0u >> (32 - bits);
+  }
 
-  /// Scores to exponentials; by what to multiply the sums so far, true where
-  /// that is not 1 for every row of the warp.
+  /// The rows' maxima with those of the scores, where that is much more; by
+  /// what to multiply what was summed so far, true where that is not 1 for
+  /// every row of the warp.
   template <int count>
-  __device__ __forceinline__ bool
-  softmax(Tile<C> &t, float (&s)[count], float factor, float (&keep)[2]) const {
-    bool grew = false;
+  __device__ __forceinline__ bool maxima(Tile<C> &t, const float (&s)[count],
+                                         float factor, float (&keep)[2]) const {
+    bool grew = false, open = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       float next[2] = {t.top[r], t.top[r]};
@@ -173,20 +205,53 @@ template <typename C> struct Consumer {
       bool grows = (next[0] - t.top[r]) * factor > kGrowth;
       keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
+      t.sum[r] *= keep[r];
       grew |= grows;
-      float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
-      float part[2] = {t.sum[r] * keep[r], 0};
-#pragma unroll
-      for (int i = 2 * r; i < count; i += 4)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          s[i + e] = exponential2(s[i + e] * factor - pivot);
-          part[e] += s[i + e];
-        }
-      t.sum[r] = part[0] + part[1];
+      open |= t.top[r] == minusInfinity();
     }
-    // With the sums in the vote, ptxas makes the exponentials in front of it.
-    return __any_sync(~0u, grew || !(t.sum[0] + t.sum[1] >= 0));
+    t.open = __any_sync(~0u, open);
+    return __any_sync(~0u, grew);
+  }
+  /// Exponentials of scores, as operands, and their sums; true where all of the
+  /// warp's are so small that no maximum grew much.
+  template <int count>
+  __device__ __forceinline__ bool
+  exponentials(const Tile<C> &t, const float (&s)[count], float factor,
+               Weights<C> &p, float (&sum)[2]) const {
+    float pivot[2], part[2][2] = {};
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      pivot[r] = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
+#pragma unroll
+    for (int i = 0; i < count; i += 2) {
+      int r = i / 2 % 2;
+      float x = exponential2(fmaf(s[i], factor, -pivot[r]));
+      float y = exponential2(fmaf(s[i + 1], factor, -pivot[r]));
+      part[r][0] += x;
+      part[r][1] += y;
+      p.of[i / 8][i / 2 % 4] = packPair<T>(x, y);
+    }
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      sum[r] = part[r][0] + part[r][1];
+    return __all_sync(~0u, fmaxf(sum[0], sum[1]) <= kSmall &&
+                               sum[0] + sum[1] >= 0);
+  }
+  /// Scores to weights; by what to multiply the sums of values so far, true
+  /// where that is not 1 for every row of the warp.
+  template <int count>
+  __device__ __forceinline__ bool softmax(Tile<C> &t, const float (&s)[count],
+                                          float factor, Weights<C> &p,
+                                          float (&keep)[2]) const {
+    float sum[2];
+    bool grew = false;
+    if (t.open || !exponentials(t, s, factor, p, sum)) {
+      grew = maxima(t, s, factor, keep);
+      exponentials(t, s, factor, p, sum);
+    }
+    t.sum[0] += sum[0];
+    t.sum[1] += sum[1];
+    return grew;
   }
   __device__ __forceinline__ void rescale(Tile<C> &t,
                                           const float (&keep)[2]) const {
@@ -194,42 +259,65 @@ template <typename C> struct Consumer {
     for (int i = 0; i < C::DV / 2; ++i)
       t.o[i] *= keep[i / 2 % 2];
   }
-  template <int count>
-  __device__ __forceinline__ void pack(Tile<C> &t,
-                                       const float (&s)[count]) const {
-#pragma unroll
-    for (int j = 0; j < count / 8; ++j)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        t.p[j][i] = packPair<T>(s[8 * j + 2 * i], s[8 * j + 2 * i + 1]);
-  }
 
   //===--------------------------------------------------------------------===//
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// Weights of the block that comes first, of which rows see at most N keys.
-  template <int N, typename Score>
-  __device__ __forceinline__ void start(Tile<C> &t, const Score &score,
-                                        int j0) {
+  /// Block n, of which rows see at most N keys: its scores and, with their
+  /// weights p, the values of the block after it, if there is one; then its own
+  /// weights.
+  template <bool first, int N, typename Score>
+  __device__ __forceinline__ void step(Tile<C> &t, Weights<C> &p,
+                                       const Job &job, const Score &score,
+                                       int n MARKARG) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
+    barrierWait(at.kFull(k.stage), k.phase);
+    if constexpr (!first)
+      barrierWait(at.vFull(v.stage), v.phase);
+    MARK(0)
     await();
+    MARK(1)
+    discard(s);
     wgmmaFence();
     scores(s);
+    MARK(2)
+    if constexpr (!first)
+      values(t, p);
+    MARK(4)
     passOn();
     wgmmaWait<0>();
     pin(s);
+    if constexpr (!first)
+      pin(t.o);
+    MARK(5)
     release(at.kEmpty(k.stage));
     k.next();
-    adjust(t, s, score, j0);
-    softmax(t, s, factor, keep);
-    pack(t, s);
+    if constexpr (!first) {
+      release(at.vEmpty(v.stage));
+      v.next();
+    } else if (int j0 = job.firstKey<C>(n); j0 + C::BN > job.end) {
+      barrierWait(at.vFull(v.stage), v.phase);
+      clearTail(job.end - j0);
+    }
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    MARK(6)
+    if constexpr (first) {
+      maxima(t, s, factor, keep);
+      exponentials(t, s, factor, p, t.sum);
+    } else if (softmax(t, s, factor, p, keep)) {
+      rescale(t, keep);
+    }
+    MARK(7)
 #pragma unroll
     for (int j = N / 16; j < C::BN / 16; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        t.p[j][i] = 0;
+        p.of[j][i] = 0;
+#ifdef FT_MARKS
+    if ((C::kX & 64) && threadIdx.x % 128 == 0 && blockIdx.x == 5) atomicAdd(&gMarks[warpgroup][15], 1);
+#endif
   }
   /// Blocks [low, high) of the tile, from the last to the first; of the last,
   /// rows see keys before `upTo`.
@@ -237,54 +325,21 @@ template <typename C> struct Consumer {
   __device__ __forceinline__ void blocks(Tile<C> &t, const Job &job,
                                          const Score &score, int low, int high,
                                          int upTo) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[C::BN / 2];
-    int n = high - 1, j0 = job.begin + n * C::BN;
-    barrierWait(at.kFull(k.stage), k.phase);
+    Weights<C> p;
+    int n = high - 1, j0 = job.firstKey<C>(n);
+#ifdef FT_MARKS
+    unsigned last = clock();
+#endif
     if (upTo - j0 > C::kHalf)
-      start<C::BN>(t, score, j0);
+      step<true, C::BN>(t, p, job, score, n MARKLAST);
     else
-      start<C::kHalf>(t, score, j0);
-    if (j0 + C::BN > job.end) {
-      barrierWait(at.vFull(v.stage), v.phase);
-      clearTail(job.end - j0);
-    }
-    if (C::kOverlap && n > low)
-      barrierWait(at.kFull(k.stage), k.phase);
+      step<true, C::kHalf>(t, p, job, score, n MARKLAST);
 #pragma unroll 1
-    for (--n; n >= low; --n) {
-      if constexpr (!C::kOverlap)
-        barrierWait(at.kFull(k.stage), k.phase);
-      await();
-      wgmmaFence();
-      scores(s);
-      barrierWait(at.vFull(v.stage), v.phase);
-      wgmmaFence();
-      values(t);
-      passOn();
-      wgmmaWait<1>();
-      pin(s);
-      release(at.kEmpty(k.stage));
-      k.next();
-      adjust(t, s, score, job.begin + n * C::BN);
-      bool grew = softmax(t, s, factor, keep);
-      if constexpr (C::kOverlap) {
-        // ptxas moves the wait for the values up, but not over a loop.
-        pin(s);
-        if (n > low)
-          barrierWait(at.kFull(k.stage), k.phase);
-      }
-      wgmmaWait<0>();
-      pin(t.o);
-      release(at.vEmpty(v.stage));
-      v.next();
-      if (grew)
-        rescale(t, keep);
-      pack(t, s);
-    }
+    for (--n; n >= low; --n)
+      step<false, C::BN>(t, p, job, score, n MARKLAST);
     barrierWait(at.vFull(v.stage), v.phase);
     wgmmaFence();
-    values(t);
+    values(t, p);
     wgmmaWait<0>();
     pin(t.o);
     release(at.vEmpty(v.stage));
@@ -343,8 +398,8 @@ template <typename C> struct Consumer {
     if (first < job.tokens) {
       int from = max(sightOf<C>(a, job, first).low, job.begin);
       upTo = min(sightOf<C>(a, job, last).high, job.end);
-      low = (from - job.begin) / C::BN;
-      high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
+      low = job.blockOf<C>(from);
+      high = upTo > from ? job.blockOf<C>(upTo - 1) + 1 : low;
     }
     for (; n > high; --n)
       skipBlock();
@@ -360,12 +415,19 @@ template <typename C> struct Consumer {
   template <typename Score> __device__ void run(const Score &score) {
     if (warpgroup == C::kWarpgroups - 1)
       passOn(); // the first turn
+#ifdef FT_MARKS
+    if (threadIdx.x == 0 && blockIdx.x == 5) { gClock[0] = clock64(); gClock[1] = wall(); }
+#endif
 #pragma unroll 1
-    for (Cursor<4> jobs;; jobs.next()) {
+    for (Cursor<kJobs> jobs;; jobs.next()) {
       barrierWait(at.qFull(q.stage), q.phase);
       const Job &job = at.job(jobs.stage); // read where needed, not kept
-      if (job.tokens == 0)
+      if (job.tokens == 0) {
+#ifdef FT_MARKS
+        if (threadIdx.x == 0 && blockIdx.x == 5) { gClock[0] = clock64() - gClock[0]; gClock[1] = wall() - gClock[1]; }
+#endif
         return;
+      }
       tile(job, score);
     }
   }
@@ -397,14 +459,18 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     barrierInitFence();
   }
   __syncthreads();
-  constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
-  constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
+  constexpr int few = C::kCtas == 2 ? 24 : C::kWarpgroups == 3 ? 32 : 40;
+  constexpr int many = C::kCtas == 2 ? 104 : C::kWarpgroups == 3 ? 160 : 232;
   int warpgroup = threadIdx.x / 128;
   if (warpgroup == C::kWarpgroups) {
     if constexpr (C::kMoveRegisters)
       registersDown<few>();
-    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
-      Producer<C>{q, k, v, a, at}.run();
+    Producer<C> producer{q, k, v, a, at};
+    int warp = threadIdx.x / 32 - 4 * C::kWarpgroups;
+    if (warp == 0)
+      producer.copy();
+    else if (warp == 1)
+      producer.plan();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
