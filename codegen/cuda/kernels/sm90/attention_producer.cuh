@@ -1,7 +1,8 @@
 //===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
 //
 // The tensor copies that bring attention_tiles.cuh its tiles of queries and
-// their keys and values: one warp, whose first thread copies.
+// their keys and values: one warp, whose first thread copies, and one beside it
+// that says which tile is next. With a single warpgroup one warp does both.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
@@ -92,10 +93,7 @@ template <typename C> struct Producer {
       a.counters[0] = a.counters[1] = 0;
   }
   /// The warp that copies and the one that says what meet here.
-  __device__ static void meet() {
-    if constexpr (C::kMoveRegisters)
-      namedSync(7, 64);
-  }
+  __device__ static void meet() { namedSync(7, 64); }
 
   /// Which tile comes next: to look that up takes some reads of memory, one
   /// after the other, for which a warp of its own has the time of a tile. The
@@ -120,19 +118,25 @@ template <typename C> struct Producer {
   /// block ahead of values. Where one warp does all, what comes after the tile
   /// is prepared when its first copies are under way.
   __device__ void copy() {
-    Cursor<kJobs> jobs;
-    if constexpr (C::kMoveRegisters) {
-      dependencyWait();
-      for (;; jobs.next()) {
-        meet();
-        const Job &job = at.job(jobs.stage);
-        if (job.tokens == 0)
-          return queries(job);
-        begin(job);
-        rest(job, job.blocks - 1);
-      }
+    if constexpr (C::kMoveRegisters)
+      copyPlanned();
+    else
+      copyAll();
+  }
+  __device__ void copyPlanned() {
+    dependencyWait();
+    for (Cursor<kJobs> jobs;; jobs.next()) {
+      meet();
+      const Job &job = at.job(jobs.stage);
+      if (job.tokens == 0)
+        return queries(job);
+      begin(job);
+      rest(job, job.blocks - 1);
     }
+  }
+  __device__ void copyAll() {
     Schedule<C> schedule(a);
+    Cursor<kJobs> jobs;
     prepare(schedule, blockIdx.x, 0);
     dependencyWait();
     while (true) {

@@ -212,8 +212,19 @@ template <typename C> struct Short {
     math.adjust(t, s, score, j0, job.end);
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f;
     Weights<C> p;
-    if (math.softmax(t, s, factor, p, keep))
-      math.rescale(t, keep);
+    Sums sums;
+    bool again = t.open;
+    if (!again) {
+      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
+      again = !sums.small();
+    }
+    if (again) {
+      if (math.maxima(t, s, factor, keep))
+        math.rescale(t, keep);
+      sums = Sums{};
+      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
+    }
+    sums.addTo(t.sum);
     barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
     if (j0 + N > total)
       math.clearTail(total - j0);

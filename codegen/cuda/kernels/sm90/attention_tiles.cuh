@@ -8,15 +8,21 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). One warp copies queries,
-// keys and values through tensor maps (attention_producer.cuh); each warpgroup
-// has 64 rows of the tile. A block's scores and the values of the block before
-// are multiplied together: S(n) | P(n+1) V(n+1), then the softmax of S(n).
-// Warpgroups take turns at the tensor cores (named barriers), so that one's
-// softmax falls on the other's products. Blocks go from the last key to the
-// first: ragged ends and diagonals come first, those that are at most half full
-// at half their width, and blocks that a warpgroup sees nothing of are left
-// out.
+// Persistent CTAs draw tiles (attention_work.cuh). Of a warpgroup of producers
+// one warp plans tiles and one copies queries, keys and values through tensor
+// maps (attention_producer.cuh); each other warpgroup has 64 rows of the tile.
+// A block's scores and the values of the block before are multiplied together:
+// S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
+// the tensor cores (named barriers), so that one's softmax falls on the other's
+// products; three overlap without. Blocks go from the last key to the first:
+// ragged ends and diagonals come first, those that are at most half full at
+// half their width, and blocks that a warpgroup sees nothing of are left out.
+//
+// Beside products everything takes longer: 64 maxima of a warp 254 cycles for
+// 143 on an H200, 64 exponentials 654 for 519. So weights are first made with
+// the maxima so far. Where the sum of a thread's weights says that none of its
+// scores exceeds them by kGrowth, they are what they would have been; where
+// not, maxima are looked for and weights made once more.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -44,18 +50,6 @@
 namespace ft {
 namespace attention {
 
-#ifdef FT_MARKS
-__device__ unsigned gMarks[4][16];
-__device__ unsigned long long gClock[4];
-__device__ inline unsigned long long wall() { unsigned long long t; asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t)); return t; }
-#define MARKARG , unsigned &last
-#define MARKLAST , last
-#define MARK(i) if (C::kX & 64) { unsigned now = clock(); if (threadIdx.x % 128 == 0 && blockIdx.x == 5) atomicAdd(&gMarks[warpgroup][i], now - last); last = now; }
-#else
-#define MARK(i)
-#define MARKARG
-#define MARKLAST
-#endif
 template <typename C> struct Consumer {
   using T = typename C::T;
   const Args<T> &a;
@@ -69,11 +63,11 @@ template <typename C> struct Consumer {
   //===--------------------------------------------------------------------===//
 
   __device__ void await() const {
-    if constexpr (C::kWarpgroups > 1 && !(C::kX & 1))
+    if constexpr (C::kTurns)
       namedSync(1 + warpgroup, 256);
   }
   __device__ void passOn() const {
-    if constexpr (C::kWarpgroups > 1 && !(C::kX & 1))
+    if constexpr (C::kTurns)
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
   }
   __device__ void release(u32 barrier) const {
@@ -160,7 +154,7 @@ template <typename C> struct Consumer {
     }
     if (!masked)
       return;
-    // One bit a score: tests of constant bits are cheaper than comparisons.
+      // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
@@ -212,46 +206,45 @@ template <typename C> struct Consumer {
     t.open = __any_sync(~0u, open);
     return __any_sync(~0u, grew);
   }
-  /// Exponentials of scores, as operands, and their sums; true where all of the
-  /// warp's are so small that no maximum grew much.
-  template <int count>
-  __device__ __forceinline__ bool
+  __device__ __forceinline__ static float pivotOf(const Tile<C> &t, int r,
+                                                  float factor) {
+    return t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
+  }
+  /// Exponentials of groups [from, to) of 16 keys, as operands, and their sums.
+  template <int from, int to, int count, int groups>
+  __device__ __forceinline__ void
   exponentials(const Tile<C> &t, const float (&s)[count], float factor,
-               Weights<C> &p, float (&sum)[2]) const {
-    float pivot[2], part[2][2] = {};
+               u32 (&p)[groups][4], Sums &sums) const {
+    float pivot[2] = {pivotOf(t, 0, factor), pivotOf(t, 1, factor)};
 #pragma unroll
-    for (int r = 0; r < 2; ++r)
-      pivot[r] = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
-#pragma unroll
-    for (int i = 0; i < count; i += 2) {
+    for (int i = 8 * from; i < 8 * to; i += 2) {
       int r = i / 2 % 2;
       float x = exponential2(fmaf(s[i], factor, -pivot[r]));
       float y = exponential2(fmaf(s[i + 1], factor, -pivot[r]));
-      part[r][0] += x;
-      part[r][1] += y;
-      p.of[i / 8][i / 2 % 4] = packPair<T>(x, y);
+      sums.part[r][0] += x;
+      sums.part[r][1] += y;
+      p[i / 8][i / 2 % 4] = packPair<T>(x, y);
     }
-#pragma unroll
-    for (int r = 0; r < 2; ++r)
-      sum[r] = part[r][0] + part[r][1];
-    return __all_sync(~0u, fmaxf(sum[0], sum[1]) <= kSmall &&
-                               sum[0] + sum[1] >= 0);
   }
-  /// Scores to weights; by what to multiply the sums of values so far, true
-  /// where that is not 1 for every row of the warp.
+  /// All of them in place.
   template <int count>
-  __device__ __forceinline__ bool softmax(Tile<C> &t, const float (&s)[count],
-                                          float factor, Weights<C> &p,
-                                          float (&keep)[2]) const {
-    float sum[2];
-    bool grew = false;
-    if (t.open || !exponentials(t, s, factor, p, sum)) {
-      grew = maxima(t, s, factor, keep);
-      exponentials(t, s, factor, p, sum);
+  __device__ __forceinline__ void exponentials(const Tile<C> &t,
+                                               float (&s)[count], float factor,
+                                               Sums &sums) const {
+    float pivot[2] = {pivotOf(t, 0, factor), pivotOf(t, 1, factor)};
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      int r = i / 2 % 2;
+      s[i] = exponential2(fmaf(s[i], factor, -pivot[r]));
+      sums.part[r][i % 2] += s[i];
     }
-    t.sum[0] += sum[0];
-    t.sum[1] += sum[1];
-    return grew;
+  }
+  template <int count>
+  __device__ __forceinline__ void pack(Weights<C> &p,
+                                       const float (&s)[count]) const {
+#pragma unroll
+    for (int i = 0; i < count; i += 2)
+      p.of[i / 8][i / 2 % 4] = packPair<T>(s[i], s[i + 1]);
   }
   __device__ __forceinline__ void rescale(Tile<C> &t,
                                           const float (&keep)[2]) const {
@@ -264,60 +257,127 @@ template <typename C> struct Consumer {
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// Block n, of which rows see at most N keys: its scores and, with their
-  /// weights p, the values of the block after it, if there is one; then its own
-  /// weights.
-  template <bool first, int N, typename Score>
-  __device__ __forceinline__ void step(Tile<C> &t, Weights<C> &p,
-                                       const Job &job, const Score &score,
-                                       int n MARKARG) {
+  /// The block that comes first, n, of which rows see at most N keys: weights.
+  template <int N, typename Score>
+  __device__ __forceinline__ void
+  start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
     barrierWait(at.kFull(k.stage), k.phase);
-    if constexpr (!first)
-      barrierWait(at.vFull(v.stage), v.phase);
-    MARK(0)
     await();
-    MARK(1)
     discard(s);
     wgmmaFence();
     scores(s);
-    MARK(2)
-    if constexpr (!first)
-      values(t, p);
-    MARK(4)
     passOn();
     wgmmaWait<0>();
     pin(s);
-    if constexpr (!first)
-      pin(t.o);
-    MARK(5)
     release(at.kEmpty(k.stage));
     k.next();
-    if constexpr (!first) {
-      release(at.vEmpty(v.stage));
-      v.next();
-    } else if (int j0 = job.firstKey<C>(n); j0 + C::BN > job.end) {
-      barrierWait(at.vFull(v.stage), v.phase);
-      clearTail(job.end - j0);
-    }
-    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
-    MARK(6)
-    if constexpr (first) {
-      maxima(t, s, factor, keep);
-      exponentials(t, s, factor, p, t.sum);
-    } else if (softmax(t, s, factor, p, keep)) {
-      rescale(t, keep);
-    }
-    MARK(7)
+    int j0 = job.firstKey<C>(n);
+    adjust(t, s, score, j0, job.endOfKeys<C>(n));
+    maxima(t, s, factor, keep);
+    Sums sums;
+    exponentials<0, N / 16>(t, s, factor, p.of, sums);
+    sums.addTo(t.sum);
 #pragma unroll
     for (int j = N / 16; j < C::BN / 16; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         p.of[j][i] = 0;
-#ifdef FT_MARKS
-    if ((C::kX & 64) && threadIdx.x % 128 == 0 && blockIdx.x == 5) atomicAdd(&gMarks[warpgroup][15], 1);
-#endif
+    if (j0 + C::BN > job.end) {
+      barrierWait(at.vFull(v.stage), v.phase);
+      clearTail(job.end - j0);
+    }
+  }
+  /// Block n: its scores and, with their weights p, the values of the block
+  /// after it; then its own weights, to `next`.
+  template <typename Score>
+  __device__ __forceinline__ void step(Tile<C> &t, const Weights<C> &p,
+                                       Weights<C> &next, const Job &job,
+                                       const Score &score, int n) {
+    constexpr int groups = C::BN / 16, ahead = C::kAhead;
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    Sums sums;
+    barrierWait(at.kFull(k.stage), k.phase);
+    barrierWait(at.vFull(v.stage), v.phase);
+    await();
+    discard(s);
+    wgmmaFence();
+    scores(s);
+    wgmmaFence();
+    values(t, p);
+    passOn();
+    wgmmaWait<ahead != 0>();
+    pin(s);
+    release(at.kEmpty(k.stage));
+    k.next();
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    if constexpr (ahead > 0) {
+      exponentials<0, ahead>(t, s, factor, next.of, sums);
+      stayBefore(sums);
+      wgmmaWait<0>();
+    }
+    pin(t.o);
+    release(at.vEmpty(v.stage));
+    v.next();
+    // With the maxima so far, and again where a sum says that one grew much.
+    bool again = t.open;
+    if (!again) {
+      exponentials<ahead, groups>(t, s, factor, next.of, sums);
+      again = !sums.small();
+    }
+    if (again) {
+      bool grew = maxima(t, s, factor, keep);
+      sums = Sums{};
+      exponentials<0, groups>(t, s, factor, next.of, sums);
+      if (grew)
+        rescale(t, keep);
+    }
+    sums.addTo(t.sum);
+  }
+  /// Work whose results are `sums` stays in front of a wait for products: ptxas
+  /// moves that up, but not over a loop. This one ends at once.
+  __device__ __forceinline__ void stayBefore(Sums &sums) const {
+    pin(sums.part[0]);
+    pin(sums.part[1]);
+    barrierWait(at.vFull(v.stage), v.phase);
+  }
+  /// The same where the products take so long that to look for maxima costs
+  /// little: all exponentials are made in the scores' place, and are packed
+  /// when the values are done with p.
+  template <typename Score>
+  __device__ __forceinline__ void longStep(Tile<C> &t, Weights<C> &p,
+                                           const Job &job, const Score &score,
+                                           int n) {
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    barrierWait(at.kFull(k.stage), k.phase);
+    await();
+    discard(s);
+    wgmmaFence();
+    scores(s);
+    barrierWait(at.vFull(v.stage), v.phase);
+    wgmmaFence();
+    values(t, p);
+    passOn();
+    wgmmaWait<1>();
+    pin(s);
+    release(at.kEmpty(k.stage));
+    k.next();
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    bool grew = maxima(t, s, factor, keep);
+    Sums sums;
+    exponentials(t, s, factor, sums);
+    stayBefore(sums);
+    wgmmaWait<0>();
+    pin(t.o);
+    release(at.vEmpty(v.stage));
+    v.next();
+    sums.addTo(t.sum);
+    if (grew)
+      rescale(t, keep);
+    pack(p, s);
   }
   /// Blocks [low, high) of the tile, from the last to the first; of the last,
   /// rows see keys before `upTo`.
@@ -327,16 +387,33 @@ template <typename C> struct Consumer {
                                          int upTo) {
     Weights<C> p;
     int n = high - 1, j0 = job.firstKey<C>(n);
-#ifdef FT_MARKS
-    unsigned last = clock();
-#endif
     if (upTo - j0 > C::kHalf)
-      step<true, C::BN>(t, p, job, score, n MARKLAST);
+      start<C::BN>(t, p, job, score, n);
     else
-      step<true, C::kHalf>(t, p, job, score, n MARKLAST);
+      start<C::kHalf>(t, p, job, score, n);
+    if constexpr (C::kLong || C::kAhead == 0) {
 #pragma unroll 1
-    for (--n; n >= low; --n)
-      step<false, C::BN>(t, p, job, score, n MARKLAST);
+      for (--n; n >= low; --n)
+        if constexpr (C::kLong)
+          longStep(t, p, job, score, n);
+        else
+          step(t, p, p, job, score, n);
+      finish(t, p);
+    } else { // by twos: weights change places without being moved
+      Weights<C> other;
+#pragma unroll 1
+      while (true) {
+        if (--n < low)
+          return finish(t, p);
+        step(t, p, other, job, score, n);
+        if (--n < low)
+          return finish(t, other);
+        step(t, other, p, job, score, n);
+      }
+    }
+  }
+  /// The values of the block that comes last.
+  __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
     barrierWait(at.vFull(v.stage), v.phase);
     wgmmaFence();
     values(t, p);
@@ -415,17 +492,11 @@ template <typename C> struct Consumer {
   template <typename Score> __device__ void run(const Score &score) {
     if (warpgroup == C::kWarpgroups - 1)
       passOn(); // the first turn
-#ifdef FT_MARKS
-    if (threadIdx.x == 0 && blockIdx.x == 5) { gClock[0] = clock64(); gClock[1] = wall(); }
-#endif
 #pragma unroll 1
     for (Cursor<kJobs> jobs;; jobs.next()) {
       barrierWait(at.qFull(q.stage), q.phase);
       const Job &job = at.job(jobs.stage); // read where needed, not kept
       if (job.tokens == 0) {
-#ifdef FT_MARKS
-        if (threadIdx.x == 0 && blockIdx.x == 5) { gClock[0] = clock64() - gClock[0]; gClock[1] = wall() - gClock[1]; }
-#endif
         return;
       }
       tile(job, score);
@@ -459,8 +530,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     barrierInitFence();
   }
   __syncthreads();
-  constexpr int few = C::kCtas == 2 ? 24 : C::kWarpgroups == 3 ? 32 : 40;
-  constexpr int many = C::kCtas == 2 ? 104 : C::kWarpgroups == 3 ? 160 : 232;
+  constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
   int warpgroup = threadIdx.x / 128;
   if (warpgroup == C::kWarpgroups) {
     if constexpr (C::kMoveRegisters)
@@ -474,7 +544,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
-      registersUp<many>();
+      registersUp<C::kRegisters>();
     Consumer<C>{a, at, warpgroup}.run(score);
   }
 }

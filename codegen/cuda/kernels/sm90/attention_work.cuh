@@ -24,9 +24,8 @@ namespace attention {
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
 /// multiprocessor.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int ctas = 1, int stages = 2, bool brief = false, int x = 0>
+          int ctas = 1, int stages = 2, bool brief = false>
 struct Config {
-  static constexpr int kX = x;
   static constexpr bool kBrief = brief;
   using S = Shape_;
   using T = typename S::T;
@@ -34,10 +33,9 @@ struct Config {
   static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
   static constexpr int kHalf = roundUp(BN / 2, 16);
   static constexpr int kStages = stages, kCtas = ctas;
-  /// Whether exponentials are made while the block before is still multiplied.
-  /// On an H200 that gains 1 to 2 % where all rows see all keys and costs as
-  /// much in causal tiles.
-  static constexpr bool kOverlap = (x & 2) ? (x & 4) != 0 : !S::kCausal;
+  /// Whether warpgroups take turns at the tensor cores. Three find their order
+  /// by themselves (on an H200 16 x 64 at 2,048: 283 us, by turns 287).
+  static constexpr bool kTurns = warpgroups == 2;
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
   static constexpr bool kMoveRegisters = warpgroups > 1;
@@ -60,6 +58,21 @@ struct Config {
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
+
+  /// Wide causal heads: products take twice as long as exponentials, and tiles
+  /// have few blocks that all rows see.
+  static constexpr bool kLong = S::kCausal && DV > 64;
+  static constexpr int kRegisters = warpgroups == 3   ? 160
+                                    : warpgroups == 2 ? 232
+                                                      : 128;
+  /// Groups of 16 keys for which there are registers besides scores, weights,
+  /// sums and what else a consumer needs.
+  static constexpr int kSpare =
+      (kRegisters - 40 - BN / 2 - BN / 4 - DV / 2) / 4;
+  /// So many groups' exponentials are made while the values of the block before
+  /// are still multiplied (on an H200 32/8 x 128 at 2,048: 101.5 us with 4,
+  /// 103.6 with 6, 105.8 with 8, 107.6 with none).
+  static constexpr int kAhead = kSpare < 8 ? 0 : BN < 64 ? BN / 16 : 4;
 
   static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
@@ -218,8 +231,21 @@ __device__ __forceinline__ float minusInfinity() {
 /// A row's sums are rescaled only where its maximum grew by more than this, in
 /// base-2 logarithms; until then exponentials stay below 2^8.
 constexpr float kGrowth = 8;
-/// Sums of exponentials of a thread that say that no maximum grew by that much.
-constexpr float kSmall = 256;
+/// Sums of a thread's exponentials of a block, of two rows and two by two.
+struct Sums {
+  float part[2][2] = {};
+
+  __device__ float of(int r) const { return part[r][0] + part[r][1]; }
+  /// All of the warp's are so small that no maximum grew by that much.
+  __device__ bool small() const {
+    constexpr float limit = 1 << int(kGrowth);
+    return __all_sync(~0u, of(0) <= limit && of(1) <= limit);
+  }
+  __device__ void addTo(float (&sum)[2]) const {
+    sum[0] += of(0);
+    sum[1] += of(1);
+  }
+};
 
 /// Exponentials of a block as operands of the product with values.
 template <typename C> struct Weights { u32 of[C::BN / 16][4]; };
@@ -304,10 +330,11 @@ private:
     j.end = a_.cuTokens[j.lastSequence + 1];
     narrow(j, j.firstToken, lastToken);
     j.split = j.second = 0x7fffffff;
-    int own = (j.stop - j.begin + C::BN - 1) / C::BN;
-    // Blocks of the first sequence end where there still are keys: only the
-    // last block of all has a tail to clear.
-    if (j.lastSequence == j.sequence + 1 && j.begin + own * C::BN <= j.end) {
+    auto blocks = [](int keys) { return (keys + C::BN - 1) / C::BN; };
+    // No more blocks than otherwise: then only the last of all has a tail.
+    int own = blocks(j.stop - j.begin);
+    if (j.lastSequence == j.sequence + 1 &&
+        own + blocks(j.end - j.stop) <= blocks(j.end - j.begin)) {
       j.second = j.stop;
       j.split = own;
     }
