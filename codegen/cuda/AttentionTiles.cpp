@@ -47,7 +47,7 @@ int64_t Tile::sharedBytes() const {
   int64_t q = rows() * rowBytes(d);
   int64_t ring = stages * keys * (rowBytes(d) + rowBytes(dv));
   int64_t tiles = !brief && ctas * (ring + 2 * q + 2048) < kMaxShared ? 2 : 1;
-  int64_t jobs = brief ? 0 : 256;
+  int64_t jobs = brief ? 0 : 512;
   return 1024 + tiles * q + ring + jobs + 8 * (4 + 4 * stages);
 }
 
@@ -73,8 +73,10 @@ static std::vector<Tile> reached(std::vector<Tile> tiles,
 /// heads, for few tokens first. Tiles of 64 rows without a queue while they
 /// fill the GPU little more than once (b8 s128, 12 heads: 4.4 us, with
 /// one 6.0); then tiles of 64 rows with a queue where sequences are short (b32
-/// s128: 10.0 us, without one 11.4, large tiles 14.4); then large tiles, which
-/// read keys less often (b32 s384: 46.3 us, small ones 50.1).
+/// s128: 10.0 us, without one 10.8, large tiles 10.7); then large tiles, which
+/// read keys less often (b32 s384: 41.4 us, small ones 46.1). Their blocks are
+/// of 128 keys, or of 112 where these leave less of the longest sequence's last
+/// one empty (b32 s197: 23.5 us, with 128 keys 25.6, with 96 25.8).
 static std::vector<Tile> packedTiles(const Tile &large, bool score,
                                      int64_t longest,
                                      const LaunchContext &context) {
@@ -91,7 +93,13 @@ static std::vector<Tile> packedTiles(const Tile &large, bool score,
   some.name = "some";
   if (!score) {
     many.warpgroups = 3;
-    many.keys = 96;
+    many.stages = 3;
+    auto padded = [&](int64_t keys) {
+      return (longest + keys - 1) / keys * keys;
+    };
+    bool shorter =
+        longest > 128 && longest <= kShort && padded(112) < padded(128);
+    many.keys = shorter ? 112 : 128;
   }
   many.name = "many";
   // Of 64 rows of a head, as many tokens as fill the GPU once.

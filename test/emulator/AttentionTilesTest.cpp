@@ -84,6 +84,27 @@ TEST(AttentionTilesTest, PackedThreeWarpgroups) {
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
   runCase<Bert>({{1, 64, 33, 129, 200}, {}, 3, 3, 1, 0, 1, 1}, NoScore{});
 }
+/// Blocks counted from the second sequence's first key, or not; with maxima
+/// that grow from block to block.
+TEST(AttentionTilesTest, PackedTwoSequences) {
+  using Images =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 112, 112, 1, 3>;
+  runCase<Images>({{197, 197, 197}, {}, 2, 2, 1, 0, 1, 1}, NoScore{});
+  runCase<Images>({{130, 30, 1, 290}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
+}
+TEST(AttentionTilesTest, PackedGrowth) {
+  using Two =
+      attention::Config<Shape<bf16, 128, 128, false, false>, 1, 2, 128, 128>;
+  runCase<Two>({{150, 300}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
+  using Narrow =
+      attention::Config<Shape<bf16, 64, 64, true, false>, 1, 3, 128, 128, 1, 3>;
+  runCase<Narrow>({{300, 84}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
+}
+TEST(AttentionTilesTest, PagedGrowth) {
+  using Wide =
+      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
+  runCase<Wide>({{65, 40}, {0, 300}, 8, 2, 4, 0, 64, 1, 40}, NoScore{});
+}
 TEST(AttentionTilesTest, PackedOddHeads) {
   using Odd =
       attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;

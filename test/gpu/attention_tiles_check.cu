@@ -35,6 +35,14 @@ static void checkCase(const char *what, const Case &c, const Score &score) {
          name + ": another grid, other bits", 1, 0);
 }
 
+/// Maxima that grow from block to block, or not, in rows of one warp.
+template <typename C> static void checkGrowth(const char *what, Case c) {
+  for (float scale : {8.0f, 40.0f}) {
+    c.scale = scale;
+    checkCase<C>(what, c, NoScore{});
+  }
+}
+
 static void checkPaged() {
   using Wide =
       attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
@@ -42,6 +50,7 @@ static void checkPaged() {
   checkCase<Wide>("chunks", prefill, NoScore{});
   checkCase<Wide>("long", Case{{700, 333}, {0, 111}, 8, 2, 4, 0, 128, 1},
                   NoScore{});
+  checkGrowth<Wide>("chunks, sharp", prefill);
   prefill.window = 100;
   checkCase<Wide>("chunks, score", prefill, CapAndSlope{});
   using Small =
@@ -54,6 +63,20 @@ static void checkPaged() {
   checkCase<Large>("groups of 3", large, NoScore{});
 }
 
+template <typename C> static void checkTwo(const char *what) {
+  for (const std::vector<int> &tokens :
+       {std::vector<int>(7, 197), std::vector<int>{1, 190, 191, 1, 385, 97, 96},
+        std::vector<int>{128, 64, 320, 0, 65, 250, 3, 384}}) {
+    Case c{tokens, {}, 3, 3, 1, 0, 1, 1};
+    checkCase<C>(what, c, NoScore{});
+    c.scale = 40; // maxima grow from block to block
+    checkCase<C>((std::string(what) + ", sharp").c_str(), c, NoScore{});
+    c.window = 70;
+    checkCase<C>((std::string(what) + ", sharp").c_str(), c, NoScore{});
+    c.scale = 1;
+    checkCase<C>((std::string(what) + ", score").c_str(), c, CapAndSlope{});
+  }
+}
 static void checkPacked() {
   using Bert =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;
@@ -63,6 +86,11 @@ static void checkPacked() {
   checkCase<Bert>("ragged, score", encoder, CapAndSlope{});
   checkCase<Bert>("short", Case{ragged(60, 1, 40), {}, 2, 2, 1, 0, 1, 1},
                   NoScore{});
+  using Full =
+      attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 128, 128>;
+  Case full{{300, 1, 500, 77}, {}, 8, 2, 4, 0, 1, 1};
+  checkCase<Full>("ragged", full, NoScore{});
+  checkGrowth<Full>("ragged, sharp", full);
   using Odd =
       attention::Config<Shape<bf16, 80, 96, false, false>, 2, 2, 128, 128>;
   checkCase<Odd>("ragged", Case{{200, 0, 77, 5}, {}, 4, 2, 2, 0, 1, 1},
@@ -75,6 +103,14 @@ static void checkPacked() {
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
   checkCase<One>("one warpgroup", Case{ragged(20, 1, 90), {}, 2, 2, 1, 0, 1, 1},
                  NoScore{});
+  // Tiles of two sequences, of which one may be all but one token, or one.
+  using Some =
+      attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 112, 112, 1, 3>;
+  checkTwo<Some>("two sequences");
+  checkTwo<Bert>("two sequences");
+  using Sharp =
+      attention::Config<Shape<bf16, 64, 64, true, false>, 1, 2, 128, 128>;
+  checkTwo<Sharp>("two sequences, causal");
 }
 
 /// Encoders: many short sequences, tiles that begin and end within one, more

@@ -59,8 +59,10 @@ static void timeDecoder() {
 }
 
 template <typename S> static void timeSmall(const char *what, const Case &c) {
-  timeCase<attention::Config<S, 1, 3, 128, 128>>(what, "3 x 64 rows, 128", c);
-  timeCase<attention::Config<S, 1, 3, 96, 96>>(what, "3 x 64 rows, 96", c);
+  timeCase<attention::Config<S, 1, 3, 128, 128, 1, 3>>(what, "3 x 64 rows, 128",
+                                                       c);
+  timeCase<attention::Config<S, 1, 3, 112, 112, 1, 3>>(what, "3 x 64 rows, 112",
+                                                       c);
   timeCase<attention::Config<S, 1, 2, 128, 128>>(what, "2 x 64 rows, 128", c);
   timeCase<attention::Config<S, 1, 1, 64, 64, 3>>(what, "64 rows, 64, 3 CTAs",
                                                   c);

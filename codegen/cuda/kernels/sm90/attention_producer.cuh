@@ -1,7 +1,8 @@
 //===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
 //
 // The tensor copies that bring attention_tiles.cuh its tiles of queries and
-// their keys and values: one warp, whose first thread copies.
+// their keys and values: one warp, whose first thread copies, and one beside it
+// that says which tile is next. With a single warpgroup one warp does both.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
@@ -24,7 +25,7 @@ template <typename C> struct Producer {
   /// Keys or values of one block, to `target`.
   __device__ void rows(const Job &job, int block, const TensorMap &map,
                        int columns, u32 target, u32 full) const {
-    int first = job.begin + block * C::BN, boxes = C::BN / C::kBoxRows;
+    int first = job.firstKey<C>(block), boxes = C::BN / C::kBoxRows;
     const int *pages = nullptr;
     if constexpr (C::S::kPaged) { // pages past the last key do not exist
       boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
@@ -69,49 +70,106 @@ template <typename C> struct Producer {
     qAt.next();
   }
 
+  /// Tile `number`, to a slot; a whole warp calls.
+  __device__ void prepare(const Schedule<C> &schedule, int number,
+                          u32 slot) const {
+    Job job{};
+    if (number < schedule.count())
+      job = schedule.job(number);
+    if (leader())
+      at.job(slot) = job;
+    __syncwarp();
+  }
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
-  /// resets it, counted in counters[1]. A tile's copies are made in the order
-  /// in which consumers need them, keys a block ahead of values; what comes
-  /// after it is prepared as soon as its first are under way, and the first one
-  /// before the wait for the kernel in front: what says where sequences lie is
-  /// not written by kernels.
-  __device__ void run() {
+  /// resets it, counted in counters[1].
+  __device__ int draw() const {
+    int drawn = 0;
+    if (leader())
+      drawn = int(gridDim.x + atomicAdd(a.counters, 1u));
+    return __shfl_sync(~0u, drawn, 0);
+  }
+  __device__ void retire() const {
+    if (leader() && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
+      a.counters[0] = a.counters[1] = 0;
+  }
+  /// The warp that copies and the one that says what meet here.
+  __device__ static void meet() { namedSync(7, 64); }
+
+  /// Which tile comes next: to look that up takes some reads of memory, one
+  /// after the other, for which a warp of its own has the time of a tile. The
+  /// first one is prepared before the wait for the kernel in front: what says
+  /// where sequences lie is not written by kernels.
+  __device__ void plan() const {
     Schedule<C> schedule(a);
-    Cursor<4> jobs;
-    auto prepare = [&](int number, u32 slot) {
-      Job job{};
-      if (number < schedule.count())
-        job = schedule.job(number);
-      if (leader())
-        at.job(slot) = job;
-      __syncwarp();
-    };
-    int drawn = blockIdx.x;
-    prepare(drawn, 0);
+    Cursor<kJobs> jobs;
+    prepare(schedule, blockIdx.x, 0);
+    dependencyWait();
+    while (true) {
+      meet();
+      if (at.job(jobs.stage).tokens == 0)
+        break;
+      jobs.next();
+      prepare(schedule, draw(), jobs.stage);
+    }
+    retire();
+  }
+
+  /// A tile's copies are made in the order in which consumers need them, keys a
+  /// block ahead of values. Where one warp does all, what comes after the tile
+  /// is prepared when its first copies are under way.
+  __device__ void copy() {
+    if constexpr (C::kMoveRegisters)
+      copyPlanned();
+    else
+      copyAll();
+  }
+  __device__ void copyPlanned() {
+    dependencyWait();
+    for (Cursor<kJobs> jobs;; jobs.next()) {
+      meet();
+      const Job &job = at.job(jobs.stage);
+      if (job.tokens == 0)
+        return queries(job);
+      begin(job);
+      rest(job, job.blocks - 1);
+    }
+  }
+  __device__ void copyAll() {
+    Schedule<C> schedule(a);
+    Cursor<kJobs> jobs;
+    prepare(schedule, blockIdx.x, 0);
     dependencyWait();
     while (true) {
       const Job &job = at.job(jobs.stage);
       jobs.next();
       if (job.tokens == 0) {
         queries(job);
-        break;
+        return retire();
       }
-      if (leader())
-        drawn = int(gridDim.x + atomicAdd(a.counters, 1u));
+      begin(job);
       int n = job.blocks - 1;
       if (n >= 0)
-        keys(job, n);
-      queries(job);
-      prepare(__shfl_sync(~0u, drawn, 0), jobs.stage);
-#pragma unroll 1
-      for (; n >= 0; --n) {
-        if (n > 0)
-          keys(job, n - 1);
-        values(job, n);
-      }
+        block(job, n--);
+      prepare(schedule, draw(), jobs.stage);
+      rest(job, n);
     }
-    if (leader() && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1)
-      a.counters[0] = a.counters[1] = 0;
+  }
+  /// A tile's queries and the keys that come first.
+  __device__ void begin(const Job &job) {
+    if (job.blocks > 0)
+      keys(job, job.blocks - 1);
+    queries(job);
+  }
+  /// Values of block n and the keys before them.
+  __device__ void block(const Job &job, int n) {
+    if (n > 0)
+      keys(job, n - 1);
+    values(job, n);
+  }
+  __device__ void rest(const Job &job, int n) {
+#pragma unroll 1
+    for (; n >= 0; --n)
+      block(job, n);
   }
 };
 

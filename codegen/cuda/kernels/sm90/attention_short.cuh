@@ -209,16 +209,27 @@ template <typename C> struct Short {
     math.scores(s);
     wgmmaWait<0>();
     pin(s);
-    math.adjust(t, s, score, j0);
+    math.adjust(t, s, score, j0, job.end);
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f;
-    if (math.softmax(t, s, factor, keep))
-      math.rescale(t, keep);
-    math.pack(t, s);
+    Weights<C> p;
+    Sums sums;
+    bool again = t.open;
+    if (!again) {
+      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
+      again = !sums.small();
+    }
+    if (again) {
+      if (math.maxima(t, s, factor, keep))
+        math.rescale(t, keep);
+      sums = Sums{};
+      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
+    }
+    sums.addTo(t.sum);
     barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
     if (j0 + N > total)
       math.clearTail(total - j0);
     wgmmaFence();
-    math.template values<N>(t);
+    math.template values<N>(t, p);
     wgmmaWait<0>();
     pin(t.o);
     done(i);

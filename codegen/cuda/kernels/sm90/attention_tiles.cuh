@@ -8,15 +8,21 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). One warp copies queries,
-// keys and values through tensor maps (attention_producer.cuh); each warpgroup
-// has 64 rows of the tile. A block's scores and the values of the block before
-// are multiplied together: S(n) | P(n+1) V(n+1), then the softmax of S(n).
-// Warpgroups take turns at the tensor cores (named barriers), so that one's
-// softmax falls on the other's products. Blocks go from the last key to the
-// first: ragged ends and diagonals come first, those that are at most half full
-// at half their width, and blocks that a warpgroup sees nothing of are left
-// out.
+// Persistent CTAs draw tiles (attention_work.cuh). Of a warpgroup of producers
+// one warp plans tiles and one copies queries, keys and values through tensor
+// maps (attention_producer.cuh); each other warpgroup has 64 rows of the tile.
+// A block's scores and the values of the block before are multiplied together:
+// S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
+// the tensor cores (named barriers), so that one's softmax falls on the other's
+// products; three overlap without. Blocks go from the last key to the first:
+// ragged ends and diagonals come first, those that are at most half full at
+// half their width, and blocks that a warpgroup sees nothing of are left out.
+//
+// Beside products everything takes longer: 64 maxima of a warp 254 cycles for
+// 143 on an H200, 64 exponentials 654 for 519. So weights are first made with
+// the maxima so far. Where the sum of a thread's weights says that none of its
+// scores exceeds them by kGrowth, they are what they would have been; where
+// not, maxima are looked for and weights made once more.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -57,11 +63,11 @@ template <typename C> struct Consumer {
   //===--------------------------------------------------------------------===//
 
   __device__ void await() const {
-    if constexpr (C::kWarpgroups > 1)
+    if constexpr (C::kTurns)
       namedSync(1 + warpgroup, 256);
   }
   __device__ void passOn() const {
-    if constexpr (C::kWarpgroups > 1)
+    if constexpr (C::kTurns)
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
   }
   __device__ void release(u32 barrier) const {
@@ -100,11 +106,12 @@ template <typename C> struct Consumer {
   }
   /// o += p v of the first N keys of the block at `v`, under way.
   template <int N = C::BN>
-  __device__ __forceinline__ void values(Tile<C> &t) const {
+  __device__ __forceinline__ void values(Tile<C> &t,
+                                         const Weights<C> &p) const {
     u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
 #pragma unroll
     for (int j = 0; j < N / 16; ++j)
-      Wgmma<T, C::DV>::multiplyRows(t.o, t.p[j],
+      Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
                                     rows + j * (16 * C::kRowBytes / 16));
     wgmmaCommit();
   }
@@ -128,11 +135,13 @@ template <typename C> struct Consumer {
   // Softmax
   //===--------------------------------------------------------------------===//
 
-  /// Score region, then masks, for 2 * count keys from j0 on.
+  /// Score region, then masks, for 2 * count keys from j0 on, of which those
+  /// before `end` are the block's.
   template <int count, typename Score>
   __device__ __forceinline__ void adjust(const Tile<C> &t, float (&s)[count],
-                                         const Score &score, int j0) const {
-    bool masked = j0 < t.allLow || j0 + 2 * count > t.allHigh;
+                                         const Score &score, int j0,
+                                         int end) const {
+    bool masked = j0 < t.allLow || j0 + 2 * count > min(t.allHigh, end);
     j0 += threadIdx.x % 4 * 2;
     if constexpr (!Score::kIdentity) {
 #pragma unroll
@@ -145,20 +154,37 @@ template <typename C> struct Consumer {
     }
     if (!masked)
       return;
+      // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
-    for (int i = 0; i < count; ++i) {
-      const Sight &x = t.sight[i / 2 % 2];
-      u32 place = u32(j0 + i / 4 * 8 + i % 2 - x.low);
-      s[i] = place < u32(max(x.high - x.low, 0)) ? s[i] : minusInfinity();
+    for (int r = 0; r < 2; ++r) {
+      int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
+#pragma unroll
+      for (int from = 0; from < 2 * count; from += 128) {
+        u32 seen = before(high - from) & ~before(low - from);
+#pragma unroll
+        for (int i = 0; i < 32; ++i) {
+          int at = from / 2 + i / 2 * 4 + 2 * r + i % 2;
+          if (at < count)
+            s[at] = seen >> i & 1 ? s[at] : minusInfinity();
+        }
+      }
     }
   }
+  /// Of a thread's columns in 16 groups of 8, a bit each: those that come
+  /// before its first one plus n.
+  __device__ static u32 before(int n) {
+    n = min(max(n, 0), 128);
+    int bits = n / 8 * 2 + min(n % 8, 2);
+    return bits == 0 ? 0 : ~0u >> (32 - bits);
+  }
 
-  /// Scores to exponentials; by what to multiply the sums so far, true where
-  /// that is not 1 for every row of the warp.
+  /// The rows' maxima with those of the scores, where that is much more; by
+  /// what to multiply what was summed so far, true where that is not 1 for
+  /// every row of the warp.
   template <int count>
-  __device__ __forceinline__ bool
-  softmax(Tile<C> &t, float (&s)[count], float factor, float (&keep)[2]) const {
-    bool grew = false;
+  __device__ __forceinline__ bool maxima(Tile<C> &t, const float (&s)[count],
+                                         float factor, float (&keep)[2]) const {
+    bool grew = false, open = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       float next[2] = {t.top[r], t.top[r]};
@@ -173,20 +199,52 @@ template <typename C> struct Consumer {
       bool grows = (next[0] - t.top[r]) * factor > kGrowth;
       keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
+      t.sum[r] *= keep[r];
       grew |= grows;
-      float pivot = t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
-      float part[2] = {t.sum[r] * keep[r], 0};
-#pragma unroll
-      for (int i = 2 * r; i < count; i += 4)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          s[i + e] = exponential2(s[i + e] * factor - pivot);
-          part[e] += s[i + e];
-        }
-      t.sum[r] = part[0] + part[1];
+      open |= t.top[r] == minusInfinity();
     }
-    // With the sums in the vote, ptxas makes the exponentials in front of it.
-    return __any_sync(~0u, grew || !(t.sum[0] + t.sum[1] >= 0));
+    t.open = __any_sync(~0u, open);
+    return __any_sync(~0u, grew);
+  }
+  __device__ __forceinline__ static float pivotOf(const Tile<C> &t, int r,
+                                                  float factor) {
+    return t.top[r] == minusInfinity() ? 0.0f : t.top[r] * factor;
+  }
+  /// Exponentials of groups [from, to) of 16 keys, as operands, and their sums.
+  template <int from, int to, int count, int groups>
+  __device__ __forceinline__ void
+  exponentials(const Tile<C> &t, const float (&s)[count], float factor,
+               u32 (&p)[groups][4], Sums &sums) const {
+    float pivot[2] = {pivotOf(t, 0, factor), pivotOf(t, 1, factor)};
+#pragma unroll
+    for (int i = 8 * from; i < 8 * to; i += 2) {
+      int r = i / 2 % 2;
+      float x = exponential2(fmaf(s[i], factor, -pivot[r]));
+      float y = exponential2(fmaf(s[i + 1], factor, -pivot[r]));
+      sums.part[r][0] += x;
+      sums.part[r][1] += y;
+      p[i / 8][i / 2 % 4] = packPair<T>(x, y);
+    }
+  }
+  /// All of them in place.
+  template <int count>
+  __device__ __forceinline__ void exponentials(const Tile<C> &t,
+                                               float (&s)[count], float factor,
+                                               Sums &sums) const {
+    float pivot[2] = {pivotOf(t, 0, factor), pivotOf(t, 1, factor)};
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      int r = i / 2 % 2;
+      s[i] = exponential2(fmaf(s[i], factor, -pivot[r]));
+      sums.part[r][i % 2] += s[i];
+    }
+  }
+  template <int count>
+  __device__ __forceinline__ void pack(Weights<C> &p,
+                                       const float (&s)[count]) const {
+#pragma unroll
+    for (int i = 0; i < count; i += 2)
+      p.of[i / 8][i / 2 % 4] = packPair<T>(s[i], s[i + 1]);
   }
   __device__ __forceinline__ void rescale(Tile<C> &t,
                                           const float (&keep)[2]) const {
@@ -194,27 +252,20 @@ template <typename C> struct Consumer {
     for (int i = 0; i < C::DV / 2; ++i)
       t.o[i] *= keep[i / 2 % 2];
   }
-  template <int count>
-  __device__ __forceinline__ void pack(Tile<C> &t,
-                                       const float (&s)[count]) const {
-#pragma unroll
-    for (int j = 0; j < count / 8; ++j)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        t.p[j][i] = packPair<T>(s[8 * j + 2 * i], s[8 * j + 2 * i + 1]);
-  }
 
   //===--------------------------------------------------------------------===//
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// Weights of the block that comes first, of which rows see at most N keys.
+  /// The block that comes first, n, of which rows see at most N keys: weights.
   template <int N, typename Score>
-  __device__ __forceinline__ void start(Tile<C> &t, const Score &score,
-                                        int j0) {
+  __device__ __forceinline__ void
+  start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
+    barrierWait(at.kFull(k.stage), k.phase);
     await();
+    discard(s);
     wgmmaFence();
     scores(s);
     passOn();
@@ -222,14 +273,111 @@ template <typename C> struct Consumer {
     pin(s);
     release(at.kEmpty(k.stage));
     k.next();
-    adjust(t, s, score, j0);
-    softmax(t, s, factor, keep);
-    pack(t, s);
+    int j0 = job.firstKey<C>(n);
+    adjust(t, s, score, j0, job.endOfKeys<C>(n));
+    maxima(t, s, factor, keep);
+    Sums sums;
+    exponentials<0, N / 16>(t, s, factor, p.of, sums);
+    sums.addTo(t.sum);
 #pragma unroll
     for (int j = N / 16; j < C::BN / 16; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        t.p[j][i] = 0;
+        p.of[j][i] = 0;
+    if (j0 + C::BN > job.end) {
+      barrierWait(at.vFull(v.stage), v.phase);
+      clearTail(job.end - j0);
+    }
+  }
+  /// Block n: its scores and, with their weights p, the values of the block
+  /// after it; then its own weights, to `next`.
+  template <typename Score>
+  __device__ __forceinline__ void step(Tile<C> &t, const Weights<C> &p,
+                                       Weights<C> &next, const Job &job,
+                                       const Score &score, int n) {
+    constexpr int groups = C::BN / 16, ahead = C::kAhead;
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    Sums sums;
+    barrierWait(at.kFull(k.stage), k.phase);
+    barrierWait(at.vFull(v.stage), v.phase);
+    await();
+    discard(s);
+    wgmmaFence();
+    scores(s);
+    wgmmaFence();
+    values(t, p);
+    passOn();
+    wgmmaWait<ahead != 0>();
+    pin(s);
+    release(at.kEmpty(k.stage));
+    k.next();
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    if constexpr (ahead > 0) {
+      exponentials<0, ahead>(t, s, factor, next.of, sums);
+      stayBefore(sums);
+      wgmmaWait<0>();
+    }
+    pin(t.o);
+    release(at.vEmpty(v.stage));
+    v.next();
+    // With the maxima so far, and again where a sum says that one grew much.
+    bool again = t.open;
+    if (!again) {
+      exponentials<ahead, groups>(t, s, factor, next.of, sums);
+      again = !sums.small();
+    }
+    if (again) {
+      bool grew = maxima(t, s, factor, keep);
+      sums = Sums{};
+      exponentials<0, groups>(t, s, factor, next.of, sums);
+      if (grew)
+        rescale(t, keep);
+    }
+    sums.addTo(t.sum);
+  }
+  /// Work whose results are `sums` stays in front of a wait for products: ptxas
+  /// moves that up, but not over a loop. This one ends at once.
+  __device__ __forceinline__ void stayBefore(Sums &sums) const {
+    pin(sums.part[0]);
+    pin(sums.part[1]);
+    barrierWait(at.vFull(v.stage), v.phase);
+  }
+  /// The same where the products take so long that to look for maxima costs
+  /// little: all exponentials are made in the scores' place, and are packed
+  /// when the values are done with p.
+  template <typename Score>
+  __device__ __forceinline__ void longStep(Tile<C> &t, Weights<C> &p,
+                                           const Job &job, const Score &score,
+                                           int n) {
+    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
+    float s[C::BN / 2];
+    barrierWait(at.kFull(k.stage), k.phase);
+    await();
+    discard(s);
+    wgmmaFence();
+    scores(s);
+    barrierWait(at.vFull(v.stage), v.phase);
+    wgmmaFence();
+    values(t, p);
+    passOn();
+    wgmmaWait<1>();
+    pin(s);
+    release(at.kEmpty(k.stage));
+    k.next();
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    bool grew = maxima(t, s, factor, keep);
+    Sums sums;
+    exponentials(t, s, factor, sums);
+    stayBefore(sums);
+    wgmmaWait<0>();
+    pin(t.o);
+    release(at.vEmpty(v.stage));
+    v.next();
+    sums.addTo(t.sum);
+    if (grew)
+      rescale(t, keep);
+    pack(p, s);
   }
   /// Blocks [low, high) of the tile, from the last to the first; of the last,
   /// rows see keys before `upTo`.
@@ -237,54 +385,38 @@ template <typename C> struct Consumer {
   __device__ __forceinline__ void blocks(Tile<C> &t, const Job &job,
                                          const Score &score, int low, int high,
                                          int upTo) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[C::BN / 2];
-    int n = high - 1, j0 = job.begin + n * C::BN;
-    barrierWait(at.kFull(k.stage), k.phase);
+    Weights<C> p;
+    int n = high - 1, j0 = job.firstKey<C>(n);
     if (upTo - j0 > C::kHalf)
-      start<C::BN>(t, score, j0);
+      start<C::BN>(t, p, job, score, n);
     else
-      start<C::kHalf>(t, score, j0);
-    if (j0 + C::BN > job.end) {
-      barrierWait(at.vFull(v.stage), v.phase);
-      clearTail(job.end - j0);
-    }
-    if (C::kOverlap && n > low)
-      barrierWait(at.kFull(k.stage), k.phase);
+      start<C::kHalf>(t, p, job, score, n);
+    if constexpr (C::kLong || C::kAhead == 0) {
 #pragma unroll 1
-    for (--n; n >= low; --n) {
-      if constexpr (!C::kOverlap)
-        barrierWait(at.kFull(k.stage), k.phase);
-      await();
-      wgmmaFence();
-      scores(s);
-      barrierWait(at.vFull(v.stage), v.phase);
-      wgmmaFence();
-      values(t);
-      passOn();
-      wgmmaWait<1>();
-      pin(s);
-      release(at.kEmpty(k.stage));
-      k.next();
-      adjust(t, s, score, job.begin + n * C::BN);
-      bool grew = softmax(t, s, factor, keep);
-      if constexpr (C::kOverlap) {
-        // ptxas moves the wait for the values up, but not over a loop.
-        pin(s);
-        if (n > low)
-          barrierWait(at.kFull(k.stage), k.phase);
+      for (--n; n >= low; --n)
+        if constexpr (C::kLong)
+          longStep(t, p, job, score, n);
+        else
+          step(t, p, p, job, score, n);
+      finish(t, p);
+    } else { // by twos: weights change places without being moved
+      Weights<C> other;
+#pragma unroll 1
+      while (true) {
+        if (--n < low)
+          return finish(t, p);
+        step(t, p, other, job, score, n);
+        if (--n < low)
+          return finish(t, other);
+        step(t, other, p, job, score, n);
       }
-      wgmmaWait<0>();
-      pin(t.o);
-      release(at.vEmpty(v.stage));
-      v.next();
-      if (grew)
-        rescale(t, keep);
-      pack(t, s);
     }
+  }
+  /// The values of the block that comes last.
+  __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
     barrierWait(at.vFull(v.stage), v.phase);
     wgmmaFence();
-    values(t);
+    values(t, p);
     wgmmaWait<0>();
     pin(t.o);
     release(at.vEmpty(v.stage));
@@ -343,8 +475,8 @@ template <typename C> struct Consumer {
     if (first < job.tokens) {
       int from = max(sightOf<C>(a, job, first).low, job.begin);
       upTo = min(sightOf<C>(a, job, last).high, job.end);
-      low = (from - job.begin) / C::BN;
-      high = upTo > from ? (upTo - job.begin + C::BN - 1) / C::BN : low;
+      low = job.blockOf<C>(from);
+      high = upTo > from ? job.blockOf<C>(upTo - 1) + 1 : low;
     }
     for (; n > high; --n)
       skipBlock();
@@ -361,11 +493,12 @@ template <typename C> struct Consumer {
     if (warpgroup == C::kWarpgroups - 1)
       passOn(); // the first turn
 #pragma unroll 1
-    for (Cursor<4> jobs;; jobs.next()) {
+    for (Cursor<kJobs> jobs;; jobs.next()) {
       barrierWait(at.qFull(q.stage), q.phase);
       const Job &job = at.job(jobs.stage); // read where needed, not kept
-      if (job.tokens == 0)
+      if (job.tokens == 0) {
         return;
+      }
       tile(job, score);
     }
   }
@@ -398,17 +531,20 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   }
   __syncthreads();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
-  constexpr int many = C::kWarpgroups == 3 ? 160 : 232;
   int warpgroup = threadIdx.x / 128;
   if (warpgroup == C::kWarpgroups) {
     if constexpr (C::kMoveRegisters)
       registersDown<few>();
-    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
-      Producer<C>{q, k, v, a, at}.run();
+    Producer<C> producer{q, k, v, a, at};
+    int warp = threadIdx.x / 32 - 4 * C::kWarpgroups;
+    if (warp == 0)
+      producer.copy();
+    else if (warp == 1)
+      producer.plan();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
-      registersUp<many>();
+      registersUp<C::kRegisters>();
     Consumer<C>{a, at, warpgroup}.run(score);
   }
 }

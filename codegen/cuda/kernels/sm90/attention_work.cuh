@@ -33,10 +33,9 @@ struct Config {
   static constexpr int BM = 64 * warpgroups, BN = keys, kBoxRows = boxRows;
   static constexpr int kHalf = roundUp(BN / 2, 16);
   static constexpr int kStages = stages, kCtas = ctas;
-  /// Whether exponentials are made while the block before is still multiplied.
-  /// On an H200 that gains 1 to 2 % where all rows see all keys and costs as
-  /// much in causal tiles.
-  static constexpr bool kOverlap = !S::kCausal;
+  /// Whether warpgroups take turns at the tensor cores. Three find their order
+  /// by themselves (on an H200 16 x 64 at 2,048: 283 us, by turns 287).
+  static constexpr bool kTurns = warpgroups == 2;
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
   static constexpr bool kMoveRegisters = warpgroups > 1;
@@ -52,13 +51,28 @@ struct Config {
   static constexpr int kKBytes = kColumnsQK * BN * kRowBytes;
   static constexpr int kVBytes = kColumnsV * BN * kRowBytes;
   static constexpr int kRingBytes = stages * (kKBytes + kVBytes);
-  static constexpr int kJobBytes = brief ? 0 : 256; // of four jobs
+  static constexpr int kJobBytes = brief ? 0 : 512; // of eight jobs
   /// Two tiles of q where they fit: the next one's queries then wait ready.
   static constexpr int kQStages =
       !brief && ctas * (kRingBytes + 2 * kQBytes + 2048) < 232448 ? 2 : 1;
   static constexpr int kTileBytes = kQStages * kQBytes + kRingBytes;
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
+
+  /// Wide causal heads: products take twice as long as exponentials, and tiles
+  /// have few blocks that all rows see.
+  static constexpr bool kLong = S::kCausal && DV > 64;
+  static constexpr int kRegisters = warpgroups == 3   ? 160
+                                    : warpgroups == 2 ? 232
+                                                      : 128;
+  /// Groups of 16 keys for which there are registers besides scores, weights,
+  /// sums and what else a consumer needs.
+  static constexpr int kSpare =
+      (kRegisters - 40 - BN / 2 - BN / 4 - DV / 2) / 4;
+  /// So many groups' exponentials are made while the values of the block before
+  /// are still multiplied (on an H200 32/8 x 128 at 2,048: 101.5 us with 4,
+  /// 103.6 with 6, 105.8 with 8, 107.6 with none).
+  static constexpr int kAhead = kSpare < 8 ? 0 : BN < 64 ? BN / 16 : 4;
 
   static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
@@ -71,18 +85,39 @@ struct Config {
 /// A tile: tokens [firstToken, firstToken + tokens) of the batch, `heads` heads
 /// from firstHead on, keys [begin, end) in `blocks` blocks. No tokens: the end.
 /// Packed: its first sequence has keys [start, stop). Paged: its first token
-/// has position `start`.
+/// has position `start`. Packed and of two sequences: blocks from number
+/// `split` on are counted from `second`, the second one's first key, so that
+/// neither has more blocks than alone.
 struct Job {
   int firstToken, tokens;
   int sequence, lastSequence;
   int kvHead, firstHead, heads;
   int begin, end, blocks;
   int start, stop;
+  int split, second;
+
+  /// The first key of block n.
+  template <typename C> __device__ int firstKey(int n) const {
+    if (!C::S::kPaged && n >= split)
+      return second + (n - split) * C::BN;
+    return begin + n * C::BN;
+  }
+  /// Where keys are another block's.
+  template <typename C> __device__ int endOfKeys(int n) const {
+    return !C::S::kPaged && n < split ? second : 0x7fffffff;
+  }
+  /// The block that key j is in.
+  template <typename C> __device__ int blockOf(int j) const {
+    if (!C::S::kPaged && j >= second)
+      return split + (j - second) / C::BN;
+    return (j - begin) / C::BN;
+  }
 };
 
-/// Shared memory: tiles of q, rings of k and v, four jobs, the barriers. While
-/// the producer prepares a job, three others are still needed: the one it
-/// loads, the one before, and one that consumers may still be storing.
+/// Shared memory: tiles of q, rings of k and v, eight jobs, the barriers. While
+/// the producer prepares a job, four others are still needed: the one it loads,
+/// two whose queries wait or are in use, and one that consumers may still be
+/// storing.
 template <typename C> struct Stages {
   u32 base;
   char *memory; // the same place
@@ -115,7 +150,8 @@ template <typename C> struct Stages {
     return barrier(4 + 3 * C::kStages + stage);
   }
 };
-static_assert(4 * sizeof(Job) <= 256, "Config::kJobBytes");
+constexpr int kJobs = 8;
+static_assert(kJobs * sizeof(Job) <= 512, "Config::kJobBytes");
 
 //===----------------------------------------------------------------------===//
 // Which keys a token sees
@@ -195,16 +231,34 @@ __device__ __forceinline__ float minusInfinity() {
 /// A row's sums are rescaled only where its maximum grew by more than this, in
 /// base-2 logarithms; until then exponentials stay below 2^8.
 constexpr float kGrowth = 8;
+/// Sums of a thread's exponentials of a block, of two rows and two by two.
+struct Sums {
+  float part[2][2] = {};
+
+  __device__ float of(int r) const { return part[r][0] + part[r][1]; }
+  /// All of the warp's are so small that no maximum grew by that much.
+  __device__ bool small() const {
+    constexpr float limit = 1 << int(kGrowth);
+    return __all_sync(~0u, of(0) <= limit && of(1) <= limit);
+  }
+  __device__ void addTo(float (&sum)[2]) const {
+    sum[0] += of(0);
+    sum[1] += of(1);
+  }
+};
+
+/// Exponentials of a block as operands of the product with values.
+template <typename C> struct Weights { u32 of[C::BN / 16][4]; };
 
 /// A thread's part of 64 rows: rows lane / 4 and lane / 4 + 8 of its warp's 16;
 /// of every 8 columns the two from lane % 4 * 2 on.
 template <typename C> struct Tile {
-  u32 p[C::BN / 16][4];    // exponentials as operands
   float o[C::DV / 2] = {}; // sums of values
   float top[2] = {minusInfinity(), minusInfinity()}, sum[2] = {};
   Sight sight[2];
   float head[2];
   int allLow = -0x7fffffff, allHigh = 0x7fffffff; // what all of a warp sees
+  bool open = true; // whether a row of the warp has seen no key so far
 };
 
 //===----------------------------------------------------------------------===//
@@ -248,7 +302,7 @@ public:
       paged(j, tile);
     else
       packed(j, tile);
-    j.blocks = max(0, (j.end - j.begin + C::BN - 1) / C::BN);
+    j.blocks = j.end > j.begin ? j.blockOf<C>(j.end - 1) + 1 : 0;
     return j;
   }
 
@@ -275,6 +329,15 @@ private:
     j.stop = a_.cuTokens[j.sequence + 1];
     j.end = a_.cuTokens[j.lastSequence + 1];
     narrow(j, j.firstToken, lastToken);
+    j.split = j.second = 0x7fffffff;
+    auto blocks = [](int keys) { return (keys + C::BN - 1) / C::BN; };
+    // No more blocks than otherwise: then only the last of all has a tail.
+    int own = blocks(j.stop - j.begin);
+    if (j.lastSequence == j.sequence + 1 &&
+        own + blocks(j.end - j.stop) <= blocks(j.end - j.begin)) {
+      j.second = j.stop;
+      j.split = own;
+    }
   }
   /// To what queries at first .. last see.
   __device__ void narrow(Job &j, int first, int last) const {
