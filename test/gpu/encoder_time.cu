@@ -6,7 +6,11 @@
 // shape alone, a chain of it with rotated weights; then layers of the fastest
 // of each kind. "row" follows the sums' kernel with a layer_norm of rows.
 //
-//   encoder_time [ROWS ...] [--only NAME] [--layer QKV,O,UP,DOWN]
+//   encoder_time [ROWS ...] [--only NAME] [--layer QKV,O,UP,DOWN] [--each KIND]
+//
+// --each: a layer with every shape of KIND (qkv, o, up, down) in the place of
+// --layer's. Built with -DFT_GEMM_MARKS it also prints where the time of a
+// layer's CTAs goes.
 //
 //===----------------------------------------------------------------------===//
 #include "CudaArray.h"
@@ -127,7 +131,11 @@ void addAll() {
                             cudaFuncAttributePreferredSharedMemoryCarveout,
                             cudaSharedmemCarveoutMaxShared),
        "carveout"); // else no GEMM shares a multiprocessor with it
+#ifdef FT_TILES
+#include FT_TILES
+#else
 #include "encoder_tiles.inc"
+#endif
 }
 
 class Chain {
@@ -135,7 +143,7 @@ public:
   explicit Chain(int rows)
       : rows_(rows), x_(size_t(rows) * kHidden), h_(size_t(rows) * kHidden),
         qkv_(size_t(rows) * 3 * kHidden), up_(size_t(rows) * 4 * kHidden),
-        vector_(4 * kHidden), count_(4096) {
+        vector_(4 * kHidden), free_(size_t(rows) * 4 * kHidden), count_(4096) {
     for (int i = 0; i < 4; ++i)
       layer_ += size_t(kN[i]) * kK[i];
     cuda(cudaMalloc(&w_, layer_ * kLayers * 2), "weights");
@@ -157,7 +165,9 @@ public:
       linear(i, w_ + size * (n % sets));
     });
   }
-  double layers(const Instance *const (&kinds)[4]) {
+  /// `norms`: without them a layer's linears alone.
+  double layers(const Instance *const (&kinds)[4], bool norms = true) {
+    norms_ = norms;
     return check::time(kLayers, [&](int n, cudaStream_t stream) {
       begin(n == 0, stream);
       const f16 *w = w_ + layer_ * n;
@@ -186,7 +196,7 @@ private:
     first_ = first;
     stream_ = stream;
     if (first)
-      ordinal_ = 0;
+      ordinal_ = launched_ = 0;
   }
   void go(const void *function, int grid, int threads, int shared,
           void **arguments) {
@@ -208,13 +218,23 @@ private:
     const int *counts = count_.device + ordinal_++;
     const void *vector = vector_.device, *residual = residuals[i.kind];
     void *to = out[i.kind], *sum = nullptr;
+    // Without norms values would grow from layer to layer.
+    if (!norms_)
+      to = free_.device;
     i64 stride = kN[i.kind];
     float eps = 1e-5f;
+#ifdef FT_GEMM_MARKS
+    u64 *marks = marks_.device + launched_++ * kMarksOfKernel;
+#endif
     void *arguments[] = {&a,      &w,      &n,        &k,      &counts,
                          &axis,   &vector, &residual, &stride, &to,
-                         &stride, &vector, &vector,   &eps,    &sum};
+                         &stride, &vector, &vector,   &eps,    &sum,
+#ifdef FT_GEMM_MARKS
+                         &marks
+#endif
+    };
     go(i.function, i.grid, i.threads, i.shared, arguments);
-    if (!i.row)
+    if (!i.row || !norms_)
       return;
     void *rowArguments[] = {&to, &counts, &vector, &vector};
     go(reinterpret_cast<const void *>(&rowNorm), (rows_ + 7) / 8, 256, 0,
@@ -222,14 +242,71 @@ private:
   }
 
   int rows_;
-  Array<f16> x_, h_, qkv_, up_, vector_;
+  bool norms_ = true;
+  Array<f16> x_, h_, qkv_, up_, vector_, free_;
   Array<int> count_;
   size_t layer_ = 0;
   f16 *w_ = nullptr;
   cudaStream_t stream_ = nullptr;
   bool first_ = true;
-  int ordinal_ = 0;
+  int ordinal_ = 0, launched_ = 0;
+#ifdef FT_GEMM_MARKS
+  static constexpr int kMostCtas = 264;
+  static constexpr size_t kMarksOfKernel = kMostCtas * 2 * gemmtest::kMarks;
+  Array<u64> marks_{4 * kLayers * kMarksOfKernel};
+
+public:
+  /// Medians over the CTAs that had a tile, in ns: of the time since the last
+  /// CTA of the linear in front ended, and of clocks since the CTA began.
+  void printMarks(const Instance *const (&kinds)[4]);
+#endif
 };
+
+#ifdef FT_GEMM_MARKS
+double median(std::vector<double> x) {
+  if (x.empty())
+    return 0;
+  std::sort(x.begin(), x.end());
+  return x[x.size() / 2];
+}
+
+void Chain::printMarks(const Instance *const (&kinds)[4]) {
+  marks_.down();
+  auto at = [&](int kernel, int cta, int mark, int what) {
+    return marks_.host[kernel * kMarksOfKernel +
+                       (cta * gemmtest::kMarks + mark) * 2 + what];
+  };
+  auto endOf = [&](int kernel) {
+    u64 end = 0;
+    for (int cta = 0; cta < kMostCtas; ++cta)
+      end = std::max(end, at(kernel, cta, 7, 0));
+    return end;
+  };
+  std::printf("        %-18s since the kernel in front ended (clocks since the "
+              "CTA began)\n", "");
+  std::printf("        %-18s start, barriers, wait, bias, stage, sums, rows, "
+              "end; last CTA's end\n", "");
+  for (int kind = 0; kind < 4; ++kind) {
+    std::vector<double> times[8], clocks[8], last;
+    for (int layer = 1; layer < kLayers; ++layer) {
+      int kernel = 4 * layer + kind;
+      u64 before = endOf(kernel - 1);
+      last.push_back(double(i64(endOf(kernel) - before)));
+      for (int cta = 0; cta < kMostCtas; ++cta)
+        for (int mark = 0; mark < 8 && at(kernel, cta, 7, 0); ++mark)
+          if (at(kernel, cta, mark, 0)) {
+            times[mark].push_back(double(i64(at(kernel, cta, mark, 0) - before)));
+            clocks[mark].push_back(
+                double(i64(at(kernel, cta, mark, 1) - at(kernel, cta, 0, 1))));
+          }
+    }
+    std::printf("        %-4s %-13s", kKinds[kind], kinds[kind]->name.c_str());
+    for (int mark = 0; mark < 8; ++mark)
+      std::printf(" %6.0f (%5.0f)", median(times[mark]), median(clocks[mark]));
+    std::printf("; %6.0f\n", median(last));
+  }
+}
+#endif
 
 const Instance *find(int kind, const std::string &name) {
   for (const Instance &i : instances)
@@ -239,8 +316,18 @@ const Instance *find(int kind, const std::string &name) {
   std::exit(1);
 }
 
-/// A layer of named tile shapes, divided by commas.
-void timeLayer(int rows, const std::string &names) {
+void print(int rows, const Instance *const (&kinds)[4], double us,
+           const char *what) {
+  std::printf("%5d layer of", rows);
+  for (const Instance *i : kinds)
+    std::printf(" %s", i->name.c_str());
+  std::printf("%s: %.2f us\n", what, us);
+  std::fflush(stdout);
+}
+
+/// A layer of named tile shapes, divided by commas. `each`: with every shape
+/// of that kind.
+void timeLayer(int rows, const std::string &names, const std::string &each) {
   Chain chain(rows);
   const Instance *kinds[4];
   size_t at = 0;
@@ -249,8 +336,24 @@ void timeLayer(int rows, const std::string &names) {
     kinds[i] = find(i, names.substr(at, end - at));
     at = end + 1;
   }
-  std::printf("%5d layer of %s: %.2f us\n", rows, names.c_str(),
-              chain.layers(kinds));
+  if (each.empty()) {
+    for (bool norms : {true, false}) {
+      print(rows, kinds, chain.layers(kinds, norms), norms ? "" : ", no norms");
+#ifdef FT_GEMM_MARKS
+      chain.printMarks(kinds);
+#endif
+    }
+    return;
+  }
+  std::printf("%5d %s in a layer of %s:", rows, each.c_str(), names.c_str());
+  for (const Instance &i : instances) {
+    if (each != kKinds[i.kind])
+      continue;
+    kinds[i.kind] = &i;
+    std::printf(" %s %.2f", i.name.c_str(), chain.layers(kinds));
+  }
+  std::printf("\n");
+  std::fflush(stdout);
 }
 
 void timeRows(int rows, const std::string &only) {
@@ -288,6 +391,7 @@ void timeRows(int rows, const std::string &only) {
 int main(int argc, char **argv) {
   std::vector<int> rows;
   std::vector<std::string> layers;
+  std::vector<std::string> each;
   std::string only;
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
@@ -295,6 +399,8 @@ int main(int argc, char **argv) {
       only = argv[++i];
     else if (arg == "--layer" && i + 1 < argc)
       layers.push_back(argv[++i]);
+    else if (arg == "--each" && i + 1 < argc)
+      each.push_back(argv[++i]);
     else if (std::atoi(argv[i]) > 0)
       rows.push_back(std::atoi(argv[i]));
   }
@@ -302,8 +408,12 @@ int main(int argc, char **argv) {
     rows = {1024, 4096, 12288, 32, 64, 128, 256};
   addAll();
   for (int r : rows) {
-    for (const std::string &names : layers)
-      timeLayer(r, names);
+    for (const std::string &names : layers) {
+      if (each.empty())
+        timeLayer(r, names, "");
+      for (const std::string &kind : each)
+        timeLayer(r, names, kind);
+    }
     if (layers.empty())
       timeRows(r, only);
   }

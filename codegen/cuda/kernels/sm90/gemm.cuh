@@ -36,6 +36,13 @@
 #include "sm90/gemm_split.cuh"
 #include "sm90/wgmma.cuh"
 
+// Where a CTA's time goes: test builds have epilogues that note it.
+#ifdef FT_GEMM_MARKS
+#define FT_GEMM_MARK(e, number) (e).mark(number)
+#else
+#define FT_GEMM_MARK(e, number)
+#endif
+
 namespace ft {
 namespace gemm {
 
@@ -130,6 +137,7 @@ template <typename C> struct Consumer {
         stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
     u32 taken = 0; // tiles seen
     dependencyWait();
+    FT_GEMM_MARK(e, 2);
     for (int t = first; t < tiles.count(); t += stride, ++taken) {
       if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
@@ -146,7 +154,15 @@ template <typename C> struct Consumer {
       SplitSums<C> parts{stages, split, cm + C::CM * cn};
       if (parts.storesHere(warpgroup))
         finish.begin();
+#ifdef FT_GEMM_MARKS
+      if (taken == 0) {
+        FT_GEMM_MARK(e, 3);
+        barrierWait(stages.full(at.stage), at.phase);
+        FT_GEMM_MARK(e, 4);
+      }
+#endif
       multiply(d, at, p.steps, row);
+      FT_GEMM_MARK(e, 5);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {
         if (!parts.storesHere(warpgroup)) {
@@ -162,6 +178,7 @@ template <typename C> struct Consumer {
             .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, slab);
         continue;
       }
+      FT_GEMM_MARK(e, 6);
       finish.run(d[0]);
       if constexpr (kBlocks == 2) {
         place.m += 64;
@@ -169,6 +186,7 @@ template <typename C> struct Consumer {
         second.begin();
         second.run(d[1]);
       }
+      FT_GEMM_MARK(e, 7);
     }
     if constexpr (C::kSplits > 1)
       if (taken > 0)
@@ -233,6 +251,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
                                     const E &e) {
   static_assert(C::kGated == E::kGated);
   static_assert(C::kNorm == (E::kNorm != Norm::None));
+  FT_GEMM_MARK(e, 0);
   launchDependents();
   int rows = counts[axis]; // under way while the barriers are made
   if (threadIdx.x == 0) {
@@ -241,6 +260,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   }
   Stages<C> stages{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
   initBarriers(stages);
+  FT_GEMM_MARK(e, 1);
 
   int rank = C::kCluster == 1 ? 0 : int(clusterRank());
   int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;
