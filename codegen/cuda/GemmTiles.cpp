@@ -21,9 +21,8 @@ struct Epilogue {
 /// Follows the ops from the stored value back to the linears.
 class EpilogueText {
 public:
-  /// `half`: what is stored has 16 bits.
-  EpilogueText(const GemmMatch &match, Epilogue &epilogue, bool half)
-      : epilogue_(epilogue), half_(half) {
+  EpilogueText(const GemmMatch &match, Epilogue &epilogue)
+      : epilogue_(epilogue) {
     SmallVector<ir::LinearOp, 3> linears(match.linears);
     names_[linears[0].getResult()] = match.gated ? "gate" : "y";
     if (match.gated)
@@ -51,10 +50,6 @@ public:
     std::optional<std::string> text = elementText(op, operands);
     if (!text || operands.empty())
       return std::nullopt;
-    // What is rounded to 16 bits needs no exact function.
-    if (auto gelu = dyn_cast<ir::GeluOp>(op); gelu && half_)
-      text =
-          (gelu.getTanh() ? "geluTanh16(" : "geluErf16(") + operands[0] + ")";
     std::string name = "v" + std::to_string(count_++);
     epilogue_.body.line("const float " + name + " = " + *text + ";");
     return names_[value] = name;
@@ -62,7 +57,6 @@ public:
 
 private:
   Epilogue &epilogue_;
-  const bool half_;
   llvm::DenseMap<Value, std::string> names_;
   int count_ = 0;
 };
@@ -97,7 +91,7 @@ bool codegen::gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
   if (match.linears.size() > 1 && !match.gated)
     return true;
   Epilogue epilogue;
-  if (!EpilogueText(match, epilogue, /*half=*/true).value(match.result))
+  if (!EpilogueText(match, epilogue).value(match.result))
     return false;
   return !epilogue.residual || rowType(epilogue.residual).getRowElements() ==
                                    (match.gated ? match.n / 2 : match.n);
@@ -150,9 +144,8 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   Epilogue epilogue;
   epilogue.result = "y";
   Value stored = fused.getResult(match.outNumber());
-  bool half = isHalf(rowType(stored).getElementType());
   if (match.linears.size() == 1 || match.gated)
-    epilogue.result = *EpilogueText(match, epilogue, half).value(match.result);
+    epilogue.result = *EpilogueText(match, epilogue).value(match.result);
   std::string outType = typeText(rowType(stored).getElementType()).str();
   std::string biasType = outType, residualType = outType;
   DictionaryAttr none = params.i64(0);

@@ -52,6 +52,12 @@ static constexpr ExpressionText elementTable[] = {
     {"ft.select", "$0 != 0.0f ? $1 : $2"},
 };
 
+/// Of results that have 16 bits, which need no exact function.
+static constexpr ExpressionText roundedTable[] = {
+    {"ft.silu", "silu16($0)"},
+    {"ft.sigmoid", "sigmoid16($0)"},
+};
+
 static constexpr ExpressionText scoreTable[] = {
     {"add", "$0 + $1"},
     {"sub", "$0 - $1"},
@@ -124,11 +130,24 @@ static std::string expand(StringRef text, ArrayRef<std::string> operands,
   return substitute(text, values);
 }
 
+static bool isRounded(Operation *op) {
+  auto type = dyn_cast<ir::PackedType>(op->getResult(0).getType());
+  return type &&
+         (type.getElementType().isBF16() || type.getElementType().isF16());
+}
+
 std::optional<std::string>
 codegen::elementText(Operation *op, ArrayRef<std::string> operands) {
-  if (auto gelu = dyn_cast<ir::GeluOp>(op))
-    return expand(gelu.getTanh() ? "geluTanh($0)" : "geluErf($0)", operands);
+  bool rounded = isRounded(op);
+  if (auto gelu = dyn_cast<ir::GeluOp>(op)) {
+    StringRef text = gelu.getTanh() ? "geluTanh" : "geluErf";
+    return expand((text + (rounded ? "16($0)" : "($0)")).str(), operands);
+  }
   StringRef name = op->getName().getStringRef();
+  if (rounded)
+    for (const ExpressionText &e : roundedTable)
+      if (e.op == name)
+        return expand(e.text, operands);
   const auto *it = llvm::find_if(
       elementTable, [&](const ExpressionText &e) { return e.op == name; });
   if (it == std::end(elementTable))

@@ -22,7 +22,8 @@ std::string floatLiteral(double value);
 llvm::StringRef typeText(mlir::Type elementType);
 
 /// The value of an elementwise op (unary, binary, scale, offset, gelu, cast)
-/// of operands already spelled; nothing for another op.
+/// of operands already spelled; nothing for another op. What has a result of 16
+/// bits is spelled by functions that are exact to them.
 std::optional<std::string> elementText(mlir::Operation *op,
                                        llvm::ArrayRef<std::string> operands);
 

@@ -34,6 +34,18 @@ __device__ __forceinline__ float fastExp2(float x) {
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
   return r;
 }
+/// 1 / x by one instruction, within 2^-23 of it.
+__device__ __forceinline__ float fastReciprocal(float x) {
+  float r;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
+/// The same as sigmoid and silu, for results that are rounded to 16 bits, in 4
+/// and 5 instructions for some 20: within 2^-20 of them.
+__device__ __forceinline__ float sigmoid16(float x) {
+  return fastReciprocal(1.0f + fastExp2(-1.44269504088896341f * x));
+}
+__device__ __forceinline__ float silu16(float x) { return x * sigmoid16(x); }
 /// The same as geluErf, for results that are rounded to 16 bits, in 11
 /// instructions for some 30: max(x, 0) - |x| * P(-|x|), P the normal
 /// distribution. log2 P(-a) is nearly a parabola; the polynomial is a minimax
@@ -56,9 +68,8 @@ __device__ __forceinline__ float geluErf16(float x) {
 /// x / (1 + exp(-2 u)), which is x / 2 * (1 + tanh(u)).
 __device__ __forceinline__ float geluTanh16(float x) {
   constexpr float scale = -2 * 0.79788456080286536f * 1.44269504088896341f;
-  float u = x * fmaf(x * x, 0.044715f * scale, scale), r;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(1.0f + fastExp2(u)));
-  return x * r;
+  float u = x * fmaf(x * x, 0.044715f * scale, scale);
+  return x * fastReciprocal(1.0f + fastExp2(u));
 }
 /// x - floor(x / y) * y: the sign of y.
 __device__ __forceinline__ float modulo(float x, float y) {
