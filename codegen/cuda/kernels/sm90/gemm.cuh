@@ -133,8 +133,7 @@ template <typename C> struct Consumer {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
     int thread = threadIdx.x % 128;
-    Slab<C::kOutputs> slab{
-        stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
+    Parts<C> rows{stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
     u32 taken = 0; // tiles seen
     dependencyWait();
     FT_GEMM_MARK(e, 2);
@@ -150,7 +149,7 @@ template <typename C> struct Consumer {
       Sums d;
       begin<E>(d, taken);
       awaitTurn(warpgroup, taken / 2);
-      Finisher<E, C::BN / 2> finish(place, e, slab);
+      Finisher<C, E> finish(place, e, rows);
       SplitSums<C> parts{stages, split, cm + C::CM * cn};
       if (parts.storesHere(warpgroup))
         finish.begin();
@@ -172,20 +171,14 @@ template <typename C> struct Consumer {
         parts.receive(d[0], warpgroup, taken);
       }
       if constexpr (C::kNorm) {
-        finish.keep(d[0]);
+        finish.keep(d);
         RowNumbers<C> exchange{stages, split, cn, p.outputs};
         NormFinisher<C, E>(place, e, exchange)
-            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, slab);
+            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, rows);
         continue;
       }
       FT_GEMM_MARK(e, 6);
-      finish.run(d[0]);
-      if constexpr (kBlocks == 2) {
-        place.m += 64;
-        Finisher<E, C::BN / 2> second(place, e, slab);
-        second.begin();
-        second.run(d[1]);
-      }
+      finish.run(d);
       FT_GEMM_MARK(e, 7);
     }
     if constexpr (C::kSplits > 1)
