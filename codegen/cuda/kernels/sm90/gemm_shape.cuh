@@ -55,11 +55,11 @@ struct Config {
   static constexpr int kThreads = 128 * (1 + warpgroups);
   /// The threads that __launch_bounds__ names, which sets the registers of a
   /// launch: with few sums some are left to a small kernel that runs beside
-  /// this one, which so awaits its end in place (gemm.cuh). Exchanges need more
-  /// registers beside the sums.
+  /// this one, which so awaits its end in place (gemm.cuh). Exchanges and
+  /// turns need more registers beside the sums.
   static constexpr int kSums = (pingPong ? BM : BM / warpgroups) * BN / 128;
-  static constexpr bool kSpare =
-      ctas == 1 && warpgroups <= 2 && kSums <= (splits > 1 || norm ? 72 : 96);
+  static constexpr bool kSpare = ctas == 1 && warpgroups <= 2 && !pingPong &&
+                                 kSums <= (splits > 1 || norm ? 72 : 96);
   static constexpr int kBound = kSpare ? kThreads + 128 : kThreads;
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
