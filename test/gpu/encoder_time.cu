@@ -345,7 +345,10 @@ void timeLayer(int rows, const std::string &names, const std::string &each) {
     }
     return;
   }
-  // There and back: at its power limit a device is slower the longer it runs.
+  // Warm, there and back: at its power limit a device is slower the longer it
+  // runs.
+  for (int i = 0; i < rows / 256; ++i)
+    chain.layers(kinds);
   std::vector<std::pair<double, const Instance *>> times;
   for (const Instance &i : instances)
     if (each == kKinds[i.kind])

@@ -126,6 +126,10 @@ template <typename C> struct Parts {
   __device__ static u32 swizzled(u32 row, u32 chunk) {
     return row / 2 * 128 + row % 2 * 64 + (chunk ^ row / 2 % 4) * 16;
   }
+  /// No column of part q lies behind the tile.
+  __device__ static constexpr bool isWhole(int q) {
+    return (q % kOfBlock + 1) * kColumns <= C::kOutputs;
+  }
   __device__ u32 slot(int q) const {
     return base + q % C::kSlots * C::kPartBytes;
   }
@@ -142,7 +146,7 @@ template <typename C> struct Parts {
 #pragma unroll
     for (u32 j = 0; j < 2; ++j) {
       int column = q % kOfBlock * kColumns + int(lane % 4) * 8;
-      if (C::kOutputs % kColumns == 0 || column < C::kOutputs)
+      if (isWhole(q) || column < C::kOutputs)
         chunk(q / kOfBlock * 64 + int(lane / 4 + 8 * j), column,
               slot(q) + swizzled(lane / 4 + 8 * j, lane % 4));
     }
@@ -154,7 +158,7 @@ template <typename C> struct Parts {
     int column = q % kOfBlock * kColumns + int(lane);
 #pragma unroll 1
     for (u32 row = 0; row < 16; ++row)
-      if (C::kOutputs % kColumns == 0 || column < C::kOutputs)
+      if (isWhole(q) || column < C::kOutputs)
         element(q / kOfBlock * 64 + int(row), column,
                 slot(q) + swizzled(row, lane / 8) + lane % 8 * 2);
   }
@@ -240,6 +244,8 @@ template <typename C, typename E> class Finisher {
   static constexpr bool kPacked = sizeof(Out) == 2;
   static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
   using Sums = float[kBlocks][kSums];
+  /// Stores wait for one another, and reads of residuals behind them.
+  static constexpr bool kWhole = kEarly && C::kSlots >= C::kAllParts;
 
 public:
   __device__ __forceinline__ Finisher(const Place &p, const E &e,
@@ -250,7 +256,14 @@ public:
       parts_.begin(p_, e_.residual, e_.residualStride);
   }
   __device__ __forceinline__ void run(const Sums &d) {
+    // No addresses are made ahead: there are no registers to hold them.
+    if constexpr (!kEarly || kBlocks == 1)
+      asm volatile("" : "+r"(parts_.base));
     runFrom<0>(d);
+    if constexpr (kPacked && kWhole)
+#pragma unroll
+      for (int q = 0; q < C::kAllParts; ++q)
+        parts_.store(q, p_, e_.out, e_.outStride);
     __syncwarp(); // before slots are used again
   }
   /// d = what `run` would store, unrounded.
@@ -272,7 +285,7 @@ private:
             storePair(p_, e_.out, e_.outStride, rowOf(q, h), g, y[i][h][0],
                       y[i][h][1]);
         }
-    if constexpr (kPacked)
+    if constexpr (kPacked && !kWhole)
       parts_.store(q, p_, e_.out, e_.outStride);
     refill<q>();
     if constexpr (q + 1 < C::kAllParts)
@@ -358,7 +371,7 @@ private:
 
   const Place p_;
   const E &e_;
-  const Parts<C> parts_;
+  Parts<C> parts_;
 };
 
 } // namespace gemm
