@@ -20,7 +20,7 @@ using namespace ft::codegen;
 // smaller than 128 x 128 wait for that. Two CTAs that share rows of x save half
 // of those (1,576 x 768, k 3072, 128 x 96: 18.9 us, so 14.1); sharing weights
 // saves nothing. The end of a tile costs some 500 cycles and 0.05 an output,
-// 0.2 with GELU. Columns that the last tile of a row lacks cost what others do.
+// 0.1 with GELU. Columns that the last tile of a row lacks cost what others do.
 // Stages are what 220 KB hold beside two slots of rows for each warp, so that a
 // row program fits beside them; 227 KB where three warpgroups or two with whole
 // tiles leave it no registers.
@@ -99,13 +99,24 @@ int64_t GemmShape::sharedBytes() const {
   int64_t sums = (splits - 1) * storing * 16 * bn * 4;
   int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
   int64_t bias = 8 * bn + 32;
-  int64_t other = 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers +
-                  bias;
-  // Slots for parts of a warp's rows.
-  int64_t parts = ceilDiv(bn, 32) * (pingPong ? bm : bm / warpgroups) / 64;
+  int64_t other =
+      1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers + bias;
+  // Of rows on their way out: whole, or slots for parts of 32 columns.
+  int64_t blocks = (pingPong ? bm : bm / warpgroups) / 64;
+  if (bn % 32 != 0 && blocks == 1)
+    return other + storing * 16 * (2 * bn + 16);
   int64_t left = (kMostShared / ctas - other) / (storing * kPartBytes);
   return other +
-         storing * kPartBytes * std::min(parts, std::max<int64_t>(left, 2));
+         storing * kPartBytes *
+             std::min(ceilDiv(bn, 32) * blocks, std::max<int64_t>(left, 2));
+}
+
+GemmShape GemmShape::withResidual() const {
+  GemmShape shape = *this;
+  if (bm == 128 && bn == 192 && warpgroups == 2 && splits == 1 && !pingPong &&
+      !norm)
+    shape.stages = 4;
+  return shape;
 }
 
 std::string GemmShape::name() const {
@@ -131,11 +142,16 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
-  constexpr double start = 3000, end = 500, store = 0.05, port = 64;
+  constexpr double start = 3000, end = 500, port = 64;
   constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
   constexpr double numbers = 4000;      // of rows, exchanged in a cluster
   constexpr double sums[] = {400, 0.4}; // exchanged, and for each of them
+  // An output, and one with a function.
+  double store =
+      llvm::isa_and_nonnull<ft::ir::GeluOp>(match.result.getDefiningOp())
+          ? 0.1
+          : 0.05;
   int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
   int64_t columns = match.gated ? match.n / 2 : match.n;
   int64_t tiles =

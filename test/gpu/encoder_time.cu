@@ -283,9 +283,11 @@ void Chain::printMarks(const Instance *const (&kinds)[4]) {
     return end;
   };
   std::printf("        %-18s since the kernel in front ended (clocks since the "
-              "CTA began)\n", "");
+              "CTA began)\n",
+              "");
   std::printf("        %-18s start, barriers, wait, bias, stage, sums, rows, "
-              "end; last CTA's end\n", "");
+              "end; last CTA's end\n",
+              "");
   for (int kind = 0; kind < 4; ++kind) {
     std::vector<double> times[8], clocks[8], last;
     for (int layer = 1; layer < kLayers; ++layer) {
@@ -295,7 +297,8 @@ void Chain::printMarks(const Instance *const (&kinds)[4]) {
       for (int cta = 0; cta < kMostCtas; ++cta)
         for (int mark = 0; mark < 8 && at(kernel, cta, 7, 0); ++mark)
           if (at(kernel, cta, mark, 0)) {
-            times[mark].push_back(double(i64(at(kernel, cta, mark, 0) - before)));
+            times[mark].push_back(
+                double(i64(at(kernel, cta, mark, 0) - before)));
             clocks[mark].push_back(
                 double(i64(at(kernel, cta, mark, 1) - at(kernel, cta, 0, 1))));
           }

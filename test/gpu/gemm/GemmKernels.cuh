@@ -82,18 +82,19 @@ __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kBound,
 #endif
     ) {
   using F = Finish<typename C::T, kind>;
-  F finish{static_cast<const typename F::Bias *>(bias),
-           static_cast<const typename F::Residual *>(residual),
-           residualStride,
-           static_cast<typename F::Out *>(out),
-           outStride,
-           static_cast<const typename F::Scale *>(scale),
-           static_cast<const typename F::Scale *>(shift),
-           eps,
-           static_cast<typename F::Out *>(sum),
-           outStride,
+  F finish{
+      static_cast<const typename F::Bias *>(bias),
+      static_cast<const typename F::Residual *>(residual),
+      residualStride,
+      static_cast<typename F::Out *>(out),
+      outStride,
+      static_cast<const typename F::Scale *>(scale),
+      static_cast<const typename F::Scale *>(shift),
+      eps,
+      static_cast<typename F::Out *>(sum),
+      outStride,
 #ifdef FT_GEMM_MARKS
-           marks,
+      marks,
 #endif
   };
   gemm::run<C>(a, w, n, k, counts, axis, finish);

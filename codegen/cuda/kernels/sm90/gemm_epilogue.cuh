@@ -117,7 +117,9 @@ template <int pending> __device__ __forceinline__ void copyAsyncWaitGroups() {
 /// A warp's rows of 16-bit values on their way in or out. Part q is 32 columns
 /// of 16 rows, four chunks of 16 bytes a row; a tile's 64-row blocks follow one
 /// another. A chunk's place in two rows' 128 bytes depends on the row, so that
-/// eight rows' pairs of one group lie in all banks.
+/// eight rows' pairs of one group lie in all banks. Where a tile's rows do not
+/// begin at multiples of a part's 64 bytes, L2 takes twice as long for parts:
+/// then whole rows lie behind one another, and are stored at once.
 template <typename C> struct Parts {
   static constexpr int kColumns = C::kPartColumns;
   static constexpr int kOfBlock = C::kBlockParts, kAll = C::kAllParts;
@@ -130,13 +132,17 @@ template <typename C> struct Parts {
   __device__ static constexpr bool isWhole(int q) {
     return (q % kOfBlock + 1) * kColumns <= C::kOutputs;
   }
-  __device__ u32 slot(int q) const {
-    return base + q % C::kSlots * C::kPartBytes;
+  /// Of chunk `chunk` in row `row` of part q.
+  __device__ u32 place(int q, u32 row, u32 chunk) const {
+    if constexpr (C::kWholeRows)
+      return base + row * C::kRowPitch + 64 * q + 16 * chunk;
+    else
+      return base + q % C::kSlots * C::kPartBytes + swizzled(row, chunk);
   }
   /// This thread's two columns of group `g` of part q, of row h.
   __device__ __forceinline__ u32 pair(int q, int g, int h) const {
     u32 lane = threadIdx.x % 32;
-    return slot(q) + swizzled(lane / 4 + 8 * h, g) + lane % 4 * 4;
+    return place(q, lane / 4 + 8 * h, g) + lane % 4 * 4;
   }
   /// chunk(row, column, address) for both of this lane's chunks of part q; row
   /// and column count from the tile's first.
@@ -148,7 +154,7 @@ template <typename C> struct Parts {
       int column = q % kOfBlock * kColumns + int(lane % 4) * 8;
       if (isWhole(q) || column < C::kOutputs)
         chunk(q / kOfBlock * 64 + int(lane / 4 + 8 * j), column,
-              slot(q) + swizzled(lane / 4 + 8 * j, lane % 4));
+              place(q, lane / 4 + 8 * j, lane % 4));
     }
   }
   /// The same for elements, a column a lane.
@@ -160,7 +166,7 @@ template <typename C> struct Parts {
     for (u32 row = 0; row < 16; ++row)
       if (isWhole(q) || column < C::kOutputs)
         element(q / kOfBlock * 64 + int(row), column,
-                slot(q) + swizzled(row, lane / 8) + lane % 8 * 2);
+                place(q, row, lane / 8) + lane % 8 * 2);
   }
 
   /// Part q of the rows of `from` at `p`, under way, as a group of copies. No
@@ -197,6 +203,29 @@ template <typename C> struct Parts {
     __syncwarp();
   }
 
+  /// All parts, that the warp's threads have written, to the rows of `to`.
+  template <typename T>
+  __device__ __forceinline__ void storeAll(const Place &p, T *to,
+                                           i64 stride) const {
+    if (!C::kWholeRows || !wideRows(to, stride) || p.half % 8 != 0) {
+#pragma unroll
+      for (int q = 0; q < kAll; ++q)
+        store(q, p, to, stride);
+      return;
+    }
+    constexpr int chunks = C::kOutputs / 8;
+    int m = p.warpRow(), n = p.n;
+    __syncwarp();
+#pragma unroll 3
+    for (int j = 0; j < (chunks + 1) / 2; ++j) {
+      int i = threadIdx.x % 32 + 32 * j, row = i / chunks, at = i % chunks;
+      if (chunks % 2 != 0 && row >= 16)
+        continue;
+      Vec16 v = loadSharedVec(base + row * C::kRowPitch + 16 * at);
+      if (m + row < p.rows && n + 8 * at < p.half)
+        *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + 8 * at) = v;
+    }
+  }
   /// Part q, that the warp's threads have written, to the rows of `to`.
   template <typename T>
   __device__ __forceinline__ void store(int q, const Place &p, T *to,
@@ -237,15 +266,17 @@ __device__ __forceinline__ void storePair(const Place &p, T *to, i64 stride,
 
 /// Finishes a warp's rows of a tile, 16 of each of its 64-row blocks.
 template <typename C, typename E> class Finisher {
-  static constexpr int kSums = C::BN / 2, kBlocks = C::kRows / 64;
+  static constexpr int kSums = C::BN / 2, kBlocks = C::kBlocks;
   static constexpr int kGroups = C::kOutputs / 8, kOfPart = C::kPartColumns / 8;
   using Out = typename E::Out;
   using Residual = typename E::Residual;
   static constexpr bool kPacked = sizeof(Out) == 2;
   static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
   using Sums = float[kBlocks][kSums];
-  /// Stores wait for one another, and reads of residuals behind them.
-  static constexpr bool kWhole = kEarly && C::kSlots >= C::kAllParts;
+  /// A read of residuals would wait for the stores in front of it: where all
+  /// parts have slots, all are stored at the end.
+  static constexpr bool kStoresLast =
+      C::kWholeRows || (kEarly && C::kSlots >= C::kAllParts);
 
 public:
   __device__ __forceinline__ Finisher(const Place &p, const E &e,
@@ -260,10 +291,8 @@ public:
     if constexpr (!kEarly || kBlocks == 1)
       asm volatile("" : "+r"(parts_.base));
     runFrom<0>(d);
-    if constexpr (kPacked && kWhole)
-#pragma unroll
-      for (int q = 0; q < C::kAllParts; ++q)
-        parts_.store(q, p_, e_.out, e_.outStride);
+    if constexpr (kPacked && kStoresLast)
+      parts_.storeAll(p_, e_.out, e_.outStride);
     __syncwarp(); // before slots are used again
   }
   /// d = what `run` would store, unrounded.
@@ -285,7 +314,7 @@ private:
             storePair(p_, e_.out, e_.outStride, rowOf(q, h), g, y[i][h][0],
                       y[i][h][1]);
         }
-    if constexpr (kPacked && !kWhole)
+    if constexpr (kPacked && !kStoresLast)
       parts_.store(q, p_, e_.out, e_.outStride);
     refill<q>();
     if constexpr (q + 1 < C::kAllParts)

@@ -197,14 +197,15 @@ private:
         for (int h = 0; h < 2; ++h) {
           float2 v = value(g, h);
           if constexpr (sizeof(Out) == 2)
-            storeShared(parts.pair(q, g % ofPart, h),
-                        packPair<Out>(v.x, v.y));
+            storeShared(parts.pair(q, g % ofPart, h), packPair<Out>(v.x, v.y));
           else
             storePair(p_, to, stride, p_.m + 8 * h, g, v.x, v.y);
         }
-      if constexpr (sizeof(Out) == 2)
+      if constexpr (sizeof(Out) == 2 && !C::kWholeRows)
         parts.store(q, p_, to, stride);
     }
+    if constexpr (sizeof(Out) == 2 && C::kWholeRows)
+      parts.storeAll(p_, to, stride);
     __syncwarp(); // before slots are used again
   }
 

@@ -77,20 +77,26 @@ struct Config {
   static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
   /// Two slots for what the sums begin with, and their barriers.
   static constexpr int kBiasBytes = 2 * 4 * BN + 32;
-  /// Rows on their way in and out, of each warp that stores, by parts of some
+  /// Rows on their way in and out, of each warp that stores, by parts of 32
   /// columns (gemm_epilogue.cuh): two slots at least, and more where stages
-  /// leave room beside a row program that waits for this kernel's end.
+  /// leave room beside a row program that waits for this kernel's end. Where
+  /// parts of a row would not lie on their size there is room for whole rows.
   static constexpr int kPartColumns = 32, kPartBytes = 16 * 2 * kPartColumns;
+  static constexpr int kBlocks = kRows / 64; // of rows, of a warpgroup
   static constexpr int kBlockParts =
       (kOutputs + kPartColumns - 1) / kPartColumns;
-  static constexpr int kAllParts = kBlockParts * (kRows / 64);
+  static constexpr int kAllParts = kBlockParts * kBlocks;
+  static constexpr bool kWholeRows = BN % kPartColumns != 0 && kBlocks == 1;
   static constexpr int kOtherBytes = 1024 + stages * (kStageBytes + 16) + 16 +
                                      kSumBytes + kNormBytes + kBiasBytes;
-  static constexpr int kSlotsLeft =
-      (kMostShared / ctas - kOtherBytes) / (kStoring * kPartBytes);
   static constexpr int kSlots =
-      slotsOf((BN + kPartColumns - 1) / kPartColumns * (kRows / 64), kSlotsLeft);
-  static constexpr int kSlabBytes = kSlots * kPartBytes;
+      kWholeRows ? kAllParts
+                 : slotsOf((BN + kPartColumns - 1) / kPartColumns * kBlocks,
+                           (kMostShared / ctas - kOtherBytes) /
+                               (kStoring * kPartBytes));
+  static constexpr int kRowPitch = 2 * BN + 16; // spreads eight rows, too
+  static constexpr int kSlabBytes =
+      kWholeRows ? 16 * kRowPitch : kSlots * kPartBytes;
   static constexpr int kSharedBytes = kOtherBytes + kStoring * kSlabBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
@@ -124,7 +130,7 @@ template <typename C> struct Stages {
   u32 base;
   __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
   __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
-  /// Of storing warp `warp`, at a multiple of 1,024.
+  /// Of storing warp `warp`, at a multiple of 256.
   __device__ u32 slab(u32 warp) const {
     return a(C::kStages) + warp * C::kSlabBytes;
   }
@@ -132,9 +138,7 @@ template <typename C> struct Stages {
   __device__ u32 empty(u32 stage) const { return full(C::kStages + stage); }
   /// Ping-pong: complete once for each tile before warpgroup `w`'s next one
   /// whose sums are made.
-  __device__ u32 turn(u32 w) const {
-    return full(2 * C::kStages + w);
-  }
+  __device__ u32 turn(u32 w) const { return full(2 * C::kStages + w); }
   /// Splits: the other CTAs' sums, complete when `sumsFull` is, and read when
   /// `sumsFree` of the CTA that sent them is.
   __device__ u32 sums() const { return turn(2); }
