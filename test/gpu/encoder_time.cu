@@ -115,8 +115,13 @@ void tile(const std::string &name) {
                          CN, ctas, splits>;
   add<C, Epilogue::Bias>(Qkv, name, false);
   add<C, Epilogue::GeluErf>(Up, name, false);
-  add<C, Epilogue::Residual>(Output, name, true);
-  add<C, Epilogue::Residual>(Down, name, true);
+  // As GemmShape::withResidual has it.
+  constexpr bool fewer =
+      BM == 128 && BN == 192 && warpgroups == 2 && splits == 1 && !pingPong;
+  using R = gemm::Config<f16, false, BM, BN, fewer ? 4 : stages, warpgroups,
+                         pingPong, CM, CN, ctas, splits>;
+  add<R, Epilogue::Residual>(Output, name, true);
+  add<R, Epilogue::Residual>(Down, name, true);
 }
 template <int BM, int BN, int stages, int warpgroups, int CN, int splits = 1>
 void norm(const std::string &name) {
