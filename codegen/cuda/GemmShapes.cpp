@@ -20,37 +20,39 @@ using namespace ft::codegen;
 // smaller than 128 x 128 wait for that. Two CTAs that share rows of x save half
 // of those (1,576 x 768, k 3072, 128 x 96: 18.9 us, so 14.1); sharing weights
 // saves nothing. The end of a tile costs some 500 cycles and 0.05 an output,
-// 0.2 with GELU. Columns that the last tile of a row lacks cost what others do.
-// Stages are what 227 KB hold beside a tile of 16-bit outputs, up to eight.
+// 0.1 with GELU. Columns that the last tile of a row lacks cost what others do.
+// Stages are what 220 KB hold beside two slots of rows for each warp, so that a
+// row program fits beside them; 227 KB where three warpgroups or two with whole
+// tiles leave it no registers.
 
 /// Fastest somewhere on an H200 (docs/benchmarks, gemm-sm90), then those that
 /// the arithmetic above asks for.
 static constexpr GemmShape kPlain[] = {
     // One warpgroup: twice the tiles for few rows or few columns.
-    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1},
+    {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cn = 2},
     {.bm = 128, .bn = 112, .stages = 6, .warpgroups = 2},
-    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2},
     {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2},
-    {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2},
-    {.bm = 128, .bn = 256, .stages = 3, .warpgroups = 2, .cm = 2},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2, .cm = 2},
     // 2,080 rows of 3072 columns are 264 of the first; 6,304 rows (ViT's 32
     // images) of 768 columns are 132 of the second.
-    {.bm = 192, .bn = 128, .stages = 4, .warpgroups = 3},
-    {.bm = 192, .bn = 192, .stages = 3, .warpgroups = 3},
+    {.bm = 192, .bn = 128, .stages = 5, .warpgroups = 3},
+    {.bm = 192, .bn = 192, .stages = 4, .warpgroups = 3},
     // Each stores a tile while the other makes one: several tiles a CTA.
     {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2, .pingPong = true},
-    {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .pingPong = true},
     // k is shared: for few tiles. 32 tokens x 768 x 3072 is 24 tiles of 64 x
     // 32; four CTAs each keep 96 multiprocessors reading weights.
-    {.bm = 64, .bn = 32, .stages = 8, .warpgroups = 1, .splits = 4},
-    {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .splits = 4},
-    {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .splits = 2},
-    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 2},
+    {.bm = 64, .bn = 32, .stages = 12, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 64, .stages = 12, .warpgroups = 1, .splits = 4},
+    {.bm = 64, .bn = 64, .stages = 12, .warpgroups = 1, .splits = 2},
+    {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1, .splits = 2},
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .splits = 2},
 };
 
@@ -58,16 +60,16 @@ static constexpr GemmShape kPlain[] = {
 static constexpr GemmShape kNorm[] = {
     {.bm = 64, .bn = 48, .stages = 8, .warpgroups = 1, .norm = true},
     {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .norm = true},
-    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 96, .stages = 9, .warpgroups = 1, .norm = true},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1, .norm = true},
-    {.bm = 64, .bn = 192, .stages = 5, .warpgroups = 1, .norm = true},
+    {.bm = 64, .bn = 192, .stages = 6, .warpgroups = 1, .norm = true},
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .norm = true},
-    {.bm = 128, .bn = 192, .stages = 3, .warpgroups = 2, .norm = true},
+    {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .norm = true},
     // Half of the columns' CTAs, two for each: k is long and rows are few.
     {.bm = 64,
      .bn = 192,
-     .stages = 4,
+     .stages = 5,
      .warpgroups = 1,
      .splits = 2,
      .norm = true},
@@ -78,6 +80,12 @@ static constexpr int64_t kSharedRowsK = 2048;
 //===----------------------------------------------------------------------===//
 // Geometry, as Config has it
 //===----------------------------------------------------------------------===//
+
+static constexpr int64_t kMostShared = 220 * 1024, kPartBytes = 1024;
+
+static int64_t ceilDiv(int64_t a, int64_t b) {
+  return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
+}
 
 int64_t GemmShape::boxRows() const {
   int64_t box = 8;
@@ -90,9 +98,25 @@ int64_t GemmShape::sharedBytes() const {
   int64_t storing = 4 * warpgroups / splits; // warps
   int64_t sums = (splits - 1) * storing * 16 * bn * 4;
   int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
-  int64_t rows = storing * 16 * (2 * bn + 16), bias = 8 * bn + 32;
-  return 1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers + rows +
-         bias;
+  int64_t bias = 8 * bn + 32;
+  int64_t other =
+      1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers + bias;
+  // Of rows on their way out: whole, or slots for parts of 32 columns.
+  int64_t blocks = (pingPong ? bm : bm / warpgroups) / 64;
+  if (bn % 32 != 0 && blocks == 1)
+    return other + storing * 16 * (2 * bn + 16);
+  int64_t left = (kMostShared / ctas - other) / (storing * kPartBytes);
+  return other +
+         storing * kPartBytes *
+             std::min(ceilDiv(bn, 32) * blocks, std::max<int64_t>(left, 2));
+}
+
+GemmShape GemmShape::withResidual() const {
+  GemmShape shape = *this;
+  if (bm == 128 && bn == 192 && warpgroups == 2 && splits == 1 && !pingPong &&
+      !norm)
+    shape.stages = 4;
+  return shape;
 }
 
 std::string GemmShape::name() const {
@@ -108,10 +132,6 @@ std::string GemmShape::name() const {
 // What a shape takes
 //===----------------------------------------------------------------------===//
 
-static int64_t ceilDiv(int64_t a, int64_t b) {
-  return int64_t(llvm::divideCeil(uint64_t(a), uint64_t(b)));
-}
-
 /// Clusters that run at once, as an H200's driver counts them: none spans two
 /// of the device's parts, some of which lack multiprocessors.
 static int64_t clustersAtOnce(const GemmShape &shape) {
@@ -122,11 +142,16 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
-  constexpr double start = 3000, end = 500, store = 0.05, port = 64;
+  constexpr double start = 3000, end = 500, port = 64;
   constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
   constexpr double numbers = 4000;      // of rows, exchanged in a cluster
   constexpr double sums[] = {400, 0.4}; // exchanged, and for each of them
+  // An output, and one with a function.
+  double store =
+      llvm::isa_and_nonnull<ft::ir::GeluOp>(match.result.getDefiningOp())
+          ? 0.1
+          : 0.05;
   int64_t outputs = match.gated ? shape.bn / 2 : shape.bn;
   int64_t columns = match.gated ? match.n / 2 : match.n;
   int64_t tiles =

@@ -23,6 +23,11 @@ struct GemmShape {
   int64_t threads() const { return 128 * (1 + warpgroups); }
   int64_t boxRows() const; // of a, that one CTA brings
   int64_t sharedBytes() const;
+  /// The same for outputs to which a residual is added. Beside five stages of
+  /// 128 x 192 there are slots for a third of a tile's residuals, and the
+  /// others would be waited for; beside four there are all (4,096 tokens: 106.6
+  /// us a layer of BERT-base for 107.1).
+  GemmShape withResidual() const;
   /// "128x192_2x1": rows x columns, of the cluster; "k2" where two share k,
   /// "n" in front where rows are normalized, "p" behind where warpgroups take
   /// turns.

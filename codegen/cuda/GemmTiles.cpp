@@ -247,14 +247,27 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   return made;
 }
 
+/// Whether something of 16 bits is added to the sums.
+static bool hasResidual(const GemmMatch &match) {
+  Epilogue epilogue;
+  if (match.linears.size() > 1 && !match.gated)
+    return false;
+  EpilogueText(match, epilogue).value(match.result);
+  return epilogue.residual &&
+         isHalf(rowType(epilogue.residual).getElementType());
+}
+
 std::vector<GemmCandidate>
 codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
+  bool residual = hasResidual(match);
   for (const ShapeChoice &choice : context.someTokens()
                                        ? std::vector{chooseSomeRows(match)}
                                        : chooseShapes(match)) {
-    candidates.push_back(emitTile(fused, match, context, choice.shape));
+    candidates.push_back(
+        emitTile(fused, match, context,
+                 residual ? choice.shape.withResidual() : choice.shape));
     candidates.back().rows = choice.rows;
   }
   return candidates;

@@ -190,6 +190,16 @@ TEST(GemmKernelsTest, TwoCtasShareRows) {
 TEST(GemmKernelsTest, LastTileOfFewColumns) {
   runConfig<gemm::Config<f16, false, 128, 160, 5, 2>, Epilogue::Residual>();
 }
+
+// Rows of 288 bytes are stored whole.
+TEST(GemmKernelsTest, WholeRows) {
+  runConfig<gemm::Config<f16, false, 128, 144, 5, 2>, Epilogue::Residual>();
+}
+
+// Two slots for six parts of a row: residuals come while others are stored.
+TEST(GemmKernelsTest, FewSlots) {
+  runConfig<gemm::Config<bf16, false, 128, 192, 5, 2>, Epilogue::Residual>();
+}
 TEST(GemmKernelsTest, TwoByTwoGated) {
   runConfig<gemm::Config<bf16, true, 128, 96, 7, 2, false, 2, 2, 1>,
             Epilogue::Gated>();

@@ -6,7 +6,11 @@
 // shape alone, a chain of it with rotated weights; then layers of the fastest
 // of each kind. "row" follows the sums' kernel with a layer_norm of rows.
 //
-//   encoder_time [ROWS ...] [--only NAME] [--layer QKV,O,UP,DOWN]
+//   encoder_time [ROWS ...] [--only NAME] [--layer QKV,O,UP,DOWN] [--each KIND]
+//
+// --each: a layer with every shape of KIND (qkv, o, up, down) in the place of
+// --layer's. Built with -DFT_GEMM_MARKS it also prints where the time of a
+// layer's CTAs goes.
 //
 //===----------------------------------------------------------------------===//
 #include "CudaArray.h"
@@ -111,8 +115,13 @@ void tile(const std::string &name) {
                          CN, ctas, splits>;
   add<C, Epilogue::Bias>(Qkv, name, false);
   add<C, Epilogue::GeluErf>(Up, name, false);
-  add<C, Epilogue::Residual>(Output, name, true);
-  add<C, Epilogue::Residual>(Down, name, true);
+  // As GemmShape::withResidual has it.
+  constexpr bool fewer =
+      BM == 128 && BN == 192 && warpgroups == 2 && splits == 1 && !pingPong;
+  using R = gemm::Config<f16, false, BM, BN, fewer ? 4 : stages, warpgroups,
+                         pingPong, CM, CN, ctas, splits>;
+  add<R, Epilogue::Residual>(Output, name, true);
+  add<R, Epilogue::Residual>(Down, name, true);
 }
 template <int BM, int BN, int stages, int warpgroups, int CN, int splits = 1>
 void norm(const std::string &name) {
@@ -127,7 +136,11 @@ void addAll() {
                             cudaFuncAttributePreferredSharedMemoryCarveout,
                             cudaSharedmemCarveoutMaxShared),
        "carveout"); // else no GEMM shares a multiprocessor with it
+#ifdef FT_TILES
+#include FT_TILES
+#else
 #include "encoder_tiles.inc"
+#endif
 }
 
 class Chain {
@@ -135,7 +148,7 @@ public:
   explicit Chain(int rows)
       : rows_(rows), x_(size_t(rows) * kHidden), h_(size_t(rows) * kHidden),
         qkv_(size_t(rows) * 3 * kHidden), up_(size_t(rows) * 4 * kHidden),
-        vector_(4 * kHidden), count_(4096) {
+        vector_(4 * kHidden), free_(size_t(rows) * 4 * kHidden), count_(4096) {
     for (int i = 0; i < 4; ++i)
       layer_ += size_t(kN[i]) * kK[i];
     cuda(cudaMalloc(&w_, layer_ * kLayers * 2), "weights");
@@ -157,7 +170,9 @@ public:
       linear(i, w_ + size * (n % sets));
     });
   }
-  double layers(const Instance *const (&kinds)[4]) {
+  /// `norms`: without them a layer's linears alone.
+  double layers(const Instance *const (&kinds)[4], bool norms = true) {
+    norms_ = norms;
     return check::time(kLayers, [&](int n, cudaStream_t stream) {
       begin(n == 0, stream);
       const f16 *w = w_ + layer_ * n;
@@ -186,7 +201,7 @@ private:
     first_ = first;
     stream_ = stream;
     if (first)
-      ordinal_ = 0;
+      ordinal_ = launched_ = 0;
   }
   void go(const void *function, int grid, int threads, int shared,
           void **arguments) {
@@ -208,13 +223,23 @@ private:
     const int *counts = count_.device + ordinal_++;
     const void *vector = vector_.device, *residual = residuals[i.kind];
     void *to = out[i.kind], *sum = nullptr;
+    // Without norms values would grow from layer to layer.
+    if (!norms_)
+      to = free_.device;
     i64 stride = kN[i.kind];
     float eps = 1e-5f;
+#ifdef FT_GEMM_MARKS
+    u64 *marks = marks_.device + launched_++ * kMarksOfKernel;
+#endif
     void *arguments[] = {&a,      &w,      &n,        &k,      &counts,
                          &axis,   &vector, &residual, &stride, &to,
-                         &stride, &vector, &vector,   &eps,    &sum};
+                         &stride, &vector, &vector,   &eps,    &sum,
+#ifdef FT_GEMM_MARKS
+                         &marks
+#endif
+    };
     go(i.function, i.grid, i.threads, i.shared, arguments);
-    if (!i.row)
+    if (!i.row || !norms_)
       return;
     void *rowArguments[] = {&to, &counts, &vector, &vector};
     go(reinterpret_cast<const void *>(&rowNorm), (rows_ + 7) / 8, 256, 0,
@@ -222,14 +247,74 @@ private:
   }
 
   int rows_;
-  Array<f16> x_, h_, qkv_, up_, vector_;
+  bool norms_ = true;
+  Array<f16> x_, h_, qkv_, up_, vector_, free_;
   Array<int> count_;
   size_t layer_ = 0;
   f16 *w_ = nullptr;
   cudaStream_t stream_ = nullptr;
   bool first_ = true;
-  int ordinal_ = 0;
+  int ordinal_ = 0, launched_ = 0;
+#ifdef FT_GEMM_MARKS
+  static constexpr int kMostCtas = 264;
+  static constexpr size_t kMarksOfKernel = kMostCtas * 2 * gemmtest::kMarks;
+  Array<u64> marks_{4 * kLayers * kMarksOfKernel};
+
+public:
+  /// Medians over the CTAs that had a tile, in ns: of the time since the last
+  /// CTA of the linear in front ended, and of clocks since the CTA began.
+  void printMarks(const Instance *const (&kinds)[4]);
+#endif
 };
+
+#ifdef FT_GEMM_MARKS
+double median(std::vector<double> x) {
+  if (x.empty())
+    return 0;
+  std::sort(x.begin(), x.end());
+  return x[x.size() / 2];
+}
+
+void Chain::printMarks(const Instance *const (&kinds)[4]) {
+  marks_.down();
+  auto at = [&](int kernel, int cta, int mark, int what) {
+    return marks_.host[kernel * kMarksOfKernel +
+                       (cta * gemmtest::kMarks + mark) * 2 + what];
+  };
+  auto endOf = [&](int kernel) {
+    u64 end = 0;
+    for (int cta = 0; cta < kMostCtas; ++cta)
+      end = std::max(end, at(kernel, cta, 7, 0));
+    return end;
+  };
+  std::printf("        %-18s since the kernel in front ended (clocks since the "
+              "CTA began)\n",
+              "");
+  std::printf("        %-18s start, barriers, wait, bias, stage, sums, rows, "
+              "end; last CTA's end\n",
+              "");
+  for (int kind = 0; kind < 4; ++kind) {
+    std::vector<double> times[8], clocks[8], last;
+    for (int layer = 1; layer < kLayers; ++layer) {
+      int kernel = 4 * layer + kind;
+      u64 before = endOf(kernel - 1);
+      last.push_back(double(i64(endOf(kernel) - before)));
+      for (int cta = 0; cta < kMostCtas; ++cta)
+        for (int mark = 0; mark < 8 && at(kernel, cta, 7, 0); ++mark)
+          if (at(kernel, cta, mark, 0)) {
+            times[mark].push_back(
+                double(i64(at(kernel, cta, mark, 0) - before)));
+            clocks[mark].push_back(
+                double(i64(at(kernel, cta, mark, 1) - at(kernel, cta, 0, 1))));
+          }
+    }
+    std::printf("        %-4s %-13s", kKinds[kind], kinds[kind]->name.c_str());
+    for (int mark = 0; mark < 8; ++mark)
+      std::printf(" %6.0f (%5.0f)", median(times[mark]), median(clocks[mark]));
+    std::printf("; %6.0f\n", median(last));
+  }
+}
+#endif
 
 const Instance *find(int kind, const std::string &name) {
   for (const Instance &i : instances)
@@ -239,8 +324,18 @@ const Instance *find(int kind, const std::string &name) {
   std::exit(1);
 }
 
-/// A layer of named tile shapes, divided by commas.
-void timeLayer(int rows, const std::string &names) {
+void print(int rows, const Instance *const (&kinds)[4], double us,
+           const char *what) {
+  std::printf("%5d layer of", rows);
+  for (const Instance *i : kinds)
+    std::printf(" %s", i->name.c_str());
+  std::printf("%s: %.2f us\n", what, us);
+  std::fflush(stdout);
+}
+
+/// A layer of named tile shapes, divided by commas. `each`: with every shape
+/// of that kind.
+void timeLayer(int rows, const std::string &names, const std::string &each) {
   Chain chain(rows);
   const Instance *kinds[4];
   size_t at = 0;
@@ -249,8 +344,38 @@ void timeLayer(int rows, const std::string &names) {
     kinds[i] = find(i, names.substr(at, end - at));
     at = end + 1;
   }
-  std::printf("%5d layer of %s: %.2f us\n", rows, names.c_str(),
-              chain.layers(kinds));
+  if (each.empty()) {
+    for (bool norms : {true, false}) {
+      print(rows, kinds, chain.layers(kinds, norms), norms ? "" : ", no norms");
+#ifdef FT_GEMM_MARKS
+      chain.printMarks(kinds);
+#endif
+    }
+    return;
+  }
+  // Warm, there and back: at its power limit a device is slower the longer it
+  // runs.
+  for (int i = 0; i < rows / 256; ++i)
+    chain.layers(kinds);
+  std::vector<std::pair<double, const Instance *>> times;
+  for (const Instance &i : instances)
+    if (each == kKinds[i.kind])
+      times.push_back({1e9, &i});
+  for (int turn = 0; turn < 2; ++turn) {
+    double least = std::min_element(times.begin(), times.end())->first;
+    for (auto &[us, instance] : times) {
+      kinds[instance->kind] = instance;
+      if (turn == 0 || us < 1.1 * least)
+        us = std::min(us, chain.layers(kinds));
+    }
+    std::reverse(times.begin(), times.end());
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%5d %s in a layer of %s:", rows, each.c_str(), names.c_str());
+  for (auto &[us, instance] : times)
+    std::printf(" %s %.2f", instance->name.c_str(), us);
+  std::printf("\n");
+  std::fflush(stdout);
 }
 
 void timeRows(int rows, const std::string &only) {
@@ -288,6 +413,7 @@ void timeRows(int rows, const std::string &only) {
 int main(int argc, char **argv) {
   std::vector<int> rows;
   std::vector<std::string> layers;
+  std::vector<std::string> each;
   std::string only;
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
@@ -295,6 +421,8 @@ int main(int argc, char **argv) {
       only = argv[++i];
     else if (arg == "--layer" && i + 1 < argc)
       layers.push_back(argv[++i]);
+    else if (arg == "--each" && i + 1 < argc)
+      each.push_back(argv[++i]);
     else if (std::atoi(argv[i]) > 0)
       rows.push_back(std::atoi(argv[i]));
   }
@@ -302,8 +430,12 @@ int main(int argc, char **argv) {
     rows = {1024, 4096, 12288, 32, 64, 128, 256};
   addAll();
   for (int r : rows) {
-    for (const std::string &names : layers)
-      timeLayer(r, names);
+    for (const std::string &names : layers) {
+      if (each.empty())
+        timeLayer(r, names, "");
+      for (const std::string &kind : each)
+        timeLayer(r, names, kind);
+    }
     if (layers.empty())
       timeRows(r, only);
   }

@@ -46,22 +46,20 @@ __device__ __forceinline__ float sigmoid16(float x) {
   return fastReciprocal(1.0f + fastExp2(-1.44269504088896341f * x));
 }
 __device__ __forceinline__ float silu16(float x) { return x * sigmoid16(x); }
-/// The same as geluErf, for results that are rounded to 16 bits, in 11
+/// The same as geluErf, for results that are rounded to 16 bits, in 9
 /// instructions for some 30: max(x, 0) - |x| * P(-|x|), P the normal
 /// distribution. log2 P(-a) is nearly a parabola; the polynomial is a minimax
-/// fit on [0, 6.5], weighted so that the result is within 1.8e-7 (and its
-/// fp32 rounding) and, for negative x, 2.4e-5 of itself: a tenth of f16's half
-/// a unit or less, an eightieth of bf16's. Behind it falls without end.
+/// fit on [0, 6], weighted so that the result is within 5e-6 and, for x from -3
+/// to 0, 3.4e-5 of itself: a seventh of f16's half a unit, a fiftieth of
+/// bf16's. Behind it falls without end.
 __device__ __forceinline__ float geluErf16(float x) {
   float a = fabsf(x);
-  float q = -1.7033814e-06f;
-  q = fmaf(q, a, 5.9227852e-05f);
-  q = fmaf(q, a, -0.0009151962f);
-  q = fmaf(q, a, 0.008467149f);
-  q = fmaf(q, a, -0.053931065f);
-  q = fmaf(q, a, -0.45842516f);
-  q = fmaf(q, a, -1.1513033f);
-  q = fmaf(q, a, -0.99998367f);
+  float q = -0.000391488749f;
+  q = fmaf(q, a, 0.00647129212f);
+  q = fmaf(q, a, -0.0502566546f);
+  q = fmaf(q, a, -0.46157828f);
+  q = fmaf(q, a, -1.15027034f);
+  q = fmaf(q, a, -1.00004971f);
   // Infinity, whose P is 0, must not meet it.
   return fmaf(-fminf(a, 1e30f), fastExp2(q), fmaxf(x, 0.0f));
 }

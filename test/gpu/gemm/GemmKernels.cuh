@@ -10,6 +10,10 @@ namespace gemmtest {
 
 using namespace ft;
 
+#ifdef FT_GEMM_MARKS
+constexpr int kMarks = 8; // of a CTA: {ns, clocks}
+#endif
+
 template <typename T, bool f32> struct OutOf { using Type = T; };
 template <typename T> struct OutOf<T, true> { using Type = float; };
 
@@ -36,6 +40,19 @@ template <typename T, Epilogue kind> struct Finish {
   float eps;
   Out *sum;
   i64 sumStride;
+#ifdef FT_GEMM_MARKS
+  u64 *marks;
+  /// By the first thread of the consumers; of a CTA's tiles the last stays.
+  __device__ void mark(int number) const {
+    if (threadIdx.x != 128)
+      return;
+    u64 time;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time)::"memory");
+    u64 *to = marks + (blockIdx.x * kMarks + number) * 2;
+    to[0] = time;
+    to[1] = u64(clock64());
+  }
+#endif
 
   __device__ float operator()(float y, float r) const {
     if constexpr (kResidual)
@@ -58,18 +75,28 @@ __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kBound,
            const __grid_constant__ TensorMap w, int n, int k, const int *counts,
            int axis, const void *bias, const void *residual, i64 residualStride,
            void *out, i64 outStride, const void *scale, const void *shift,
-           float eps, void *sum) {
+           float eps, void *sum
+#ifdef FT_GEMM_MARKS
+           ,
+           u64 *marks
+#endif
+    ) {
   using F = Finish<typename C::T, kind>;
-  F finish{static_cast<const typename F::Bias *>(bias),
-           static_cast<const typename F::Residual *>(residual),
-           residualStride,
-           static_cast<typename F::Out *>(out),
-           outStride,
-           static_cast<const typename F::Scale *>(scale),
-           static_cast<const typename F::Scale *>(shift),
-           eps,
-           static_cast<typename F::Out *>(sum),
-           outStride};
+  F finish{
+      static_cast<const typename F::Bias *>(bias),
+      static_cast<const typename F::Residual *>(residual),
+      residualStride,
+      static_cast<typename F::Out *>(out),
+      outStride,
+      static_cast<const typename F::Scale *>(scale),
+      static_cast<const typename F::Scale *>(shift),
+      eps,
+      static_cast<typename F::Out *>(sum),
+      outStride,
+#ifdef FT_GEMM_MARKS
+      marks,
+#endif
+  };
   gemm::run<C>(a, w, n, k, counts, axis, finish);
 }
 

@@ -36,6 +36,13 @@
 #include "sm90/gemm_split.cuh"
 #include "sm90/wgmma.cuh"
 
+// Where a CTA's time goes: test builds have epilogues that note it.
+#ifdef FT_GEMM_MARKS
+#define FT_GEMM_MARK(e, number) (e).mark(number)
+#else
+#define FT_GEMM_MARK(e, number)
+#endif
+
 namespace ft {
 namespace gemm {
 
@@ -126,10 +133,10 @@ template <typename C> struct Consumer {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
     int thread = threadIdx.x % 128;
-    Slab<C::kOutputs> slab{
-        stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
+    Parts<C> rows{stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
     u32 taken = 0; // tiles seen
     dependencyWait();
+    FT_GEMM_MARK(e, 2);
     for (int t = first; t < tiles.count(); t += stride, ++taken) {
       if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
@@ -142,11 +149,19 @@ template <typename C> struct Consumer {
       Sums d;
       begin<E>(d, taken);
       awaitTurn(warpgroup, taken / 2);
-      Finisher<E, C::BN / 2> finish(place, e, slab);
+      Finisher<C, E> finish(place, e, rows);
       SplitSums<C> parts{stages, split, cm + C::CM * cn};
       if (parts.storesHere(warpgroup))
         finish.begin();
+#ifdef FT_GEMM_MARKS
+      if (taken == 0) {
+        FT_GEMM_MARK(e, 3);
+        barrierWait(stages.full(at.stage), at.phase);
+        FT_GEMM_MARK(e, 4);
+      }
+#endif
       multiply(d, at, p.steps, row);
+      FT_GEMM_MARK(e, 5);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {
         if (!parts.storesHere(warpgroup)) {
@@ -156,19 +171,15 @@ template <typename C> struct Consumer {
         parts.receive(d[0], warpgroup, taken);
       }
       if constexpr (C::kNorm) {
-        finish.keep(d[0]);
+        finish.keep(d);
         RowNumbers<C> exchange{stages, split, cn, p.outputs};
         NormFinisher<C, E>(place, e, exchange)
-            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, slab);
+            .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, rows);
         continue;
       }
-      finish.run(d[0]);
-      if constexpr (kBlocks == 2) {
-        place.m += 64;
-        Finisher<E, C::BN / 2> second(place, e, slab);
-        second.begin();
-        second.run(d[1]);
-      }
+      FT_GEMM_MARK(e, 6);
+      finish.run(d);
+      FT_GEMM_MARK(e, 7);
     }
     if constexpr (C::kSplits > 1)
       if (taken > 0)
@@ -233,6 +244,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
                                     const E &e) {
   static_assert(C::kGated == E::kGated);
   static_assert(C::kNorm == (E::kNorm != Norm::None));
+  FT_GEMM_MARK(e, 0);
   launchDependents();
   int rows = counts[axis]; // under way while the barriers are made
   if (threadIdx.x == 0) {
@@ -241,6 +253,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   }
   Stages<C> stages{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
   initBarriers(stages);
+  FT_GEMM_MARK(e, 1);
 
   int rank = C::kCluster == 1 ? 0 : int(clusterRank());
   int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;

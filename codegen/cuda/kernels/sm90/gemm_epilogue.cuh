@@ -17,12 +17,11 @@
 // y, gate and up have their bias; r is the residual or 0. With kGated, w has
 // two halves of n / 2 rows, gate first, and there are n / 2 outputs.
 //
-// A thread holds two neighbouring columns of every group of eight. Rows of
-// 16-bit outputs pass through shared memory, a slab for each warp's 16 rows, so
-// that they move in 16 bytes a lane, neighbours side by side, by short loops:
-// long unrolled ones would wait for their instructions, which a tile meets
-// once. Residuals come into the slab while the sums are made, and a thread
-// replaces its own by the outputs.
+// A thread holds two neighbouring columns of every group of eight. Rows pass
+// through shared memory by parts of 32 columns, so that they move in 16 bytes a
+// lane, neighbours side by side; each warp has some slots of a part of its 16
+// rows. Residuals of as many parts come while the sums are made, the others'
+// when a slot is free. A thread replaces its own by the outputs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_EPILOGUE_CUH
@@ -45,9 +44,9 @@ __device__ __forceinline__ void split(u32 v, float (&x)[2]) {
   x[1] = toFloat(T{u16(v >> 16)});
 }
 
-/// Where a warp's 16 rows of a 64-row tile go.
+/// Where a warp's rows of a tile go.
 struct Place {
-  int m;    // this thread's first row; its second is m + 8
+  int m;    // this thread's first row; its second is m + 8; 64 on, if there
   int rows; // true count
   int n;    // first output column of the tile
   int half; // outputs; row of w where the second half begins
@@ -106,93 +105,158 @@ template <typename C, typename E> struct Bias {
 // Rows through shared memory
 //===----------------------------------------------------------------------===//
 
-/// A warp's 16 rows of `columns` 16-bit values. The pitch spreads eight rows
-/// over all banks.
-template <int columns> struct Slab {
-  static constexpr int kPitch = 2 * columns + 16;
-  static constexpr int kChunks = columns / 8; // of 16 bytes, in a row
+/// This thread's copies so far are a group; until at most `pending` later ones
+/// are under way.
+__device__ __forceinline__ void copyAsyncCommit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int pending> __device__ __forceinline__ void copyAsyncWaitGroups() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+/// A warp's rows of 16-bit values on their way in or out. Part q is 32 columns
+/// of 16 rows, four chunks of 16 bytes a row; a tile's 64-row blocks follow one
+/// another. A chunk's place in two rows' 128 bytes depends on the row, so that
+/// eight rows' pairs of one group lie in all banks. Where a tile's rows do not
+/// begin at multiples of a part's 64 bytes, L2 takes twice as long for parts:
+/// then whole rows lie behind one another, and are stored at once.
+template <typename C> struct Parts {
+  static constexpr int kColumns = C::kPartColumns;
+  static constexpr int kOfBlock = C::kBlockParts, kAll = C::kAllParts;
   u32 base;
 
-  /// This thread's two columns of group g, of row h.
-  __device__ u32 pair(int g, int h) const {
-    int lane = threadIdx.x % 32;
-    return base + (lane / 4 + 8 * h) * kPitch + 16 * g + lane % 4 * 4;
+  __device__ static u32 swizzled(u32 row, u32 chunk) {
+    return row / 2 * 128 + row % 2 * 64 + (chunk ^ row / 2 % 4) * 16;
   }
-  /// chunk(row, column, address) for each of this lane's chunks.
-  template <typename F> __device__ __forceinline__ void each(F &&chunk) const {
+  /// No column of part q lies behind the tile.
+  __device__ static constexpr bool isWhole(int q) {
+    return (q % kOfBlock + 1) * kColumns <= C::kOutputs;
+  }
+  /// Of chunk `chunk` in row `row` of part q.
+  __device__ u32 place(int q, u32 row, u32 chunk) const {
+    if constexpr (C::kWholeRows)
+      return base + row * C::kRowPitch + 64 * q + 16 * chunk;
+    else
+      return base + q % C::kSlots * C::kPartBytes + swizzled(row, chunk);
+  }
+  /// This thread's two columns of group `g` of part q, of row h.
+  __device__ __forceinline__ u32 pair(int q, int g, int h) const {
+    u32 lane = threadIdx.x % 32;
+    return place(q, lane / 4 + 8 * h, g) + lane % 4 * 4;
+  }
+  /// chunk(row, column, address) for both of this lane's chunks of part q; row
+  /// and column count from the tile's first.
+  template <typename F>
+  __device__ __forceinline__ void each(int q, F &&chunk) const {
+    u32 lane = threadIdx.x % 32;
+#pragma unroll
+    for (u32 j = 0; j < 2; ++j) {
+      int column = q % kOfBlock * kColumns + int(lane % 4) * 8;
+      if (isWhole(q) || column < C::kOutputs)
+        chunk(q / kOfBlock * 64 + int(lane / 4 + 8 * j), column,
+              place(q, lane / 4 + 8 * j, lane % 4));
+    }
+  }
+  /// The same for elements, a column a lane.
+  template <typename F>
+  __device__ __forceinline__ void eachElement(int q, F &&element) const {
+    u32 lane = threadIdx.x % 32;
+    int column = q % kOfBlock * kColumns + int(lane);
+#pragma unroll 1
+    for (u32 row = 0; row < 16; ++row)
+      if (isWhole(q) || column < C::kOutputs)
+        element(q / kOfBlock * 64 + int(row), column,
+                place(q, row, lane / 8) + lane % 8 * 2);
+  }
+
+  /// Part q of the rows of `from` at `p`, under way, as a group of copies. No
+  /// value is promised where there is no row or column.
+  template <typename T>
+  __device__ __forceinline__ void fetch(int q, const Place &p, const T *from,
+                                        i64 stride) const {
+    int m = p.warpRow(), n = p.n;
+    if (wideRows(from, stride) && p.half % 8 == 0)
+      each(q, [&](int row, int column, u32 to) {
+        if (m + row < p.rows && n + column < p.half)
+          copyAsync16(to, from + (m + row) * stride + n + column);
+      });
+    else {
+      __syncwarp(); // others' chunks were read
+      eachElement(q, [&](int row, int column, u32 to) {
+        if (m + row < p.rows && n + column < p.half)
+          storeShared(to, from[(m + row) * stride + n + column].bits);
+      });
+    }
+    copyAsyncCommit();
+  }
+  /// The first parts, as many as there are slots.
+  template <typename T>
+  __device__ __forceinline__ void begin(const Place &p, const T *from,
+                                        i64 stride) const {
+#pragma unroll
+    for (int q = 0; q < C::kSlots && q < kAll; ++q)
+      fetch(q, p, from, stride);
+  }
+  /// Part q has come. By the whole warp; q is a constant.
+  template <int q> __device__ __forceinline__ static void await() {
+    copyAsyncWaitGroups<(C::kSlots < kAll - q ? C::kSlots : kAll - q) - 1>();
+    __syncwarp();
+  }
+
+  /// All parts, that the warp's threads have written, to the rows of `to`.
+  template <typename T>
+  __device__ __forceinline__ void storeAll(const Place &p, T *to,
+                                           i64 stride) const {
+    if (!C::kWholeRows || !wideRows(to, stride) || p.half % 8 != 0) {
+#pragma unroll
+      for (int q = 0; q < kAll; ++q)
+        store(q, p, to, stride);
+      return;
+    }
+    constexpr int chunks = C::kOutputs / 8;
+    int m = p.warpRow(), n = p.n;
+    __syncwarp();
 #pragma unroll 3
-    for (int j = 0; j < (kChunks + 1) / 2; ++j) {
-      int i = threadIdx.x % 32 + 32 * j, row = i / kChunks, at = i % kChunks;
-      if (kChunks % 2 == 0 || row < 16)
-        chunk(row, 8 * at, base + row * kPitch + 16 * at);
+    for (int j = 0; j < (chunks + 1) / 2; ++j) {
+      int i = threadIdx.x % 32 + 32 * j, row = i / chunks, at = i % chunks;
+      if (chunks % 2 != 0 && row >= 16)
+        continue;
+      Vec16 v = loadSharedVec(base + row * C::kRowPitch + 16 * at);
+      if (m + row < p.rows && n + 8 * at < p.half)
+        *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + 8 * at) = v;
+    }
+  }
+  /// Part q, that the warp's threads have written, to the rows of `to`.
+  template <typename T>
+  __device__ __forceinline__ void store(int q, const Place &p, T *to,
+                                        i64 stride) const {
+    int m = p.warpRow(), n = p.n;
+    __syncwarp();
+    if (wideRows(to, stride) && p.half % 8 == 0)
+      each(q, [&](int row, int column, u32 from) {
+        Vec16 v = loadSharedVec(from);
+        if (m + row < p.rows && n + column < p.half)
+          *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + column) = v;
+      });
+    else {
+      eachElement(q, [&](int row, int column, u32 from) {
+        if (m + row < p.rows && n + column < p.half)
+          to[(m + row) * stride + n + column] = T{loadShared16(from)};
+      });
+      __syncwarp(); // others' chunks were read
     }
   }
 };
-
-/// The rows of `from` at `p`, under way to the slab; `awaitRows` them. No value
-/// is promised where there is no row or column.
-template <int columns, typename T>
-__device__ __forceinline__ void fetchRows(const Slab<columns> &slab,
-                                          const Place &p, const T *from,
-                                          i64 stride) {
-  bool wide = wideRows(from, stride) && p.half % 8 == 0;
-  int m = p.warpRow(), n = p.n;
-  if (wide) {
-    slab.each([&](int row, int column, u32 to) {
-      if (m + row < p.rows && n + column < p.half)
-        copyAsync16(to, from + (m + row) * stride + n + column);
-    });
-  } else {
-#pragma unroll 1
-    for (int i = threadIdx.x % 32; i < 16 * columns; i += 32) {
-      int row = i / columns, column = i % columns;
-      if (m + row < p.rows && n + column < p.half)
-        storeShared(slab.base + row * Slab<columns>::kPitch + 2 * column,
-                    from[(m + row) * stride + n + column].bits);
-    }
-  }
-}
-/// By the whole warp, before it reads what fetchRows brought.
-__device__ __forceinline__ void awaitRows() {
-  copyAsyncWait();
-  __syncwarp();
-}
-
-/// The slab to the rows of `to` at `p`: whole rows at once, since lines of L2
-/// that are written in parts cost more than a wait.
-template <int columns, typename T>
-__device__ __forceinline__ void storeRows(const Slab<columns> &slab,
-                                          const Place &p, T *to, i64 stride) {
-  __syncwarp();
-  bool wide = wideRows(to, stride) && p.half % 8 == 0;
-  int m = p.warpRow(), n = p.n;
-  if (wide) {
-    slab.each([&](int row, int column, u32 from) {
-      Vec16 v = loadSharedVec(from);
-      if (m + row < p.rows && n + column < p.half)
-        *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + column) = v;
-    });
-  } else {
-#pragma unroll 1
-    for (int i = threadIdx.x % 32; i < 16 * columns; i += 32) {
-      int row = i / columns, column = i % columns;
-      if (m + row < p.rows && n + column < p.half)
-        to[(m + row) * stride + n + column] = T{
-            loadShared16(slab.base + row * Slab<columns>::kPitch + 2 * column)};
-    }
-  }
-  __syncwarp(); // before the slab is used again
-}
 
 //===----------------------------------------------------------------------===//
 // The end of a tile
 //===----------------------------------------------------------------------===//
 
-/// Two columns to row `m` + 8 * h, any type and alignment.
+/// Two columns, of group `g`, to row `m` + 8 * h, any type and alignment.
 template <typename T>
 __device__ __forceinline__ void storePair(const Place &p, T *to, i64 stride,
-                                          int g, int h, float x, float y) {
-  int m = p.m + 8 * h, n = p.n + 8 * g + threadIdx.x % 4 * 2;
+                                          int m, int g, float x, float y) {
+  int n = p.n + 8 * g + threadIdx.x % 4 * 2;
   T *at = to + m * stride + n;
   if (m < p.rows && n < p.half)
     at[0] = fromFloat<T>(x);
@@ -200,86 +264,143 @@ __device__ __forceinline__ void storePair(const Place &p, T *to, i64 stride,
     at[1] = fromFloat<T>(y);
 }
 
-/// Finishes a warp's 16 rows of one 64-row tile. Its residuals come while the
-/// sums are made.
-template <typename E, int sums> class Finisher {
-  static constexpr int kGroups = E::kGated ? sums / 8 : sums / 4;
+/// Finishes a warp's rows of a tile, 16 of each of its 64-row blocks.
+template <typename C, typename E> class Finisher {
+  static constexpr int kSums = C::BN / 2, kBlocks = C::kBlocks;
+  static constexpr int kGroups = C::kOutputs / 8, kOfPart = C::kPartColumns / 8;
   using Out = typename E::Out;
   using Residual = typename E::Residual;
-  static constexpr bool kSlab = sizeof(Out) == 2;
+  static constexpr bool kPacked = sizeof(Out) == 2;
   static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
+  using Sums = float[kBlocks][kSums];
+  /// A read of residuals would wait for the stores in front of it: where all
+  /// parts have slots, all are stored at the end.
+  static constexpr bool kStoresLast =
+      C::kWholeRows || (kEarly && C::kSlots >= C::kAllParts);
 
 public:
   __device__ __forceinline__ Finisher(const Place &p, const E &e,
-                                      Slab<8 * kGroups> slab)
-      : p_(p), e_(e), slab_(slab) {}
+                                      const Parts<C> &parts)
+      : p_(p), e_(e), parts_(parts) {}
   __device__ __forceinline__ void begin() {
     if constexpr (kEarly)
-      fetchRows(slab_, p_, e_.residual, e_.residualStride);
+      parts_.begin(p_, e_.residual, e_.residualStride);
   }
-
-  __device__ __forceinline__ void run(const float (&d)[sums]) {
-    if constexpr (kEarly)
-      awaitRows();
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g)
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        float y[2];
-        compute(y, d, g, h);
-        if constexpr (kSlab)
-          storeShared(slab_.pair(g, h), packPair<Out>(y[0], y[1]));
-        else
-          storePair(p_, e_.out, e_.outStride, g, h, y[0], y[1]);
-      }
-    if constexpr (kSlab)
-      storeRows(slab_, p_, e_.out, e_.outStride);
+  __device__ __forceinline__ void run(const Sums &d) {
+    // No addresses are made ahead: there are no registers to hold them.
+    if constexpr (!kEarly || kBlocks == 1)
+      asm volatile("" : "+r"(parts_.base));
+    runFrom<0>(d);
+    if constexpr (kPacked && kStoresLast)
+      parts_.storeAll(p_, e_.out, e_.outStride);
+    __syncwarp(); // before slots are used again
   }
-
   /// d = what `run` would store, unrounded.
-  __device__ __forceinline__ void keep(float (&d)[sums]) {
-    if constexpr (kEarly)
-      awaitRows();
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g)
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        float y[2];
-        compute(y, d, g, h);
-        d[4 * g + 2 * h] = y[0];
-        d[4 * g + 2 * h + 1] = y[1];
-      }
-  }
+  __device__ __forceinline__ void keep(Sums &d) { keepFrom<0>(d); }
 
 private:
-  /// Group g of the outputs, of row h. With kGated the second half of d's
-  /// groups is `up`.
-  __device__ __forceinline__ void compute(float (&y)[2], const float (&d)[sums],
-                                          int g, int h) {
-    float r[2] = {};
-    if constexpr (kEarly)
-      split<Residual>(loadShared(slab_.pair(g, h)), r);
-    else if constexpr (E::kResidual) {
+  template <int q> __device__ __forceinline__ void runFrom(const Sums &d) {
+    float y[kOfPart][2][2];
+    results<q>(y, d);
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        int m = p_.m + 8 * h, n = p_.n + 8 * g + threadIdx.x % 4 * 2 + i;
-        if (m < p_.rows && n < p_.half)
-          r[i] = toFloat(e_.residual[m * e_.residualStride + n]);
-      }
+    for (int i = 0; i < kOfPart; ++i)
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        if (int g = groupOf(q, i); g < kGroups) {
+          if constexpr (kPacked)
+            storeShared(parts_.pair(q, i, h),
+                        packPair<Out>(y[i][h][0], y[i][h][1]));
+          else
+            storePair(p_, e_.out, e_.outStride, rowOf(q, h), g, y[i][h][0],
+                      y[i][h][1]);
+        }
+    if constexpr (kPacked && !kStoresLast)
+      parts_.store(q, p_, e_.out, e_.outStride);
+    refill<q>();
+    if constexpr (q + 1 < C::kAllParts)
+      runFrom<q + 1>(d);
+  }
+  template <int q> __device__ __forceinline__ void keepFrom(Sums &d) {
+    float y[kOfPart][2][2];
+    results<q>(y, d);
+#pragma unroll
+    for (int i = 0; i < kOfPart; ++i)
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        if (int g = groupOf(q, i); g < kGroups) {
+          d[0][4 * g + 2 * h] = y[i][h][0];
+          d[0][4 * g + 2 * h + 1] = y[i][h][1];
+        }
+    refill<q>();
+    if constexpr (q + 1 < C::kAllParts)
+      keepFrom<q + 1>(d);
+  }
+
+  __device__ static constexpr int groupOf(int q, int i) {
+    return q % C::kBlockParts * kOfPart + i;
+  }
+  __device__ int rowOf(int q, int h) const {
+    return p_.m + q / C::kBlockParts * 64 + 8 * h;
+  }
+  /// The slot of part q is free.
+  template <int q> __device__ __forceinline__ void refill() {
+    if constexpr (kEarly && q + C::kSlots < C::kAllParts) {
+      if constexpr (!kPacked)
+        __syncwarp();
+      parts_.fetch(q + C::kSlots, p_, e_.residual, e_.residualStride);
+    }
+  }
+
+  /// Of part q. All is read before any is computed: a read behind a store to
+  /// shared memory waits for it. With kGated the second half of d's groups is
+  /// `up`.
+  template <int q>
+  __device__ __forceinline__ void results(float (&y)[kOfPart][2][2],
+                                          const Sums &d) {
+    u32 residual[kOfPart][2];
+    if constexpr (kEarly) {
+      Parts<C>::template await<q>();
+#pragma unroll
+      for (int i = 0; i < kOfPart; ++i)
+#pragma unroll
+        for (int h = 0; h < 2; ++h)
+          if (groupOf(q, i) < kGroups)
+            residual[i][h] = loadShared(parts_.pair(q, i, h));
     }
 #pragma unroll
+    for (int i = 0; i < kOfPart; ++i)
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        int g = groupOf(q, i), at = 4 * g + 2 * h;
+        if (g >= kGroups)
+          continue;
+        const float(&sums)[kSums] = d[q / C::kBlockParts];
+        float r[2] = {};
+        if constexpr (kEarly)
+          split<Residual>(residual[i][h], r);
+        else if constexpr (E::kResidual)
+          loadResidual(r, rowOf(q, h), g);
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          if constexpr (E::kGated)
+            y[i][h][j] = e_(sums[at + j], sums[at + j + kSums / 2], r[j]);
+          else
+            y[i][h][j] = e_(sums[at + j], r[j]);
+        }
+      }
+  }
+  __device__ __forceinline__ void loadResidual(float (&r)[2], int m, int g) {
+#pragma unroll
     for (int i = 0; i < 2; ++i) {
-      int at = 4 * g + 2 * h + i;
-      if constexpr (E::kGated)
-        y[i] = e_(d[at], d[at + sums / 2], r[i]);
-      else
-        y[i] = e_(d[at], r[i]);
+      int n = p_.n + 8 * g + threadIdx.x % 4 * 2 + i;
+      if (m < p_.rows && n < p_.half)
+        r[i] = toFloat(e_.residual[m * e_.residualStride + n]);
     }
   }
 
   const Place p_;
   const E &e_;
-  const Slab<8 * kGroups> slab_;
+  Parts<C> parts_;
 };
 
 } // namespace gemm

@@ -134,12 +134,12 @@ public:
 
   /// `row`: of the tile; `turn`: tiles of this cluster before this one.
   __device__ __forceinline__ void run(const float (&d)[kSums], int row,
-                                      u32 turn, const Slab<C::BN> &slab) {
+                                      u32 turn, const Parts<C> &parts) {
     Moments mine[2] = {momentsOf(d, 0), momentsOf(d, 1)};
     exchange_.send(mine, row, turn);
     // While the others' numbers come.
     if constexpr (E::kSum)
-      put(slab, e_.sum, e_.sumStride, [&](int g, int h) {
+      put(parts, e_.sum, e_.sumStride, [&](int g, int h) {
         return float2{d[4 * g + 2 * h], d[4 * g + 2 * h + 1]};
       });
     exchange_.await(turn);
@@ -151,7 +151,7 @@ public:
       factor[h] = 1.0f / sqrtf(all.squares / float(p_.half) + e_.eps);
     }
     NormColumns<C, E> columns{exchange_.stages};
-    put(slab, e_.out, e_.outStride, [&](int g, int h) {
+    put(parts, e_.out, e_.outStride, [&](int g, int h) {
       float4 c = columns.of(g);
       float x = d[4 * g + 2 * h], y = d[4 * g + 2 * h + 1];
       if constexpr (kCentred)
@@ -186,20 +186,27 @@ private:
 
   /// value(group, h), two columns, of every group, to the rows of `to`.
   template <typename F>
-  __device__ __forceinline__ void put(const Slab<C::BN> &slab, Out *to,
+  __device__ __forceinline__ void put(const Parts<C> &parts, Out *to,
                                       i64 stride, F &&value) const {
+    constexpr int ofPart = C::kPartColumns / 8;
 #pragma unroll
-    for (int g = 0; g < kGroups; ++g)
+    for (int q = 0; q < C::kAllParts; ++q) {
 #pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        float2 v = value(g, h);
-        if constexpr (sizeof(Out) == 2)
-          storeShared(slab.pair(g, h), packPair<Out>(v.x, v.y));
-        else
-          storePair(p_, to, stride, g, h, v.x, v.y);
-      }
-    if constexpr (sizeof(Out) == 2)
-      storeRows(slab, p_, to, stride);
+      for (int g = q * ofPart; g < kGroups && g < (q + 1) * ofPart; ++g)
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+          float2 v = value(g, h);
+          if constexpr (sizeof(Out) == 2)
+            storeShared(parts.pair(q, g % ofPart, h), packPair<Out>(v.x, v.y));
+          else
+            storePair(p_, to, stride, p_.m + 8 * h, g, v.x, v.y);
+        }
+      if constexpr (sizeof(Out) == 2 && !C::kWholeRows)
+        parts.store(q, p_, to, stride);
+    }
+    if constexpr (sizeof(Out) == 2 && C::kWholeRows)
+      parts.storeAll(p_, to, stride);
+    __syncwarp(); // before slots are used again
   }
 
   const Place &p_;

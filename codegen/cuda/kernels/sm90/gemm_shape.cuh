@@ -23,6 +23,13 @@ constexpr int boxOf(int rows, int ctas) {
   return box;
 }
 
+/// Shared memory that more slots than two may fill.
+constexpr int kMostShared = 220 * 1024;
+constexpr int slotsOf(int parts, int left) {
+  int slots = left < 2 ? 2 : left;
+  return slots < parts ? slots : parts;
+}
+
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
 /// them gate and half up. Consumer warpgroups share a tile's rows, or, with
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
@@ -48,11 +55,11 @@ struct Config {
   static constexpr int kThreads = 128 * (1 + warpgroups);
   /// The threads that __launch_bounds__ names, which sets the registers of a
   /// launch: with few sums some are left to a small kernel that runs beside
-  /// this one, which so awaits its end in place (gemm.cuh). Exchanges need more
-  /// registers beside the sums.
+  /// this one, which so awaits its end in place (gemm.cuh). Exchanges and
+  /// turns need more registers beside the sums.
   static constexpr int kSums = (pingPong ? BM : BM / warpgroups) * BN / 128;
-  static constexpr bool kSpare =
-      ctas == 1 && warpgroups <= 2 && kSums <= (splits > 1 || norm ? 72 : 96);
+  static constexpr bool kSpare = ctas == 1 && warpgroups <= 2 && !pingPong &&
+                                 kSums <= (splits > 1 || norm ? 72 : 96);
   static constexpr int kBound = kSpare ? kThreads + 128 : kThreads;
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
@@ -68,13 +75,29 @@ struct Config {
   /// Two sets of the numbers of each row from each CTA, their barriers, and
   /// scale and shift of the columns.
   static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
-  /// Rows on their way out, of each warp that stores (gemm_epilogue.cuh).
-  static constexpr int kSlabBytes = 16 * (2 * BN + 16);
   /// Two slots for what the sums begin with, and their barriers.
   static constexpr int kBiasBytes = 2 * 4 * BN + 32;
-  static constexpr int kSharedBytes = 1024 + stages * (kStageBytes + 16) + 16 +
-                                      kSumBytes + kNormBytes +
-                                      kStoring * kSlabBytes + kBiasBytes;
+  /// Rows on their way in and out, of each warp that stores, by parts of 32
+  /// columns (gemm_epilogue.cuh): two slots at least, and more where stages
+  /// leave room beside a row program that waits for this kernel's end. Where
+  /// parts of a row would not lie on their size there is room for whole rows.
+  static constexpr int kPartColumns = 32, kPartBytes = 16 * 2 * kPartColumns;
+  static constexpr int kBlocks = kRows / 64; // of rows, of a warpgroup
+  static constexpr int kBlockParts =
+      (kOutputs + kPartColumns - 1) / kPartColumns;
+  static constexpr int kAllParts = kBlockParts * kBlocks;
+  static constexpr bool kWholeRows = BN % kPartColumns != 0 && kBlocks == 1;
+  static constexpr int kOtherBytes = 1024 + stages * (kStageBytes + 16) + 16 +
+                                     kSumBytes + kNormBytes + kBiasBytes;
+  static constexpr int kSlots =
+      kWholeRows ? kAllParts
+                 : slotsOf((BN + kPartColumns - 1) / kPartColumns * kBlocks,
+                           (kMostShared / ctas - kOtherBytes) /
+                               (kStoring * kPartBytes));
+  static constexpr int kRowPitch = 2 * BN + 16; // spreads eight rows, too
+  static constexpr int kSlabBytes =
+      kWholeRows ? 16 * kRowPitch : kSlots * kPartBytes;
+  static constexpr int kSharedBytes = kOtherBytes + kStoring * kSlabBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
   static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
@@ -107,15 +130,15 @@ template <typename C> struct Stages {
   u32 base;
   __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
   __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
-  __device__ u32 full(u32 stage) const { return a(C::kStages) + 8 * stage; }
-  __device__ u32 empty(u32 stage) const {
-    return a(C::kStages) + 8 * (C::kStages + stage);
+  /// Of storing warp `warp`, at a multiple of 256.
+  __device__ u32 slab(u32 warp) const {
+    return a(C::kStages) + warp * C::kSlabBytes;
   }
+  __device__ u32 full(u32 stage) const { return slab(C::kStoring) + 8 * stage; }
+  __device__ u32 empty(u32 stage) const { return full(C::kStages + stage); }
   /// Ping-pong: complete once for each tile before warpgroup `w`'s next one
   /// whose sums are made.
-  __device__ u32 turn(u32 w) const {
-    return a(C::kStages) + 8 * (2 * C::kStages + w);
-  }
+  __device__ u32 turn(u32 w) const { return full(2 * C::kStages + w); }
   /// Splits: the other CTAs' sums, complete when `sumsFull` is, and read when
   /// `sumsFree` of the CTA that sent them is.
   __device__ u32 sums() const { return turn(2); }
@@ -130,12 +153,8 @@ template <typename C> struct Stages {
   }
   /// {scale, scale, shift, shift} of columns 2 * pair and the next.
   __device__ u32 columns(u32 pair) const { return rowsFull(2) + 16 * pair; }
-  /// Of storing warp `warp`.
-  __device__ u32 slab(u32 warp) const {
-    return sums() + C::kSumBytes + C::kNormBytes + warp * C::kSlabBytes;
-  }
   __device__ u32 bias(u32 slot) const {
-    return slab(C::kStoring) + 4 * C::BN * slot;
+    return sums() + C::kSumBytes + C::kNormBytes + 4 * C::BN * slot;
   }
   __device__ u32 biasFull(u32 slot) const { return bias(2) + 8 * slot; }
   __device__ u32 biasEmpty(u32 slot) const { return bias(2) + 16 + 8 * slot; }
