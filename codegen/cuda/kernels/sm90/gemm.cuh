@@ -97,10 +97,15 @@ template <typename C> struct Consumer {
           d[b][i] = 0;
     }
   }
-  /// d += one tile's product, rows from `row` on.
+  /// d += one tile's product, rows from `row` on. beside() once, when the first
+  /// step is under way.
+  template <typename F>
   __device__ __forceinline__ void multiply(Sums &d, Cursor<C::kStages> &at,
-                                           int steps, int row) const {
+                                           int steps, int row,
+                                           F &&beside) const {
     u32 before = 0;
+    if (steps == 0)
+      beside();
     for (int step = 0; step < steps; ++step, at.next()) {
       barrierWait(stages.full(at.stage), at.phase);
       u32 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
@@ -113,6 +118,8 @@ template <typename C> struct Consumer {
           Wgmma<typename C::T, C::BN>::multiply(
               d[b], a + 2 * k + b * (64 * kRowBytes / 16), w + 2 * k);
       wgmmaCommit();
+      if (step == 0)
+        beside();
       wgmmaWait<1>();
       if (step > 0)
         release(before);
@@ -151,8 +158,6 @@ template <typename C> struct Consumer {
       awaitTurn(warpgroup, taken / 2);
       Finisher<C, E> finish(place, e, rows);
       SplitSums<C> parts{stages, split, cm + C::CM * cn};
-      if (parts.storesHere(warpgroup))
-        finish.begin();
 #ifdef FT_GEMM_MARKS
       if (taken == 0) {
         FT_GEMM_MARK(e, 3);
@@ -160,7 +165,14 @@ template <typename C> struct Consumer {
         FT_GEMM_MARK(e, 4);
       }
 #endif
-      multiply(d, at, p.steps, row);
+      // Residuals would keep the first product waiting; beside whole tiles'
+      // sums there are no registers for it.
+      if (kBlocks == 2 && parts.storesHere(warpgroup))
+        finish.begin();
+      multiply(d, at, p.steps, row, [&] {
+        if (kBlocks == 1 && parts.storesHere(warpgroup))
+          finish.begin();
+      });
       FT_GEMM_MARK(e, 5);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {

@@ -67,15 +67,23 @@ template <typename C, typename E> struct Bias {
   __device__ __forceinline__ void write(const E &e, int n, int half, bool here,
                                         u32 turn) const {
     u32 slot = turn & 1;
-    barrierWait(stages.biasEmpty(slot), turn >> 1 & 1 ^ 1);
-#pragma unroll 1
-    for (int i = threadIdx.x % 32; i < C::BN; i += 32) {
+    constexpr int each = (C::BN + 31) / 32;
+    float x[each]; // all under way at once: consumers wait for them
+#pragma unroll
+    for (int j = 0; j < each; ++j) {
       // A gated tile's second half is a view: its columns count from its start.
+      int i = threadIdx.x % 32 + 32 * j;
       bool up = i >= C::kOutputs;
       int column = n + (up ? i - C::kOutputs : i);
-      float x = here && column < half ? toFloat(e.bias[column + up * half]) : 0;
-      storeShared(stages.bias(slot) + 4 * i, __float_as_uint(x));
+      x[j] = here && i < C::BN && column < half
+                 ? toFloat(e.bias[column + up * half])
+                 : 0;
     }
+    barrierWait(stages.biasEmpty(slot), turn >> 1 & 1 ^ 1);
+#pragma unroll
+    for (int j = 0; j < each; ++j)
+      if (int i = threadIdx.x % 32 + 32 * j; i < C::BN)
+        storeShared(stages.bias(slot) + 4 * i, __float_as_uint(x[j]));
     __syncwarp();
     if (threadIdx.x % 32 == 0)
       barrierArrive(stages.biasFull(slot));
