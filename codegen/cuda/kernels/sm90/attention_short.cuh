@@ -202,8 +202,8 @@ template <typename C> struct Short {
   __device__ __forceinline__ void block(Tile<C> &t, const Score &score, int i) {
     float s[N / 2], keep[2];
     int j0 = firstKey(i);
-    math.k.stage = math.v.stage = stageOf(i);
-    barrierWait(math.at.kFull(math.k.stage), phaseOf(i));
+    math.k.packed = math.v.packed = stageOf(i);
+    barrierWait(math.at.kFull(math.k.stage()), phaseOf(i));
     discard(s);
     wgmmaFence();
     math.scores(s);
@@ -213,19 +213,12 @@ template <typename C> struct Short {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f;
     Weights<C> p;
     Sums sums;
-    bool again = t.open;
-    if (!again) {
-      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
-      again = !sums.small();
-    }
-    if (again) {
-      if (math.maxima(t, s, factor, keep))
-        math.rescale(t, keep);
-      sums = Sums{};
-      math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
-    }
+    // Of so few blocks the first one's maxima are always looked for.
+    if (math.maxima(t, s, factor, keep))
+      math.rescale(t, keep);
+    math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
     sums.addTo(t.sum);
-    barrierWait(math.at.vFull(math.v.stage), phaseOf(i));
+    barrierWait(math.at.vFull(math.v.stage()), phaseOf(i));
     if (j0 + N > total)
       math.clearTail(total - j0);
     wgmmaFence();

@@ -55,8 +55,21 @@ template <typename C> struct Consumer {
   const Args<T> &a;
   Stages<C> at;
   int warpgroup;
-  Cursor<C::kStages> k, v;
-  Cursor<C::kQStages> q;
+  /// Stage and phase in one register.
+  struct Place {
+    u32 packed = 0;
+    __device__ u32 stage() const { return packed & 0xff; }
+    __device__ u32 phase() const { return packed >> 8; }
+    __device__ void next() {
+      bool last = stage() + 1 == C::kStages;
+      packed = last ? (packed ^ 0x100) & 0x100 : packed + 1;
+    }
+  };
+  Place k, v;
+  u32 tiles = 0; // done: one register tells where queries and the job are
+
+  __device__ u32 qStage() const { return tiles % C::kQStages; }
+  __device__ u32 qPhase() const { return tiles / C::kQStages & 1; }
 
   //===--------------------------------------------------------------------===//
   // Turns and stages
@@ -78,11 +91,11 @@ template <typename C> struct Consumer {
   __device__ void skipBlock() {
     await();
     passOn();
-    barrierWait(at.kFull(k.stage), k.phase);
-    release(at.kEmpty(k.stage));
+    barrierWait(at.kFull(k.stage()), k.phase());
+    release(at.kEmpty(k.stage()));
     k.next();
-    barrierWait(at.vFull(v.stage), v.phase);
-    release(at.vEmpty(v.stage));
+    barrierWait(at.vFull(v.stage()), v.phase());
+    release(at.vEmpty(v.stage()));
     v.next();
   }
 
@@ -93,8 +106,8 @@ template <typename C> struct Consumer {
   /// s = q k^T of the first keys of the block in `stage`, under way.
   template <int count>
   __device__ __forceinline__ void scores(float (&s)[count]) const {
-    u32 rows = tileDescriptor(at.q(q.stage) + warpgroup * 64 * C::kRowBytes);
-    u32 keys = tileDescriptor(at.k(k.stage));
+    u32 rows = tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes);
+    u32 keys = tileDescriptor(at.k(k.stage()));
     using W = Wgmma<T, 2 * count>;
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
@@ -108,7 +121,7 @@ template <typename C> struct Consumer {
   template <int N = C::BN>
   __device__ __forceinline__ void values(Tile<C> &t,
                                          const Weights<C> &p) const {
-    u32 rows = rowsDescriptor(at.v(v.stage), C::BN * C::kRowBytes);
+    u32 rows = rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes);
 #pragma unroll
     for (int j = 0; j < N / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
@@ -118,7 +131,7 @@ template <typename C> struct Consumer {
   /// What follows the last key in its block may be anything: its weight is
   /// zero, which is not enough for a NaN. Every warpgroup does this alone.
   __device__ void clearTail(int present) const {
-    char *base = at.memory + (at.v(v.stage) - at.base);
+    char *base = at.memory + (at.v(v.stage()) - at.base);
     constexpr int chunks = C::kRowBytes / 16;
     int count = (C::BN - present) * chunks;
 #pragma unroll 1
@@ -263,7 +276,7 @@ template <typename C> struct Consumer {
   start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
-    barrierWait(at.kFull(k.stage), k.phase);
+    barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
@@ -271,7 +284,7 @@ template <typename C> struct Consumer {
     passOn();
     wgmmaWait<0>();
     pin(s);
-    release(at.kEmpty(k.stage));
+    release(at.kEmpty(k.stage()));
     k.next();
     int j0 = job.firstKey<C>(n);
     adjust(t, s, score, j0, job.endOfKeys<C>(n));
@@ -285,7 +298,7 @@ template <typename C> struct Consumer {
       for (int i = 0; i < 4; ++i)
         p.of[j][i] = 0;
     if (j0 + C::BN > job.end) {
-      barrierWait(at.vFull(v.stage), v.phase);
+      barrierWait(at.vFull(v.stage()), v.phase());
       clearTail(job.end - j0);
     }
   }
@@ -299,8 +312,8 @@ template <typename C> struct Consumer {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
     Sums sums;
-    barrierWait(at.kFull(k.stage), k.phase);
-    barrierWait(at.vFull(v.stage), v.phase);
+    barrierWait(at.kFull(k.stage()), k.phase());
+    barrierWait(at.vFull(v.stage()), v.phase());
     await();
     discard(s);
     wgmmaFence();
@@ -310,7 +323,7 @@ template <typename C> struct Consumer {
     passOn();
     wgmmaWait<ahead != 0>();
     pin(s);
-    release(at.kEmpty(k.stage));
+    release(at.kEmpty(k.stage()));
     k.next();
     adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
     if constexpr (ahead > 0) {
@@ -319,7 +332,7 @@ template <typename C> struct Consumer {
       wgmmaWait<0>();
     }
     pin(t.o);
-    release(at.vEmpty(v.stage));
+    release(at.vEmpty(v.stage()));
     v.next();
     // With the maxima so far, and again where a sum says that one grew much.
     bool again = t.open;
@@ -341,38 +354,39 @@ template <typename C> struct Consumer {
   __device__ __forceinline__ void stayBefore(Sums &sums) const {
     pin(sums.part[0]);
     pin(sums.part[1]);
-    barrierWait(at.vFull(v.stage), v.phase);
+    barrierWait(at.vFull(v.stage()), v.phase());
   }
-  /// The same where the products take so long that to look for maxima costs
-  /// little: all exponentials are made in the scores' place, and are packed
-  /// when the values are done with p.
+  /// The same with maxima looked for in every block (C::kLong): all exponentials
+  /// are made in the scores' place, and are packed when the values are done with
+  /// p.
   template <typename Score>
   __device__ __forceinline__ void longStep(Tile<C> &t, Weights<C> &p,
                                            const Job &job, const Score &score,
                                            int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
-    barrierWait(at.kFull(k.stage), k.phase);
+    barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
     scores(s);
-    barrierWait(at.vFull(v.stage), v.phase);
+    barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
     values(t, p);
     passOn();
     wgmmaWait<1>();
     pin(s);
-    release(at.kEmpty(k.stage));
+    release(at.kEmpty(k.stage()));
     k.next();
     adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
     bool grew = maxima(t, s, factor, keep);
     Sums sums;
     exponentials(t, s, factor, sums);
-    stayBefore(sums);
+    if constexpr (C::kOverlap)
+      stayBefore(sums);
     wgmmaWait<0>();
     pin(t.o);
-    release(at.vEmpty(v.stage));
+    release(at.vEmpty(v.stage()));
     v.next();
     sums.addTo(t.sum);
     if (grew)
@@ -414,12 +428,12 @@ template <typename C> struct Consumer {
   }
   /// The values of the block that comes last.
   __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
-    barrierWait(at.vFull(v.stage), v.phase);
+    barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
     values(t, p);
     wgmmaWait<0>();
     pin(t.o);
-    release(at.vEmpty(v.stage));
+    release(at.vEmpty(v.stage()));
     v.next();
   }
 
@@ -482,8 +496,7 @@ template <typename C> struct Consumer {
       skipBlock();
     if (low < high)
       blocks(t, job, score, low, high, upTo);
-    release(at.qEmpty(q.stage));
-    q.next();
+    release(at.qEmpty(qStage()));
     for (n = low < high ? low : n; n > 0; --n)
       skipBlock();
     store(t, job, firstRow);
@@ -493,12 +506,11 @@ template <typename C> struct Consumer {
     if (warpgroup == C::kWarpgroups - 1)
       passOn(); // the first turn
 #pragma unroll 1
-    for (Cursor<kJobs> jobs;; jobs.next()) {
-      barrierWait(at.qFull(q.stage), q.phase);
-      const Job &job = at.job(jobs.stage); // read where needed, not kept
-      if (job.tokens == 0) {
+    for (;; ++tiles) {
+      barrierWait(at.qFull(qStage()), qPhase());
+      const Job &job = at.job(tiles % kJobs); // read where needed, not kept
+      if (job.tokens == 0)
         return;
-      }
       tile(job, score);
     }
   }
