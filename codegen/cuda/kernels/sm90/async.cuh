@@ -133,6 +133,14 @@ __device__ __forceinline__ void copyAsync16(u32 to, const void *from) {
 __device__ __forceinline__ void copyAsyncWait() {
   asm volatile("cp.async.wait_all;" ::: "memory");
 }
+/// This thread's copies so far are a group; until at most `pending` later ones
+/// are under way.
+__device__ __forceinline__ void copyAsyncCommit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int pending> __device__ __forceinline__ void copyAsyncWaitGroups() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
 
 //===----------------------------------------------------------------------===//
 // Bulk copies
