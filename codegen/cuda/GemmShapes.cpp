@@ -16,7 +16,7 @@ using namespace ft::codegen;
 // tokens is 1,024 x {2304, 768, 3072, 768}: 128 x 144, 64 x 96 (or 128 x 192
 // for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
 // 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
-// a tenth more, and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles
+// a tenth more, and (bm + bn) * 128 bytes at 56 a cycle to come in: tiles
 // smaller than 128 x 128 wait for that. Two CTAs that share rows of x save half
 // of those (1,576 x 768, k 3072, 128 x 96: 18.9 us, so 14.1); sharing weights
 // saves nothing. The end of a tile costs some 500 cycles and 0.05 an output,
@@ -142,7 +142,7 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
-  constexpr double start = 3000, end = 500, port = 64;
+  constexpr double start = 3000, end = 500, port = 56;
   constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
   constexpr double numbers = 4000;      // of rows, exchanged in a cluster
