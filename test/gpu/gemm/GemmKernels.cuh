@@ -28,6 +28,7 @@ template <typename T, Epilogue kind> struct Finish {
       kind == Epilogue::NormLayer ? gemm::Norm::Layer
       : kind == Epilogue::NormRms ? gemm::Norm::Rms
                                   : gemm::Norm::None;
+  static constexpr bool kWide = false; // looked at when it runs
   static constexpr bool kShift = kind == Epilogue::NormLayer;
   static constexpr bool kSum = kind == Epilogue::NormRms;
   using Scale = T;
