@@ -5,7 +5,8 @@
 namespace gemmtest {
 
 /// NormLayer: bias, residual, layer_norm. NormRms: bias, residual, rms_norm,
-/// with the sum stored besides.
+/// with the sum stored besides. Added and SiluMul have no bias, as a decoder's
+/// products: the residual, and silu(gate) * up as plans have it for 16 bits.
 enum class Epilogue {
   Bias,
   None,
@@ -15,7 +16,9 @@ enum class Epilogue {
   Gated,
   F32,
   NormLayer,
-  NormRms
+  NormRms,
+  Added,
+  SiluMul
 };
 
 constexpr bool isNorm(Epilogue e) {

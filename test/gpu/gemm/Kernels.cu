@@ -42,7 +42,7 @@ void addConfig(const char *name) {
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   add<Plain, Epilogue::Residual>(name);
-  if constexpr (BN % (32 * CM) == 0 && BN >= 96) {
+  if constexpr (BN % (16 * CM) == 0 && BN >= 96) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
                                CM, CN, ctas, splits>;
     add<Gated, Epilogue::Gated>(name);

@@ -12,7 +12,8 @@ namespace gemmtest {
 inline const char *epilogueName(Epilogue e) {
   static const char *const names[] = {"bias",     "none",       "residual",
                                       "gelu_erf", "gelu_tanh",  "gated_silu",
-                                      "f32_out",  "norm_layer", "norm_rms"};
+                                      "f32_out",  "norm_layer", "norm_rms",
+                                      "added",    "silu_mul"};
   return names[int(e)];
 }
 
