@@ -21,11 +21,7 @@ template <typename T, Epilogue kind> struct Finish {
   using Out = typename OutOf<T, kind == Epilogue::F32>::Type;
   using Bias = T;
   using Residual = T;
-  static constexpr bool kGated =
-      kind == Epilogue::Gated || kind == Epilogue::SiluMul;
-  static constexpr bool kBias = kind != Epilogue::None &&
-                                kind != Epilogue::Added &&
-                                kind != Epilogue::SiluMul;
+  static constexpr bool kGated = isGated(kind), kBias = hasBias(kind);
   static constexpr bool kResidual =
       kind == Epilogue::Residual || kind == Epilogue::Added || isNorm(kind);
   static constexpr gemm::Norm kNorm =

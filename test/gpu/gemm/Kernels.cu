@@ -46,9 +46,12 @@ void addConfig(const char *name) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
                                CM, CN, ctas, splits>;
     add<Gated, Epilogue::Gated>(name);
+    if constexpr (BN == 176 || BN == 224)
+      add<Gated, Epilogue::SiluMul>(name);
   }
   if constexpr (BM == 128 && (BN == 144 || BN == 256)) {
     add<Plain, Epilogue::None>(name);
+    add<Plain, Epilogue::Added>(name);
     add<Plain, Epilogue::GeluTanh>(name);
     add<Plain, Epilogue::F32>(name);
   }

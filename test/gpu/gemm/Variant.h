@@ -27,7 +27,7 @@ struct Variant {
   int most = 0; // outputs that a cluster's columns hold; 0: any number
   const void *function = nullptr;
 
-  bool gated() const { return epilogue == Epilogue::Gated; }
+  bool gated() const { return isGated(epilogue); }
   bool normed() const { return isNorm(epilogue); }
   std::string name() const {
     return config + " " + epilogueName(epilogue) + (bf16 ? " bf16" : " f16");
