@@ -65,8 +65,8 @@ DictionaryAttr KernelChoice::collective(ir::FusedOp fused) {
 }
 
 /// Whether a row program stands between kernels that keep rings in shared
-/// memory, which start beside it: a multiprocessor that has to change its split
-/// waits until it is empty.
+/// memory, which start beside it, ours or in prompts the library's, too: a
+/// multiprocessor that has to change its split waits until it is empty.
 bool KernelChoice::besideRings(ir::FusedOp fused,
                                const LaunchContext &context) const {
   auto half = [](Type type) {
@@ -74,8 +74,8 @@ bool KernelChoice::besideRings(ir::FusedOp fused,
     return rows &&
            (rows.getElementType().isBF16() || rows.getElementType().isF16());
   };
-  return context.someTokens() && !hopperArchs().empty() &&
-         llvm::any_of(fused.getResultTypes(), half);
+  return (context.someTokens() || context.prompts()) &&
+         !hopperArchs().empty() && llvm::any_of(fused.getResultTypes(), half);
 }
 
 /// What runs where no kernel is made for the architecture.
