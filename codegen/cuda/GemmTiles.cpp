@@ -270,14 +270,21 @@ static bool hasResidual(const GemmMatch &match) {
          isHalf(rowType(epilogue.residual).getElementType());
 }
 
+static std::vector<ShapeChoice> shapesIn(const LaunchContext &context,
+                                         const GemmMatch &match) {
+  if (context.someTokens())
+    return {chooseSomeRows(match)};
+  if (context.prompts() && !context.preview)
+    return choosePromptShapes(match).shapes;
+  return chooseShapes(match);
+}
+
 std::vector<GemmCandidate>
 codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
   bool residual = hasResidual(match);
-  for (const ShapeChoice &choice : context.someTokens()
-                                       ? std::vector{chooseSomeRows(match)}
-                                       : chooseShapes(match)) {
+  for (const ShapeChoice &choice : shapesIn(context, match)) {
     candidates.push_back(
         emitTile(fused, match, context,
                  residual ? choice.shape.withResidual() : choice.shape));
