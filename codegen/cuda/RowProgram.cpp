@@ -27,23 +27,18 @@ static SmallVector<StringRef> opNames(ir::FusedOp fused) {
 
 /// Where this thread's team stands, and the segment's own text inside.
 static LogicalResult printSegment(ir::FusedOp fused, const RowPlan &plan,
-                                  const RowSegment &segment, unsigned number,
+                                  const RowSegment &segment,
                                   KernelParams &params, CudaPrinter &out,
                                   std::vector<StagedWeight> *staged) {
-  std::string groups = params.add("int", "groups" + std::to_string(number),
-                                  params.i32(segment.groups));
   auto text = [](int64_t value) { return std::to_string(value); };
-  std::string lines =
-      segment.pieces == 1 ? groups : groups + " * " + text(segment.pieces);
   std::string perRow = text(segment.linesPerRow);
   out.comment("Lines of " + text(segment.last) + ", " + text(segment.team) +
               " threads each, " + perRow + " of a row at a time.");
   out.line("using L = row::Line<" + text(segment.last) + ", " +
            text(segment.vector) + ", " + text(segment.team) + ", " +
            text(segment.chunks) + ">;");
-  out.line("const int lines = " + lines + ";");
-  out.line("const int blocks = (lines + " + text(segment.linesPerRow - 1) +
-           ") / " + perRow + ";");
+  out.line("constexpr int lines = " + text(segment.groups * segment.pieces) +
+           ", blocks = " + text(segment.blocksPerRow()) + ";");
   out.open("if (block < blocks)");
   out.line("const int team = threadIdx.x / " + text(segment.team) + ";");
   out.line("const int row = int(blockIdx.x) * " + text(plan.rowsPerBlock) +
@@ -104,10 +99,10 @@ FailureOr<KernelText> codegen::emitRowProgram(ir::FusedOp fused,
   params.add("const int *", "counts", params.batch("counts"));
   CudaPrinter body;
   int64_t blocks = 0;
-  for (auto [number, segment] : llvm::enumerate(plan->segments)) {
+  for (const RowSegment &segment : plan->segments) {
     body.open("");
-    if (failed(printSegment(fused, *plan, segment, unsigned(number), params,
-                            body, besideTiles ? &staged : nullptr)))
+    if (failed(printSegment(fused, *plan, segment, params, body,
+                            besideTiles ? &staged : nullptr)))
       return failure();
     body.close();
     blocks += segment.blocksPerRow();

@@ -150,7 +150,7 @@ __device__ __forceinline__ void normaliseBy(const Problem<T> &p, int m0,
     }
     square = mean(sum, scratch[1]);
   }
-  float factor = 1.0f / sqrtf(square + norm.eps);
+  float factor = rsqrtf(square + norm.eps);
 #pragma unroll 2
   for (int k = start; k < end; k += step) {
     float v[V];

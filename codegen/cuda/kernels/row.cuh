@@ -182,7 +182,7 @@ template <typename L, int HALF, bool INTERLEAVED, int V> struct Partner {
 template <int LAST, int V, int TEAM, int CHUNKS>
 __device__ __forceinline__ float
 mean(const Line<LAST, V, TEAM, CHUNKS> &line, const float (&x)[V * CHUNKS]) {
-  return line.sum(x) / float(LAST);
+  return line.sum(x) * (1.0f / LAST);
 }
 
 /// sum((x - centre)^2)
@@ -202,7 +202,7 @@ template <int LAST, int V, int TEAM, int CHUNKS>
 __device__ __forceinline__ float
 inverseDeviation(const Line<LAST, V, TEAM, CHUNKS> &line,
                  const float (&x)[V * CHUNKS], float centre, float eps) {
-  return 1.0f / sqrtf(squares(line, x, centre) / float(LAST) + eps);
+  return rsqrtf(squares(line, x, centre) * (1.0f / LAST) + eps);
 }
 
 /// sum(e^(x - top))

@@ -148,7 +148,7 @@ public:
     for (int h = 0; h < 2; ++h) {
       Moments all = exchange_.join(row + 8 * h, turn, kCentred);
       mean[h] = all.mean;
-      factor[h] = 1.0f / sqrtf(all.squares / float(p_.half) + e_.eps);
+      factor[h] = rsqrtf(all.squares / float(p_.half) + e_.eps);
     }
     NormColumns<C, E> columns{exchange_.stages};
     put(parts, e_.out, e_.outStride, [&](int g, int h) {
