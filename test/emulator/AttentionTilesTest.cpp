@@ -122,6 +122,95 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
 }
 
 //===----------------------------------------------------------------------===//
+// Forms: blocks that all rows see have a loop of their own
+//===----------------------------------------------------------------------===//
+
+namespace form = attention::form;
+template <int form>
+using Cached = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128,
+                                 64, 1, 2, false, form>;
+template <int form, bool causal = false, int pack = 4>
+using Dense = attention::Config<Shape<bf16, 128, 128, causal, false>, pack, 2,
+                                128, 128, 1, 2, false, form>;
+
+/// Chunks behind 0 .. 5 blocks, odd numbers and even ones of which all rows
+/// see. The second and third begin at the last key of a block, so that of the
+/// block that comes first some rows see nothing, and of the next one all.
+const Case chunks{{40, 33, 20, 1}, {0, 511, 383, 700}, 8, 2, 4, 0, 64, 1};
+/// Blocks of which some rows see the end, none, or the beginning.
+Case windowed(int window) {
+  return {{70, 9, 40}, {640, 1030, 0}, 8, 2, 4, window, 64, 1};
+}
+Case sharp(Case c) { // maxima that grow
+  c.scale = 40;
+  return c;
+}
+/// Long sequences on either side of a short one share tiles with it.
+const Case neighbours{{430, 9, 600}, {}, 4, 1, 4, 0, 1, 1};
+
+template <int form> void runForm() {
+  runCase<Cached<form>>(chunks, NoScore{});
+  runCase<Cached<form>>(sharp(chunks), NoScore{});
+  runCase<Cached<form>>(windowed(600), NoScore{});
+  runCase<Dense<form>>(neighbours, NoScore{});
+}
+
+TEST(AttentionTilesTest, PhasesPaged) { runForm<form::kPhases>(); }
+TEST(AttentionTilesTest, PhasesPagedWindows) {
+  runCase<Cached<form::kPhases>>(sharp(windowed(600)), NoScore{});
+  runCase<Cached<form::kPhases>>(windowed(300), NoScore{}); // none or one
+  runCase<Cached<form::kPhases>>(windowed(20), NoScore{});
+}
+TEST(AttentionTilesTest, PhasesPacked) {
+  runCase<Dense<form::kPhases>>(sharp(neighbours), NoScore{});
+  runCase<Dense<form::kPhases, true>>(sharp(neighbours), NoScore{});
+  runCase<Dense<form::kPhases, true, 1>>(neighbours, NoScore{});
+  // Two sequences a tile, blocks counted from the second one's first key.
+  runCase<Dense<form::kPhases, false, 1>>(
+      {{450, 470, 384}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
+  Case seen{{900, 30}, {}, 4, 1, 4, 350, 1, 1};
+  runCase<Dense<form::kPhases>>(seen, NoScore{});
+}
+TEST(AttentionTilesTest, PhasesInPlace) { // no registers for pairs
+  using Large = attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64,
+                                  64, 1, 2, false, form::kPhases>;
+  runCase<Large>({{45, 2}, {300, 129}, 6, 2, 3, 0, 64, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, PhasesScore) { // has masks in every block
+  using Scored = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 64,
+                                   64, 1, 2, false, form::kPhases>;
+  runCase<Scored>({{40, 9}, {200, 0}, 8, 2, 4, 100, 64, 1}, CapAndSlope{});
+}
+TEST(AttentionTilesTest, PhasesMaxima) {
+  runForm<form::kPhases | form::kMaxima>();
+}
+TEST(AttentionTilesTest, PhasesGrowthAgain) {
+  runForm<form::kPhases | form::kGrowthAgain>();
+}
+TEST(AttentionTilesTest, OneProducer) {
+  runForm<form::kOneProducer>();
+  runForm<form::kPhases | form::kOneProducer | form::kPagesAhead>();
+}
+TEST(AttentionTilesTest, Compares) {
+  runForm<form::kCompares>();
+  runForm<form::kPhases | form::kCompares>();
+}
+TEST(AttentionTilesTest, BesideNoTurnsTakeMaxima) {
+  runForm<form::kPhases | form::kMaxima | form::kBeside>();
+  runForm<form::kPhases | form::kBeside | form::kNoTurns>();
+  runCase<Cached<form::kTakeMaxima>>(sharp(chunks), NoScore{});
+  runCase<Dense<form::kTakeMaxima>>(sharp(neighbours), NoScore{});
+}
+TEST(AttentionTilesTest, PartsOfHeads) {
+  runForm<form::kPhases | form::kHalves>();
+  Case four = chunks;
+  four.kvHeads = 4, four.pack = 2;
+  using Quarters = attention::Config<Shape<bf16, 128, 128, true, true>, 2, 2,
+                                     128, 64, 1, 2, false, form::kQuarters>;
+  runCase<Quarters>(four, NoScore{});
+}
+
+//===----------------------------------------------------------------------===//
 // attention_short
 //===----------------------------------------------------------------------===//
 

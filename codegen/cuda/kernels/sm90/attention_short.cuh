@@ -62,7 +62,7 @@ template <typename C> struct Short {
 
   __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
                    const Args<T> &a, const Stages<C> &at)
-      : q(q), k(k), v(v), a(a), math{{a}, at, 0} {
+      : q(q), k(k), v(v), a(a), math{{{a}, at, 0}} {
     job.firstHead = blockIdx.x;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);

@@ -41,13 +41,28 @@ template <typename C> struct Softmax {
     }
     if (!masked)
       return;
-    // One bit a score: tests of constant bits are cheaper than comparisons.
+    int low[2], high[2];
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
+      low[r] = t.sight[r].low - j0;
+      high[r] = min(t.sight[r].high, end) - j0;
+    }
+    if constexpr (C::kMaskBits)
+      maskByBits(s, low, high);
+    else
+      maskByCompares(s, low, high);
+  }
+  /// What a row does not see, columns before `low` and from `high` on, counts
+  /// from the thread's first one. One bit a score: tests of constant bits are
+  /// cheaper than comparisons.
+  template <int count>
+  __device__ __forceinline__ static void
+  maskByBits(float (&s)[count], const int (&low)[2], const int (&high)[2]) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
 #pragma unroll
       for (int from = 0; from < 2 * count; from += 128) {
-        u32 seen = before(high - from) & ~before(low - from);
+        u32 seen = before(high[r] - from) & ~before(low[r] - from);
 #pragma unroll
         for (int i = 0; i < 32; ++i) {
           int at = from / 2 + i / 2 * 4 + 2 * r + i % 2;
@@ -55,6 +70,16 @@ template <typename C> struct Softmax {
             s[at] = seen >> i & 1 ? s[at] : minusInfinity();
         }
       }
+    }
+  }
+  template <int count>
+  __device__ __forceinline__ static void
+  maskByCompares(float (&s)[count], const int (&low)[2], const int (&high)[2]) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      int column = i / 4 * 8 + i % 2, r = i / 2 % 2;
+      bool seen = column >= low[r] && column < high[r];
+      s[i] = seen ? s[i] : minusInfinity();
     }
   }
   /// Of a thread's columns in 16 groups of 8, a bit each: those that come
@@ -65,12 +90,13 @@ template <typename C> struct Softmax {
     return bits == 0 ? 0 : ~0u >> (32 - bits);
   }
 
-  /// The rows' maxima with those of the scores, where that is much more; by
-  /// what to multiply what was summed so far, true where that is not 1 for
-  /// every row of the warp.
+  /// The rows' maxima with those of the scores, where they grow by more than
+  /// `growth`; by what to multiply what was summed so far, true where that is
+  /// not 1 for every row of the warp.
   template <int count>
   __device__ __forceinline__ bool maxima(Tile<C> &t, const float (&s)[count],
-                                         float factor, float (&keep)[2]) const {
+                                         float factor, float (&keep)[2],
+                                         float growth = kGrowth) const {
     bool grew = false, open = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -83,7 +109,7 @@ template <typename C> struct Softmax {
       next[0] = fmaxf(next[0], next[1]);
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 2));
-      bool grows = (next[0] - t.top[r]) * factor > kGrowth;
+      bool grows = (next[0] - t.top[r]) * factor > growth;
       keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
       t.sum[r] *= keep[r];
