@@ -10,20 +10,21 @@ using namespace check;
 
 static int only = -1, number = 0;
 
+/// C on a batch whose results should be `want`.
 template <typename C, typename Score>
-static void checkCase(const char *what, const Case &c, const Score &score) {
+static void checkBatch(const std::string &what, Batch<typename C::S> &batch,
+                       const Score &score, const std::vector<double> &want) {
   using T = typename C::T;
-  if (int me = number++; only >= 0 && me != only)
-    return;
-  Batch<typename C::S> batch(c);
+  const Case &c = batch.c;
+  poison(batch.out);
   Call<C, Score> call(batch, score);
   call(nullptr, 132);
   std::string name = std::string(C::kBrief ? "short " : "tiles ") + what +
                      " D " + std::to_string(C::S::D) + " DV " +
                      std::to_string(C::S::DV) + " window " +
                      std::to_string(c.window);
-  compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV,
-          batch.reference(score), 2 * kTolerance<T>);
+  compare(name, batch.out, batch.outStride, size_t(c.heads) * C::S::DV, want,
+          2 * kTolerance<T>);
   // The counters are left at zero, and the grid changes nothing.
   std::vector<T> first = batch.out.host;
   poison(batch.out);
@@ -33,6 +34,14 @@ static void checkCase(const char *what, const Case &c, const Score &score) {
   report(std::memcmp(first.data(), batch.out.host.data(),
                      first.size() * sizeof(T)) == 0,
          name + ": another grid, other bits", 1, 0);
+}
+
+template <typename C, typename Score>
+static void checkCase(const char *what, const Case &c, const Score &score) {
+  if (int me = number++; only >= 0 && me != only)
+    return;
+  Batch<typename C::S> batch(c);
+  checkBatch<C>(what, batch, score, batch.reference(score));
 }
 
 /// Maxima that grow from block to block, or not, in rows of one warp.
@@ -113,6 +122,52 @@ static void checkPacked() {
   checkTwo<Sharp>("two sequences, causal");
 }
 
+/// Wide heads in all forms: chunks behind odd and even numbers of blocks that
+/// all rows see, some that begin at the last key of a block; windows; sequences
+/// that share tiles.
+template <int form>
+using Cached = attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128,
+                                 64, 1, 2, false, form>;
+template <int form>
+using Dense = attention::Config<Shape<bf16, 128, 128, false, false>, 4, 2, 128,
+                                128, 1, 2, false, form>;
+template <int form>
+using Alone = attention::Config<Shape<bf16, 128, 128, true, false>, 1, 2, 128,
+                                128, 1, 2, false, form>;
+template <template <int> class Tile, int... forms>
+static void checkForms(const char *what, Case c) {
+  for (float scale : {1.0f, 40.0f})
+    for (int window : {0, 300, 600}) {
+      if (int me = number++; only >= 0 && me != only)
+        continue;
+      c.scale = scale;
+      c.window = window;
+      Batch<typename Tile<0>::S> batch(c);
+      std::vector<double> want = batch.reference(NoScore{});
+      (checkBatch<Tile<forms>>(what + (" form " + std::to_string(forms)), batch,
+                               NoScore{}, want),
+       ...);
+    }
+}
+template <template <int> class Tile>
+static void checkAllForms(const char *what, const Case &c) {
+  using namespace attention::form;
+  checkForms<Tile, 0, kPhases, kPhases | kMaxima, kPhases | kGrowthAgain,
+             kOneProducer | kPagesAhead | kCompares | kHalves | kBeside,
+             kPhases | kOneProducer | kHalves | kNoTurns,
+             kPhases | kMaxima | kBeside | kPagesAhead | kCompares>(what, c);
+}
+static void checkForms() {
+  checkAllForms<Cached>(
+      "chunks",
+      Case{
+          {240, 133, 20, 1, 129}, {0, 511, 383, 700, 1279}, 8, 2, 4, 0, 64, 1});
+  checkAllForms<Dense>("neighbours",
+                       Case{{430, 9, 600, 0, 77}, {}, 4, 1, 4, 0, 1, 1});
+  checkAllForms<Alone>("neighbours, causal",
+                       Case{{450, 9, 470, 384}, {}, 2, 1, 1, 0, 1, 1});
+}
+
 /// Encoders: many short sequences, tiles that begin and end within one, more
 /// blocks than stages (500 tokens), empty sequences, more than 32 of them.
 template <typename C> static void checkShortTile(const char *what) {
@@ -146,5 +201,6 @@ int main(int argc, char **argv) {
   checkPaged();
   checkPacked();
   checkShort();
+  checkForms();
   return finish();
 }

@@ -1,6 +1,7 @@
 //===- attention_tiles_time.cu - how fast sm90/attention_tiles is ---------===//
 //
 //   attention_tiles_time             the shapes of attention_peers.py
+//   attention_tiles_time NAME        those whose names contain NAME
 //   attention_tiles_time --profile   a few launches, for a profiler
 //
 //===----------------------------------------------------------------------===//
@@ -9,9 +10,12 @@
 using namespace check;
 
 static bool profiling = false;
+static std::string wanted;
 
 template <typename C>
 static void timeCase(const char *what, const char *how, Case c) {
+  if (std::string(what).find(wanted) == std::string::npos)
+    return;
   c.gap = 0;
   using S = typename C::S;
   Batch<S> batch(c);
@@ -107,6 +111,8 @@ int main(int argc, char **argv) {
     profile();
     return 0;
   }
+  if (argc > 1)
+    wanted = argv[1];
   timeEncoder();
   timeDecoder();
 }
