@@ -201,6 +201,10 @@ TEST(AttentionTilesTest, BesideNoTurnsTakeMaxima) {
   runCase<Cached<form::kTakeMaxima>>(sharp(chunks), NoScore{});
   runCase<Dense<form::kTakeMaxima>>(sharp(neighbours), NoScore{});
 }
+TEST(AttentionTilesTest, DescriptorsFirst) {
+  runForm<form::kDescriptorsFirst>();
+  runForm<form::kPhases | form::kDescriptorsFirst>();
+}
 TEST(AttentionTilesTest, PartsOfHeads) {
   runForm<form::kPhases | form::kHalves>();
   Case four = chunks;

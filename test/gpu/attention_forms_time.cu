@@ -7,9 +7,9 @@
 // Forms (form:: of attention_work.cuh) are named by letters: a masks in the
 // loop, b phases, c phases and maxima in every block; d one producer,
 // e compares, f halves of the kv heads (f4 quarters), g pages ahead, h growth
-// again, i exponentials beside products, j no turns. They are timed one after
-// the other on the same batch, three times around: the median of the rounds,
-// the rounds.
+// again, i exponentials beside products, j no turns, k descriptors first. They
+// are timed one after the other on the same batch, three times around: the
+// median of the rounds, the rounds.
 //
 //===----------------------------------------------------------------------===//
 #include "AttentionTiles.h"
@@ -118,6 +118,18 @@ static void timeCausal(const std::string &what, std::vector<int> tokens) {
   add<Causal<kPhases | kNoTurns>>(all, "bj", batch);
   add<Causal<kPhases | kOneProducer | kPagesAhead | kCompares>>(all, "bdge",
                                                                 batch);
+  add<Causal<kDescriptorsFirst>>(all, "ak", batch);
+  add<Causal<kBeside | kDescriptorsFirst>>(all, "aik", batch);
+  add<Causal<kPhases | kDescriptorsFirst>>(all, "bk", batch);
+  add<Causal<kPhases | kMaxima | kDescriptorsFirst>>(all, "ck", batch);
+  add<Causal<kPhases | kMaxima | kBeside | kDescriptorsFirst>>(all, "cik",
+                                                               batch);
+  add<Causal<kPhases | kBeside | kDescriptorsFirst>>(all, "bik", batch);
+  add<Causal<kPhases | kOneProducer | kDescriptorsFirst>>(all, "bdk", batch);
+  add<Causal<kPhases | kHalves | kDescriptorsFirst>>(all, "bfk", batch);
+  add<Causal<kPhases | kBeside | kPagesAhead | kHalves | kDescriptorsFirst>>(
+      all, "bfgik", batch);
+  add<Causal<kPhases | kNoTurns | kDescriptorsFirst>>(all, "bjk", batch);
   report(what, all, flopsOf(batch, c));
 }
 
@@ -135,6 +147,9 @@ static void timeFull(const std::string &what, std::vector<int> tokens) {
   add<Full<kPhases | kOneProducer>>(all, "bd", batch);
   add<Full<kPhases | kHalves>>(all, "bf", batch);
   add<Full<kPhases | kNoTurns>>(all, "bj", batch);
+  add<Full<kDescriptorsFirst>>(all, "ak", batch);
+  add<Full<kPhases | kDescriptorsFirst>>(all, "bk", batch);
+  add<Full<kPhases | kHalves | kDescriptorsFirst>>(all, "bfk", batch);
   report(what, all, flopsOf(batch, c));
 }
 

@@ -155,7 +155,9 @@ static void checkAllForms(const char *what, const Case &c) {
   checkForms<Tile, 0, kPhases, kPhases | kMaxima, kPhases | kGrowthAgain,
              kOneProducer | kPagesAhead | kCompares | kHalves | kBeside,
              kPhases | kOneProducer | kHalves | kNoTurns,
-             kPhases | kMaxima | kBeside | kPagesAhead | kCompares>(what, c);
+             kPhases | kMaxima | kBeside | kPagesAhead | kCompares,
+             kDescriptorsFirst | kTakeMaxima, kPhases | kDescriptorsFirst,
+             kPhases | kMaxima | kBeside | kDescriptorsFirst>(what, c);
 }
 static void checkForms() {
   checkAllForms<Cached>(

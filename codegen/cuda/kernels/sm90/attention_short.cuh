@@ -206,7 +206,7 @@ template <typename C> struct Short {
     barrierWait(math.at.kFull(math.k.stage()), phaseOf(i));
     discard(s);
     wgmmaFence();
-    math.scores(s);
+    math.scores(s, math.operands());
     wgmmaWait<0>();
     pin(s);
     math.adjust(t, s, score, j0, job.end);
@@ -222,7 +222,7 @@ template <typename C> struct Short {
     if (j0 + N > total)
       math.clearTail(total - j0);
     wgmmaFence();
-    math.template values<N>(t, p);
+    math.template values<N>(t, p, math.operands());
     wgmmaWait<0>();
     pin(t.o);
     done(i);

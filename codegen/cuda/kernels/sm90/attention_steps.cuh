@@ -70,11 +70,31 @@ template <typename C> struct Steps : Softmax<C> {
   // Products
   //===--------------------------------------------------------------------===//
 
+  /// Descriptors of a block's products: made before a warpgroup's turn, or
+  /// where they are used.
+  struct Operands {
+    u32 q, k, v;
+  };
+  __device__ __forceinline__ Operands operands() const {
+    Operands x{tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes),
+               tileDescriptor(at.k(k.stage())),
+               rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes)};
+    if constexpr (C::kDescriptorsFirst)
+      x = {firstLane(x.q), firstLane(x.k), firstLane(x.v)};
+    return x;
+  }
+  /// What ptxas then knows to be the same in a warp, and makes here.
+  __device__ static u32 firstLane(u32 x) {
+    u32 y;
+    asm volatile("shfl.sync.idx.b32 %0, %1, 0, 31, -1;" : "=r"(y) : "r"(x));
+    return y;
+  }
   /// s = q k^T of the first keys of the block in `stage`, under way.
   template <int count>
-  __device__ __forceinline__ void scores(float (&s)[count]) const {
-    u32 rows = tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes);
-    u32 keys = tileDescriptor(at.k(k.stage()));
+  __device__ __forceinline__ void scores(float (&s)[count],
+                                         const Operands &from) const {
+    Operands tiles = C::kDescriptorsFirst ? from : operands();
+    u32 rows = tiles.q, keys = tiles.k;
     using W = Wgmma<T, 2 * count>;
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
@@ -86,9 +106,9 @@ template <typename C> struct Steps : Softmax<C> {
   }
   /// o += p v of the first N keys of the block at `v`, under way.
   template <int N = C::BN>
-  __device__ __forceinline__ void values(Tile<C> &t,
-                                         const Weights<C> &p) const {
-    u32 rows = rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes);
+  __device__ __forceinline__ void values(Tile<C> &t, const Weights<C> &p,
+                                         const Operands &from) const {
+    u32 rows = (C::kDescriptorsFirst ? from : operands()).v;
 #pragma unroll
     for (int j = 0; j < N / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
@@ -121,11 +141,12 @@ template <typename C> struct Steps : Softmax<C> {
   start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
+    Operands from = operands();
     barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s);
+    scores(s, from);
     passOn();
     wgmmaWait<0>();
     pin(s);
@@ -157,14 +178,15 @@ template <typename C> struct Steps : Softmax<C> {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
     Sums sums;
+    Operands from = operands();
     barrierWait(at.kFull(k.stage()), k.phase());
     barrierWait(at.vFull(v.stage()), v.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s);
+    scores(s, from);
     wgmmaFence();
-    values(t, p);
+    values(t, p, from);
     passOn();
     wgmmaWait<ahead != 0>();
     pin(s);
@@ -211,14 +233,15 @@ template <typename C> struct Steps : Softmax<C> {
                                            int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
+    Operands from = operands();
     barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s);
+    scores(s, from);
     barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
-    values(t, p);
+    values(t, p, from);
     passOn();
     wgmmaWait<1>();
     pin(s);
@@ -244,7 +267,7 @@ template <typename C> struct Steps : Softmax<C> {
   __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
     barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
-    values(t, p);
+    values(t, p, operands());
     wgmmaWait<0>();
     pin(t.o);
     release(at.vEmpty(v.stage()));

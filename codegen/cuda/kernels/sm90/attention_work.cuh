@@ -53,6 +53,8 @@ constexpr int kNoTurns = 512;
 /// it grew. (Of a causal row that saw few keys of the block that comes first,
 /// the maximum may be low, but by less than kGrowth.)
 constexpr int kTakeMaxima = 1024;
+/// Descriptors are made in uniform registers, before a warpgroup's turn.
+constexpr int kDescriptorsFirst = 2048;
 } // namespace form
 
 /// Compile-time choices. `pack`: query heads of one kv head in a tile;
@@ -112,6 +114,7 @@ struct Config {
   static constexpr bool kPlanned = kMoveRegisters && !has(form::kOneProducer);
   static constexpr bool kPagesAhead =
       has(form::kPagesAhead) && S::kPaged && BN / boxRows <= 2;
+  static constexpr bool kDescriptorsFirst = has(form::kDescriptorsFirst);
   static constexpr bool kBeside = has(form::kBeside);
   static constexpr bool kMaskBits = !has(form::kCompares);
   static constexpr int kParts = has(form::kQuarters) ? 4
