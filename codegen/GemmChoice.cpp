@@ -2,6 +2,7 @@
 #include "codegen/KernelChoice.h"
 
 #include "codegen/SplitStep.h"
+#include "codegen/cuda/GemmShapes.h"
 #include "codegen/cuda/RowProgram.h"
 
 #include "passes/Capability.h"
@@ -52,8 +53,10 @@ static bool isSmall(const GemmMatch &match) {
 /// Whether sm_90a's own GEMMs are asked for, as passes/Capability.h has it.
 bool KernelChoice::takesTiles(const GemmMatch &match,
                               const LaunchContext &context) const {
-  return !hopperArchs().empty() && (preview_ || context.someTokens() ||
-                                    (context.encoder && isSmall(match)));
+  return !hopperArchs().empty() &&
+         (preview_ || context.someTokens() ||
+          (context.encoder && isSmall(match)) ||
+          (context.prompts() && !choosePromptShapes(match).shapes.empty()));
 }
 
 /// Shapes that no row count is nearest to are a tuning's alone.
@@ -214,6 +217,18 @@ KernelChoice::addFused(ir::FusedOp fused, const GemmMatch &match,
   return matchLibraryEpilogue(fused, match); // says what it lacks
 }
 
+/// A prompt's gemm by few tile shapes and the library's call, each for the
+/// numbers of rows that it is expected to be the faster at.
+LogicalResult
+KernelChoice::addPrompt(ir::FusedOp fused, const GemmMatch &match,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  if (failed(addTiles(fused, match, context, implementations)))
+    return failure();
+  return addDefaults(fused, context, implementations, /*all=*/true,
+                     choosePromptShapes(match).callRows);
+}
+
 /// A gemm that no ring takes alone: what it runs on, best first.
 LogicalResult
 KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
@@ -223,6 +238,9 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   if (!gemvTakes(match, context) &&
       failed(matchLibraryEpilogue(fused, match, /*report=*/false)))
     return addFused(fused, match, context, implementations);
+  if (tiles && !preview_ && context.prompts() &&
+      gemmTilesTake(fused, match, context))
+    return addPrompt(fused, match, context, implementations);
   if (tiles && ((gemmTilesTake(fused, match, context) && isSmall(match)) ||
                 gemmSkinnyTakes(fused, match, context))) {
     if (failed(addTiles(fused, match, context, implementations)) ||

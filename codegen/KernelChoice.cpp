@@ -65,8 +65,8 @@ DictionaryAttr KernelChoice::collective(ir::FusedOp fused) {
 }
 
 /// Whether a row program stands between kernels that keep rings in shared
-/// memory, which start beside it: a multiprocessor that has to change its split
-/// waits until it is empty.
+/// memory, which start beside it, ours or in prompts the library's, too: a
+/// multiprocessor that has to change its split waits until it is empty.
 bool KernelChoice::besideRings(ir::FusedOp fused,
                                const LaunchContext &context) const {
   auto half = [](Type type) {
@@ -74,8 +74,8 @@ bool KernelChoice::besideRings(ir::FusedOp fused,
     return rows &&
            (rows.getElementType().isBF16() || rows.getElementType().isF16());
   };
-  return context.someTokens() && !hopperArchs().empty() &&
-         llvm::any_of(fused.getResultTypes(), half);
+  return (context.someTokens() || context.prompts()) &&
+         !hopperArchs().empty() && llvm::any_of(fused.getResultTypes(), half);
 }
 
 /// What runs where no kernel is made for the architecture.
@@ -173,11 +173,11 @@ KernelChoice::hopper(ir::FusedOp fused, const LaunchContext &context) {
 }
 
 /// What runs without a tuning on architectures that `implementations` has
-/// nothing for yet, or what all can run.
+/// nothing for yet, or what all can run; the fastest at `rows`, if any.
 LogicalResult
 KernelChoice::addDefaults(ir::FusedOp fused, const LaunchContext &context,
-                          SmallVectorImpl<Attribute> &implementations,
-                          bool all) {
+                          SmallVectorImpl<Attribute> &implementations, bool all,
+                          ArrayRef<int64_t> rows) {
   targets_.clear();
   for (const std::string &arch : archs_)
     if (all || implementations.empty() || !passes::isHopper(arch))
@@ -190,7 +190,7 @@ KernelChoice::addDefaults(ir::FusedOp fused, const LaunchContext &context,
   StringRef name = chosen->contains("gemm")                  ? "library"
                    : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
                                                              : "";
-  implementations.push_back(implementation(name, *chosen));
+  implementations.push_back(implementation(name, *chosen, rows));
   return success();
 }
 

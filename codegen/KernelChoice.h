@@ -67,7 +67,11 @@ private:
   mlir::LogicalResult
   addDefaults(ir::FusedOp fused, const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations,
-              bool all = false);
+              bool all = false, llvm::ArrayRef<int64_t> rows = {});
+  mlir::LogicalResult
+  addPrompt(ir::FusedOp fused, const GemmMatch &match,
+            const LaunchContext &context,
+            llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::DictionaryAttr clustered(const GemmCandidate &made,
                                  mlir::DictionaryAttr launch);
   mlir::DictionaryAttr

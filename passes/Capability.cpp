@@ -98,12 +98,20 @@ static bool isLibraryActivation(Operation *op) {
   return isa<ReluOp>(op);
 }
 
+/// Whether prompts have this form in one launch by default.
+static bool promptsFuse(const GemmForm &form, const KernelContext &ctx) {
+  int64_t weight = form.inner * form.outer * form.linears;
+  return !ctx.encoder && form.combine == Combine::Gated &&
+         form.inner <= PromptTiles::kMaxGatedInner &&
+         weight >= PromptTiles::kMinGatedWeight;
+}
+
 static bool hopperFits(const GemmCapability &gemm, const GemmForm &form,
                        const KernelContext &ctx, StringRef arch) {
   bool half = ctx.dtype && (ctx.dtype.isBF16() || ctx.dtype.isF16());
   if (!isHopper(arch) || !half || form.inner % 8 != 0)
     return false;
-  return !gemm.preview || ctx.preview ||
+  return !gemm.preview || ctx.preview || promptsFuse(form, ctx) ||
          (ctx.encoder && form.combine == Combine::None &&
           form.inner * form.outer * form.linears <= kTilesMaxWeight);
 }

@@ -28,9 +28,29 @@ struct KernelContext {
 
 /// Elements of a weight up to which sm_90a's tiles are an encoder's default,
 /// and go before the library's call where both are there: BERT's and ViT's
-/// linears (docs/benchmarks). Of larger ones the library is the faster; a
-/// causal model would gain for prompts alone and take as long again to compile.
+/// linears (docs/benchmarks). Of larger ones the library is the faster.
 inline constexpr int64_t kTilesMaxWeight = 5 << 20;
+
+/// Where a causal model's prompts leave the library for sm_90a's tiles without
+/// a tuning: by arithmetic, to be set anew where test/gpu/prefill_time.cu shows
+/// otherwise. A plan has one kernel more for each such product.
+struct PromptTiles {
+  /// Columns of x up to which silu(gate) * up is made where the sums are. A
+  /// kernel of it behind the call takes some 400 / columns of the product's
+  /// time (8B: 16 us of 164, more of 1B), which tiles must not lose.
+  static constexpr int64_t kMaxGatedInner = 4096;
+  /// Elements of such a weight from which on the kernel is worth its
+  /// compilation.
+  static constexpr int64_t kMinGatedWeight = 8 << 20;
+  /// Other products take tiles at the counts of rows where they are expected to
+  /// take less than so much of what shapes as the library has them take; from
+  /// so many rows on, for with fewer it, too, shares k.
+  static constexpr double kShareOfCall = 0.93;
+  static constexpr int64_t kLeastRowsBesideCall = 256;
+  /// A kernel must make the mean over prompts so much less.
+  static constexpr double kWorthAKernel = 0.005;
+  static constexpr int kMostKernels = 1; // of a product
+};
 
 /// The architectures of a pass option; the default targets where it is empty.
 llvm::SmallVector<std::string> resolveArchs(llvm::ArrayRef<std::string> archs);
@@ -81,7 +101,8 @@ struct GemmCapability {
   /// sm_90a's own kernel: 16-bit types, rows of 16 bytes.
   bool hopper = false;
   /// Of those, for small weights of encoders that the library can run, too, in
-  /// two launches; for all with --preview-kernels.
+  /// two launches, and for prompts' gated products; for all with
+  /// --preview-kernels.
   bool preview = false;
 };
 

@@ -15,8 +15,8 @@ namespace {
 class EpiloguePrinter {
 public:
   EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
-                  KernelParams &params)
-      : fused_(fused), match_(match), params_(params) {}
+                  KernelParams &params, bool exact)
+      : fused_(fused), match_(match), params_(params), exact_(exact) {}
 
   LogicalResult print(CudaPrinter &out);
   /// `name, name, ...` for the functor's members.
@@ -31,6 +31,14 @@ private:
   }
   FailureOr<std::string> value(Value value);
   std::string member(const std::string &type, const std::string &name);
+  /// A row's elements, of which a text that knows them makes no multiplication
+  /// for each element that it stores.
+  void stride(const std::string &name, Value outer) {
+    std::string text = "static constexpr i64 " + name + " = " +
+                       std::to_string(placementOf(outer).rowStride);
+    if (!llvm::is_contained(members_, text))
+      members_.push_back(text);
+  }
   std::string assign(Value value, const std::string &text) {
     std::string name = "v" + std::to_string(count_++);
     body_.line("const float " + name + " = " + text + ";");
@@ -53,6 +61,7 @@ private:
   ir::FusedOp fused_;
   const GemmMatch &match_;
   KernelParams &params_;
+  bool exact_; // nothing is left to a null pointer
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
   std::string initialisers_;
@@ -84,10 +93,8 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
     std::string pointer = ("const " + element + " *").str();
     Value outer = fused_.getInputs()[number];
     params_.add(pointer, name, params_.in(number));
-    params_.add("i64", name + "Stride",
-                params_.i64(placementOf(outer).rowStride));
     member(pointer, name);
-    member("i64", name + "Stride");
+    stride(name + "Stride", outer);
     return assign(value, operand(element, "x" + std::to_string(number),
                                  name + "[m * " + name + "Stride + n]"));
   }
@@ -117,8 +124,15 @@ FailureOr<std::string> EpiloguePrinter::value(Value value) {
 }
 
 /// The sums with their biases. A bias that is absent is a null pointer, so that
-/// layers with and without one share a kernel.
+/// layers with and without one share a kernel, unless the text is exact.
 void EpiloguePrinter::printBias() {
+  if (exact_ && !match_.bias) {
+    SmallVector<ir::LinearOp, 3> linears(match_.linears);
+    assign(linears[0].getResult(), "y");
+    if (match_.gated)
+      assign(linears[1].getResult(), "y2");
+    return;
+  }
   Type element =
       match_.bias
           ? ir::lookupParam(fused_, match_.bias)
@@ -153,7 +167,7 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
     inner = second ? add.getLhs() : add.getRhs();
   }
   bool plain = match_.linears.size() > 1 || inner.getDefiningOp() == linear();
-  if (match_.gated || match_.norm || !plain || (add && !residual))
+  if (exact_ || match_.gated || match_.norm || !plain || (add && !residual))
     return value(match_.result);
   Value outer = residual ? fused_.getInputs()[residual.getArgNumber()]
                          : fused_.getResult(0);
@@ -162,10 +176,8 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
   std::string pointer = ("const " + element + " *").str();
   params_.add(pointer, "residual",
               residual ? params_.in(residual.getArgNumber()) : params_.i64(0));
-  params_.add("i64", "residualStride",
-              params_.i64(placementOf(outer).rowStride));
   member(pointer, "residual");
-  member("i64", "residualStride");
+  stride("residualStride", outer);
   FailureOr<std::string> sum = value(inner);
   if (failed(sum))
     return failure();
@@ -183,10 +195,8 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   if (failed(result))
     return failure();
   params_.add(type + " *", "out", params_.out(0));
-  params_.add("i64", "outStride",
-              params_.i64(placementOf(fused_.getResult(0)).rowStride));
   member(type + " *", "out");
-  member("i64", "outStride");
+  stride("outStride", fused_.getResult(0));
   body_.line("out[m * outStride + n] = fromFloat<" + type + ">(" + *result +
              ");");
 
@@ -215,8 +225,8 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
 FailureOr<std::string> codegen::printEpilogue(ir::FusedOp fused,
                                               const GemmMatch &match,
                                               KernelParams &params,
-                                              CudaPrinter &out) {
-  EpiloguePrinter epilogue(fused, match, params);
+                                              CudaPrinter &out, bool exact) {
+  EpiloguePrinter epilogue(fused, match, params, exact);
   if (failed(epilogue.print(out)))
     return failure();
   return "Epilogue{" + epilogue.initialisers() + "}";

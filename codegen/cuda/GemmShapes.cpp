@@ -16,7 +16,7 @@ using namespace ft::codegen;
 // tokens is 1,024 x {2304, 768, 3072, 768}: 128 x 144, 64 x 96 (or 128 x 192
 // for 3072) make 128 tiles of them, where 128 x 128 makes 144 (two waves) and
 // 48. A stage of 64 columns of k takes the tensor cores bm * bn / 32 cycles and
-// a tenth more, and (bm + bn) * 128 bytes at 64 a cycle to come in: tiles
+// a tenth more, and (bm + bn) * 128 bytes at 56 a cycle to come in: tiles
 // smaller than 128 x 128 wait for that. Two CTAs that share rows of x save half
 // of those (1,576 x 768, k 3072, 128 x 96: 18.9 us, so 14.1); sharing weights
 // saves nothing. The end of a tile costs some 500 cycles and 0.05 an output,
@@ -54,6 +54,38 @@ static constexpr GemmShape kPlain[] = {
     {.bm = 64, .bn = 64, .stages = 12, .warpgroups = 1, .splits = 2},
     {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1, .splits = 2},
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .splits = 2},
+};
+
+/// Decoders' weights, of 2,048 and more both ways, have these, too: 512 rows of
+/// 4,096 columns are 128 tiles of 128 x 128, of 2,048 columns with k shared.
+static constexpr GemmShape kLarge[] = {
+    {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1, .cn = 2},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .cn = 2},
+    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .splits = 2},
+};
+static constexpr int64_t kLargeSide = 2048;
+
+/// Gated products, of which a tile has half as many outputs as columns. 14,336
+/// outputs of 512 rows are 512 tiles of 2 x 112, and 652 of 2 x 88: just under
+/// four and five for each multiprocessor. SiLU makes ends long: where two take
+/// turns they cost nothing.
+static constexpr GemmShape kGated[] = {
+    {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1},
+    {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},
+    {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2},
+    {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2},
+    {.bm = 128, .bn = 224, .stages = 4, .warpgroups = 2},
+    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
+    {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2, .cm = 2},
+    {.bm = 192, .bn = 192, .stages = 4, .warpgroups = 3},
+    {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 176, .stages = 5, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 192, .stages = 5, .warpgroups = 2, .pingPong = true},
 };
 
 /// Of shapes that normalize, `cn` is what the row needs, at most eight CTAs.
@@ -142,7 +174,7 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
-  constexpr double start = 3000, end = 500, port = 64;
+  constexpr double start = 3000, end = 500, port = 56;
   constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
   constexpr double numbers = 4000;      // of rows, exchanged in a cluster
@@ -185,14 +217,14 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
     }
     return shapes;
   }
-  for (const GemmShape &shape : kPlain) {
-    // Rows are shared where there is much of them to wait for: in BERT-base
-    // down, not q-k-v, o and up.
-    if (shape.cn > 1 && match.k < kSharedRowsK)
-      continue;
-    // Both halves of a gated tile are whole boxes of the cluster's CTAs.
-    if (!match.gated || (shape.bn % (32 * shape.cm) == 0 && shape.bn >= 96))
+  if (match.gated)
+    return {std::begin(kGated), std::end(kGated)};
+  // Rows are shared where there is much of them to wait for: in BERT-base down,
+  // not q-k-v, o and up.
+  for (const GemmShape &shape : kPlain)
+    if (shape.cn == 1 || match.k >= kSharedRowsK)
       shapes.push_back(shape);
-  }
+  if (std::min(match.n, match.k) >= kLargeSide)
+    llvm::append_range(shapes, kLarge);
   return shapes;
 }

@@ -143,7 +143,9 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of some rows.", {"sm90/gemm_skinny.cuh"});
-  FailureOr<std::string> epilogue = printEpilogue(fused, match, params, out);
+  // Their shapes tell q-k-v, o and gate-up apart, so little would be shared.
+  FailureOr<std::string> epilogue =
+      printEpilogue(fused, match, params, out, /*exact=*/true);
   if (failed(epilogue))
     return failure();
   const char *map = "const __grid_constant__ TensorMap";

@@ -138,6 +138,12 @@ static void printNorm(ir::FusedOp fused, const GemmMatch &match,
          params.i64(placementOf(fused.getResult(0)).rowStride));
 }
 
+/// Rows of 16-bit values that begin on 16 bytes.
+static bool beginInChunks(Value outer) {
+  Placement place = placementOf(outer);
+  return place.alignment >= 16 && place.rowStride % 8 == 0;
+}
+
 /// The functor that gemm_epilogue.cuh describes, and how it is made.
 static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
                                  KernelParams &params, CudaPrinter &out) {
@@ -163,13 +169,22 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
     residualStride = placementOf(fused.getInputs()[number]).rowStride;
   }
   auto flag = [](bool set) { return set ? "true" : "false"; };
+  bool wide = (match.gated ? match.n / 2 : match.n) % 8 == 0 &&
+              beginInChunks(fused.getResult(0)) &&
+              beginInChunks(fused.getResult(match.outNumber()));
+  if (epilogue.residual)
+    wide &= beginInChunks(fused.getInputs()[epilogue.residual.getArgNumber()]);
   out.open("struct Epilogue");
   out.line("using Out = " + outType + ";");
   out.line("using Bias = " + biasType + ";");
   out.line("using Residual = " + residualType + ";");
   out.line("static constexpr bool kGated = " + llvm::Twine(flag(match.gated)) +
            ", kBias = " + flag(bool(match.bias)) +
-           ", kResidual = " + flag(bool(epilogue.residual)) + ";");
+           ", kResidual = " + flag(bool(epilogue.residual)) +
+           ", kWide = " + flag(wide) + ";");
+  out.line("static constexpr i64 residualStride = " +
+           llvm::Twine(residualStride) + ", outStride = " +
+           llvm::Twine(placementOf(stored).rowStride) + ";");
   std::string made;
   auto member = [&](std::string type, StringRef name, DictionaryAttr arg) {
     params.add(type, name, arg);
@@ -178,9 +193,7 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   };
   member("const " + biasType + " *", "bias", bias);
   member("const " + residualType + " *", "residual", residual);
-  member("i64", "residualStride", params.i64(residualStride));
   member(outType + " *", "out", params.out(match.outNumber()));
-  member("i64", "outStride", params.i64(placementOf(stored).rowStride));
   printNorm(fused, match, params, out, member);
   out.open("__device__ __forceinline__ float operator()(float " +
            llvm::Twine(match.gated ? "gate, float up" : "y") +
@@ -257,14 +270,21 @@ static bool hasResidual(const GemmMatch &match) {
          isHalf(rowType(epilogue.residual).getElementType());
 }
 
+static std::vector<ShapeChoice> shapesIn(const LaunchContext &context,
+                                         const GemmMatch &match) {
+  if (context.someTokens())
+    return {chooseSomeRows(match)};
+  if (context.prompts() && !context.preview)
+    return choosePromptShapes(match).shapes;
+  return chooseShapes(match);
+}
+
 std::vector<GemmCandidate>
 codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
                        const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
   bool residual = hasResidual(match);
-  for (const ShapeChoice &choice : context.someTokens()
-                                       ? std::vector{chooseSomeRows(match)}
-                                       : chooseShapes(match)) {
+  for (const ShapeChoice &choice : shapesIn(context, match)) {
     candidates.push_back(
         emitTile(fused, match, context,
                  residual ? choice.shape.withResidual() : choice.shape));

@@ -1,6 +1,8 @@
 //===- RowPlan.cpp - how threads share a row program ----------------------===//
 #include "codegen/cuda/RowPlan.h"
 
+#include "runtime/plan/Batch.h"
+
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -30,8 +32,7 @@ Placement codegen::placementOf(Value outer) {
   auto result = dyn_cast<OpResult>(outer);
   auto fused = result ? dyn_cast<ir::FusedOp>(result.getOwner()) : nullptr;
   if (!fused) {
-    // Fields of the batch block follow one another without gaps.
-    place.alignment = size;
+    place.alignment = plan::batch::kFieldAlignment;
   } else if (auto slots = fused.getSlots()) {
     auto slot = cast<ir::SlotAttr>((*slots)[result.getResultNumber()]);
     place.rowStride = slot.getRowStride();

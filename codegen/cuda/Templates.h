@@ -23,6 +23,10 @@ struct LaunchContext {
 
   /// More than the GEMV takes, and no more than one tile of a GEMM has rows.
   bool someTokens() const { return maxTokens > 8 && maxTokens <= 64; }
+  /// A causal model's prompts.
+  bool prompts() const {
+    return !encoder && (maxTokens == 0 || maxTokens > 64);
+  }
 };
 
 /// A kernel and the bytes of workspace it needs.

@@ -8,9 +8,6 @@
 
 namespace ft {
 
-// Fields start on cache lines, which also suits vector loads of input rows.
-static constexpr int64_t kFieldAlignment = 128;
-
 static int64_t roundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -36,7 +33,7 @@ BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
   BatchLayout layout;
   auto place = [&](int64_t bytes) {
     int64_t at = layout.bytes;
-    layout.bytes = roundUp(at + bytes, kFieldAlignment);
+    layout.bytes = roundUp(at + bytes, plan::batch::kFieldAlignment);
     return at;
   };
   auto ints = [&](int64_t count) {

@@ -13,6 +13,8 @@ namespace ft::plan {
 /// Fields of a batch; kernels name them in Arg::field. T, S, R are the true
 /// counts of tokens, sequences and rows; arrays have room for the bounds.
 namespace batch {
+/// Bytes on a multiple of which every field begins, a caller's rows included.
+inline constexpr int kFieldAlignment = 128;
 /// i32[axes]: the true count of every axis, in the order of Plan::axes.
 inline constexpr const char *kCounts = "counts";
 /// i32[T]: position of each token in its sequence, counted from the cache's 0.

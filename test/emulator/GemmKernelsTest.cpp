@@ -220,6 +220,18 @@ TEST(GemmKernelsTest, PingPongTwoByTwo) {
   runConfig<gemm::Config<bf16, true, 128, 128, 5, 2, true, 2, 2>,
             Epilogue::Gated>();
 }
+// Outputs of 176 and 224 bytes a row, no bias.
+TEST(GemmKernelsTest, PingPongGatedPartOfAPart) {
+  runConfig<gemm::Config<bf16, true, 128, 176, 5, 2, true>,
+            Epilogue::SiluMul>();
+}
+TEST(GemmKernelsTest, GatedPartOfAPart) {
+  runConfig<gemm::Config<bf16, true, 128, 224, 4, 2>, Epilogue::SiluMul>();
+}
+TEST(GemmKernelsTest, SharedKSquare) {
+  runConfig<gemm::Config<bf16, false, 128, 128, 5, 2, false, 1, 1, 1, 2>,
+            Epilogue::Added>();
+}
 TEST(GemmKernelsTest, SharedK) {
   runConfig<gemm::Config<bf16, false, 128, 96, 6, 2, false, 2, 1, 1, 2>,
             Epilogue::Residual>();

@@ -13,10 +13,9 @@
 // layer's CTAs goes.
 //
 //===----------------------------------------------------------------------===//
-#include "CudaArray.h"
-#include "gemm/GemmKernels.cuh"
+#include "TileKernel.h"
 
-#include <string>
+#include <utility>
 
 using namespace ft;
 using namespace check;
@@ -65,12 +64,9 @@ __global__ void rowNorm(f16 *x, const int *count, const f16 *scale,
   }
 }
 
-/// A compiled tile shape.
-struct Instance {
+/// A tile shape for one of the linears.
+struct Instance : TileKernel {
   Kind kind;
-  std::string name;
-  const void *function;
-  int boxA, boxW, cluster, threads, shared, grid = 0;
   bool row; // a kernel that normalizes rows must follow
   double us = 0;
 };
@@ -78,33 +74,7 @@ std::vector<Instance> instances;
 
 template <typename C, Epilogue e>
 void add(Kind kind, const std::string &name, bool row) {
-  Instance i{kind,
-             name,
-             reinterpret_cast<const void *>(&gemmtest::kernel<C, e>),
-             C::kBoxA,
-             C::kBoxW,
-             C::kCluster,
-             C::kThreads,
-             C::kSharedBytes,
-             0,
-             row};
-  cuda(cudaFuncSetAttribute(
-           i.function, cudaFuncAttributeMaxDynamicSharedMemorySize, i.shared),
-       "shared memory");
-  cudaLaunchConfig_t config{};
-  cudaLaunchAttribute attribute{};
-  config.gridDim = i.cluster;
-  config.blockDim = i.threads;
-  config.dynamicSmemBytes = i.shared;
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim.x = i.cluster;
-  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  cuda(cudaOccupancyMaxActiveClusters(&i.grid, i.function, &config),
-       "occupancy");
-  i.grid *= i.cluster;
-  instances.push_back(i);
+  instances.push_back({tileKernel<C, e>(name), kind, row});
 }
 
 /// A plain tile, for all that it fits.
@@ -203,47 +173,31 @@ private:
     if (first)
       ordinal_ = launched_ = 0;
   }
-  void go(const void *function, int grid, int threads, int shared,
-          void **arguments) {
-    // Layers of two replays do not mix.
-    DependentLaunch launch(grid, threads, shared, stream_, !first_);
-    first_ = false;
-    cuda(cudaLaunchKernelExC(&launch.config, function, arguments), "launch");
-  }
+  /// Layers of two replays do not mix.
+  bool dependent() { return !std::exchange(first_, false); }
   void linear(const Instance &i, const f16 *weights) {
     f16 *in[] = {x_.device, qkv_.device, h_.device, up_.device};
     f16 *out[] = {qkv_.device, h_.device, up_.device, x_.device};
     f16 *residuals[] = {nullptr, x_.device, nullptr, h_.device};
-    i64 inStride = i.kind == Output ? 3 * kHidden : kK[i.kind];
-    int n = kN[i.kind], k = kK[i.kind], axis = 0;
-    TensorMap a, w;
-    encodeMap(&a, false, in[i.kind],
-              {{k, 0, 64}, {rows_, inStride * 2, i.boxA}});
-    encodeMap(&w, false, weights, {{k, 0, 64}, {n, k * 2, i.boxW}});
+    int n = kN[i.kind], k = kK[i.kind];
     const int *counts = count_.device + ordinal_++;
-    const void *vector = vector_.device, *residual = residuals[i.kind];
-    void *to = out[i.kind], *sum = nullptr;
     // Without norms values would grow from layer to layer.
-    if (!norms_)
-      to = free_.device;
-    i64 stride = kN[i.kind];
-    float eps = 1e-5f;
+    f16 *to = norms_ ? out[i.kind] : free_.device;
+    u64 *marks = nullptr;
 #ifdef FT_GEMM_MARKS
-    u64 *marks = marks_.device + launched_++ * kMarksOfKernel;
+    marks = marks_.device + launched_++ * kMarksOfKernel;
 #endif
-    void *arguments[] = {&a,      &w,      &n,        &k,      &counts,
-                         &axis,   &vector, &residual, &stride, &to,
-                         &stride, &vector, &vector,   &eps,    &sum,
-#ifdef FT_GEMM_MARKS
-                         &marks
-#endif
-    };
-    go(i.function, i.grid, i.threads, i.shared, arguments);
+    launchTile(i,
+               {in[i.kind], i.kind == Output ? 3 * kHidden : k, rows_, n, k,
+                weights, counts, vector_.device, residuals[i.kind], to, n},
+               false, stream_, dependent(), marks);
     if (!i.row || !norms_)
       return;
-    void *rowArguments[] = {&to, &counts, &vector, &vector};
-    go(reinterpret_cast<const void *>(&rowNorm), (rows_ + 7) / 8, 256, 0,
-       rowArguments);
+    DependentLaunch launch((rows_ + 7) / 8, 256, 0, stream_, dependent());
+    cuda(cudaLaunchKernelEx(&launch.config, rowNorm, to, counts,
+                            (const f16 *)vector_.device,
+                            (const f16 *)vector_.device),
+         "norm");
   }
 
   int rows_;

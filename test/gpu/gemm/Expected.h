@@ -13,12 +13,6 @@
 #include <cmath>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define FT_EVERYWHERE inline __host__ __device__
-#else
-#define FT_EVERYWHERE inline
-#endif
-
 namespace gemmtest {
 
 struct Operands {
@@ -121,24 +115,27 @@ FT_EVERYWHERE double geluTanh(double x) {
 FT_EVERYWHERE Sum expected(const Operands &o, Epilogue e, const Sum *reference,
                            const RowNorm *rows, int m, int j) {
   Sum y = reference[int64_t(j) * o.rows + m];
-  if (e != Epilogue::None) {
+  if (hasBias(e)) {
     y.value += toDouble(o.bias[j], o.bf16);
     y.error += fabs(y.value) * 1.2e-7;
   }
   switch (e) {
   case Epilogue::Residual:
+  case Epilogue::Added:
   case Epilogue::NormLayer:
   case Epilogue::NormRms:
     y.value += toDouble(o.residual[m * o.residualStride + j], o.bf16);
     y.error += fabs(y.value) * 1.2e-7;
-    return e == Epilogue::Residual ? y : normalized(o, e, rows[m], y, j);
+    return isNorm(e) ? normalized(o, e, rows[m], y, j) : y;
   case Epilogue::GeluErf: // slope below 1.13; fp32 functions within 4e-6
     return {geluErf(y.value), 1.13 * y.error + 4e-6 * (1 + fabs(y.value))};
   case Epilogue::GeluTanh:
     return {geluTanh(y.value), 1.13 * y.error + 4e-6 * (1 + fabs(y.value))};
-  case Epilogue::Gated: {
+  case Epilogue::Gated:
+  case Epilogue::SiluMul: {
     Sum up = reference[int64_t(o.outputs + j) * o.rows + m];
-    up.value += toDouble(o.bias[o.outputs + j], o.bf16);
+    if (hasBias(e))
+      up.value += toDouble(o.bias[o.outputs + j], o.bf16);
     up.error += fabs(up.value) * 1.2e-7;
     double silu = y.value / (1 + exp(-y.value));
     return {silu * up.value, 1.1 * y.error * (fabs(up.value) + up.error) +
@@ -155,8 +152,6 @@ FT_EVERYWHERE double allowance(const Sum &want, bool bf16, bool f32) {
   double unit = f32 ? 6e-8 : (bf16 ? 1.0 / 256 : 1.0 / 2048);
   return want.error + fabs(want.value) * unit + 1e-7;
 }
-
-#undef FT_EVERYWHERE
 
 } // namespace gemmtest
 

@@ -21,13 +21,14 @@ template <typename T, Epilogue kind> struct Finish {
   using Out = typename OutOf<T, kind == Epilogue::F32>::Type;
   using Bias = T;
   using Residual = T;
-  static constexpr bool kGated = kind == Epilogue::Gated;
-  static constexpr bool kBias = kind != Epilogue::None;
-  static constexpr bool kResidual = kind == Epilogue::Residual || isNorm(kind);
+  static constexpr bool kGated = isGated(kind), kBias = hasBias(kind);
+  static constexpr bool kResidual =
+      kind == Epilogue::Residual || kind == Epilogue::Added || isNorm(kind);
   static constexpr gemm::Norm kNorm =
       kind == Epilogue::NormLayer ? gemm::Norm::Layer
       : kind == Epilogue::NormRms ? gemm::Norm::Rms
                                   : gemm::Norm::None;
+  static constexpr bool kWide = false; // looked at when it runs
   static constexpr bool kShift = kind == Epilogue::NormLayer;
   static constexpr bool kSum = kind == Epilogue::NormRms;
   using Scale = T;
@@ -64,6 +65,8 @@ template <typename T, Epilogue kind> struct Finish {
     return y;
   }
   __device__ float operator()(float gate, float up, float) const {
+    if constexpr (kind == Epilogue::SiluMul)
+      return silu16(gate) * up;
     return gate / (1.0f + expf(-gate)) * up;
   }
 };

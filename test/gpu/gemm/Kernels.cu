@@ -42,13 +42,16 @@ void addConfig(const char *name) {
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   add<Plain, Epilogue::Residual>(name);
-  if constexpr (BN % (32 * CM) == 0 && BN >= 96) {
+  if constexpr (BN % (16 * CM) == 0 && BN >= 96) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
                                CM, CN, ctas, splits>;
     add<Gated, Epilogue::Gated>(name);
+    if constexpr (BN == 176 || BN == 224)
+      add<Gated, Epilogue::SiluMul>(name);
   }
   if constexpr (BM == 128 && (BN == 144 || BN == 256)) {
     add<Plain, Epilogue::None>(name);
+    add<Plain, Epilogue::Added>(name);
     add<Plain, Epilogue::GeluTanh>(name);
     add<Plain, Epilogue::F32>(name);
   }

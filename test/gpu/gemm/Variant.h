@@ -12,7 +12,8 @@ namespace gemmtest {
 inline const char *epilogueName(Epilogue e) {
   static const char *const names[] = {"bias",     "none",       "residual",
                                       "gelu_erf", "gelu_tanh",  "gated_silu",
-                                      "f32_out",  "norm_layer", "norm_rms"};
+                                      "f32_out",  "norm_layer", "norm_rms",
+                                      "added",    "silu_mul"};
   return names[int(e)];
 }
 
@@ -26,7 +27,7 @@ struct Variant {
   int most = 0; // outputs that a cluster's columns hold; 0: any number
   const void *function = nullptr;
 
-  bool gated() const { return epilogue == Epilogue::Gated; }
+  bool gated() const { return isGated(epilogue); }
   bool normed() const { return isNorm(epilogue); }
   std::string name() const {
     return config + " " + epilogueName(epilogue) + (bf16 ? " bf16" : " f16");

@@ -5,6 +5,8 @@
 //       using Out = bf16;                       // bf16, f16 or float
 //       using Bias = bf16, Residual = bf16;     // any of the three
 //       static constexpr bool kGated, kBias, kResidual;
+//       static constexpr bool kWide;            // rows of 16-bit residuals and
+//                       // outputs are known to lie in whole chunks of 16 bytes
 //       static constexpr gemm::Norm kNorm;      // not None: see gemm_norm.cuh
 //       const Bias *bias;                       // [n]
 //       const Residual *residual;               // [rows, outputs]
@@ -132,7 +134,7 @@ public:
       : p_(p), e_(e), parts_(parts) {}
   __device__ __forceinline__ void begin() {
     if constexpr (kEarly)
-      parts_.begin(p_, e_.residual, e_.residualStride);
+      parts_.template begin<E::kWide>(p_, e_.residual, e_.residualStride);
   }
   __device__ __forceinline__ void run(const Sums &d) {
     // No addresses are made ahead: there are no registers to hold them.
@@ -140,7 +142,7 @@ public:
       asm volatile("" : "+r"(parts_.base));
     runFrom<0>(d);
     if constexpr (kPacked && kStoresLast)
-      parts_.storeAll(p_, e_.out, e_.outStride);
+      parts_.template storeAll<E::kWide>(p_, e_.out, e_.outStride);
     __syncwarp(); // before slots are used again
   }
   /// d = what `run` would store, unrounded.
@@ -163,7 +165,7 @@ private:
                       y[i][h][1]);
         }
     if constexpr (kPacked && !kStoresLast)
-      parts_.store(q, p_, e_.out, e_.outStride);
+      parts_.template store<E::kWide>(q, p_, e_.out, e_.outStride);
     refill<q>();
     if constexpr (q + 1 < C::kAllParts)
       runFrom<q + 1>(d);
@@ -195,7 +197,8 @@ private:
     if constexpr (kEarly && q + C::kSlots < C::kAllParts) {
       if constexpr (!kPacked)
         __syncwarp();
-      parts_.fetch(q + C::kSlots, p_, e_.residual, e_.residualStride);
+      parts_.template fetch<E::kWide>(q + C::kSlots, p_, e_.residual,
+                                      e_.residualStride);
     }
   }
 

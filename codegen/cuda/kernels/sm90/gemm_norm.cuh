@@ -202,10 +202,10 @@ private:
             storePair(p_, to, stride, p_.m + 8 * h, g, v.x, v.y);
         }
       if constexpr (sizeof(Out) == 2 && !C::kWholeRows)
-        parts.store(q, p_, to, stride);
+        parts.template store<E::kWide>(q, p_, to, stride);
     }
     if constexpr (sizeof(Out) == 2 && C::kWholeRows)
-      parts.storeAll(p_, to, stride);
+      parts.template storeAll<E::kWide>(p_, to, stride);
     __syncwarp(); // before slots are used again
   }
 

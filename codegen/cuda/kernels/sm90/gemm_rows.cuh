@@ -81,13 +81,20 @@ template <typename C> struct Parts {
                 place(q, row, lane / 8) + lane % 8 * 2);
   }
 
+  /// Whether rows of `p.half` elements lie in whole chunks: `wide` where the
+  /// text knows it.
+  template <bool wide, typename T>
+  __device__ static bool isWide(const Place &p, const T *at, i64 stride) {
+    return wide || (wideRows(at, stride) && p.half % 8 == 0);
+  }
+
   /// Part q of the rows of `from` at `p`, under way, as a group of copies. No
   /// value is promised where there is no row or column.
-  template <typename T>
+  template <bool wide, typename T>
   __device__ __forceinline__ void fetch(int q, const Place &p, const T *from,
                                         i64 stride) const {
     int m = p.warpRow(), n = p.n;
-    if (wideRows(from, stride) && p.half % 8 == 0)
+    if (isWide<wide>(p, from, stride))
       each(q, [&](int row, int column, u32 to) {
         if (m + row < p.rows && n + column < p.half)
           copyAsync16(to, from + (m + row) * stride + n + column);
@@ -102,12 +109,12 @@ template <typename C> struct Parts {
     copyAsyncCommit();
   }
   /// The first parts, as many as there are slots.
-  template <typename T>
+  template <bool wide, typename T>
   __device__ __forceinline__ void begin(const Place &p, const T *from,
                                         i64 stride) const {
 #pragma unroll
     for (int q = 0; q < C::kSlots && q < kAll; ++q)
-      fetch(q, p, from, stride);
+      fetch<wide>(q, p, from, stride);
   }
   /// Part q has come. By the whole warp; q is a constant.
   template <int q> __device__ __forceinline__ static void await() {
@@ -116,13 +123,13 @@ template <typename C> struct Parts {
   }
 
   /// All parts, that the warp's threads have written, to the rows of `to`.
-  template <typename T>
+  template <bool wide, typename T>
   __device__ __forceinline__ void storeAll(const Place &p, T *to,
                                            i64 stride) const {
-    if (!C::kWholeRows || !wideRows(to, stride) || p.half % 8 != 0) {
+    if (!C::kWholeRows || !isWide<wide>(p, to, stride)) {
 #pragma unroll
       for (int q = 0; q < kAll; ++q)
-        store(q, p, to, stride);
+        store<wide>(q, p, to, stride);
       return;
     }
     constexpr int chunks = C::kOutputs / 8;
@@ -139,12 +146,12 @@ template <typename C> struct Parts {
     }
   }
   /// Part q, that the warp's threads have written, to the rows of `to`.
-  template <typename T>
+  template <bool wide, typename T>
   __device__ __forceinline__ void store(int q, const Place &p, T *to,
                                         i64 stride) const {
     int m = p.warpRow(), n = p.n;
     __syncwarp();
-    if (wideRows(to, stride) && p.half % 8 == 0)
+    if (isWide<wide>(p, to, stride))
       each(q, [&](int row, int column, u32 from) {
         Vec16 v = loadSharedVec(from);
         if (m + row < p.rows && n + column < p.half)

@@ -162,31 +162,37 @@ template <typename C, typename E> struct Consumer {
     return int(threadIdx.x) / 128 * C::kStored + b;
   }
 
-  /// Token and output of sum `i` of those that this CTA stores.
-  struct Output {
-    int m, n;
-    bool real;
-  };
-  __device__ __forceinline__ Output output(int tile, int pass, int b,
-                                           int i) const {
-    int thread = threadIdx.x % 128, first = block(b) * 64;
-    int sum = (C::kSplits > 1 ? p.split * C::kRun : 0) + i;
-    int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
-             sum / 2 % 2 * 8;
-    Output o{pass * C::NT + sum / 4 * 8 + thread % 4 * 2 + sum % 2,
-             tile * p.size + at};
-    o.real = o.m < rows && at >= first && at < p.size && o.n < p.outputs;
-    return o;
+  /// f(b, i, token, output) for each sum that this CTA stores. Outputs are
+  /// looked at once for all tokens: there are up to 64 sums, and the kernel
+  /// behind waits for the last.
+  template <typename F>
+  __device__ __forceinline__ void each(int tile, int pass, F &&f) const {
+    int thread = threadIdx.x % 128;
+    int sum = C::kSplits > 1 ? p.split * C::kRun : 0;
+    int token = pass * C::NT + sum / 4 * 8 + thread % 4 * 2;
+    constexpr bool half = C::kRun < 4; // of four sums, those of one output
+#pragma unroll
+    for (int b = 0; b < C::kStored; ++b)
+#pragma unroll
+      for (int h = 0; h < (half ? 1 : 2); ++h) {
+        int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
+                 (half ? sum / 2 % 2 : h) * 8;
+        int n = tile * p.size + at;
+        if (at < block(b) * 64 || at >= p.size || n >= p.outputs)
+          continue;
+#pragma unroll
+        for (int i = 0; i < C::kRun; ++i)
+          if (half || i / 2 % 2 == h)
+            if (int m = token + i / 4 * 8 + i % 2; m < rows)
+              f(b, i, m, n);
+      }
   }
 
   __device__ __forceinline__ void
   load(int tile, int pass, Operands (&operands)[C::kStored][C::kRun]) const {
-#pragma unroll
-    for (int b = 0; b < C::kStored; ++b)
-#pragma unroll
-      for (int i = 0; i < C::kRun; ++i)
-        if (Output o = output(tile, pass, b, i); o.real)
-          operands[b][i] = e.load(o.m, o.n);
+    each(tile, pass, [&](int b, int i, int m, int n) {
+      operands[b][i] = e.load(m, n);
+    });
   }
 
   __device__ __forceinline__ void run() {
@@ -215,19 +221,13 @@ template <typename C, typename E> struct Consumer {
   __device__ __forceinline__ void
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
         const Operands (&operands)[C::kStored][C::kRun]) const {
-#pragma unroll
-    for (int b = 0; b < C::kStored; ++b)
-#pragma unroll
-      for (int i = 0; i < C::kRun; ++i) {
-        Output o = output(tile, pass, b, i);
-        if (!o.real)
-          continue;
-        Operands own = kAhead ? operands[b][i] : e.load(o.m, o.n);
-        if constexpr (C::kGated)
-          e(o.m, o.n, own, sums[b][i], sums[b + C::kStored][i]);
-        else
-          e(o.m, o.n, own, sums[b][i]);
-      }
+    each(tile, pass, [&](int b, int i, int m, int n) {
+      Operands own = kAhead ? operands[b][i] : e.load(m, n);
+      if constexpr (C::kGated)
+        e(m, n, own, sums[b][i], sums[b + C::kStored][i]);
+      else
+        e(m, n, own, sums[b][i]);
+    });
   }
 };
 
