@@ -1,8 +1,8 @@
 //===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
 //
 // The tensor copies that bring attention_tiles.cuh its tiles of queries and
-// their keys and values: one warp, whose first thread copies, and one beside it
-// that says which tile is next. With a single warpgroup one warp does both.
+// their keys and values: one warp, whose first thread copies, and where
+// Config::kPlans says so one beside it that says which tile is next.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
@@ -22,72 +22,36 @@ template <typename C> struct Producer {
 
   __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
-  static constexpr int kBoxes = C::BN / C::kBoxRows;
-  /// Rows of a block's boxes, where they are looked up before the stage that
-  /// they go to is free.
-  struct Found {
-    int row[C::kPagesAhead ? kBoxes : 1];
-  };
-
-  /// How many boxes of a block there are: pages past the last key do not exist.
-  __device__ static int boxesOf(const Job &job, int first) {
-    if constexpr (!C::S::kPaged)
-      return kBoxes;
-    return min(kBoxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
-  }
-  /// The row of the cache, or of the batch, at which key `row` lies.
-  __device__ int placeOf(const Job &job, int row) const {
-    if constexpr (!C::S::kPaged)
-      return row;
-    const int *pages = a.pageTable + i64(job.sequence) * a.pageColumns;
-    return pages[row / a.pageSize] * a.pageSize + row % a.pageSize;
-  }
-  __device__ Found find(const Job &job, int block) const {
-    Found found{};
-    int first = job.firstKey<C>(block);
-    if constexpr (C::kPagesAhead)
-#pragma unroll
-      for (int b = 0; b < kBoxes; ++b)
-        if (b < boxesOf(job, first))
-          found.row[b] = placeOf(job, first + b * C::kBoxRows);
-    return found;
-  }
   /// Keys or values of one block, to `target`.
-  __device__ void rows(const Job &job, int block, const Found &found,
-                       const TensorMap &map, int columns, u32 target,
-                       u32 full) const {
-    int first = job.firstKey<C>(block), boxes = boxesOf(job, first);
+  __device__ void rows(const Job &job, int block, const TensorMap &map,
+                       int columns, u32 target, u32 full) const {
+    int first = job.firstKey<C>(block), boxes = C::BN / C::kBoxRows;
+    const int *pages = nullptr;
+    if constexpr (C::S::kPaged) { // pages past the last key do not exist
+      boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
+      pages = a.pageTable + i64(job.sequence) * a.pageColumns;
+    }
     barrierExpect(full, boxes * columns * (C::kBoxRows * C::kRowBytes));
-    auto box = [&](int b, int row) {
+#pragma unroll 1
+    for (int b = 0; b < boxes; ++b) {
+      int row = first + b * C::kBoxRows;
+      if constexpr (C::S::kPaged)
+        row = pages[row / a.pageSize] * a.pageSize + row % a.pageSize;
       for (int c = 0; c < columns; ++c)
         copyBox(target + (c * C::BN + b * C::kBoxRows) * C::kRowBytes, map,
                 64 * c, job.kvHead, row, full);
-    };
-    if constexpr (C::kPagesAhead) {
-#pragma unroll
-      for (int b = 0; b < kBoxes; ++b)
-        if (b < boxes)
-          box(b, found.row[b]);
-    } else {
-#pragma unroll 1
-      for (int b = 0; b < boxes; ++b)
-        box(b, placeOf(job, first + b * C::kBoxRows));
     }
   }
   __device__ void keys(const Job &job, int block) {
-    Found found = find(job, block);
     barrierWait(at.kEmpty(kAt.stage), kAt.phase ^ 1);
     if (leader())
-      rows(job, block, found, k, C::kColumnsQK, at.k(kAt.stage),
-           at.kFull(kAt.stage));
+      rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
     kAt.next();
   }
   __device__ void values(const Job &job, int block) {
-    Found found = find(job, block);
     barrierWait(at.vEmpty(vAt.stage), vAt.phase ^ 1);
     if (leader())
-      rows(job, block, found, v, C::kColumnsV, at.v(vAt.stage),
-           at.vFull(vAt.stage));
+      rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
     vAt.next();
   }
   /// The job's queries, and the job itself: row r is token r / pack, head r %
@@ -154,7 +118,7 @@ template <typename C> struct Producer {
   /// block ahead of values. Where one warp does all, what comes after the tile
   /// is prepared when its first copies are under way.
   __device__ void copy() {
-    if constexpr (C::kPlanned)
+    if constexpr (C::kPlans)
       copyPlanned();
     else
       copyAll();

@@ -7,7 +7,9 @@
 // 143 on an H200, 64 exponentials 654 for 519. So weights are first made with
 // the maxima so far. Where the sum of a thread's weights says that none of its
 // scores exceeds them by kGrowth, they are what they would have been; where
-// not, maxima are looked for and weights made once more.
+// not, maxima are looked for, taken however little they grew, and weights made
+// once more. (A row that saw few keys of its first block may have a maximum
+// that is low by less than kGrowth: its sums are then large in every block.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_SOFTMAX_CUH
@@ -41,28 +43,13 @@ template <typename C> struct Softmax {
     }
     if (!masked)
       return;
-    int low[2], high[2];
+      // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      low[r] = t.sight[r].low - j0;
-      high[r] = min(t.sight[r].high, end) - j0;
-    }
-    if constexpr (C::kMaskBits)
-      maskByBits(s, low, high);
-    else
-      maskByCompares(s, low, high);
-  }
-  /// What a row does not see, columns before `low` and from `high` on, counts
-  /// from the thread's first one. One bit a score: tests of constant bits are
-  /// cheaper than comparisons.
-  template <int count>
-  __device__ __forceinline__ static void
-  maskByBits(float (&s)[count], const int (&low)[2], const int (&high)[2]) {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
+      int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
 #pragma unroll
       for (int from = 0; from < 2 * count; from += 128) {
-        u32 seen = before(high[r] - from) & ~before(low[r] - from);
+        u32 seen = before(high - from) & ~before(low - from);
 #pragma unroll
         for (int i = 0; i < 32; ++i) {
           int at = from / 2 + i / 2 * 4 + 2 * r + i % 2;
@@ -70,16 +57,6 @@ template <typename C> struct Softmax {
             s[at] = seen >> i & 1 ? s[at] : minusInfinity();
         }
       }
-    }
-  }
-  template <int count>
-  __device__ __forceinline__ static void
-  maskByCompares(float (&s)[count], const int (&low)[2], const int (&high)[2]) {
-#pragma unroll
-    for (int i = 0; i < count; ++i) {
-      int column = i / 4 * 8 + i % 2, r = i / 2 % 2;
-      bool seen = column >= low[r] && column < high[r];
-      s[i] = seen ? s[i] : minusInfinity();
     }
   }
   /// Of a thread's columns in 16 groups of 8, a bit each: those that come

@@ -1,10 +1,14 @@
 //===- attention_steps.cuh - a block of keys after another ------*- C++ -*-===//
 //
 // What a warpgroup of attention_tiles.cuh does with a block of keys: it waits
-// for its turn and for keys and values, multiplies, and makes weights. A step
-// with masks finds out for itself whether its block needs them; one without is
-// for blocks that all rows of the warpgroup see entirely, behind others of
-// which every row saw a key.
+// for its turn and for keys and values, multiplies, and makes weights.
+//
+// Of narrow heads a step finds out for itself whether its block needs masks.
+// Wide heads have two kinds: `step` for blocks that all rows of the warpgroup
+// see entirely, behind others of which every row saw a key, and `maskedStep`
+// for the rest and for scores with a region (32/8 x 128 causal at 8,192 on an
+// H200: 1,001 us with masked steps alone, 961 with both; with maxima in every
+// block of both kinds 994).
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_STEPS_CUH
@@ -70,18 +74,19 @@ template <typename C> struct Steps : Softmax<C> {
   // Products
   //===--------------------------------------------------------------------===//
 
-  /// Descriptors of a block's products: made before a warpgroup's turn, or
-  /// where they are used.
-  struct Operands {
-    u32 q, k, v;
-  };
-  __device__ __forceinline__ Operands operands() const {
-    Operands x{tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes),
-               tileDescriptor(at.k(k.stage())),
-               rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes)};
-    if constexpr (C::kDescriptorsFirst)
-      x = {firstLane(x.q), firstLane(x.k), firstLane(x.v)};
-    return x;
+  /// Descriptors of what is multiplied next. They are made before a
+  /// warpgroup's turn, in uniform registers: where they are used, as ptxas has
+  /// it, making them is part of the turn (32/8 x 128 causal at 8,192 on an
+  /// H200: 1,001 us, with phases 961; narrow heads do not care).
+  __device__ __forceinline__ u32 queryRows() const {
+    return firstLane(
+        tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes));
+  }
+  __device__ __forceinline__ u32 keyRows() const {
+    return firstLane(tileDescriptor(at.k(k.stage())));
+  }
+  __device__ __forceinline__ u32 valueRows() const {
+    return firstLane(rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes));
   }
   /// What ptxas then knows to be the same in a warp, and makes here.
   __device__ static u32 firstLane(u32 x) {
@@ -89,12 +94,10 @@ template <typename C> struct Steps : Softmax<C> {
     asm volatile("shfl.sync.idx.b32 %0, %1, 0, 31, -1;" : "=r"(y) : "r"(x));
     return y;
   }
-  /// s = q k^T of the first keys of the block in `stage`, under way.
+  /// s = q k^T of queries and keys at `rows` and `keys`, under way.
   template <int count>
-  __device__ __forceinline__ void scores(float (&s)[count],
-                                         const Operands &from) const {
-    Operands tiles = C::kDescriptorsFirst ? from : operands();
-    u32 rows = tiles.q, keys = tiles.k;
+  __device__ __forceinline__ void scores(float (&s)[count], u32 rows,
+                                         u32 keys) const {
     using W = Wgmma<T, 2 * count>;
 #pragma unroll
     for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
@@ -104,11 +107,10 @@ template <typename C> struct Steps : Softmax<C> {
     }
     wgmmaCommit();
   }
-  /// o += p v of the first N keys of the block at `v`, under way.
+  /// o += p v of the first N keys of the block at `rows`, under way.
   template <int N = C::BN>
   __device__ __forceinline__ void values(Tile<C> &t, const Weights<C> &p,
-                                         const Operands &from) const {
-    u32 rows = (C::kDescriptorsFirst ? from : operands()).v;
+                                         u32 rows) const {
 #pragma unroll
     for (int j = 0; j < N / 16; ++j)
       Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
@@ -141,12 +143,12 @@ template <typename C> struct Steps : Softmax<C> {
   start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
-    Operands from = operands();
+    u32 queries = queryRows(), keys = keyRows();
     barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s, from);
+    scores(s, queries, keys);
     passOn();
     wgmmaWait<0>();
     pin(s);
@@ -170,7 +172,7 @@ template <typename C> struct Steps : Softmax<C> {
   }
   /// Block n: its scores and, with their weights p, the values of the block
   /// after it; then its own weights, to `next`.
-  template <bool masks, typename Score>
+  template <typename Score>
   __device__ __forceinline__ void step(Tile<C> &t, const Weights<C> &p,
                                        Weights<C> &next, const Job &job,
                                        const Score &score, int n) {
@@ -178,21 +180,21 @@ template <typename C> struct Steps : Softmax<C> {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
     Sums sums;
-    Operands from = operands();
+    u32 queries = queryRows(), keys = keyRows(), rows = valueRows();
     barrierWait(at.kFull(k.stage()), k.phase());
     barrierWait(at.vFull(v.stage()), v.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s, from);
+    scores(s, queries, keys);
     wgmmaFence();
-    values(t, p, from);
+    values(t, p, rows);
     passOn();
     wgmmaWait<ahead != 0>();
     pin(s);
     release(at.kEmpty(k.stage()));
     k.next();
-    if constexpr (masks)
+    if constexpr (!C::kWide)
       adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
     if constexpr (ahead > 0) {
       exponentials<0, ahead>(t, s, factor, next.of, sums);
@@ -203,14 +205,13 @@ template <typename C> struct Steps : Softmax<C> {
     release(at.vEmpty(v.stage()));
     v.next();
     // With the maxima so far, and again where a sum says that one grew much.
-    bool again = masks && t.open;
+    bool again = !C::kWide && t.open;
     if (!again) {
       exponentials<ahead, groups>(t, s, factor, next.of, sums);
       again = !sums.small();
     }
     if (again) {
-      bool grew = maxima(t, s, factor, keep,
-                         masks ? C::kMaskedGrowth : C::kLargeGrowth);
+      bool grew = maxima(t, s, factor, keep, 0);
       sums = Sums{};
       exponentials<0, groups>(t, s, factor, next.of, sums);
       if (grew)
@@ -225,35 +226,34 @@ template <typename C> struct Steps : Softmax<C> {
     pin(sums.part[1]);
     barrierWait(at.vFull(v.stage()), v.phase());
   }
-  /// The same with maxima looked for: all exponentials are made in the scores'
-  /// place, and are packed when the values are done with p.
-  template <bool masks, typename Score>
-  __device__ __forceinline__ void longStep(Tile<C> &t, Weights<C> &p,
-                                           const Job &job, const Score &score,
-                                           int n) {
+  /// The same of a block with masks, whose maxima are always looked for: all
+  /// exponentials are made in the scores' place, and are packed when the values
+  /// are done with p. Made while values are multiplied they cost more (32/8 x
+  /// 128 causal at 16,384: 3,946 us, so 4,022).
+  template <typename Score>
+  __device__ __forceinline__ void maskedStep(Tile<C> &t, Weights<C> &p,
+                                             const Job &job, const Score &score,
+                                             int n) {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[C::BN / 2];
-    Operands from = operands();
+    u32 queries = queryRows(), keys = keyRows(), rows = valueRows();
     barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);
     wgmmaFence();
-    scores(s, from);
+    scores(s, queries, keys);
     barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
-    values(t, p, from);
+    values(t, p, rows);
     passOn();
     wgmmaWait<1>();
     pin(s);
     release(at.kEmpty(k.stage()));
     k.next();
-    if constexpr (masks)
-      adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
+    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
     bool grew = maxima(t, s, factor, keep);
     Sums sums;
     exponentials(t, s, factor, sums);
-    if constexpr (C::kBeside)
-      stayBefore(sums);
     wgmmaWait<0>();
     pin(t.o);
     release(at.vEmpty(v.stage()));
@@ -265,9 +265,10 @@ template <typename C> struct Steps : Softmax<C> {
   }
   /// The values of the block that comes last.
   __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
+    u32 rows = valueRows();
     barrierWait(at.vFull(v.stage()), v.phase());
     wgmmaFence();
-    values(t, p, operands());
+    values(t, p, rows);
     wgmmaWait<0>();
     pin(t.o);
     release(at.vEmpty(v.stage()));

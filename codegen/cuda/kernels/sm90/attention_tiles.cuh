@@ -8,17 +8,18 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). Of a warpgroup of producers
-// one warp plans tiles and one copies queries, keys and values through tensor
-// maps (attention_producer.cuh); each other warpgroup has 64 rows of the tile.
+// Persistent CTAs draw tiles (attention_work.cuh). A warp of the last warpgroup
+// copies queries, keys and values through tensor maps and plans tiles, or has
+// another warp beside it that plans (attention_producer.cuh); each of the other
+// warpgroups has 64 rows of the tile.
 // A block's scores and the values of the block before are multiplied together:
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
 // the tensor cores (named barriers), so that one's softmax falls on the other's
 // products; three overlap without. Blocks go from the last key to the first:
 // ragged ends and diagonals come first, those that are at most half full at
 // half their width, and blocks that a warpgroup sees nothing of are left out.
-// Blocks between those, of which all of its rows see every key, may have a loop
-// of their own, without masks (form::kPhases).
+// Blocks between those, of which all of its rows see every key, have a loop of
+// their own, without masks, where heads are wide.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -99,6 +100,16 @@ template <typename C> struct Consumer : Steps<C> {
   // A tile
   //===--------------------------------------------------------------------===//
 
+  /// Block n, which comes first, as wide as it is full.
+  template <typename Score>
+  __device__ __forceinline__ void first(Tile<C> &t, Weights<C> &p,
+                                        const Job &job, const Score &score,
+                                        int n, int upTo) {
+    if (upTo - job.firstKey<C>(n) > C::kHalf)
+      this->template start<C::BN>(t, p, job, score, n);
+    else
+      this->template start<C::kHalf>(t, p, job, score, n);
+  }
   /// Blocks [low, high) of the tile, from the last to the first; of the last,
   /// rows see keys before `upTo`.
   template <typename Score>
@@ -106,18 +117,15 @@ template <typename C> struct Consumer : Steps<C> {
                                          const Score &score, int low, int high,
                                          int upTo) {
     Weights<C> p;
-    int n = high - 1, j0 = job.firstKey<C>(n);
-    if (upTo - j0 > C::kHalf)
-      this->template start<C::BN>(t, p, job, score, n);
-    else
-      this->template start<C::kHalf>(t, p, job, score, n);
-    if constexpr (C::kLong || C::kAhead == 0) {
+    int n = high - 1;
+    first(t, p, job, score, n, upTo);
+    if constexpr (C::kWide || !C::kPairs) {
 #pragma unroll 1
       for (--n; n >= low; --n)
-        if constexpr (C::kLong)
-          this->template longStep<true>(t, p, job, score, n);
+        if constexpr (C::kWide)
+          this->maskedStep(t, p, job, score, n);
         else
-          this->template step<true>(t, p, p, job, score, n);
+          this->step(t, p, p, job, score, n);
       finish(t, p);
     } else { // by twos: weights change places without being moved
       Weights<C> other;
@@ -125,10 +133,10 @@ template <typename C> struct Consumer : Steps<C> {
       while (true) {
         if (--n < low)
           return finish(t, p);
-        this->template step<true>(t, p, other, job, score, n);
+        this->step(t, p, other, job, score, n);
         if (--n < low)
           return finish(t, other);
-        this->template step<true>(t, other, p, job, score, n);
+        this->step(t, other, p, job, score, n);
       }
     }
   }
@@ -141,16 +149,12 @@ template <typename C> struct Consumer : Steps<C> {
     Weights<C> p;
     look(t, job);
     int n = high - 1;
-    if (upTo - job.firstKey<C>(n) > C::kHalf)
-      this->template start<C::BN>(t, p, job, score, n);
-    else
-      this->template start<C::kHalf>(t, p, job, score, n);
-    --n;
+    first(t, p, job, score, n--, upTo);
 #pragma unroll 1
     for (int stop = clear.high;; stop = low) {
 #pragma unroll 1
       for (; n >= stop; --n)
-        this->template longStep<true>(t, p, job, score, n);
+        this->maskedStep(t, p, job, score, n);
       if (n < low)
         break;
       clearBlocks(t, p, job, n - clear.low + 1);
@@ -169,16 +173,13 @@ template <typename C> struct Consumer : Steps<C> {
       Weights<C> other;
 #pragma unroll 1
       for (; count > 0; count -= 2) {
-        this->template step<false>(t, p, other, job, score, 0);
-        this->template step<false>(t, other, p, job, score, 0);
+        this->step(t, p, other, job, score, 0);
+        this->step(t, other, p, job, score, 0);
       }
     } else {
 #pragma unroll 1
       for (; count > 0; --count)
-        if constexpr (C::kClearMaxima)
-          this->template longStep<false>(t, p, job, score, 0);
-        else
-          this->template step<false>(t, p, p, job, score, 0);
+        this->step(t, p, p, job, score, 0);
     }
   }
 
@@ -214,7 +215,7 @@ template <typename C> struct Consumer : Steps<C> {
 
   template <typename Score>
   __device__ __forceinline__ void tile(const Job &job, const Score &score) {
-    constexpr bool phased = C::kPhases && Score::kIdentity;
+    constexpr bool phased = C::kWide && Score::kIdentity;
     Tile<C> t;
     if constexpr (!phased)
       look(t, job);
@@ -295,7 +296,7 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     int warp = threadIdx.x / 32 - 4 * C::kWarpgroups;
     if (warp == 0)
       producer.copy();
-    else if (C::kPlanned && warp == 1)
+    else if (C::kPlans && warp == 1)
       producer.plan();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's

@@ -16,54 +16,20 @@
 #include "attention.cuh"
 #include "sm90/async.cuh"
 
-// Config's `form`, where it is not said.
-#ifndef FT_ATTENTION_FORM
-#define FT_ATTENTION_FORM 0
+// To time narrow heads without a warp that plans.
+#ifndef FT_ATTENTION_PLANS
+#define FT_ATTENTION_PLANS true
 #endif
 
 namespace ft {
 namespace attention {
 
-/// Ways to compute the same, added up: Config's `form`.
-namespace form {
-/// Blocks that all of a warpgroup's rows see have a loop of their own, without
-/// masks (of wide heads and scores without a region).
-constexpr int kPhases = 1;
-/// In that loop, too, causal heads look for maxima in every block.
-constexpr int kMaxima = 2;
-/// There, a row whose sum was large takes its maximum only if it grew by
-/// kGrowth: else however little it grew, or it would come back with every
-/// block.
-constexpr int kGrowthAgain = 4;
-/// Tiles are planned by the warp that copies.
-constexpr int kOneProducer = 8;
-/// Pages are looked up before the wait for a stage.
-constexpr int kPagesAhead = 16;
-/// Masks are made by comparisons instead of bits.
-constexpr int kCompares = 32;
-/// All tiles of one half, or quarter, of the kv heads come before those of the
-/// next, so that L2 keeps the keys and values of one part.
-constexpr int kHalves = 64, kQuarters = 128;
-/// Where maxima are looked for in every block, exponentials are made while
-/// values are multiplied: else ptxas has them wait.
-constexpr int kBeside = 256;
-/// Two warpgroups take no turns.
-constexpr int kNoTurns = 512;
-/// With masks, too, a row whose sum was large takes its maximum however little
-/// it grew. (Of a causal row that saw few keys of the block that comes first,
-/// the maximum may be low, but by less than kGrowth.)
-constexpr int kTakeMaxima = 1024;
-/// Descriptors are made in uniform registers, before a warpgroup's turn.
-constexpr int kDescriptorsFirst = 2048;
-} // namespace form
-
 /// Compile-time choices. `pack`: query heads of one kv head in a tile;
 /// `warpgroups` of 64 rows; `keys` of a block; `boxRows`: keys that one tensor
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
-/// multiprocessor; `brief`: attention_short.cuh's; `form`: see above.
+/// multiprocessor; `brief`: attention_short.cuh's.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
-          int ctas = 1, int stages = 2, bool brief = false,
-          int form_ = FT_ATTENTION_FORM>
+          int ctas = 1, int stages = 2, bool brief = false>
 struct Config {
   static constexpr bool kBrief = brief;
   using S = Shape_;
@@ -74,7 +40,7 @@ struct Config {
   static constexpr int kStages = stages, kCtas = ctas;
   /// Whether warpgroups take turns at the tensor cores. Three find their order
   /// by themselves (on an H200 16 x 64 at 2,048: 283 us, by turns 287).
-  static constexpr bool kTurns = warpgroups == 2 && !(form_ & form::kNoTurns);
+  static constexpr bool kTurns = warpgroups == 2;
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
   static constexpr bool kMoveRegisters = warpgroups > 1;
@@ -98,28 +64,14 @@ struct Config {
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
-  /// Where blocks have masks in their loop: whether maxima are looked for in
-  /// every block. Of wide causal heads, whose products take twice as long as
-  /// exponentials, and whose tiles have few blocks that all rows see. These
-  /// exponentials are made behind the products: beside them they cost 1 % more
-  /// on an H200.
-  static constexpr bool kLong = S::kCausal && DV > 64;
-  static constexpr bool has(int flag) { return (form_ & flag) != 0; }
-  static constexpr bool kPhases = has(form::kPhases) && DV > 64 && !brief;
-  static constexpr bool kClearMaxima = has(form::kMaxima) && S::kCausal;
-  /// What is much for a maximum that a large sum says to look for: without
-  /// masks, and with them.
-  static constexpr float kLargeGrowth = has(form::kGrowthAgain) ? 8 : 0;
-  static constexpr float kMaskedGrowth = has(form::kTakeMaxima) ? 0 : 8;
-  static constexpr bool kPlanned = kMoveRegisters && !has(form::kOneProducer);
-  static constexpr bool kPagesAhead =
-      has(form::kPagesAhead) && S::kPaged && BN / boxRows <= 2;
-  static constexpr bool kDescriptorsFirst = has(form::kDescriptorsFirst);
-  static constexpr bool kBeside = has(form::kBeside);
-  static constexpr bool kMaskBits = !has(form::kCompares);
-  static constexpr int kParts = has(form::kQuarters) ? 4
-                                : has(form::kHalves) ? 2
-                                                     : 1;
+  /// Heads whose products take twice as long as their exponentials.
+  static constexpr bool kWide = DV > 64;
+  /// Whether a warp of its own says which tile is next. Of wide heads it costs
+  /// more than it saves (on an H200 32/8 x 128 causal at 2,048: 71.5 us,
+  /// without 68.3; at 8 x 512 57.0 and 54.4); of narrow ones it was not timed
+  /// alone.
+  static constexpr bool kPlans =
+      kMoveRegisters && !kWide && (FT_ATTENTION_PLANS);
   static constexpr int kRegisters = warpgroups == 3   ? 160
                                     : warpgroups == 2 ? 232
                                                       : 128;
@@ -131,9 +83,8 @@ struct Config {
   /// are still multiplied (on an H200 32/8 x 128 at 2,048: 101.5 us with 4,
   /// 103.6 with 6, 105.8 with 8, 107.6 with none).
   static constexpr int kAhead = kSpare < 8 ? 0 : BN < 64 ? BN / 16 : 4;
-  /// Whether the loop without masks makes two blocks a time, which leave their
-  /// weights in places of their own.
-  static constexpr bool kPairs = kPhases && !kClearMaxima && kAhead > 0;
+  /// Then two blocks a time, which leave their weights in each other's place.
+  static constexpr bool kPairs = kAhead > 0;
 
   static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
@@ -352,13 +303,7 @@ public:
   __device__ Job job(int number) const {
     Job j;
     int group = a_.heads / a_.kvHeads, inTile = a_.kvHeads * packs_;
-    int part = 0;
-    if (C::kParts > 1 && a_.kvHeads % C::kParts == 0) {
-      inTile /= C::kParts;
-      part = number / (tiles_ * inTile);
-      number -= part * tiles_ * inTile;
-    }
-    int tile = number / inTile, block = part * inTile + number % inTile;
+    int tile = number / inTile, block = number % inTile;
     if (C::S::kCausal)
       tile = tiles_ - 1 - tile;
     int member = block % packs_ * C::kPack;
