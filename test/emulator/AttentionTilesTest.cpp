@@ -157,6 +157,15 @@ TEST(AttentionTilesTest, WideScore) { // has masks in every block
       attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 64, 64>;
   runCase<Scored>({{40, 9}, {200, 0}, 8, 2, 4, 100, 64, 1}, CapAndSlope{});
 }
+TEST(AttentionTilesTest, GroupsOfHeads) { // two or three tiles each
+  using Paged =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 2, 2, 128, 64>;
+  runCase<Grouped<Paged>>({{100, 7}, {0, 90}, 8, 4, 2, 0, 64, 1}, NoScore{});
+  using Packed =
+      attention::Config<Shape<bf16, 64, 64, false, false>, 1, 2, 128, 128>;
+  runCase<Grouped<Packed>>({{140, 20}, {}, 6, 6, 1, 0, 1, 1}, NoScore{});
+}
+
 //===----------------------------------------------------------------------===//
 // attention_short
 //===----------------------------------------------------------------------===//

@@ -151,6 +151,11 @@ static void checkPhases() {
   checkPhases<Dense>("neighbours", neighbours);
   checkPhases<Alone>("neighbours, causal",
                      Case{{450, 9, 470, 384}, {}, 2, 1, 1, 0, 1, 1});
+  checkCase<Grouped<Cached>>("chunks, grouped", chunks, NoScore{});
+  checkCase<Grouped<Dense>>("neighbours, grouped", neighbours, NoScore{});
+  // So many keys that there are groups without that: 41 MiB.
+  checkCase<Cached>("long cache", Case{{16}, {10400}, 32, 8, 4, 0, 64, 1},
+                    NoScore{});
 }
 
 /// Encoders: many short sequences, tiles that begin and end within one, more
