@@ -56,7 +56,7 @@ bool KernelChoice::takesTiles(const GemmMatch &match,
   return !hopperArchs().empty() &&
          (preview_ || context.someTokens() ||
           (context.encoder && isSmall(match)) ||
-          (context.prompts() && !choosePromptShapes(match).shapes.empty()));
+          (context.prompts() && !choosePromptShapes(match).empty()));
 }
 
 /// Shapes that no row count is nearest to are a tuning's alone.
@@ -217,18 +217,6 @@ KernelChoice::addFused(ir::FusedOp fused, const GemmMatch &match,
   return matchLibraryEpilogue(fused, match); // says what it lacks
 }
 
-/// A prompt's gemm by few tile shapes and the library's call, each for the
-/// numbers of rows that it is expected to be the faster at.
-LogicalResult
-KernelChoice::addPrompt(ir::FusedOp fused, const GemmMatch &match,
-                        const LaunchContext &context,
-                        SmallVectorImpl<Attribute> &implementations) {
-  if (failed(addTiles(fused, match, context, implementations)))
-    return failure();
-  return addDefaults(fused, context, implementations, /*all=*/true,
-                     choosePromptShapes(match).callRows);
-}
-
 /// A gemm that no ring takes alone: what it runs on, best first.
 LogicalResult
 KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
@@ -238,9 +226,6 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   if (!gemvTakes(match, context) &&
       failed(matchLibraryEpilogue(fused, match, /*report=*/false)))
     return addFused(fused, match, context, implementations);
-  if (tiles && !preview_ && context.prompts() &&
-      gemmTilesTake(fused, match, context))
-    return addPrompt(fused, match, context, implementations);
   if (tiles && ((gemmTilesTake(fused, match, context) && isSmall(match)) ||
                 gemmSkinnyTakes(fused, match, context))) {
     if (failed(addTiles(fused, match, context, implementations)) ||

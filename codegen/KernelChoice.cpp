@@ -173,11 +173,11 @@ KernelChoice::hopper(ir::FusedOp fused, const LaunchContext &context) {
 }
 
 /// What runs without a tuning on architectures that `implementations` has
-/// nothing for yet, or what all can run; the fastest at `rows`, if any.
+/// nothing for yet, or what all can run.
 LogicalResult
 KernelChoice::addDefaults(ir::FusedOp fused, const LaunchContext &context,
-                          SmallVectorImpl<Attribute> &implementations, bool all,
-                          ArrayRef<int64_t> rows) {
+                          SmallVectorImpl<Attribute> &implementations,
+                          bool all) {
   targets_.clear();
   for (const std::string &arch : archs_)
     if (all || implementations.empty() || !passes::isHopper(arch))
@@ -190,7 +190,7 @@ KernelChoice::addDefaults(ir::FusedOp fused, const LaunchContext &context,
   StringRef name = chosen->contains("gemm")                  ? "library"
                    : fused.getPattern() == ir::Pattern::Gemm ? "gemv"
                                                              : "";
-  implementations.push_back(implementation(name, *chosen, rows));
+  implementations.push_back(implementation(name, *chosen));
   return success();
 }
 

@@ -67,11 +67,7 @@ private:
   mlir::LogicalResult
   addDefaults(ir::FusedOp fused, const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations,
-              bool all = false, llvm::ArrayRef<int64_t> rows = {});
-  mlir::LogicalResult
-  addPrompt(ir::FusedOp fused, const GemmMatch &match,
-            const LaunchContext &context,
-            llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+              bool all = false);
   mlir::DictionaryAttr clustered(const GemmCandidate &made,
                                  mlir::DictionaryAttr launch);
   mlir::DictionaryAttr

@@ -51,14 +51,9 @@ struct ShapeChoice {
 /// too long for a cluster to normalize.
 std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 
-/// What a causal model's prompts run a product by without a tuning.
-struct PromptChoice {
-  std::vector<ShapeChoice> shapes; // few, or none
-  /// Where the library's call stays, beside shapes; none where it cannot run
-  /// the product.
-  std::vector<int64_t> callRows;
-};
-PromptChoice choosePromptShapes(const GemmMatch &match);
+/// What a causal model's prompts run a product by without a tuning: gate and up
+/// with what follows them. None of others, which are the library's.
+std::vector<ShapeChoice> choosePromptShapes(const GemmMatch &match);
 
 /// One for at most 64 rows, without a norm.
 ShapeChoice chooseSomeRows(const GemmMatch &match);

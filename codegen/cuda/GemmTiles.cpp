@@ -144,9 +144,11 @@ static bool beginInChunks(Value outer) {
   return place.alignment >= 16 && place.rowStride % 8 == 0;
 }
 
-/// The functor that gemm_epilogue.cuh describes, and how it is made.
+/// The functor that gemm_epilogue.cuh describes, and how it is made. `known`:
+/// how rows lie is said in the text.
 static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
-                                 KernelParams &params, CudaPrinter &out) {
+                                 KernelParams &params, CudaPrinter &out,
+                                 bool known) {
   Epilogue epilogue;
   epilogue.result = "y";
   Value stored = fused.getResult(match.outNumber());
@@ -181,10 +183,7 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   out.line("static constexpr bool kGated = " + llvm::Twine(flag(match.gated)) +
            ", kBias = " + flag(bool(match.bias)) +
            ", kResidual = " + flag(bool(epilogue.residual)) +
-           ", kWide = " + flag(wide) + ";");
-  out.line("static constexpr i64 residualStride = " +
-           llvm::Twine(residualStride) + ", outStride = " +
-           llvm::Twine(placementOf(stored).rowStride) + ";");
+           ", kWide = " + flag(wide && known) + ";");
   std::string made;
   auto member = [&](std::string type, StringRef name, DictionaryAttr arg) {
     params.add(type, name, arg);
@@ -192,8 +191,17 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
     made += (made.empty() ? "" : ", ") + name.str();
   };
   member("const " + biasType + " *", "bias", bias);
+  auto stride = [&](StringRef name, int64_t value) {
+    if (known)
+      out.line("static constexpr i64 " + name + " = " + llvm::Twine(value) +
+               ";");
+    else
+      member("i64", name, params.i64(value));
+  };
   member("const " + residualType + " *", "residual", residual);
+  stride("residualStride", residualStride);
   member(outType + " *", "out", params.out(match.outNumber()));
+  stride("outStride", placementOf(stored).rowStride);
   printNorm(fused, match, params, out, member);
   out.open("__device__ __forceinline__ float operator()(float " +
            llvm::Twine(match.gated ? "gate, float up" : "y") +
@@ -205,6 +213,16 @@ static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
   return "Epilogue{" + made + "}";
 }
 
+/// Whether something of 16 bits is added to the sums.
+static bool hasResidual(const GemmMatch &match) {
+  Epilogue epilogue;
+  if (match.linears.size() > 1 && !match.gated)
+    return false;
+  EpilogueText(match, epilogue).value(match.result);
+  return epilogue.residual &&
+         isHalf(rowType(epilogue.residual).getElementType());
+}
+
 /// The text of one tile shape.
 static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
                               const LaunchContext &context,
@@ -212,7 +230,10 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
-  std::string epilogue = printEpilogue(fused, match, params, out);
+  // Where that is known addresses are made ahead: for these the registers of
+  // whole tiles' sums, and of norms, leave no room.
+  bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
+  std::string epilogue = printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   unsigned input = match.input.getArgNumber();
@@ -260,22 +281,12 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   return made;
 }
 
-/// Whether something of 16 bits is added to the sums.
-static bool hasResidual(const GemmMatch &match) {
-  Epilogue epilogue;
-  if (match.linears.size() > 1 && !match.gated)
-    return false;
-  EpilogueText(match, epilogue).value(match.result);
-  return epilogue.residual &&
-         isHalf(rowType(epilogue.residual).getElementType());
-}
-
 static std::vector<ShapeChoice> shapesIn(const LaunchContext &context,
                                          const GemmMatch &match) {
   if (context.someTokens())
     return {chooseSomeRows(match)};
   if (context.prompts() && !context.preview)
-    return choosePromptShapes(match).shapes;
+    return choosePromptShapes(match);
   return chooseShapes(match);
 }
 
