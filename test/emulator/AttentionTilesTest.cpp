@@ -56,12 +56,6 @@ void runCase(const Case &c, const Score &score) {
       << "another grid, other bits";
 }
 
-TEST(AttentionTilesTest, PagedChunks) {
-  using Wide =
-      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
-  runCase<Wide>({{65, 1, 70, 7}, {0, 200, 65, 15}, 8, 2, 4, 0, 64, 1},
-                NoScore{});
-}
 TEST(AttentionTilesTest, PagedWindowScore) {
   using Wide =
       attention::Config<Shape<bf16, 64, 64, true, true>, 4, 2, 128, 64>;
@@ -73,11 +67,6 @@ TEST(AttentionTilesTest, PagedPacksOfManyHeads) {
       attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
   runCase<Small>({{35, 1, 30, 7}, {0, 200, 65, 16}, 20, 1, 16, 40, 48, 1},
                  NoScore{});
-}
-TEST(AttentionTilesTest, PagedWideHeads) {
-  using Large =
-      attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
-  runCase<Large>({{45, 2}, {10, 129}, 6, 2, 3, 0, 64, 1}, NoScore{});
 }
 TEST(AttentionTilesTest, PackedThreeWarpgroups) {
   using Bert =
@@ -93,17 +82,9 @@ TEST(AttentionTilesTest, PackedTwoSequences) {
   runCase<Images>({{130, 30, 1, 290}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
 }
 TEST(AttentionTilesTest, PackedGrowth) {
-  using Two =
-      attention::Config<Shape<bf16, 128, 128, false, false>, 1, 2, 128, 128>;
-  runCase<Two>({{150, 300}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
   using Narrow =
       attention::Config<Shape<bf16, 64, 64, true, false>, 1, 3, 128, 128, 1, 3>;
   runCase<Narrow>({{300, 84}, {}, 2, 1, 1, 0, 1, 1, 40}, NoScore{});
-}
-TEST(AttentionTilesTest, PagedGrowth) {
-  using Wide =
-      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
-  runCase<Wide>({{65, 40}, {0, 300}, 8, 2, 4, 0, 64, 1, 40}, NoScore{});
 }
 TEST(AttentionTilesTest, PackedOddHeads) {
   using Odd =
@@ -119,6 +100,70 @@ TEST(AttentionTilesTest, PackedOneWarpgroup) {
   using One =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 1, 64, 64, 3>;
   runCase<One>({ragged(12, 1, 90), {}, 2, 2, 1, 17, 1, 1}, CapAndSlope{});
+}
+
+//===----------------------------------------------------------------------===//
+// Wide heads: blocks that all rows see have a loop of their own
+//===----------------------------------------------------------------------===//
+
+using Cached =
+    attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 128, 64>;
+template <bool causal, int pack>
+using Dense =
+    attention::Config<Shape<bf16, 128, 128, causal, false>, pack, 2, 128, 128>;
+
+/// Behind 0 .. 5 blocks, odd numbers and even ones of which all rows see. The
+/// second and third begin at the last key of a block, so that of the block that
+/// comes first some rows see nothing, and of the next one all.
+const Case chunks{{40, 33, 20, 1}, {0, 511, 383, 700}, 8, 2, 4, 0, 64, 1};
+/// Blocks of which some rows see the end, none, or the beginning.
+Case windowed(int window) {
+  return {{40, 9, 20}, {640, 700, 0}, 4, 1, 4, window, 64, 1};
+}
+Case sharp(Case c) { // maxima that grow
+  c.scale = 40;
+  return c;
+}
+/// Long sequences on either side of a short one share tiles with it.
+const Case neighbours{{200, 9, 350}, {}, 4, 1, 4, 0, 1, 1};
+
+TEST(AttentionTilesTest, WidePaged) {
+  runCase<Cached>(chunks, NoScore{});
+  runCase<Cached>(sharp(chunks), NoScore{});
+}
+TEST(AttentionTilesTest, WidePagedWindows) {
+  runCase<Cached>(sharp(windowed(500)), NoScore{});
+  runCase<Cached>(windowed(300), NoScore{}); // none or one
+  runCase<Cached>(windowed(20), NoScore{});
+}
+TEST(AttentionTilesTest, WidePacked) {
+  runCase<Dense<false, 4>>(neighbours, NoScore{});
+  runCase<Dense<true, 4>>(sharp(neighbours), NoScore{});
+  Case seen{{450, 30}, {}, 4, 1, 4, 330, 1, 1};
+  runCase<Dense<false, 4>>(sharp(seen), NoScore{});
+}
+/// Blocks counted from the second one's first key.
+TEST(AttentionTilesTest, WidePackedTwoSequences) {
+  runCase<Dense<false, 1>>({{300, 330, 60}, {}, 1, 1, 1, 0, 1, 1, 40},
+                           NoScore{});
+}
+TEST(AttentionTilesTest, WideInPlace) { // no registers for pairs
+  using Large =
+      attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
+  runCase<Large>({{45, 2}, {200, 129}, 3, 1, 3, 0, 64, 1}, NoScore{});
+}
+TEST(AttentionTilesTest, WideScore) { // has masks in every block
+  using Scored =
+      attention::Config<Shape<bf16, 128, 128, true, true>, 4, 2, 64, 64>;
+  runCase<Scored>({{40, 9}, {200, 0}, 8, 2, 4, 100, 64, 1}, CapAndSlope{});
+}
+TEST(AttentionTilesTest, GroupsOfHeads) { // two or three tiles each
+  using Paged =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 2, 2, 128, 64>;
+  runCase<Grouped<Paged>>({{100, 7}, {0, 90}, 8, 4, 2, 0, 64, 1}, NoScore{});
+  using Packed =
+      attention::Config<Shape<bf16, 64, 64, false, false>, 1, 2, 128, 128>;
+  runCase<Grouped<Packed>>({{140, 20}, {}, 6, 6, 1, 0, 1, 1}, NoScore{});
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,11 @@
 
 namespace check {
 
+/// Kv heads one after the other: otherwise only long sequences have groups.
+template <typename C> struct Grouped : C {
+  static constexpr ft::i64 kKeptBytes = 1;
+};
+
 template <typename C, typename Score>
 __global__ void __launch_bounds__(C::kThreads, C::kCtas)
     tilesKernel(const __grid_constant__ TensorMap q,

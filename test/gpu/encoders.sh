@@ -49,7 +49,7 @@ wait $check
 step attention-check 40 "$work/attention_tiles_check"
 wait $time
 step attention-time 40 bash -o pipefail -c \
-  "$work/attention_tiles_time | tee $work/attention.txt"
+  "$work/attention_tiles_time --narrow | tee $work/attention.txt"
 wait
 [ -x "$run" ] || { tail -20 "$work/runtime.log"; exit 1; }
 step encoders 270 python3 "$root/tools/bench/encoders.py" --ft-run "$run" \

@@ -1,8 +1,8 @@
 //===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
 //
 // The tensor copies that bring attention_tiles.cuh its tiles of queries and
-// their keys and values: one warp, whose first thread copies, and one beside it
-// that says which tile is next. With a single warpgroup one warp does both.
+// their keys and values: one warp, whose first thread copies, and where
+// Config::kPlans says so one beside it that says which tile is next.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
@@ -118,7 +118,7 @@ template <typename C> struct Producer {
   /// block ahead of values. Where one warp does all, what comes after the tile
   /// is prepared when its first copies are under way.
   __device__ void copy() {
-    if constexpr (C::kMoveRegisters)
+    if constexpr (C::kPlans)
       copyPlanned();
     else
       copyAll();

@@ -62,7 +62,7 @@ template <typename C> struct Short {
 
   __device__ Short(const TensorMap &q, const TensorMap &k, const TensorMap &v,
                    const Args<T> &a, const Stages<C> &at)
-      : q(q), k(k), v(v), a(a), math{{a}, at, 0} {
+      : q(q), k(k), v(v), a(a), math{{{a}, at, 0}} {
     job.firstHead = blockIdx.x;
     job.heads = 1;
     job.kvHead = job.firstHead / (a.heads / a.kvHeads);
@@ -203,10 +203,11 @@ template <typename C> struct Short {
     float s[N / 2], keep[2];
     int j0 = firstKey(i);
     math.k.packed = math.v.packed = stageOf(i);
+    u32 queries = math.queryRows(), keys = math.keyRows();
     barrierWait(math.at.kFull(math.k.stage()), phaseOf(i));
     discard(s);
     wgmmaFence();
-    math.scores(s);
+    math.scores(s, queries, keys);
     wgmmaWait<0>();
     pin(s);
     math.adjust(t, s, score, j0, job.end);
@@ -218,11 +219,12 @@ template <typename C> struct Short {
       math.rescale(t, keep);
     math.template exponentials<0, N / 16>(t, s, factor, p.of, sums);
     sums.addTo(t.sum);
+    u32 rows = math.valueRows();
     barrierWait(math.at.vFull(math.v.stage()), phaseOf(i));
     if (j0 + N > total)
       math.clearTail(total - j0);
     wgmmaFence();
-    math.template values<N>(t, p);
+    math.template values<N>(t, p, rows);
     wgmmaWait<0>();
     pin(t.o);
     done(i);

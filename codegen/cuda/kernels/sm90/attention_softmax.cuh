@@ -7,7 +7,9 @@
 // 143 on an H200, 64 exponentials 654 for 519. So weights are first made with
 // the maxima so far. Where the sum of a thread's weights says that none of its
 // scores exceeds them by kGrowth, they are what they would have been; where
-// not, maxima are looked for and weights made once more.
+// not, maxima are looked for, taken however little they grew, and weights made
+// once more. (A row that saw few keys of its first block may have a maximum
+// that is low by less than kGrowth: its sums are then large in every block.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_SOFTMAX_CUH
@@ -41,7 +43,7 @@ template <typename C> struct Softmax {
     }
     if (!masked)
       return;
-    // One bit a score: tests of constant bits are cheaper than comparisons.
+      // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;
@@ -65,12 +67,13 @@ template <typename C> struct Softmax {
     return bits == 0 ? 0 : ~0u >> (32 - bits);
   }
 
-  /// The rows' maxima with those of the scores, where that is much more; by
-  /// what to multiply what was summed so far, true where that is not 1 for
-  /// every row of the warp.
+  /// The rows' maxima with those of the scores, where they grow by more than
+  /// `growth`; by what to multiply what was summed so far, true where that is
+  /// not 1 for every row of the warp.
   template <int count>
   __device__ __forceinline__ bool maxima(Tile<C> &t, const float (&s)[count],
-                                         float factor, float (&keep)[2]) const {
+                                         float factor, float (&keep)[2],
+                                         float growth = kGrowth) const {
     bool grew = false, open = false;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -83,7 +86,7 @@ template <typename C> struct Softmax {
       next[0] = fmaxf(next[0], next[1]);
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 1));
       next[0] = fmaxf(next[0], __shfl_xor_sync(~0u, next[0], 2));
-      bool grows = (next[0] - t.top[r]) * factor > kGrowth;
+      bool grows = (next[0] - t.top[r]) * factor > growth;
       keep[r] = exponential2(grows ? (t.top[r] - next[0]) * factor : 0.0f);
       t.top[r] = grows ? next[0] : t.top[r];
       t.sum[r] *= keep[r];

@@ -8,15 +8,18 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). Of a warpgroup of producers
-// one warp plans tiles and one copies queries, keys and values through tensor
-// maps (attention_producer.cuh); each other warpgroup has 64 rows of the tile.
+// Persistent CTAs draw tiles (attention_work.cuh). A warp of the last warpgroup
+// copies queries, keys and values through tensor maps and plans tiles, or has
+// another warp beside it that plans (attention_producer.cuh); each of the other
+// warpgroups has 64 rows of the tile.
 // A block's scores and the values of the block before are multiplied together:
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
 // the tensor cores (named barriers), so that one's softmax falls on the other's
 // products; three overlap without. Blocks go from the last key to the first:
 // ragged ends and diagonals come first, those that are at most half full at
 // half their width, and blocks that a warpgroup sees nothing of are left out.
+// Blocks between those, of which all of its rows see every key, have a loop of
+// their own, without masks, where heads are wide.
 //
 // Paged sequences' tokens have consecutive positions. Packed sequences that
 // share a tile are masked from each other, but a NaN or
@@ -38,232 +41,74 @@
 #define FT_KERNELS_SM90_ATTENTION_TILES_CUH
 
 #include "sm90/attention_producer.cuh"
-#include "sm90/attention_softmax.cuh"
+#include "sm90/attention_steps.cuh"
 #include "sm90/quad_rows.cuh"
-#include "sm90/wgmma.cuh"
 
 namespace ft {
 namespace attention {
 
-template <typename C> struct Consumer : Softmax<C> {
+template <typename C> struct Consumer : Steps<C> {
   using T = typename C::T;
-  using Softmax<C>::a, Softmax<C>::adjust, Softmax<C>::maxima,
-      Softmax<C>::exponentials, Softmax<C>::pack, Softmax<C>::rescale;
-  Stages<C> at;
-  int warpgroup;
-  /// Stage and phase in one register.
-  struct Place {
-    u32 packed = 0;
-    __device__ u32 stage() const { return packed & 0xff; }
-    __device__ u32 phase() const { return packed >> 8; }
-    __device__ void next() {
-      bool last = stage() + 1 == C::kStages;
-      packed = last ? (packed ^ 0x100) & 0x100 : packed + 1;
+  using Steps<C>::a, Steps<C>::at, Steps<C>::warpgroup, Steps<C>::tiles;
+  using Steps<C>::passOn, Steps<C>::release, Steps<C>::skipBlock,
+      Steps<C>::finish, Steps<C>::qStage, Steps<C>::qPhase;
+
+  //===--------------------------------------------------------------------===//
+  // Which keys
+  //===--------------------------------------------------------------------===//
+
+  /// The first of the thread's two rows.
+  __device__ int firstRow() const {
+    int thread = threadIdx.x % 128;
+    return warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
+  }
+  /// What the thread's rows see.
+  __device__ __forceinline__ void look(Tile<C> &t, const Job &job) const {
+    t.allLow = -0x7fffffff;
+    t.allHigh = 0x7fffffff;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      int row = firstRow() + 8 * r, token = min(row / C::kPack, job.tokens - 1);
+      t.sight[r] = sightOf<C>(a, job, token);
+      t.head[r] = job.firstHead + row % C::kPack;
+      t.allLow = max(t.allLow, t.sight[r].low);
+      t.allHigh = min(t.allHigh, t.sight[r].high);
     }
+    t.allLow = __reduce_max_sync(~0u, t.allLow);
+    t.allHigh = __reduce_min_sync(~0u, t.allHigh);
+  }
+  /// Blocks [low, high).
+  struct Range {
+    int low, high;
   };
-  Place k, v;
-  u32 tiles = 0; // done: one register tells where queries and the job are
-
-  __device__ u32 qStage() const { return tiles % C::kQStages; }
-  __device__ u32 qPhase() const { return tiles / C::kQStages & 1; }
-
-  //===--------------------------------------------------------------------===//
-  // Turns and stages
-  //===--------------------------------------------------------------------===//
-
-  __device__ void await() const {
-    if constexpr (C::kTurns)
-      namedSync(1 + warpgroup, 256);
-  }
-  __device__ void passOn() const {
-    if constexpr (C::kTurns)
-      namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
-  }
-  __device__ void release(u32 barrier) const {
-    if (threadIdx.x % 32 == 0)
-      barrierArrive(barrier);
-  }
-  /// A block that this warpgroup sees nothing of.
-  __device__ void skipBlock() {
-    await();
-    passOn();
-    barrierWait(at.kFull(k.stage()), k.phase());
-    release(at.kEmpty(k.stage()));
-    k.next();
-    barrierWait(at.vFull(v.stage()), v.phase());
-    release(at.vEmpty(v.stage()));
-    v.next();
-  }
-
-  //===--------------------------------------------------------------------===//
-  // Products
-  //===--------------------------------------------------------------------===//
-
-  /// s = q k^T of the first keys of the block in `stage`, under way.
-  template <int count>
-  __device__ __forceinline__ void scores(float (&s)[count]) const {
-    u32 rows = tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes);
-    u32 keys = tileDescriptor(at.k(k.stage()));
-    using W = Wgmma<T, 2 * count>;
-#pragma unroll
-    for (int d = 0; d < C::D; d += 16) { // addresses count 16 bytes
-      u32 x = rows + (d / 64 * C::BM * C::kRowBytes + d % 64 * 2) / 16;
-      u32 y = keys + (d / 64 * C::BN * C::kRowBytes + d % 64 * 2) / 16;
-      d == 0 ? W::begin(s, x, y) : W::multiply(s, x, y);
-    }
-    wgmmaCommit();
-  }
-  /// o += p v of the first N keys of the block at `v`, under way.
-  template <int N = C::BN>
-  __device__ __forceinline__ void values(Tile<C> &t,
-                                         const Weights<C> &p) const {
-    u32 rows = rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes);
-#pragma unroll
-    for (int j = 0; j < N / 16; ++j)
-      Wgmma<T, C::DV>::multiplyRows(t.o, p.of[j],
-                                    rows + j * (16 * C::kRowBytes / 16));
-    wgmmaCommit();
-  }
-  /// What follows the last key in its block may be anything: its weight is
-  /// zero, which is not enough for a NaN. Every warpgroup does this alone.
-  __device__ void clearTail(int present) const {
-    char *base = at.memory + (at.v(v.stage()) - at.base);
-    constexpr int chunks = C::kRowBytes / 16;
-    int count = (C::BN - present) * chunks;
-#pragma unroll 1
-    for (int c = 0; c < C::kColumnsV; ++c)
-#pragma unroll 1
-      for (int i = threadIdx.x % 128; i < count; i += 128)
-        reinterpret_cast<Vec16 *>(base)[(c * C::BN + present) * chunks + i] =
-            Vec16{};
-    asyncProxyFence();
-    namedSync(4 + warpgroup, 128);
+  /// Blocks that rows which all see keys [allLow, allHigh) see entirely, below
+  /// the one in which the last of them sees its first key: an even number of
+  /// them where they are computed in pairs. Else none, at `low`.
+  __device__ static Range seenByAll(const Job &job, int allLow, int allHigh,
+                                    int low) {
+    Range none{low, low};
+    if (allHigh - allLow < C::BN)
+      return none;
+    Range seen{job.blockOf<C>(allLow), job.blockOf<C>(allHigh - 1)};
+    seen.low += job.firstKey<C>(seen.low) < allLow;
+    if (C::kPairs)
+      seen.high -= (seen.high - seen.low) & 1;
+    return seen.low < seen.high ? seen : none;
   }
 
   //===--------------------------------------------------------------------===//
   // A tile
   //===--------------------------------------------------------------------===//
 
-  /// The block that comes first, n, of which rows see at most N keys: weights.
-  template <int N, typename Score>
-  __device__ __forceinline__ void
-  start(Tile<C> &t, Weights<C> &p, const Job &job, const Score &score, int n) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[N / 2];
-    barrierWait(at.kFull(k.stage()), k.phase());
-    await();
-    discard(s);
-    wgmmaFence();
-    scores(s);
-    passOn();
-    wgmmaWait<0>();
-    pin(s);
-    release(at.kEmpty(k.stage()));
-    k.next();
-    int j0 = job.firstKey<C>(n);
-    adjust(t, s, score, j0, job.endOfKeys<C>(n));
-    maxima(t, s, factor, keep);
-    Sums sums;
-    exponentials<0, N / 16>(t, s, factor, p.of, sums);
-    sums.addTo(t.sum);
-#pragma unroll
-    for (int j = N / 16; j < C::BN / 16; ++j)
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        p.of[j][i] = 0;
-    if (j0 + C::BN > job.end) {
-      barrierWait(at.vFull(v.stage()), v.phase());
-      clearTail(job.end - j0);
-    }
-  }
-  /// Block n: its scores and, with their weights p, the values of the block
-  /// after it; then its own weights, to `next`.
+  /// Block n, which comes first, as wide as it is full.
   template <typename Score>
-  __device__ __forceinline__ void step(Tile<C> &t, const Weights<C> &p,
-                                       Weights<C> &next, const Job &job,
-                                       const Score &score, int n) {
-    constexpr int groups = C::BN / 16, ahead = C::kAhead;
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[C::BN / 2];
-    Sums sums;
-    barrierWait(at.kFull(k.stage()), k.phase());
-    barrierWait(at.vFull(v.stage()), v.phase());
-    await();
-    discard(s);
-    wgmmaFence();
-    scores(s);
-    wgmmaFence();
-    values(t, p);
-    passOn();
-    wgmmaWait<ahead != 0>();
-    pin(s);
-    release(at.kEmpty(k.stage()));
-    k.next();
-    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
-    if constexpr (ahead > 0) {
-      exponentials<0, ahead>(t, s, factor, next.of, sums);
-      stayBefore(sums);
-      wgmmaWait<0>();
-    }
-    pin(t.o);
-    release(at.vEmpty(v.stage()));
-    v.next();
-    // With the maxima so far, and again where a sum says that one grew much.
-    bool again = t.open;
-    if (!again) {
-      exponentials<ahead, groups>(t, s, factor, next.of, sums);
-      again = !sums.small();
-    }
-    if (again) {
-      bool grew = maxima(t, s, factor, keep);
-      sums = Sums{};
-      exponentials<0, groups>(t, s, factor, next.of, sums);
-      if (grew)
-        rescale(t, keep);
-    }
-    sums.addTo(t.sum);
-  }
-  /// Work whose results are `sums` stays in front of a wait for products: ptxas
-  /// moves that up, but not over a loop. This one ends at once.
-  __device__ __forceinline__ void stayBefore(Sums &sums) const {
-    pin(sums.part[0]);
-    pin(sums.part[1]);
-    barrierWait(at.vFull(v.stage()), v.phase());
-  }
-  /// The same with maxima looked for in every block (C::kLong): all exponentials
-  /// are made in the scores' place, and are packed when the values are done with
-  /// p.
-  template <typename Score>
-  __device__ __forceinline__ void longStep(Tile<C> &t, Weights<C> &p,
-                                           const Job &job, const Score &score,
-                                           int n) {
-    float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
-    float s[C::BN / 2];
-    barrierWait(at.kFull(k.stage()), k.phase());
-    await();
-    discard(s);
-    wgmmaFence();
-    scores(s);
-    barrierWait(at.vFull(v.stage()), v.phase());
-    wgmmaFence();
-    values(t, p);
-    passOn();
-    wgmmaWait<1>();
-    pin(s);
-    release(at.kEmpty(k.stage()));
-    k.next();
-    adjust(t, s, score, job.firstKey<C>(n), job.endOfKeys<C>(n));
-    bool grew = maxima(t, s, factor, keep);
-    Sums sums;
-    exponentials(t, s, factor, sums);
-    wgmmaWait<0>();
-    pin(t.o);
-    release(at.vEmpty(v.stage()));
-    v.next();
-    sums.addTo(t.sum);
-    if (grew)
-      rescale(t, keep);
-    pack(p, s);
+  __device__ __forceinline__ void first(Tile<C> &t, Weights<C> &p,
+                                        const Job &job, const Score &score,
+                                        int n, int upTo) {
+    if (upTo - job.firstKey<C>(n) > C::kHalf)
+      this->template start<C::BN>(t, p, job, score, n);
+    else
+      this->template start<C::kHalf>(t, p, job, score, n);
   }
   /// Blocks [low, high) of the tile, from the last to the first; of the last,
   /// rows see keys before `upTo`.
@@ -272,18 +117,15 @@ template <typename C> struct Consumer : Softmax<C> {
                                          const Score &score, int low, int high,
                                          int upTo) {
     Weights<C> p;
-    int n = high - 1, j0 = job.firstKey<C>(n);
-    if (upTo - j0 > C::kHalf)
-      start<C::BN>(t, p, job, score, n);
-    else
-      start<C::kHalf>(t, p, job, score, n);
-    if constexpr (C::kLong || C::kAhead == 0) {
+    int n = high - 1;
+    first(t, p, job, score, n, upTo);
+    if constexpr (C::kWide || !C::kPairs) {
 #pragma unroll 1
       for (--n; n >= low; --n)
-        if constexpr (C::kLong)
-          longStep(t, p, job, score, n);
+        if constexpr (C::kWide)
+          this->maskedStep(t, p, job, score, n);
         else
-          step(t, p, p, job, score, n);
+          this->step(t, p, p, job, score, n);
       finish(t, p);
     } else { // by twos: weights change places without being moved
       Weights<C> other;
@@ -291,22 +133,54 @@ template <typename C> struct Consumer : Softmax<C> {
       while (true) {
         if (--n < low)
           return finish(t, p);
-        step(t, p, other, job, score, n);
+        this->step(t, p, other, job, score, n);
         if (--n < low)
           return finish(t, other);
-        step(t, other, p, job, score, n);
+        this->step(t, other, p, job, score, n);
       }
     }
   }
-  /// The values of the block that comes last.
-  __device__ __forceinline__ void finish(Tile<C> &t, const Weights<C> &p) {
-    barrierWait(at.vFull(v.stage()), v.phase());
-    wgmmaFence();
-    values(t, p);
-    wgmmaWait<0>();
-    pin(t.o);
-    release(at.vEmpty(v.stage()));
-    v.next();
+  /// The same in phases, for scores without a region: in front of the blocks
+  /// that all rows see, `clear`, and behind them a step with masks looks for
+  /// maxima; between them no mask is thought of, and what rows see is not kept.
+  __device__ __forceinline__ void phases(Tile<C> &t, const Job &job, int low,
+                                         int high, int upTo, Range clear) {
+    constexpr NoScore score;
+    Weights<C> p;
+    look(t, job);
+    int n = high - 1;
+    first(t, p, job, score, n--, upTo);
+#pragma unroll 1
+    for (int stop = clear.high;; stop = low) {
+#pragma unroll 1
+      for (; n >= stop; --n)
+        this->maskedStep(t, p, job, score, n);
+      if (n < low)
+        break;
+      clearBlocks(t, p, job, n - clear.low + 1);
+      n = clear.low - 1;
+      if (n < low)
+        break;
+      look(t, job);
+    }
+    finish(t, p);
+  }
+  /// So many blocks that all rows see; in pairs, where C::kPairs says so.
+  __device__ __forceinline__ void clearBlocks(Tile<C> &t, Weights<C> &p,
+                                              const Job &job, int count) {
+    constexpr NoScore score;
+    if constexpr (C::kPairs) { // weights change places without being moved
+      Weights<C> other;
+#pragma unroll 1
+      for (; count > 0; count -= 2) {
+        this->step(t, p, other, job, score, 0);
+        this->step(t, other, p, job, score, 0);
+      }
+    } else {
+#pragma unroll 1
+      for (; count > 0; --count)
+        this->step(t, p, p, job, score, 0);
+    }
   }
 
   __device__ __forceinline__ void store(Tile<C> &t, const Job &job,
@@ -341,37 +215,36 @@ template <typename C> struct Consumer : Softmax<C> {
 
   template <typename Score>
   __device__ __forceinline__ void tile(const Job &job, const Score &score) {
+    constexpr bool phased = C::kWide && Score::kIdentity;
     Tile<C> t;
-    int thread = threadIdx.x % 128;
-    int firstRow = warpgroup * 64 + thread / 32 * 16 + thread % 32 / 4;
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      int row = firstRow + 8 * r, token = min(row / C::kPack, job.tokens - 1);
-      t.sight[r] = sightOf<C>(a, job, token);
-      t.head[r] = job.firstHead + row % C::kPack;
-      t.allLow = max(t.allLow, t.sight[r].low);
-      t.allHigh = min(t.allHigh, t.sight[r].high);
-    }
-    t.allLow = __reduce_max_sync(~0u, t.allLow);
-    t.allHigh = __reduce_min_sync(~0u, t.allHigh);
+    if constexpr (!phased)
+      look(t, job);
     // Sights only move forward, from row to row.
     int first = warpgroup * 64 / C::kPack, n = job.blocks;
     int last = min((warpgroup * 64 + 63) / C::kPack, job.tokens - 1);
     int low = 0, high = 0, upTo = 0;
+    Range clear{0, 0};
     if (first < job.tokens) {
-      int from = max(sightOf<C>(a, job, first).low, job.begin);
-      upTo = min(sightOf<C>(a, job, last).high, job.end);
+      Sight least = sightOf<C>(a, job, first), most = sightOf<C>(a, job, last);
+      int from = max(least.low, job.begin);
+      upTo = min(most.high, job.end);
       low = job.blockOf<C>(from);
       high = upTo > from ? job.blockOf<C>(upTo - 1) + 1 : low;
+      if constexpr (phased)
+        clear = seenByAll(job, max(most.low, job.begin), least.high, low);
     }
     for (; n > high; --n)
       skipBlock();
-    if (low < high)
-      blocks(t, job, score, low, high, upTo);
+    if (low < high) {
+      if constexpr (phased)
+        phases(t, job, low, high, upTo, clear);
+      else
+        blocks(t, job, score, low, high, upTo);
+    }
     release(at.qEmpty(qStage()));
     for (n = low < high ? low : n; n > 0; --n)
       skipBlock();
-    store(t, job, firstRow);
+    store(t, job, firstRow());
   }
 
   template <typename Score> __device__ void run(const Score &score) {
@@ -423,13 +296,13 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     int warp = threadIdx.x / 32 - 4 * C::kWarpgroups;
     if (warp == 0)
       producer.copy();
-    else if (warp == 1)
+    else if (C::kPlans && warp == 1)
       producer.plan();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)
       registersUp<C::kRegisters>();
-    Consumer<C>{{a}, at, warpgroup}.run(score);
+    Consumer<C>{{{a}, at, warpgroup}}.run(score);
   }
 }
 

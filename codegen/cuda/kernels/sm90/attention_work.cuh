@@ -16,13 +16,18 @@
 #include "attention.cuh"
 #include "sm90/async.cuh"
 
+// To time narrow heads without a warp that plans.
+#ifndef FT_ATTENTION_PLANS
+#define FT_ATTENTION_PLANS true
+#endif
+
 namespace ft {
 namespace attention {
 
 /// Compile-time choices. `pack`: query heads of one kv head in a tile;
 /// `warpgroups` of 64 rows; `keys` of a block; `boxRows`: keys that one tensor
 /// copy brings, a divisor of the page size, or `keys` where packed; `ctas` of a
-/// multiprocessor.
+/// multiprocessor; `brief`: attention_short.cuh's.
 template <typename Shape_, int pack, int warpgroups, int keys, int boxRows,
           int ctas = 1, int stages = 2, bool brief = false>
 struct Config {
@@ -59,11 +64,20 @@ struct Config {
   static constexpr int kSharedBytes =
       1024 + kTileBytes + kJobBytes + 8 * (4 + 4 * stages);
 
-  /// Whether maxima are looked for in every block: of wide causal heads, whose
-  /// products take twice as long as exponentials, and whose tiles have few
-  /// blocks that all rows see. These exponentials are made behind the products:
-  /// beside them they cost 1 % more on an H200.
-  static constexpr bool kLong = S::kCausal && DV > 64;
+  /// Heads whose products take twice as long as their exponentials.
+  static constexpr bool kWide = DV > 64;
+  /// Whether a warp of its own says which tile is next. Of wide heads it costs
+  /// more than it saves (on an H200 32/8 x 128 causal at 2,048: 71.5 us,
+  /// without 68.3; at 8 x 512 57.0 and 54.4); of narrow ones it was not timed
+  /// alone.
+  static constexpr bool kPlans =
+      kMoveRegisters && !kWide && (FT_ATTENTION_PLANS);
+  /// Kv heads are taken in groups of no more keys and values than this
+  /// (Schedule). On an H200, whose L2 has 50 MB, 32/8 x 128 in one group and in
+  /// two: full, 32 MiB in all 1,682 and 1,611 us, 64 MiB 6,724 and 6,498, 8 MiB
+  /// 110.9 and 110.3; causal, 64 MiB 3,917 and 3,819, but 32 MiB 961 and 969,
+  /// and 8 MiB 71.5 and 81.6.
+  static constexpr i64 kKeptBytes = i64(S::kCausal ? 40 : 20) << 20;
   static constexpr int kRegisters = warpgroups == 3   ? 160
                                     : warpgroups == 2 ? 232
                                                       : 128;
@@ -75,6 +89,8 @@ struct Config {
   /// are still multiplied (on an H200 32/8 x 128 at 2,048: 101.5 us with 4,
   /// 103.6 with 6, 105.8 with 8, 107.6 with none).
   static constexpr int kAhead = kSpare < 8 ? 0 : BN < 64 ? BN / 16 : 4;
+  /// Then two blocks a time, which leave their weights in each other's place.
+  static constexpr bool kPairs = kAhead > 0;
 
   static_assert(warpgroups >= 1 && warpgroups <= (brief ? 1 : 3) && pack <= BM);
   static_assert(kTokens <= 256 && BN <= 256 && BN % 16 == 0);
@@ -268,32 +284,43 @@ template <typename C> struct Tile {
 //===----------------------------------------------------------------------===//
 
 /// All tiles of the batch, numbered; a whole warp calls.
+///
+/// Heads vary first; the long tiles of causal sequences, the last ones, come
+/// first. The tiles that run at a time then read all keys and values of a
+/// sequence, each several times. Where that is more than stays in L2, kv heads
+/// are taken in groups, all tiles of one group before those of the next.
 template <typename C> class Schedule {
 public:
   using A = Args<typename C::T>;
   __device__ explicit Schedule(const A &a)
       : a_(a), sequences_(a.counts[a.sequencesAxis]) {
-    int group = a.heads / a.kvHeads;
+    int group = a.heads / a.kvHeads, keys = 0;
     packs_ = (group + C::kPack - 1) / C::kPack;
     tiles_ = 0;
     if constexpr (C::S::kPaged) {
 #pragma unroll 1
-      for (int s = threadIdx.x % 32; s < sequences_; s += 32)
+      for (int s = threadIdx.x % 32; s < sequences_; s += 32) {
         tiles_ +=
             (a.cuTokens[s + 1] - a.cuTokens[s] + C::kTokens - 1) / C::kTokens;
+        keys = max(keys, a.kvLengths[s]);
+      }
       tiles_ = __reduce_add_sync(~0u, tiles_);
+      keys = __reduce_max_sync(~0u, keys);
     } else {
-      tiles_ = (a.cuTokens[sequences_] + C::kTokens - 1) / C::kTokens;
+      keys = a.cuTokens[sequences_];
+      tiles_ = (keys + C::kTokens - 1) / C::kTokens;
+      if (keptGroups(keys) > 1)
+        keys = longest();
     }
+    inTile_ = a.kvHeads / keptGroups(keys) * packs_;
   }
   __device__ int count() const { return tiles_ * a_.kvHeads * packs_; }
 
-  /// Heads vary first; the long tiles of causal sequences, the last ones, come
-  /// first.
   __device__ Job job(int number) const {
     Job j;
-    int group = a_.heads / a_.kvHeads, inTile = a_.kvHeads * packs_;
-    int tile = number / inTile, block = number % inTile;
+    int group = a_.heads / a_.kvHeads;
+    int part = number / (tiles_ * inTile_), tile = number / inTile_ % tiles_;
+    int block = part * inTile_ + number % inTile_;
     if (C::S::kCausal)
       tile = tiles_ - 1 - tile;
     int member = block % packs_ * C::kPack;
@@ -309,6 +336,28 @@ public:
   }
 
 private:
+  /// Groups of kv heads where the longest sequence has so many keys. Of it
+  /// alone: a sequence of so few tokens that those of several run at a time
+  /// has its keys read by few tiles each, whatever their order, and a longer
+  /// one is nearly all that is read. Tiles of a window leave keys behind.
+  __device__ int keptGroups(int keys) const {
+    if (a_.window > 0)
+      keys = min(keys, 2 * a_.window);
+    i64 bytes =
+        i64(keys) * a_.kvHeads * ((C::D + C::DV) * int(sizeof(typename C::T)));
+    int groups = 1;
+    while (bytes > C::kKeptBytes * groups && a_.kvHeads % (2 * groups) == 0)
+      groups *= 2;
+    return groups;
+  }
+  /// Of packed sequences, looked up only where all of them are too many keys.
+  __device__ int longest() const {
+    int keys = 0;
+#pragma unroll 1
+    for (int s = threadIdx.x % 32; s < sequences_; s += 32)
+      keys = max(keys, a_.cuTokens[s + 1] - a_.cuTokens[s]);
+    return __reduce_max_sync(~0u, keys);
+  }
   __device__ void paged(Job &j, int tile) const {
     Work w;
     findTile(a_.cuTokens, sequences_, C::kTokens, tile, w);
@@ -354,6 +403,7 @@ private:
 
   const A &a_;
   int sequences_, tiles_, packs_;
+  int inTile_; // of a group of kv heads: they share a tile's tokens
 };
 
 } // namespace attention
