@@ -94,6 +94,7 @@ static void timeDecoder() {
         "32/8 x 128 causal " + what,
         {std::move(tokens), std::move(past), 32, 8, 4, 0, 64, 1});
     turns.add<attention::Config<Causal, 4, 2, 128, 64>>("2 x 64 rows, 128");
+    turns.add<attention::Config<Causal, 4, 1, 64, 64, 2>>("64 rows, 64, 2 CTAs");
   };
   for (int n : {512, 1024, 2048, 4096, 8192, 16384})
     causal(std::to_string(n), {n});
@@ -103,6 +104,23 @@ static void timeDecoder() {
                       {{n}, {}, 32, 8, 4, 0, 1, 1});
     turns.add<attention::Config<Full, 4, 2, 128, 128>>("2 x 64 rows, 128");
   }
+}
+
+/// Prompts of narrow heads.
+static void timePrompts() {
+  using S = Shape<bf16, 64, 64, true, true>;
+  auto prompts = [](const std::string &what, std::vector<int> tokens) {
+    std::vector<int> past(tokens.size(), 0);
+    Turns<S> turns("32/8 x 64 causal " + what,
+                   {std::move(tokens), std::move(past), 32, 8, 4, 0, 64, 1});
+    turns.add<attention::Config<S, 4, 2, 128, 64>>("2 x 64 rows, 128");
+    turns.add<attention::Config<S, 4, 3, 128, 64, 1, 3>>("3 x 64 rows, 128");
+    turns.add<attention::Config<S, 4, 1, 64, 64, 3>>("64 rows, 64, 3 CTAs");
+    turns.add<attention::Config<S, 4, 1, 128, 64, 2>>("64 rows, 128, 2 CTAs");
+  };
+  for (int n : {128, 512, 1024, 2048, 4096})
+    prompts(std::to_string(n), {n});
+  prompts("8 x 512", std::vector<int>(8, 512));
 }
 
 template <typename S> static void timeSmall(const char *what, const Case &c) {
@@ -167,6 +185,8 @@ int main(int argc, char **argv) {
     wanted = argv[1 + one];
   if (kind != "--decoder")
     timeNarrow();
-  if (kind != "--narrow")
+  if (kind != "--narrow") {
     timeDecoder();
+    timePrompts();
+  }
 }

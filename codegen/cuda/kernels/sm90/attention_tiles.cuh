@@ -8,10 +8,9 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). A warp of the last warpgroup
-// copies queries, keys and values through tensor maps and plans tiles, or has
-// another warp beside it that plans (attention_producer.cuh); each of the other
-// warpgroups has 64 rows of the tile.
+// Persistent CTAs draw tiles (attention_work.cuh). A warp behind the warpgroups
+// copies queries, keys and values through tensor maps (attention_producer.cuh);
+// each warpgroup has 64 rows of the tile.
 // A block's scores and the values of the block before are multiplied together:
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
 // the tensor cores (named barriers), so that one's softmax falls on the other's
@@ -292,12 +291,8 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   if (warpgroup == C::kWarpgroups) {
     if constexpr (C::kMoveRegisters)
       registersDown<few>();
-    Producer<C> producer{q, k, v, a, at};
-    int warp = threadIdx.x / 32 - 4 * C::kWarpgroups;
-    if (warp == 0)
-      producer.copy();
-    else if (C::kPlans && warp == 1)
-      producer.plan();
+    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
+      Producer<C>{q, k, v, a, at}.copy();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)

@@ -17,9 +17,6 @@
 #include "sm90/async.cuh"
 
 // To time narrow heads without a warp that plans.
-#ifndef FT_ATTENTION_PLANS
-#define FT_ATTENTION_PLANS true
-#endif
 
 namespace ft {
 namespace attention {
@@ -66,14 +63,8 @@ struct Config {
 
   /// Heads whose products take twice as long as their exponentials.
   static constexpr bool kWide = DV > 64;
-  /// Whether a warp of its own says which tile is next. Of wide heads it costs
-  /// more than it saves (on an H200 32/8 x 128 causal at 2,048: 71.5 us,
-  /// without 68.3; at 8 x 512 57.0 and 54.4); of narrow ones it was not timed
-  /// alone.
-  static constexpr bool kPlans =
-      kMoveRegisters && !kWide && (FT_ATTENTION_PLANS);
   /// Kv heads are taken in groups of no more keys and values than this
-  /// (Schedule). On an H200, whose L2 has 50 MB, 32/8 x 128 in one group and in
+  /// (Schedule). On an H200, whose L2 has 60 MB, 32/8 x 128 in one group and in
   /// two: full, 32 MiB in all 1,682 and 1,611 us, 64 MiB 6,724 and 6,498, 8 MiB
   /// 110.9 and 110.3; causal, 64 MiB 3,917 and 3,819, but 32 MiB 961 and 969,
   /// and 8 MiB 71.5 and 81.6.
