@@ -129,6 +129,15 @@ public:
     give(literals_ ? std::to_string(value)
                    : params_.add("int", name, params_.i32(value)));
   }
+  void stride(const char *name, int64_t value) {
+    give(literals_ ? std::to_string(value)
+                   : params_.add("i64", name, params_.i64(value)));
+  }
+  void scale(const APFloat &value) {
+    double number = value.convertToDouble();
+    give(literals_ ? floatLiteral(number)
+                   : params_.add("float", "scale", params_.f32(number)));
+  }
   void batch(bool paged);
   void give(const std::string &text) {
     list_ += (list_.empty() ? "" : ", ") + text;
@@ -210,14 +219,12 @@ void codegen::printAttentionArgs(ir::FusedOp fused, ir::AttentionOp op,
     for (const char *unused : {"nullptr", "0", "nullptr", "nullptr", "0", "0"})
       args.give(unused);
   args.give(params.add(type + " *", "out", params.out(0)));
-  args.give(params.add("i64", "outStride",
-                       params.i64(placementOf(fused.getResult(0)).rowStride)));
+  args.stride("outStride", placementOf(fused.getResult(0)).rowStride);
   args.integer("heads", shape.heads);
   args.integer("kvHeads", shape.kvHeads);
   args.integer("pack", use.pack);
   args.integer("window", op.getWindow());
-  args.give(params.add("float", "scale",
-                       params.f32(op.getScale().convertToDouble())));
+  args.scale(op.getScale());
   args.batch(shape.paged);
   args.give(use.counters ? params.add("u32 *", "counters", params.workspace(0))
                          : "nullptr");

@@ -68,6 +68,14 @@ TEST(AttentionTilesTest, PagedPacksOfManyHeads) {
   runCase<Small>({{35, 1, 30, 7}, {0, 200, 65, 16}, 20, 1, 16, 40, 48, 1},
                  NoScore{});
 }
+TEST(AttentionTilesTest, PagedThreeWarpgroups) {
+  using Prompts =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 5, 3, 128, 64, 1, 3>;
+  Case prompts{{130, 1, 70}, {0, 200, 65}, 10, 2, 5, 0, 64, 1};
+  runCase<Prompts>(prompts, NoScore{});
+  prompts.window = 50;
+  runCase<Prompts>(prompts, NoScore{});
+}
 TEST(AttentionTilesTest, PackedThreeWarpgroups) {
   using Bert =
       attention::Config<Shape<f16, 64, 64, false, false>, 1, 3, 128, 128>;

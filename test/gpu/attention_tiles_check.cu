@@ -59,6 +59,17 @@ static void checkPaged() {
       attention::Config<Shape<f16, 64, 64, true, true>, 16, 2, 128, 16>;
   Case odd{{65, 1, 30, 7}, {0, 300, 65, 16}, 20, 1, 16, 40, 48, 1};
   checkCase<Small>("20 = 16 + 4 heads", odd, NoScore{});
+  using Prompts =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 4, 3, 128, 64, 1, 3>;
+  using Fives =
+      attention::Config<Shape<bf16, 64, 64, true, true>, 5, 3, 128, 64, 1, 3>;
+  for (int window : {0, 100}) {
+    Case prompts{{513, 1, 300, 64}, {0, 700, 65, 0}, 8, 2, 4, window, 64, 1};
+    checkCase<Prompts>("three warpgroups", prompts, NoScore{});
+    prompts.heads = 10;
+    prompts.pack = 5;
+    checkCase<Fives>("three warpgroups, fives", prompts, NoScore{});
+  }
   using Large =
       attention::Config<Shape<bf16, 256, 256, true, true>, 3, 2, 64, 64>;
   Case large{{65, 2, 90}, {10, 129, 0}, 6, 2, 3, 0, 64, 1};
