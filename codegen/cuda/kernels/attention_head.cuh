@@ -52,7 +52,7 @@ public:
       each([&](int slot, int) {
         sum += toFloat(raw_[slot]) * toFloat(raw_[slot]);
       });
-      factor = rsqrtf(warpSum(sum) * (1.0f / D) + eps);
+      factor = 1.0f / sqrtf(warpSum(sum) / D + eps);
     }
     auto value = [&](int slot, int e) {
       float x = toFloat(raw_[slot]);
