@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Links between documents lead somewhere; generated pages are current."""
+"""Links between documents lead somewhere; generated pages and charts are
+current."""
 import pathlib
 import re
 import subprocess
@@ -18,10 +19,10 @@ for path in lint.files(".md"):
         if not (lint.ROOT / path.parent / target).exists():
             problems.append(f"{path}: link to {target} leads nowhere")
 
-generator = lint.ROOT / "tools" / "gen-docs"
-result = subprocess.run([generator, "--check", "--build-dir", lint.build_dir()],
-                        cwd=lint.ROOT, text=True, stdout=subprocess.PIPE,
-                        stderr=subprocess.STDOUT)
-if result.returncode:
-    problems.append(result.stdout.strip())
+for generator in (["tools/gen-docs", "--build-dir", lint.build_dir()],
+                  [sys.executable, "tools/bench/chart.py"]):
+    result = subprocess.run([*generator, "--check"], cwd=lint.ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode:
+        problems.append(result.stdout.strip())
 lint.finish(problems)
