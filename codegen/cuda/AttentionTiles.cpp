@@ -121,8 +121,8 @@ static std::vector<Tile> packedTiles(const Tile &large, bool score,
 
 /// As measured on an H200, of a paged cache with narrow heads: three warpgroups
 /// where each multiprocessor has several tiles (32/8 x 64 causal, 4,096 tokens:
-/// 143 us, by two 182; 8 x 512 37 and 42), two where it has one or two (512: 9.6
-/// us, by three 11.5; 1,024: 20.7 and 22.5).
+/// 143 us, by two 182; 8 x 512 37 and 42), two where it has one or two
+/// (512: 9.6 us, by three 11.5; 1,024: 20.7 and 22.5).
 static std::vector<Tile> pagedTiles(const Tile &large,
                                     const LaunchContext &context) {
   Tile some = large, many = large;
@@ -130,8 +130,8 @@ static std::vector<Tile> pagedTiles(const Tile &large,
   many.name = "many";
   many.warpgroups = 3;
   many.stages = 3;
-  int64_t full = std::max<int64_t>(1, some.rows() * context.multiprocessors /
-                                          large.heads);
+  int64_t full =
+      std::max<int64_t>(1, some.rows() * context.multiprocessors / large.heads);
   some.atRows = {2 * full};
   many.atRows = {4 * full};
   return reached({some, many}, context);
@@ -247,13 +247,12 @@ static FailureOr<TemplateKernel> emitTile(ir::FusedOp fused, ir::AttentionOp op,
   if (failed(score))
     return failure();
   printMaps(fused, op, tile, params);
-  printAttentionArgs(
-      fused, op, tile,
-      {.pack = tile.pack,
-       .pointers = false,
-       .counters = !tile.brief,
-       .literals = true},
-      params, body);
+  printAttentionArgs(fused, op, tile,
+                     {.pack = tile.pack,
+                      .pointers = false,
+                      .counters = !tile.brief,
+                      .literals = true},
+                     params, body);
   body.line("using Tile = attention::Config<Shape" + configText(tile) + ">;");
   body.line("attention::" + llvm::Twine(tile.brief ? "runShort" : "runTiles") +
             "<Tile>(q, k, v, args, " + *score + ");");

@@ -11,11 +11,9 @@ namespace ft::codegen {
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
 /// activations, gate x up, residual, store. Returns how it is made. Layers with
 /// and without a bias or a residual share a text, but an exact one.
-mlir::FailureOr<std::string> printEpilogue(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           KernelParams &params,
-                                           CudaPrinter &out,
-                                           bool exact = false);
+mlir::FailureOr<std::string>
+printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
+              CudaPrinter &out, bool exact = false);
 
 } // namespace ft::codegen
 

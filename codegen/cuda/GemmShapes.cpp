@@ -71,7 +71,8 @@ static constexpr int64_t kLargeSide = 2048;
 /// outputs of 512 rows are 512 tiles of 2 x 112, and 652 of 2 x 88: just under
 /// four and five for each multiprocessor. SiLU makes ends long: where two take
 /// turns they cost nothing. At its power limit a device gains by rows that are
-/// read once for two (8B, 4,096 rows of 2 x 88: 1,375 us, others 1,424 or more).
+/// read once for two (8B, 4,096 rows of 2 x 88: 1,375 us, others 1,424 or
+/// more).
 static constexpr GemmShape kGated[] = {
     {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1},
     {.bm = 64, .bn = 128, .stages = 8, .warpgroups = 1},

@@ -94,7 +94,8 @@ static void timeDecoder() {
         "32/8 x 128 causal " + what,
         {std::move(tokens), std::move(past), 32, 8, 4, 0, 64, 1});
     turns.add<attention::Config<Causal, 4, 2, 128, 64>>("2 x 64 rows, 128");
-    turns.add<attention::Config<Causal, 4, 1, 64, 64, 2>>("64 rows, 64, 2 CTAs");
+    turns.add<attention::Config<Causal, 4, 1, 64, 64, 2>>(
+        "64 rows, 64, 2 CTAs");
   };
   for (int n : {512, 1024, 2048, 4096, 8192, 16384})
     causal(std::to_string(n), {n});

@@ -49,7 +49,7 @@ goldens() { # name, plans, more
   local name=$1 from=$2
   shift 2
   start "$name" 500 test/e2e/run.py --ft-run "$bin/ft-run" --plans "$from" \
-    --device cuda --jobs 6 "${minilm[@]}" "$@"
+    --device cuda --jobs ${JOBS:-6} "${minilm[@]}" "$@"
 }
 verify() { # every dtype of some checkpoints
   local model dtype

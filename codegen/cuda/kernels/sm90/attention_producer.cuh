@@ -1,9 +1,10 @@
 //===- attention_producer.cuh - what tiles of attention read ----*- C++ -*-===//
 //
 // The tensor copies that bring attention_tiles.cuh its tiles of queries and
-// their keys and values: one warp, whose first thread copies. (A second one that
-// looks up which tile is next costs more than it saves: on an H200 32/8 x 128
-// causal at 2,048 takes 71.5 us, without 68.3; 12 x 64, 32 x 128 11.4 and 10.5.)
+// their keys and values: one warp, whose first thread copies. (A second one
+// that looks up which tile is next costs more than it saves: on an H200 32/8 x
+// 128 causal at 2,048 takes 71.5 us, without 68.3; 12 x 64, 32 x 128 11.4
+// and 10.5.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH

@@ -175,8 +175,8 @@ template <typename C, typename E> struct Consumer {
     for (int b = 0; b < C::kStored; ++b)
 #pragma unroll
       for (int h = 0; h < (half ? 1 : 2); ++h) {
-        int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
-                 (half ? sum / 2 % 2 : h) * 8;
+        int at = ring.blockStart(block(b)) + thread / 32 * 16 +
+                 thread % 32 / 4 + (half ? sum / 2 % 2 : h) * 8;
         int n = tile * p.size + at;
         if (at < block(b) * 64 || at >= p.size || n >= p.outputs)
           continue;
@@ -190,9 +190,8 @@ template <typename C, typename E> struct Consumer {
 
   __device__ __forceinline__ void
   load(int tile, int pass, Operands (&operands)[C::kStored][C::kRun]) const {
-    each(tile, pass, [&](int b, int i, int m, int n) {
-      operands[b][i] = e.load(m, n);
-    });
+    each(tile, pass,
+         [&](int b, int i, int m, int n) { operands[b][i] = e.load(m, n); });
   }
 
   __device__ __forceinline__ void run() {
