@@ -52,9 +52,9 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_flag(
       "--preview-kernels", request.preview,
       "kernels that are seldom faster yet: on sm_90a GEMMs by tensor maps "
-      "also for causal models' prompts and large weights, in more tile "
-      "shapes, with SiLU * gate and norms inside them; beside the library's "
-      "they are candidates of ft-run --tune");
+      "for all products of causal models' prompts and for large weights, in "
+      "more tile shapes, with norms inside them; beside the library's they "
+      "are candidates of ft-run --tune");
   addImportOptions(command, request.import);
 }
 
