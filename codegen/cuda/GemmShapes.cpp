@@ -34,7 +34,6 @@ static constexpr GemmShape kPlain[] = {
     // Two share a tile; a cluster shares weights.
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2},
     {.bm = 128, .bn = 96, .stages = 7, .warpgroups = 2, .cn = 2},
-    {.bm = 128, .bn = 112, .stages = 6, .warpgroups = 2},
     {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2},
     {.bm = 128, .bn = 144, .stages = 5, .warpgroups = 2},
     {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2},
