@@ -32,9 +32,10 @@ struct KernelContext {
 inline constexpr int64_t kTilesMaxWeight = 5 << 20;
 
 /// Where a causal model's prompts leave the library for sm_90a's tiles without
-/// a tuning: gate and up with silu(gate) * up. On an H200, 512 rows: 8B 159 us,
-/// the library's call and a row program 181; 1B 47 for 61 (docs/benchmarks,
-/// prefill). Of other products neither is ahead by more than runs differ.
+/// a tuning: gate and up with silu(gate) * up. On an H200, 512 rows, in turns:
+/// 8B 182 us, the library's call and a row program 196; 1B 54 and 61
+/// (docs/benchmarks/prefill-h200.json). Of other products the library is ahead,
+/// or neither by much.
 struct PromptTiles {
   /// Columns of x up to which they do. A row program behind the call takes some
   /// 400 / columns of its time, which tiles must not lose.

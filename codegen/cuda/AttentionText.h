@@ -35,8 +35,9 @@ struct AttentionUse {
   bool pointers = true;   // q, k, v and their strides
   mlir::Value query = {}; // what q is, where it is not the op's operand
   bool counters = false, partials = false;
-  /// Heads, window and page size are numbers of the text instead of parameters:
-  /// divisions by them are short, for a kernel that begins with many.
+  /// Heads, window, page size, scale and the stride of `out` are numbers of the
+  /// text instead of parameters: divisions by them are short, for a kernel that
+  /// begins with many.
   bool literals = false;
 };
 

@@ -31,8 +31,8 @@ private:
   }
   FailureOr<std::string> value(Value value);
   std::string member(const std::string &type, const std::string &name);
-  /// A row's elements, of which a text that knows them makes no multiplication
-  /// for each element that it stores.
+  /// Elements from a row to the next, as a constant: with a parameter there is
+  /// a multiplication for each element that is loaded or stored.
   void stride(const std::string &name, Value outer) {
     std::string text = "static constexpr i64 " + name + " = " +
                        std::to_string(placementOf(outer).rowStride);
@@ -61,7 +61,7 @@ private:
   ir::FusedOp fused_;
   const GemmMatch &match_;
   KernelParams &params_;
-  bool exact_; // nothing is left to a null pointer
+  bool exact_; // what is absent is left out, no null pointer
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
   std::string initialisers_;

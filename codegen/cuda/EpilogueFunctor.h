@@ -9,8 +9,9 @@
 namespace ft::codegen {
 
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
-/// activations, gate x up, residual, store. Returns how it is made. Layers with
-/// and without a bias or a residual share a text, but an exact one.
+/// activations, gate x up, residual, store. Returns how it is made. A bias or a
+/// residual that is absent is a null pointer, so that layers with and without
+/// it share a text; `exact`: the text has no place for it, and does not ask.
 mlir::FailureOr<std::string>
 printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
               CudaPrinter &out, bool exact = false);

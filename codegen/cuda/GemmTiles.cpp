@@ -145,7 +145,7 @@ static bool beginInChunks(Value outer) {
 }
 
 /// The functor that gemm_epilogue.cuh describes, and how it is made. `known`:
-/// how rows lie is said in the text.
+/// strides, and that rows lie in whole chunks, are constants of the text.
 static std::string printEpilogue(ir::FusedOp fused, const GemmMatch &match,
                                  KernelParams &params, CudaPrinter &out,
                                  bool known) {
@@ -230,8 +230,8 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   KernelParams params(fused.getContext());
   CudaPrinter out;
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
-  // Where that is known addresses are made ahead: for these the registers of
-  // whole tiles' sums, and of norms, leave no room.
+  // With constants addresses are made ahead, for which whole tiles' sums and
+  // norms leave no registers.
   bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
   std::string epilogue = printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";

@@ -225,6 +225,10 @@ TEST(GemmKernelsTest, PingPongGatedPartOfAPart) {
   runConfig<gemm::Config<bf16, true, 128, 176, 5, 2, true>,
             Epilogue::SiluMul>();
 }
+TEST(GemmKernelsTest, PingPongGatedSharedRows) {
+  runConfig<gemm::Config<bf16, true, 128, 176, 5, 2, true, 1, 2>,
+            Epilogue::SiluMul>();
+}
 TEST(GemmKernelsTest, GatedPartOfAPart) {
   runConfig<gemm::Config<bf16, true, 128, 224, 4, 2>, Epilogue::SiluMul>();
 }

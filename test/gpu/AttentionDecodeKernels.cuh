@@ -35,11 +35,12 @@ __global__ void __cluster_dims__(8, 1, 1)
 
 /// CTAs of a multiprocessor, as plans have them.
 template <typename S, typename F>
-constexpr int kRingCtas =
-    F::kThreads > 192 || F::kRows > 8                                   ? 1
-    : S::D <= 64 && S::DV <= 64 && F::kLoaders == 1 && F::kCluster == 1 ? 3
-    : S::D <= 128 && S::DV <= 128                                       ? 2
-                                                                        : 1;
+constexpr int kRingCtas = F::kThreads > 192 || F::kRows > 8 ? 1
+                          : S::D <= 64 && S::DV <= 64 && F::kLoaders == 1 &&
+                                  F::kCluster == 1
+                              ? 3
+                          : S::D <= 128 && S::DV <= 128 ? 2
+                                                        : 1;
 
 /// F::kCluster is 1.
 template <typename S, typename E, typename F, typename Score>

@@ -7,7 +7,7 @@
 # failed. BIN: a folder of programs that are built (build/bin); with ftc among
 # them, which needs no library, models are verified on the GPU, too.
 # SKIP_KERNELS: if set, the kernels alone are left out. SOAK_SECONDS: of the soak,
-# 60 by default.
+# 60 by default. JOBS: golden checks at a time, 6 by default.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 plans=$(realpath "$1")
@@ -49,7 +49,7 @@ goldens() { # name, plans, more
   local name=$1 from=$2
   shift 2
   start "$name" 500 test/e2e/run.py --ft-run "$bin/ft-run" --plans "$from" \
-    --device cuda --jobs ${JOBS:-6} "${minilm[@]}" "$@"
+    --device cuda --jobs "${JOBS:-6}" "${minilm[@]}" "$@"
 }
 verify() { # every dtype of some checkpoints
   local model dtype

@@ -7,6 +7,7 @@ as several ranks.
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,10 @@ PREVIEW = ("bert-pooler", "gpt2-plain", "llama-gqa", "mistral-window",
            "qwen3-plain", "vit-classify")
 TUNED = "minilm-tiny"
 VERIFIED = "llama-gqa"
+# The least gate and up that prompts have tiles for (passes/Capability.h), of a
+# number of outputs that is a multiple of eight, and of an odd one.
+PROMPTS = [ROOT / "test/emulator/Inputs" / name
+           for name in ("prompts-whole", "prompts-odd")]
 DRAWS = 60
 SOAK_SECONDS = 4
 
@@ -123,6 +128,17 @@ class Suite:
                      "compute_90a"])
         assert said.startswith("on Emulated H200"), said
 
+    def prompts(self):
+        """Gate and up by tiles in the program of prompts, by default."""
+        for model in PROMPTS:
+            options = [model, "--dtype", "bf16", "--target", "compute_90a"]
+            program = call([self.build / "bin/ftc", "compile", *options,
+                            "--emit", "kernels"])
+            assert re.search(r'"l0.gate\+up" .* name = "tiles_', program)
+            said = call([*self.emulated, "ftc", "verify", *options, "--device",
+                         "cuda", "--weights", "random"])
+            assert "through 3 of 3 programs" in said, said
+
     def ranks(self):
         for name, outcome, detail in gtest_rows.printed_rows(
                 [sys.executable, ROOT / "test/e2e/ranks.py", "--build-dir",
@@ -168,4 +184,5 @@ def run(build):
         yield from part()
     yield row("ft-run --tune (emulated)", suite.tuner)
     yield row("ftc verify (emulated)", suite.verify)
+    yield row("ftc verify, prompts by tiles (emulated)", suite.prompts)
     yield row("soak (emulated)", suite.soak)

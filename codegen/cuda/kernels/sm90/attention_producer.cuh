@@ -10,7 +10,7 @@
 #ifndef FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
 #define FT_KERNELS_SM90_ATTENTION_PRODUCER_CUH
 
-#include "sm90/attention_work.cuh"
+#include "sm90/attention_schedule.cuh"
 
 namespace ft {
 namespace attention {

@@ -41,9 +41,9 @@ template <typename C> struct Softmax {
                               float(x.at - x.origin), float(j - x.origin));
       }
     }
+    // One bit a score: tests of constant bits are cheaper than comparisons.
     if (!masked)
       return;
-      // One bit a score: tests of constant bits are cheaper than comparisons.
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int low = t.sight[r].low - j0, high = min(t.sight[r].high, end) - j0;

@@ -8,7 +8,7 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_work.cuh). A warp behind the warpgroups
+// Persistent CTAs draw tiles (attention_schedule.cuh). A warp behind the warpgroups
 // copies queries, keys and values through tensor maps (attention_producer.cuh);
 // each warpgroup has 64 rows of the tile.
 // A block's scores and the values of the block before are multiplied together:

@@ -60,8 +60,7 @@ template <int count> __device__ __forceinline__ void pin(float (&d)[count]) {
 
 /// Sums that `begin` will write: what they were before is of no interest, and
 /// need not be kept over a loop for it.
-template <int count>
-__device__ __forceinline__ void discard(float (&d)[count]) {
+template <int count> __device__ __forceinline__ void discard(float (&d)[count]) {
 #pragma unroll
   for (int i = 0; i < count; ++i)
     asm volatile("" : "=f"(d[i]));
@@ -110,7 +109,7 @@ template <typename T, int N> struct Wgmma;
 
 // The operands after the sums are numbered from N / 2: a, b, c, e, f.
 #define FT_WGMMA_SHARED(call, N, type, groups, a, b, keep)                     \
-  static __device__ __forceinline__ void call(float(&d)[N / 2], u32 aTile,     \
+  static __device__ __forceinline__ void call(float (&d)[N / 2], u32 aTile,    \
                                               u32 bTile) {                     \
     asm volatile("{\n\t"                                                       \
                  ".reg .pred p;\n\t"                                           \
@@ -118,9 +117,9 @@ template <typename T, int N> struct Wgmma;
                  "setp.eq.u32 p, " #keep ", 1;\n\t"                            \
                  "mov.b64 x, {%" #a ", " FT_UPPER_WORD "};\n\t"                \
                  "mov.b64 y, {%" #b ", " FT_UPPER_WORD "};\n\t"                \
-                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type        \
-                 "." type " {" FT_R##groups "}, x, y, p, 1, 1, 0, 0;\n\t"      \
-                                            "}"                                \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "."    \
+                 type " {" FT_R##groups "}, x, y, p, 1, 1, 0, 0;\n\t"          \
+                 "}"                                                           \
                  : FT_D##groups                                                \
                  : "r"(aTile), "r"(bTile));                                    \
   }
@@ -137,8 +136,8 @@ template <typename T, int N> struct Wgmma;
                    "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"              \
                    "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type      \
                    "." type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c     \
-                                              ", %" #e "}, y, p, 1, 1, 1;\n\t" \
-                                              "}"                              \
+                   ", %" #e "}, y, p, 1, 1, 1;\n\t"                            \
+                   "}"                                                         \
                    : FT_D##groups                                              \
                    : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),   \
                      "r"(bTile));                                              \
