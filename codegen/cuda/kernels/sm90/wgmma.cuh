@@ -6,7 +6,9 @@
 //   begin, multiply: a and b[N, 16] from shared memory, k along the rows;
 //     `begin` starts a sum, `multiply` adds to it.
 //   multiplyRows: a from registers, b[16, N] from shared memory, N along the
-//     rows. Of a, thread t holds, two values a register: a[i] = row
+//     rows.
+//   beginHeld, multiplyHeld: as begin and multiply, a from registers.
+// Of a in registers thread t holds, two values a register: a[i] = row
 //     t / 32 * 16 + t % 32 / 4 + (i % 2) * 8, columns (i / 2) * 8 + t % 4 * 2
 //     and the next.
 //
@@ -123,25 +125,29 @@ template <typename T, int N> struct Wgmma;
                  : FT_D##groups                                                \
                  : "r"(aTile), "r"(bTile));                                    \
   }
+#define FT_WGMMA_HELD(call, N, type, groups, a, b, c, e, f, keep, rowsOfB)     \
+  static __device__ __forceinline__ void call(                                 \
+      float (&d)[N / 2], const u32 (&rows)[4], u32 bTile) {                    \
+    asm volatile("{\n\t"                                                       \
+                 ".reg .pred p;\n\t"                                           \
+                 ".reg .b64 y;\n\t"                                            \
+                 "setp.eq.u32 p, " #keep ", 1;\n\t"                            \
+                 "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"                \
+                 "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type "."    \
+                 type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c ", %" #e  \
+                 "}, y, p, 1, 1, " #rowsOfB ";\n\t"                            \
+                 "}"                                                           \
+                 : FT_D##groups                                                \
+                 : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),     \
+                   "r"(bTile));                                                \
+  }
 #define FT_WGMMA_TYPE(T, type, N, groups, a, b, c, e, f)                       \
   template <> struct Wgmma<T, N> {                                             \
     FT_WGMMA_SHARED(begin, N, type, groups, a, b, 0)                           \
     FT_WGMMA_SHARED(multiply, N, type, groups, a, b, 1)                        \
-    static __device__ __forceinline__ void                                     \
-    multiplyRows(float (&d)[N / 2], const u32 (&rows)[4], u32 bTile) {         \
-      asm volatile("{\n\t"                                                     \
-                   ".reg .pred p;\n\t"                                         \
-                   ".reg .b64 y;\n\t"                                          \
-                   "setp.eq.u32 p, 1, 1;\n\t"                                  \
-                   "mov.b64 y, {%" #f ", " FT_UPPER_WORD "};\n\t"              \
-                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." type      \
-                   "." type " {" FT_R##groups "}, {%" #a ", %" #b ", %" #c     \
-                   ", %" #e "}, y, p, 1, 1, 1;\n\t"                            \
-                   "}"                                                         \
-                   : FT_D##groups                                              \
-                   : "r"(rows[0]), "r"(rows[1]), "r"(rows[2]), "r"(rows[3]),   \
-                     "r"(bTile));                                              \
-    }                                                                          \
+    FT_WGMMA_HELD(multiplyRows, N, type, groups, a, b, c, e, f, 1, 1)          \
+    FT_WGMMA_HELD(beginHeld, N, type, groups, a, b, c, e, f, 0, 0)             \
+    FT_WGMMA_HELD(multiplyHeld, N, type, groups, a, b, c, e, f, 1, 0)          \
   };
 #define FT_WGMMA(N, groups, a, b, c, e, f)                                     \
   FT_WGMMA_TYPE(bf16, "bf16", N, groups, a, b, c, e, f)                        \
@@ -168,6 +174,7 @@ FT_WGMMA(256, 16, 128, 129, 130, 131, 132)
 #undef FT_WGMMA
 #undef FT_WGMMA_TYPE
 #undef FT_WGMMA_SHARED
+#undef FT_WGMMA_HELD
 
 } // namespace ft
 

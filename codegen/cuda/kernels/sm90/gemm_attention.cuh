@@ -1,0 +1,404 @@
+//===- gemm_attention.cuh - attention with its linears, sm_90a --*- C++ -*-===//
+//
+// q, k, v = x * w^T + bias; out = softmax(scale * q k^T) v within each sequence
+// of a packed batch: both in one launch, for sequences of at most kTokens
+// tokens. x: [rows, k], w: [3 * heads * kSize, k], rows of all heads' q, of
+// their k, of their v; out: [rows, heads * kSize]. Sums in fp32; q, k, v and the
+// weights of a row are rounded once.
+//
+// The batch is divided into tiles of whole sequences (field `packs`: their
+// number, then the first sequence of each and the number of sequences). A
+// resident CTA takes a tile and a head at a time: its three linears are one
+// product of 128 rows, q stays in registers, k and v go to shared memory, and
+// are attended there. Each of two warpgroups has 64 rows of the tile. Of a
+// tile's keys those that a warpgroup's rows see are multiplied, 64 or all.
+//
+// Tensor maps (2-d, 128-byte swizzle, zero fill, element = T, coordinate 0
+// contiguous): x {k, bound of rows}, box {64, 128}; w {k, 3 * heads * kSize},
+// box {64, kSize}.
+//
+// Launch: block Config::kThreads; grid: any number of CTAs, one a
+// multiprocessor runs at once; __launch_bounds__(Config::kThreads, 1); dynamic
+// shared memory Config::kSharedBytes; may be launched dependent.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_KERNELS_SM90_GEMM_ATTENTION_CUH
+#define FT_KERNELS_SM90_GEMM_ATTENTION_CUH
+
+#include "math.cuh"
+#include "sm90/async.cuh"
+#include "sm90/quad_rows.cuh"
+#include "sm90/wgmma.cuh"
+
+namespace ft {
+namespace joined {
+
+template <typename T_, int size = 64> struct Config {
+  using T = T_;
+  static_assert(size % 16 == 0 && size <= 64, "a row of k is 128 bytes");
+  static constexpr int kTokens = 128, kSize = size, kColumns = 3 * size;
+  static constexpr int kThreads = 384, kStages = 4;
+  static constexpr u32 kRowBytes = 128; // 64 columns of x, w, k or v
+  static constexpr u32 kStageBytes = (kTokens + kColumns) * kRowBytes;
+  static constexpr u32 kHeldBytes = kTokens * kRowBytes; // of k, and of v
+  static constexpr u32 kBiasBytes = 4 * kColumns;
+  static constexpr u32 kSharedBytes =
+      1024 + kStages * (kStageBytes + 16) + 2 * kHeldBytes + kBiasBytes;
+  static_assert(kSharedBytes <= 232448);
+};
+
+template <typename T, typename V> struct Args {
+  const int *counts;
+  int sequencesAxis;
+  const int *cuTokens, *packs;
+  const V *bias; // [3 * heads * kSize], or null
+  int heads, k;
+  float scale;
+  T *out;
+  i64 outStride;
+};
+
+template <typename C> struct Memory {
+  u32 base;
+  __device__ u32 x(u32 stage) const { return base + stage * C::kStageBytes; }
+  __device__ u32 w(u32 stage) const {
+    return x(stage) + C::kTokens * C::kRowBytes;
+  }
+  __device__ u32 k() const { return x(C::kStages); }
+  __device__ u32 v() const { return k() + C::kHeldBytes; }
+  __device__ u32 bias() const { return v() + C::kHeldBytes; }
+  __device__ u32 full(u32 stage) const {
+    return bias() + C::kBiasBytes + 8 * stage;
+  }
+  __device__ u32 empty(u32 stage) const { return full(C::kStages + stage); }
+};
+
+/// A tile of whole sequences.
+struct Tile {
+  int first, end;         // sequences
+  int firstToken, tokens; // rows of x
+};
+template <typename A> __device__ Tile findTile(const A &a, int number) {
+  Tile t;
+  t.first = a.packs[1 + number];
+  t.end = a.packs[2 + number];
+  t.firstToken = a.cuTokens[t.first];
+  t.tokens = a.cuTokens[t.end] - t.firstToken;
+  return t;
+}
+
+//===----------------------------------------------------------------------===//
+// Producer
+//===----------------------------------------------------------------------===//
+
+template <typename C> struct Producer {
+  const TensorMap &x, &w;
+  Memory<C> m;
+
+  __device__ void loadW(u32 stage, int head, int heads, int k) const {
+#pragma unroll
+    for (int part = 0; part < 3; ++part)
+      copyBox(m.w(stage) + part * C::kSize * C::kRowBytes, w, k,
+              (part * heads + head) * C::kSize, m.full(stage));
+  }
+  /// Weights do not wait for the kernel before, x does.
+  template <typename A>
+  __device__ void run(const A &a, int tiles, int steps) const {
+    int ahead = 0, first = blockIdx.x;
+    if (first < tiles * a.heads)
+      for (; ahead < min(C::kStages, steps); ++ahead) {
+        barrierExpect(m.full(ahead), C::kStageBytes);
+        loadW(ahead, first % a.heads, a.heads, ahead * 64);
+      }
+    dependencyWait();
+    Cursor<C::kStages> at;
+    for (int t = first; t < tiles * a.heads; t += gridDim.x) {
+      int row = a.cuTokens[a.packs[1 + t / a.heads]];
+      for (int step = 0; step < steps; ++step, at.next()) {
+        if (ahead > 0) {
+          --ahead;
+        } else {
+          barrierWait(m.empty(at.stage), at.phase ^ 1);
+          barrierExpect(m.full(at.stage), C::kStageBytes);
+          loadW(at.stage, t % a.heads, a.heads, step * 64);
+        }
+        copyBox(m.x(at.stage), x, step * 64, row, m.full(at.stage));
+      }
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Consumers
+//===----------------------------------------------------------------------===//
+
+/// The keys that a row sees, in its tile.
+struct Sight {
+  int low, high;
+};
+
+template <typename C, typename A> struct Consumer {
+  using T = typename C::T;
+  static constexpr int kGroups = C::kSize / 8; // of columns of a head
+  Memory<C> m;
+  const A &a;
+  int warpgroup;
+  Cursor<C::kStages> at;
+
+  __device__ int lane() const { return threadIdx.x % 32; }
+  /// The first of a thread's two rows of the tile; the other lies 8 below.
+  __device__ int row() const {
+    return warpgroup * 64 + int(threadIdx.x) % 128 / 32 * 16 + lane() / 4;
+  }
+
+  /// The head's biases to shared memory.
+  __device__ void loadBias(int head) const {
+    namedSync(1, 256);
+    int i = int(threadIdx.x) - 128;
+    if (i < C::kColumns) {
+      float b = 0;
+      if (a.bias)
+        b = toFloat(a.bias[(i / C::kSize * a.heads + head) * C::kSize +
+                           i % C::kSize]);
+      storeShared(m.bias() + 4 * i, __float_as_uint(b));
+    }
+    namedSync(1, 256);
+  }
+  /// d = x * w^T + bias of this warpgroup's rows.
+  __device__ __forceinline__ void multiply(float (&d)[C::kColumns / 2],
+                                           int steps) {
+#pragma unroll
+    for (int g = 0; g < C::kColumns / 8; ++g) {
+      float2 b = loadShared2(m.bias() + g * 32 + lane() % 4 * 8);
+      d[4 * g] = d[4 * g + 2] = b.x;
+      d[4 * g + 1] = d[4 * g + 3] = b.y;
+    }
+    u32 before = 0;
+#pragma unroll 1
+    for (int step = 0; step < steps; ++step, at.next()) {
+      barrierWait(m.full(at.stage), at.phase);
+      u32 x = tileDescriptor(m.x(at.stage) + warpgroup * 64 * C::kRowBytes);
+      u32 w = tileDescriptor(m.w(at.stage));
+      wgmmaFence();
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        Wgmma<T, C::kColumns>::multiply(d, x + 2 * k, w + 2 * k);
+      wgmmaCommit();
+      wgmmaWait<1>();
+      if (step > 0 && lane() == 0)
+        barrierArrive(m.empty(before));
+      before = at.stage;
+    }
+    wgmmaWait<0>();
+    pin(d);
+    if (lane() == 0)
+      barrierArrive(m.empty(before));
+  }
+
+  /// Columns of k or v, from `first` on, to rows of 128 swizzled bytes. What
+  /// lies behind the tile's tokens may be a NaN, which no weight of zero undoes.
+  __device__ __forceinline__ void hold(u32 to, const float (&d)[C::kColumns / 2],
+                                       int first, int tokens) const {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      u32 line = to + (row() + 8 * r) * C::kRowBytes + lane() % 4 * 4;
+      bool present = row() + 8 * r < tokens;
+#pragma unroll
+      for (int g = 0; g < kGroups; ++g) {
+        const float *pair = d + 4 * (first / 8 + g) + 2 * r;
+        u32 word = packPair<T>(pair[0], pair[1]);
+        storeShared(line + ((g ^ row() % 8) * 16), present ? word : 0u);
+      }
+    }
+  }
+
+  __device__ Sight sightOf(const Tile &t, int row) const {
+    Sight s{0, 0};
+    if (row >= t.tokens)
+      return s;
+    for (int i = t.first; i < t.end; ++i) {
+      s.low = s.high;
+      s.high = a.cuTokens[i + 1] - t.firstToken;
+      if (s.high > row)
+        return s;
+    }
+    return s;
+  }
+
+  /// Of `keys` keys from `begin` on: o = softmax(scale * q k^T) v.
+  template <int keys>
+  __device__ __forceinline__ void
+  attend(const u32 (&q)[C::kSize / 16][4], const Sight (&sight)[2], int begin,
+         float (&o)[C::kSize / 2], float (&factor)[2]) const {
+    float s[keys / 2];
+    u32 k = tileDescriptor(m.k() + begin * C::kRowBytes);
+    discard(s);
+    wgmmaFence();
+#pragma unroll
+    for (int d = 0; d < C::kSize / 16; ++d)
+      d == 0 ? Wgmma<T, keys>::beginHeld(s, q[d], k)
+             : Wgmma<T, keys>::multiplyHeld(s, q[d], k + 2 * d);
+    wgmmaCommit();
+    wgmmaWait<0>();
+    pin(s);
+    u32 p[keys / 16][4];
+    softmax<keys>(s, p, sight, begin, factor);
+    u32 v = rowsDescriptor(m.v() + begin * C::kRowBytes, C::kHeldBytes);
+#pragma unroll
+    for (float &x : o)
+      x = 0;
+    wgmmaFence();
+#pragma unroll
+    for (int j = 0; j < keys / 16; ++j)
+      Wgmma<T, C::kSize>::multiplyRows(o, p[j], v + j * (16 * C::kRowBytes / 16));
+    wgmmaCommit();
+    wgmmaWait<0>();
+    pin(o);
+  }
+  /// Weights as operands, and by what their products are to be multiplied.
+  template <int keys>
+  __device__ __forceinline__ void
+  softmax(float (&s)[keys / 2], u32 (&p)[keys / 16][4],
+          const Sight (&sight)[2], int begin, float (&factor)[2]) const {
+    constexpr float kLog2e = 1.44269504088896341f;
+    float scale = a.scale * kLog2e;
+    bool all = true;
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      all &= sight[r].low <= begin && sight[r].high >= begin + keys;
+    if (!__all_sync(~0u, all)) {
+#pragma unroll
+      for (int i = 0; i < keys / 2; ++i) {
+        const Sight &x = sight[i / 2 % 2];
+        int j = begin + i / 4 * 8 + lane() % 4 * 2 + i % 2;
+        s[i] = j >= x.low && j < x.high ? s[i] : __uint_as_float(0xff800000u);
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float top = __uint_as_float(0xff800000u), other = top;
+#pragma unroll
+      for (int i = 2 * r; i < keys / 2; i += 4) {
+        top = fmaxf(top, s[i]);
+        other = fmaxf(other, s[i + 1]);
+      }
+      top = fmaxf(top, other);
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
+      float pivot = sight[r].high > sight[r].low ? top * scale : 0.0f;
+      float sum[2] = {0, 0};
+#pragma unroll
+      for (int i = 2 * r; i < keys / 2; i += 4) {
+        float x = fastExp2(fmaf(s[i], scale, -pivot));
+        float y = fastExp2(fmaf(s[i + 1], scale, -pivot));
+        sum[0] += x, sum[1] += y;
+        p[i / 8][i / 2 % 4] = packPair<T>(x, y);
+      }
+      sum[0] += sum[1];
+      sum[0] += __shfl_xor_sync(~0u, sum[0], 1);
+      sum[0] += __shfl_xor_sync(~0u, sum[0], 2);
+      factor[r] = sum[0] > 0 ? 1 / sum[0] : sum[0]; // a NaN stays one
+    }
+  }
+
+  __device__ __forceinline__ void store(const float (&o)[C::kSize / 2],
+                                        const float (&factor)[2], const Tile &t,
+                                        int head) const {
+    constexpr int width = kGroups % 4 == 0 ? 4 : 2;
+    bool wide = gemm::wideRows(a.out, a.outStride);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      int own = row() + 8 * r;
+      gemm::Row<T> to{a.out + (t.firstToken + own) * a.outStride +
+                          head * C::kSize,
+                      C::kSize, own < t.tokens, wide};
+#pragma unroll
+      for (int first = 0; first < kGroups; first += width) {
+        gemm::Pairs<width> y;
+#pragma unroll
+        for (int g = 0; g < width; ++g)
+#pragma unroll
+          for (int i = 0; i < 2; ++i)
+            y.v[g][i] = o[4 * (first + g) + 2 * r + i] * factor[r];
+        gemm::store(y, to, 8 * first);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void tile(const Tile &t, int head, int steps) {
+    Sight sight[2] = {sightOf(t, row()), sightOf(t, row() + 8)};
+    // What any row of the warpgroup sees, on whole groups of 8 keys.
+    int first = warpgroup * 64, last = min(first + 64, t.tokens) - 1;
+    Sight least = sightOf(t, first), most = sightOf(t, last);
+    float d[C::kColumns / 2];
+    multiply(d, steps);
+    u32 q[C::kSize / 16][4];
+#pragma unroll
+    for (int i = 0; i < C::kSize / 2; i += 2)
+      q[i / 8][i / 2 % 4] = packPair<T>(d[i], d[i + 1]);
+    namedSync(1, 256); // the tile before is attended
+    hold(m.k(), d, C::kSize, t.tokens);
+    hold(m.v(), d, 2 * C::kSize, t.tokens);
+    asyncProxyFence();
+    namedSync(1, 256);
+    if (first >= t.tokens)
+      return;
+    float o[C::kSize / 2], factor[2];
+    int begin = min(least.low & ~7, C::kTokens - 64);
+    if (most.high <= begin + 64)
+      attend<64>(q, sight, begin, o, factor);
+    else
+      attend<C::kTokens>(q, sight, 0, o, factor);
+    store(o, factor, t, head);
+  }
+
+  __device__ __forceinline__ void run(int tiles, int steps) {
+    int biased = -1;
+    for (int t = blockIdx.x; t < tiles * a.heads; t += gridDim.x) {
+      int head = t % a.heads;
+      if (head != biased)
+        loadBias(head);
+      biased = head;
+      tile(findTile(a, t / a.heads), head, steps);
+    }
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+template <typename C, typename V>
+__device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
+                                    const Args<typename C::T, V> &a) {
+  launchDependents();
+  int tiles = a.packs[0], steps = (a.k + 63) / 64;
+  if (threadIdx.x == 0) {
+    prefetchMap(x);
+    prefetchMap(w);
+  }
+  Memory<C> m{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
+  if (threadIdx.x / 32 < C::kStages && electOne()) {
+    barrierInit(m.full(threadIdx.x / 32), 1);
+    barrierInit(m.empty(threadIdx.x / 32), 8);
+    barrierInitFence();
+  }
+  __syncthreads();
+  if (threadIdx.x < 128) {
+    registersDown<40>();
+    if (threadIdx.x == 0)
+      Producer<C>{x, w, m}.run(a, tiles, steps);
+    __syncwarp();
+  } else {
+    registersUp<232>();
+    Consumer<C, Args<typename C::T, V>> consumer{m, a,
+                                                 int(threadIdx.x) / 128 - 1};
+    dependencyWait();
+    consumer.run(tiles, steps);
+  }
+}
+
+} // namespace joined
+} // namespace ft
+
+#endif // FT_KERNELS_SM90_GEMM_ATTENTION_CUH

@@ -1,0 +1,39 @@
+//===- JoinedKernelsTest.cpp - attention with its linears, emulated -------===//
+//
+// The kernels, cases and references of test/gpu/joined_check.cu.
+//
+//===----------------------------------------------------------------------===//
+#include "test/emulator/Array.h"
+
+#include "test/gpu/JoinedBatch.h"
+
+using namespace check;
+
+namespace {
+
+template <typename C> void runJoined(const std::string &config) {
+  std::string instance = "check::joinedKernel<joined::Config<" + config + ">>";
+  Kernels kernels("JoinedKernels.cuh", {instance});
+  if (auto status = kernels.open(); !status.ok()) {
+    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
+    GTEST_SKIP() << status.message();
+  }
+  int before = failures;
+  joinedCases([&](const JoinedCase &c) {
+    checkJoined<C>(c, [&](auto &b) {
+      kernels.launch(instance, {uint32_t(c.grid), 1, 1},
+                     {uint32_t(C::kThreads), 1, 1}, C::kSharedBytes, b.xMap,
+                     b.wMap, b.args());
+      ++kernels.options.seed;
+    });
+  });
+  EXPECT_EQ(failures, before) << "printed above";
+}
+#define RUN_JOINED(...) runJoined<joined::Config<__VA_ARGS__>>(#__VA_ARGS__)
+
+TEST(JoinedKernelsTest, F16) { RUN_JOINED(f16); }
+TEST(JoinedKernelsTest, BF16) { RUN_JOINED(bf16); }
+TEST(JoinedKernelsTest, Heads32) { RUN_JOINED(f16, 32); }
+TEST(JoinedKernelsTest, Heads48) { RUN_JOINED(bf16, 48); }
+
+} // namespace
