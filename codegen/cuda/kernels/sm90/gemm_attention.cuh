@@ -110,10 +110,11 @@ template <typename C> struct Producer {
         barrierExpect(m.full(ahead), C::kStageBytes);
         loadW(ahead, first % a.heads, a.heads, ahead * 64);
       }
+    int row = rowOf(a, first, tiles);
     dependencyWait();
     Cursor<C::kStages> at;
     for (int t = first; t < tiles * a.heads; t += gridDim.x) {
-      int row = a.cuTokens[a.packs[1 + t / a.heads]];
+      int next = rowOf(a, t + gridDim.x, tiles); // under way beside copies
       for (int step = 0; step < steps; ++step, at.next()) {
         if (ahead > 0) {
           --ahead;
@@ -124,7 +125,12 @@ template <typename C> struct Producer {
         }
         copyBox(m.x(at.stage), x, step * 64, row, m.full(at.stage));
       }
+      row = next;
     }
+  }
+  template <typename A>
+  __device__ static int rowOf(const A &a, int t, int tiles) {
+    return t < tiles * a.heads ? a.cuTokens[a.packs[1 + t / a.heads]] : 0;
   }
 };
 
@@ -135,6 +141,14 @@ template <typename C> struct Producer {
 /// The keys that a row sees, in its tile.
 struct Sight {
   int low, high;
+};
+/// What a thread knows of a tile: its two rows', and where 64 keys begin that
+/// are all its warpgroup's rows see, if these are so few.
+struct View {
+  int firstToken, tokens;
+  Sight sight[2];
+  int begin;
+  bool few;
 };
 
 template <typename C, typename A> struct Consumer {
@@ -164,9 +178,11 @@ template <typename C, typename A> struct Consumer {
     }
     namedSync(1, 256);
   }
-  /// d = x * w^T + bias of this warpgroup's rows.
+  /// d = x * w^T + bias of this warpgroup's rows; beside() once, when the first
+  /// step is under way.
+  template <typename F>
   __device__ __forceinline__ void multiply(float (&d)[C::kColumns / 2],
-                                           int steps) {
+                                           int steps, const F &beside) {
 #pragma unroll
     for (int g = 0; g < C::kColumns / 8; ++g) {
       float2 b = loadShared2(m.bias() + g * 32 + lane() % 4 * 8);
@@ -184,6 +200,8 @@ template <typename C, typename A> struct Consumer {
       for (int k = 0; k < 4; ++k)
         Wgmma<T, C::kColumns>::multiply(d, x + 2 * k, w + 2 * k);
       wgmmaCommit();
+      if (step == 0)
+        beside();
       wgmmaWait<1>();
       if (step > 0 && lane() == 0)
         barrierArrive(m.empty(before));
@@ -223,6 +241,23 @@ template <typename C, typename A> struct Consumer {
         return s;
     }
     return s;
+  }
+  /// Of tile and head `number`. Nothing of it is written by a kernel.
+  __device__ View look(int number, int tiles) const {
+    View v{};
+    if (number >= tiles * a.heads)
+      return v;
+    Tile t = findTile(a, number / a.heads);
+    v.firstToken = t.firstToken;
+    v.tokens = t.tokens;
+    int first = warpgroup * 64, last = min(first + 64, t.tokens) - 1;
+    if (first >= t.tokens)
+      return v;
+    v.sight[0] = sightOf(t, row());
+    v.sight[1] = sightOf(t, row() + 8);
+    v.begin = min(sightOf(t, first).low & ~7, C::kTokens - 64);
+    v.few = sightOf(t, last).high <= v.begin + 64;
+    return v;
   }
 
   /// Of `keys` keys from `begin` on: o = softmax(scale * q k^T) v.
@@ -302,7 +337,7 @@ template <typename C, typename A> struct Consumer {
   }
 
   __device__ __forceinline__ void store(const float (&o)[C::kSize / 2],
-                                        const float (&factor)[2], const Tile &t,
+                                        const float (&factor)[2], const View &t,
                                         int head) const {
     constexpr int width = kGroups % 4 == 0 ? 4 : 2;
     bool wide = gemm::wideRows(a.out, a.outStride);
@@ -325,13 +360,11 @@ template <typename C, typename A> struct Consumer {
     }
   }
 
-  __device__ __forceinline__ void tile(const Tile &t, int head, int steps) {
-    Sight sight[2] = {sightOf(t, row()), sightOf(t, row() + 8)};
-    // What any row of the warpgroup sees, on whole groups of 8 keys.
-    int first = warpgroup * 64, last = min(first + 64, t.tokens) - 1;
-    Sight least = sightOf(t, first), most = sightOf(t, last);
+  template <typename F>
+  __device__ __forceinline__ void tile(const View &t, int head, int steps,
+                                       const F &beside) {
     float d[C::kColumns / 2];
-    multiply(d, steps);
+    multiply(d, steps, beside);
     u32 q[C::kSize / 16][4];
 #pragma unroll
     for (int i = 0; i < C::kSize / 2; i += 2)
@@ -341,25 +374,30 @@ template <typename C, typename A> struct Consumer {
     hold(m.v(), d, 2 * C::kSize, t.tokens);
     asyncProxyFence();
     namedSync(1, 256);
-    if (first >= t.tokens)
+    if (warpgroup * 64 >= t.tokens)
       return;
     float o[C::kSize / 2], factor[2];
-    int begin = min(least.low & ~7, C::kTokens - 64);
-    if (most.high <= begin + 64)
-      attend<64>(q, sight, begin, o, factor);
+    if (t.few)
+      attend<64>(q, t.sight, t.begin, o, factor);
     else
-      attend<C::kTokens>(q, sight, 0, o, factor);
+      attend<C::kTokens>(q, t.sight, 0, o, factor);
     store(o, factor, t, head);
   }
 
   __device__ __forceinline__ void run(int tiles, int steps) {
-    int biased = -1;
-    for (int t = blockIdx.x; t < tiles * a.heads; t += gridDim.x) {
-      int head = t % a.heads;
+    int number = blockIdx.x, biased = number % a.heads;
+    if (number >= tiles * a.heads)
+      return dependencyWait();
+    View view = look(number, tiles), next;
+    loadBias(biased);
+    dependencyWait();
+    for (; number < tiles * a.heads; number += gridDim.x) {
+      int head = number % a.heads;
       if (head != biased)
         loadBias(head);
       biased = head;
-      tile(findTile(a, t / a.heads), head, steps);
+      tile(view, head, steps, [&] { next = look(number + gridDim.x, tiles); });
+      view = next;
     }
   }
 };
@@ -393,7 +431,6 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
     registersUp<232>();
     Consumer<C, Args<typename C::T, V>> consumer{m, a,
                                                  int(threadIdx.x) / 128 - 1};
-    dependencyWait();
     consumer.run(tiles, steps);
   }
 }
