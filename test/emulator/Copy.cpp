@@ -195,27 +195,7 @@ static bool placeCopy(Warp &w, const Inst &i, uint32_t lane, uint32_t target,
 /// The registers of a bulk copy, in Inst::lists.
 enum { kBarrier, kMask, kBytes, kCoordinates };
 
-/// Where a bulk copy reads; null after an error.
-static const uint8_t *sourceOf(Warp &w, const Inst &i, uint32_t lane,
-                               uint64_t from, uint32_t bytes, Space space) {
-  const uint8_t *memory = space == Space::Global
-                              ? w.global(from, bytes)
-                              : w.shared(from, bytes, /*cluster=*/false);
-  if (!memory || from % 16) {
-    w.failAddress(i, lane, from, bytes, space);
-    return nullptr;
-  }
-  for (uint32_t at = 0; space == Space::Shared && at < bytes; at += 16)
-    if (w.cta->unfenced[(uint32_t(from) + at - kSharedBase) / 16]) {
-      w.fail(i, lane, "its source was stored without a fence.proxy.async since");
-      return nullptr;
-    }
-  return memory;
-}
-
-/// a: source (imm on top), b: target; from global memory, or from the CTA's own
-/// shared memory to the cluster's.
-template <typename A, Space space>
+/// a: source (imm on top), b: target.
 static Flow copyBulk(Warp &w, const Inst &i, uint32_t mask) {
   const uint32_t *extra = &w.function->lists[i.list];
   for (uint32_t m = mask; m; m &= m - 1) {
@@ -223,16 +203,16 @@ static Flow copyBulk(Warp &w, const Inst &i, uint32_t mask) {
     BulkCopy copy;
     copy.bytes = w.lanes<uint32_t>(extra[kBytes])[lane];
     copy.ctas = w.lanes<uint16_t>(extra[kMask])[lane];
-    uint64_t from = A(w.lanes<A>(i.a)[lane] + A(i.imm));
+    uint64_t from = w.lanes<uint64_t>(i.a)[lane] + uint64_t(i.imm);
     if (copy.bytes % 16)
       return w.fail(i, lane,
                     "copies " + std::to_string(copy.bytes) +
                         " bytes, which is no multiple of 16");
     if (copy.bytes == 0)
       continue;
-    copy.from = sourceOf(w, i, lane, from, copy.bytes, space);
-    if (!copy.from)
-      return Flow::Fail;
+    copy.from = w.global(from, copy.bytes);
+    if (!copy.from || from % 16)
+      return w.failAddress(i, lane, from, copy.bytes, Space::Global);
     if (!placeCopy(w, i, lane, w.lanes<uint32_t>(i.b)[lane],
                    w.lanes<uint32_t>(extra[kBarrier])[lane], copy))
       return Flow::Fail;
@@ -322,11 +302,8 @@ static Status decodeBulk(Decoder &d) {
   std::string_view rank = d.takeOneOf({"1d", "2d", "3d", "4d", "5d"});
   d.take("tile");
   d.take("L2::cache_hint");
-  if (d.takeOneOf({"shared::cluster", "shared::cta"}).empty())
-    return d.unknown();
-  bool fromShared = !tensor && d.take("shared::cta");
-  if ((!fromShared && !d.take("global")) ||
-      !d.take("mbarrier::complete_tx::bytes"))
+  if (d.takeOneOf({"shared::cluster", "shared::cta"}).empty() ||
+      !d.take("global") || !d.take("mbarrier::complete_tx::bytes"))
     return d.unknown();
   // target, source, [bytes,] barrier, [mask,] [policy]
   size_t next = 2;
@@ -343,7 +320,7 @@ static Status decodeBulk(Decoder &d) {
   extra[kBarrier] = d.inst.a;
   extra[kMask] = multicast ? d.source(next++, 2) : d.constant(0, 2);
   d.address(d.operand(1), narrow);
-  if (narrow != fromShared)
+  if (narrow)
     return d.unknown();
   for (const Operand &o : d.operand(1).parts)
     extra.push_back(d.source(o, 4));
@@ -351,9 +328,7 @@ static Status decodeBulk(Decoder &d) {
       (rank.empty() || extra.size() - kCoordinates != size_t(rank[0] - '0')))
     return d.wrong("the coordinates do not fit the rank");
   d.list(extra);
-  return d.emit(tensor       ? copyTensor
-                : fromShared ? copyBulk<uint32_t, Space::Shared>
-                             : copyBulk<uint64_t, Space::Global>);
+  return d.emit(tensor ? copyTensor : copyBulk);
 }
 
 //===----------------------------------------------------------------------===//

@@ -19,18 +19,14 @@ template <typename C> void runJoined(const std::string &config) {
     GTEST_SKIP() << status.message();
   }
   int before = failures;
-  auto check = [&](const JoinedCase &c) {
+  joinedCases([&](const JoinedCase &c) {
     checkJoined<C>(c, [&](auto &b) {
       kernels.launch(instance, {uint32_t(c.grid), 1, 1},
                      {uint32_t(C::kThreads), 1, 1}, C::kSharedBytes, b.xMap,
                      b.wMap, b.args());
       ++kernels.options.seed;
     });
-  };
-  if constexpr (C::kParts == 1)
-    joinedCases(check);
-  else
-    clusterCases<C>(check);
+  });
   EXPECT_EQ(failures, before) << "printed above";
 }
 #define RUN_JOINED(...) runJoined<joined::Config<__VA_ARGS__>>(#__VA_ARGS__)
@@ -39,7 +35,5 @@ TEST(JoinedKernelsTest, F16) { RUN_JOINED(f16); }
 TEST(JoinedKernelsTest, BF16) { RUN_JOINED(bf16); }
 TEST(JoinedKernelsTest, Heads32) { RUN_JOINED(f16, 32); }
 TEST(JoinedKernelsTest, Heads48) { RUN_JOINED(bf16, 48); }
-TEST(JoinedKernelsTest, TwoCtas) { RUN_JOINED(f16, 64, 2); }
-TEST(JoinedKernelsTest, ThreeCtas) { RUN_JOINED(bf16, 64, 3); }
 
 } // namespace

@@ -55,7 +55,7 @@ template <typename C> struct JoinedBatch {
     std::vector<int> first{0};
     int start = 0, at = 0;
     for (size_t s = 0; s < c.lengths.size(); ++s) {
-      if (at + c.lengths[s] - start > C::kTokens * C::kParts) {
+      if (at + c.lengths[s] - start > C::kTokens) {
         first.push_back(int(s));
         start = at;
       }
@@ -134,19 +134,11 @@ template <typename Run> void joinedCases(const Run &run) {
   run(JoinedCase{{64, 64, 70, 3}, 1, 64, 1, false});
   run(JoinedCase{{7}, 2, 72, 1});
 }
-/// The same for clusters: tiles that leave CTAs empty, sequences across CTAs.
-template <typename C, typename Run> void clusterCases(const Run &run) {
-  constexpr int parts = C::kParts, all = parts * C::kTokens;
-  run(JoinedCase{{all}, 2, 128, 2 * parts});
-  run(JoinedCase{{197, 50, 1, all, 120, 0, 130, 9, all - 1}, 2, 136, parts});
-  run(JoinedCase{{100, 100, 40, 200, 128, 3}, 1, 64, 2 * parts, false});
-}
 template <typename C, typename Run>
 void checkJoined(const JoinedCase &c, const Run &run) {
   JoinedBatch<C> batch(c);
   run(batch);
   batch.compareAll("joined, heads of " + std::to_string(C::kSize) + ", " +
-                   std::to_string(C::kParts) + " CTAs, " +
                    std::to_string(c.lengths.size()) + " sequences, " +
                    std::to_string(batch.rows) + " tokens");
 }

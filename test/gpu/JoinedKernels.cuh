@@ -12,7 +12,7 @@ using ft::TensorMap;
 namespace joined = ft::joined;
 
 template <typename C>
-__global__ void __cluster_dims__(C::kParts) __launch_bounds__(C::kThreads, 1)
+__global__ void __launch_bounds__(C::kThreads, 1)
     joinedKernel(const __grid_constant__ TensorMap x,
                  const __grid_constant__ TensorMap w,
                  const joined::Args<typename C::T, typename C::T> args) {

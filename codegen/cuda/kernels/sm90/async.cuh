@@ -162,15 +162,6 @@ __device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
                "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
                : "memory");
 }
-/// From this CTA's shared memory to another's, whose `barrier` counts: both
-/// are remoteAddresses.
-__device__ __forceinline__ void copyToCluster(u32 to, u32 from, u32 bytes,
-                                              u32 barrier) {
-  asm volatile("cp.async.bulk.shared::cluster.shared::cta.mbarrier"
-               "::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-               "r"(from), "r"(bytes), "r"(barrier)
-               : "memory");
-}
 __device__ __forceinline__ u64 evictFirst() {
   u64 policy;
   asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"

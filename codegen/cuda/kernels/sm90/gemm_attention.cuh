@@ -1,26 +1,28 @@
 //===- gemm_attention.cuh - attention with its linears, sm_90a --*- C++ -*-===//
 //
 // q, k, v = x * w^T + bias; out = softmax(scale * q k^T) v within each sequence
-// of a packed batch: both in one launch, for sequences of at most kTokens *
-// kParts tokens. x: [rows, k], w: [3 * heads * kSize, k], rows of all heads' q, of
+// of a packed batch: both in one launch, for sequences of at most kTokens
+// tokens. x: [rows, k], w: [3 * heads * kSize, k], rows of all heads' q, of
 // their k, of their v; out: [rows, heads * kSize]. Sums in fp32; q, k, v and the
 // weights of a row are rounded once.
 //
 // The batch is divided into tiles of whole sequences (field `packs`: their
 // number, then the first sequence of each and the number of sequences). A
-// cluster of kParts CTAs takes a tile and a head at a time, each CTA 128 rows:
-// their three linears are one product, q stays in registers, k and v go to
-// shared memory and from there to the other CTAs, and are attended, the CTA's
-// own first, while the others' are on their way. Each of two warpgroups has 64
-// rows. Of 128 keys those that its rows see are multiplied, 64, 96 or all.
+// resident CTA takes a tile and a head at a time: its three linears are one
+// product of 128 rows, q stays in registers, k and v go to shared memory, and
+// are attended there. Each of two warpgroups has 64 rows of the tile; of its
+// keys those that they see are multiplied, 64, 96 or all.
+//
+// Clusters of two and three CTAs that send each other k and v, for longer
+// sequences, were slower than two launches (docs/rationale/encoders.md).
 //
 // Tensor maps (2-d, 128-byte swizzle, zero fill, element = T, coordinate 0
 // contiguous): x {k, bound of rows}, box {64, 128}; w {k, 3 * heads * kSize},
 // box {64, kSize}.
 //
-// Launch: block Config::kThreads; grid: any multiple of kParts that runs at
-// once; __cluster_dims__(kParts); __launch_bounds__(Config::kThreads, 1);
-// dynamic shared memory Config::kSharedBytes; may be launched dependent.
+// Launch: block Config::kThreads; grid: any number of CTAs, one a
+// multiprocessor runs at once; __launch_bounds__(Config::kThreads, 1); dynamic
+// shared memory Config::kSharedBytes; may be launched dependent.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_ATTENTION_CUH
@@ -34,20 +36,17 @@
 namespace ft {
 namespace joined {
 
-template <typename T_, int size = 64, int parts = 1> struct Config {
+template <typename T_, int size = 64> struct Config {
   using T = T_;
   static_assert(size % 16 == 0 && size <= 64, "a row of k is 128 bytes");
-  static_assert(parts >= 1 && parts <= 3);
   static constexpr int kTokens = 128, kSize = size, kColumns = 3 * size;
-  static constexpr int kParts = parts;
-  static constexpr int kThreads = 384, kStages = parts == 3 ? 3 : 4;
+  static constexpr int kThreads = 384, kStages = 4;
   static constexpr u32 kRowBytes = 128; // 64 columns of x, w, k or v
   static constexpr u32 kStageBytes = (kTokens + kColumns) * kRowBytes;
   static constexpr u32 kHeldBytes = kTokens * kRowBytes; // of k, and of v
-  static constexpr u32 kWarpBytes = 16 * kRowBytes;      // of a warp's rows
   static constexpr u32 kBiasBytes = 4 * kColumns;
-  static constexpr u32 kSharedBytes = 1024 + kStages * (kStageBytes + 16) +
-                                      parts * (2 * kHeldBytes + 16) + kBiasBytes;
+  static constexpr u32 kSharedBytes =
+      1024 + kStages * (kStageBytes + 16) + 2 * kHeldBytes + kBiasBytes;
   static_assert(kSharedBytes <= 232448);
 };
 
@@ -68,20 +67,13 @@ template <typename C> struct Memory {
   __device__ u32 w(u32 stage) const {
     return x(stage) + C::kTokens * C::kRowBytes;
   }
-  /// Of the CTA of rank `part`.
-  __device__ u32 k(u32 part) const {
-    return x(C::kStages) + part * 2 * C::kHeldBytes;
-  }
-  __device__ u32 v(u32 part) const { return k(part) + C::kHeldBytes; }
-  __device__ u32 bias() const { return k(C::kParts); }
+  __device__ u32 k() const { return x(C::kStages); }
+  __device__ u32 v() const { return k() + C::kHeldBytes; }
+  __device__ u32 bias() const { return v() + C::kHeldBytes; }
   __device__ u32 full(u32 stage) const {
     return bias() + C::kBiasBytes + 8 * stage;
   }
   __device__ u32 empty(u32 stage) const { return full(C::kStages + stage); }
-  /// Keys and values of rank `part` have come.
-  __device__ u32 held(u32 part) const { return empty(C::kStages + part); }
-  /// All CTAs are done with this one's.
-  __device__ u32 free() const { return held(C::kParts); }
 };
 
 /// A tile of whole sequences.
@@ -105,7 +97,6 @@ template <typename A> __device__ Tile findTile(const A &a, int number) {
 template <typename C> struct Producer {
   const TensorMap &x, &w;
   Memory<C> m;
-  int rank, first, stride; // of tiles and heads
 
   __device__ void loadW(u32 stage, int head, int heads, int k) const {
 #pragma unroll
@@ -117,18 +108,18 @@ template <typename C> struct Producer {
   /// is ahead, as gemm_producer.cuh has it.
   template <typename A>
   __device__ void run(const A &a, int tiles, int steps) const {
-    int ahead = 0, row = rowOf(a, first, tiles);
-    if (row >= 0)
-      for (int most = a.counts[a.tokensAxis] > 512 ? 1 : C::kStages;
+    int ahead = 0, first = blockIdx.x, row = rowOf(a, first, tiles);
+    if (first < tiles * a.heads)
+      for (int most = a.counts[a.tokensAxis] > 2048 ? 1 : C::kStages;
            ahead < min(most, steps); ++ahead) {
         barrierExpect(m.full(ahead), C::kStageBytes);
         loadW(ahead, first % a.heads, a.heads, ahead * 64);
       }
     dependencyWait();
     Cursor<C::kStages> at;
-    for (int t = first; t < tiles * a.heads; t += stride) {
-      int next = rowOf(a, t + stride, tiles); // under way beside copies
-      for (int step = 0; row >= 0 && step < steps; ++step, at.next()) {
+    for (int t = first; t < tiles * a.heads; t += gridDim.x) {
+      int next = rowOf(a, t + gridDim.x, tiles); // under way beside copies
+      for (int step = 0; step < steps; ++step, at.next()) {
         if (ahead > 0) {
           --ahead;
         } else {
@@ -141,14 +132,9 @@ template <typename C> struct Producer {
       row = next;
     }
   }
-  /// This CTA's first row, -1 where the tile leaves it none.
   template <typename A>
-  __device__ int rowOf(const A &a, int t, int tiles) const {
-    if (t >= tiles * a.heads)
-      return -1;
-    Tile tile = findTile(a, t / a.heads);
-    int own = rank * C::kTokens;
-    return own < tile.tokens ? tile.firstToken + own : -1;
+  __device__ static int rowOf(const A &a, int t, int tiles) {
+    return t < tiles * a.heads ? findTile(a, t / a.heads).firstToken : 0;
   }
 };
 
@@ -166,9 +152,9 @@ struct View {
   int firstToken, tokens;
   Sight sight[2], all;
 };
-/// Of a thread's two rows, so far.
+/// Of a thread's two rows: values by their weights, a part of these' sums.
 template <typename C> struct Attended {
-  float o[C::kSize / 2], top[2], sum[2];
+  float o[C::kSize / 2], sum[2];
 };
 
 template <typename C, typename A> struct Consumer {
@@ -176,18 +162,13 @@ template <typename C, typename A> struct Consumer {
   static constexpr int kGroups = C::kSize / 8; // of columns of a head
   Memory<C> m;
   const A &a;
-  int rank, first, stride; // of tiles and heads
   int warpgroup = int(threadIdx.x) / 128 - 1;
   Cursor<C::kStages> at;
-  u32 sent = 0, came[C::kParts] = {}; // tiles
 
   __device__ int lane() const { return threadIdx.x % 32; }
-  /// The first of a thread's two rows of the CTA; the other lies 8 below.
+  /// The first of a thread's two rows of the tile; the other lies 8 below.
   __device__ int row() const {
     return warpgroup * 64 + int(threadIdx.x) % 128 / 32 * 16 + lane() / 4;
-  }
-  __device__ bool presentIn(const View &t, int part) const {
-    return part * C::kTokens < t.tokens;
   }
 
   /// The head's biases to shared memory.
@@ -275,25 +256,22 @@ template <typename C, typename A> struct Consumer {
     Tile t = findTile(a, number / a.heads);
     v.firstToken = t.firstToken;
     v.tokens = t.tokens;
-    int own = rank * C::kTokens, first = own + warpgroup * 64;
-    int last = min(first + 64, t.tokens) - 1;
+    int first = warpgroup * 64, last = min(first + 64, t.tokens) - 1;
     if (first > last)
       return v;
-    v.sight[0] = sightOf(t, own + row());
-    v.sight[1] = sightOf(t, own + row() + 8);
+    v.sight[0] = sightOf(t, row());
+    v.sight[1] = sightOf(t, row() + 8);
     v.all = {sightOf(t, first).low, sightOf(t, last).high};
     return v;
   }
 
-  /// Keys [begin, begin + keys) of `part`: their weights, and their values to
-  /// what was attended.
+  /// o = the values of keys [begin, begin + keys) by their weights.
   template <int keys>
   __device__ __forceinline__ void attend(Attended<C> &x,
                                          const u32 (&q)[C::kSize / 16][4],
-                                         const View &t, int part,
-                                         int begin) const {
+                                         const View &t, int begin) const {
     float s[keys / 2];
-    u32 k = tileDescriptor(m.k(part) + begin * C::kRowBytes);
+    u32 k = tileDescriptor(m.k() + begin * C::kRowBytes);
     discard(s);
     wgmmaFence();
 #pragma unroll
@@ -304,9 +282,9 @@ template <typename C, typename A> struct Consumer {
     wgmmaWait<0>();
     pin(s);
     u32 p[keys / 16][4];
-    mask<keys>(s, t, part * C::kTokens + begin);
+    mask<keys>(s, t, begin);
     softmax<keys>(x, s, p);
-    u32 v = rowsDescriptor(m.v(part) + begin * C::kRowBytes, C::kHeldBytes);
+    u32 v = rowsDescriptor(m.v() + begin * C::kRowBytes, C::kHeldBytes);
     wgmmaFence();
 #pragma unroll
     for (int j = 0; j < keys / 16; ++j)
@@ -335,7 +313,7 @@ template <typename C, typename A> struct Consumer {
   __device__ static float minusInfinity() {
     return __uint_as_float(0xff800000u);
   }
-  /// Weights as operands, by the maxima so far.
+  /// Weights as operands, and their sums.
   template <int keys>
   __device__ __forceinline__ void softmax(Attended<C> &x,
                                           const float (&s)[keys / 2],
@@ -343,7 +321,7 @@ template <typename C, typename A> struct Consumer {
     float scale = a.scale * 1.44269504088896341f;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      float top = x.top[r], other = top;
+      float top = minusInfinity(), other = top;
 #pragma unroll
       for (int i = 2 * r; i < keys / 2; i += 4) {
         top = fmaxf(top, s[i]);
@@ -352,15 +330,6 @@ template <typename C, typename A> struct Consumer {
       top = fmaxf(top, other);
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
       top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
-      if constexpr (C::kParts > 1) {
-        float keep =
-            top == x.top[r] ? 1.0f : fastExp2((x.top[r] - top) * scale);
-        x.sum[r] *= keep;
-#pragma unroll
-        for (int i = 2 * r; i < C::kSize / 2; i += 4)
-          x.o[i] *= keep, x.o[i + 1] *= keep;
-      }
-      x.top[r] = top;
       float pivot = top == minusInfinity() ? 0.0f : top * scale;
       float sum[2] = {0, 0};
 #pragma unroll
@@ -370,24 +339,19 @@ template <typename C, typename A> struct Consumer {
         sum[0] += y, sum[1] += z;
         p[i / 8][i / 2 % 4] = packPair<T>(y, z);
       }
-      x.sum[r] += sum[0] + sum[1];
+      x.sum[r] = sum[0] + sum[1];
     }
   }
-  /// What the warpgroup's rows see of `part`.
-  __device__ __forceinline__ void attendPart(Attended<C> &x,
-                                             const u32 (&q)[C::kSize / 16][4],
-                                             const View &t, int part) const {
-    int base = part * C::kTokens;
-    int low = max(t.all.low - base, 0) & ~7;
-    int high = min(t.all.high - base, C::kTokens);
-    if (high <= low)
-      return;
-    if (high - low <= 64)
-      attend<64>(x, q, t, part, min(low, C::kTokens - 64));
-    else if (high - low <= 96)
-      attend<96>(x, q, t, part, min(low, C::kTokens - 96));
+  __device__ __forceinline__ void attendAll(Attended<C> &x,
+                                            const u32 (&q)[C::kSize / 16][4],
+                                            const View &t) const {
+    int low = t.all.low & ~7, seen = t.all.high - low;
+    if (seen <= 64)
+      attend<64>(x, q, t, min(low, C::kTokens - 64));
+    else if (seen <= 96)
+      attend<96>(x, q, t, min(low, C::kTokens - 96));
     else
-      attend<C::kTokens>(x, q, t, part, 0);
+      attend<C::kTokens>(x, q, t, 0);
   }
 
   __device__ __forceinline__ void store(Attended<C> &x, const View &t,
@@ -396,7 +360,7 @@ template <typename C, typename A> struct Consumer {
     bool wide = gemm::wideRows(a.out, a.outStride);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      int own = rank * C::kTokens + row() + 8 * r;
+      int own = row() + 8 * r;
       x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 1);
       x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 2);
       float factor = 1 / x.sum[r];
@@ -416,101 +380,39 @@ template <typename C, typename A> struct Consumer {
     }
   }
 
-  //===--------------------------------------------------------------------===//
-  // Other CTAs' keys and values
-  //===--------------------------------------------------------------------===//
-
-  /// This warp's rows of them to all others.
-  __device__ __forceinline__ void send() {
-    __syncwarp();
-    u32 other = lane() / 2 + 1;
-    if (other < C::kParts) {
-      other = (rank + other) % C::kParts;
-      u32 from = (lane() % 2 ? m.v(rank) : m.k(rank)) +
-                 (threadIdx.x / 32 - 4) * C::kWarpBytes;
-      copyToCluster(remoteAddress(from, other), from, C::kWarpBytes,
-                    remoteAddress(m.held(rank), other));
-    }
-    __syncwarp();
-    ++sent;
-  }
-  __device__ __forceinline__ void expectOthers(const View &t) const {
-    if (threadIdx.x == 128)
-      for (int part = 0; part < C::kParts; ++part)
-        if (part != rank && presentIn(t, part))
-          barrierExpect(m.held(part), 2 * C::kHeldBytes);
-  }
-  __device__ __forceinline__ void attendOthers(Attended<C> &x,
-                                               const u32 (&q)[C::kSize / 16][4],
-                                               const View &t) {
-#pragma unroll
-    for (int i = 1; i < C::kParts; ++i) {
-      int part = (rank + i) % C::kParts;
-      if (!presentIn(t, part))
-        continue;
-      u32 turn = 0;
-#pragma unroll
-      for (int p = 0; p < C::kParts; ++p)
-        if (p == part)
-          turn = came[p]++;
-      barrierWait(m.held(part), turn & 1);
-      attendPart(x, q, t, part);
-      __syncwarp();
-      if (lane() == 0)
-        barrierArriveAt(m.free(), part);
-    }
-  }
-
-  /// q, and k and v to where they are attended.
-  template <typename F>
-  __device__ __forceinline__ void project(u32 (&q)[C::kSize / 16][4],
-                                          const View &t, int steps,
-                                          const F &beside) {
-    float d[C::kColumns / 2];
-    multiply(d, steps, beside);
-#pragma unroll
-    for (int i = 0; i < C::kSize / 2; i += 2)
-      q[i / 8][i / 2 % 4] = packPair<T>(d[i], d[i + 1]);
-    if (C::kParts > 1 && sent > 0)
-      barrierWait(m.free(), ~sent & 1);
-    namedSync(1, 256); // the tile before is attended
-    hold(m.k(rank), d, C::kSize, t.tokens - rank * C::kTokens);
-    hold(m.v(rank), d, 2 * C::kSize, t.tokens - rank * C::kTokens);
-    asyncProxyFence();
-    if constexpr (C::kParts > 1)
-      send();
-    namedSync(1, 256);
-  }
   template <typename F>
   __device__ __forceinline__ void tile(const View &t, int head, int steps,
                                        const F &beside) {
-    if (C::kParts > 1)
-      expectOthers(t);
-    u32 q[C::kSize / 16][4] = {};
+    float d[C::kColumns / 2];
+    multiply(d, steps, beside);
+    u32 q[C::kSize / 16][4];
+#pragma unroll
+    for (int i = 0; i < C::kSize / 2; i += 2)
+      q[i / 8][i / 2 % 4] = packPair<T>(d[i], d[i + 1]);
+    namedSync(1, 256); // the tile before is attended
+    hold(m.k(), d, C::kSize, t.tokens);
+    hold(m.v(), d, 2 * C::kSize, t.tokens);
+    asyncProxyFence();
+    namedSync(1, 256);
+    if (warpgroup * 64 >= t.tokens)
+      return;
     Attended<C> x{};
-    x.top[0] = x.top[1] = minusInfinity();
-    if (presentIn(t, rank)) {
-      project(q, t, steps, beside);
-      attendPart(x, q, t, rank);
-    } else {
-      beside();
-    }
-    attendOthers(x, q, t);
+    attendAll(x, q, t);
     store(x, t, head);
   }
 
   __device__ __forceinline__ void run(int tiles, int steps) {
-    int number = first, biased = number % a.heads;
+    int number = blockIdx.x, biased = number % a.heads;
     View view = look(number, tiles), next{};
     if (number < tiles * a.heads)
       loadBias(biased);
     dependencyWait();
-    for (; number < tiles * a.heads; number += stride) {
+    for (; number < tiles * a.heads; number += gridDim.x) {
       int head = number % a.heads;
       if (head != biased)
         loadBias(head);
       biased = head;
-      tile(view, head, steps, [&] { next = look(number + stride, tiles); });
+      tile(view, head, steps, [&] { next = look(number + gridDim.x, tiles); });
       view = next;
     }
   }
@@ -519,27 +421,6 @@ template <typename C, typename A> struct Consumer {
 //===----------------------------------------------------------------------===//
 // The kernel
 //===----------------------------------------------------------------------===//
-
-template <typename C>
-__device__ __forceinline__ void initBarriers(const Memory<C> &m) {
-  int warp = threadIdx.x / 32;
-  if (electOne()) {
-    if (warp < C::kStages) {
-      barrierInit(m.full(warp), 1);
-      barrierInit(m.empty(warp), 8);
-    }
-    if (warp < C::kParts)
-      barrierInit(m.held(warp), 1);
-    if (warp == C::kStages)
-      barrierInit(m.free(), 8 * (C::kParts > 1 ? C::kParts - 1 : 1));
-    barrierInitFence();
-  }
-  __syncwarp();
-  if constexpr (C::kParts == 1)
-    __syncthreads();
-  else
-    clusterBarrier();
-}
 
 template <typename C, typename V>
 __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
@@ -551,21 +432,21 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
     prefetchMap(w);
   }
   Memory<C> m{(sharedAddress(dynamicShared<char>()) + 1023) & ~1023u};
-  initBarriers(m);
-  int rank = C::kParts == 1 ? 0 : int(clusterRank());
-  int first = blockIdx.x / C::kParts, stride = gridDim.x / C::kParts;
+  if (threadIdx.x / 32 < C::kStages && electOne()) {
+    barrierInit(m.full(threadIdx.x / 32), 1);
+    barrierInit(m.empty(threadIdx.x / 32), 8);
+    barrierInitFence();
+  }
+  __syncthreads();
   if (threadIdx.x < 128) {
     registersDown<40>();
     if (threadIdx.x == 0)
-      Producer<C>{x, w, m, rank, first, stride}.run(a, tiles, steps);
+      Producer<C>{x, w, m}.run(a, tiles, steps);
     __syncwarp();
   } else {
     registersUp<232>();
-    Consumer<C, Args<typename C::T, V>>{m, a, rank, first, stride}.run(tiles,
-                                                                      steps);
+    Consumer<C, Args<typename C::T, V>>{m, a}.run(tiles, steps);
   }
-  if constexpr (C::kParts > 1)
-    clusterBarrier(); // nobody leaves while others write to it
 }
 
 } // namespace joined
