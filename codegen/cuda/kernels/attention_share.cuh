@@ -19,6 +19,13 @@
 
 #include "attention.cuh"
 
+/// CTAs take tiles by turns, not neighbours: those that are read at a time are
+/// of the same sequences, whose kv heads' rows lie side by side, and no CTA has
+/// two more than another.
+#ifndef FT_TILES_BY_TURNS
+#define FT_TILES_BY_TURNS 1
+#endif
+
 namespace ft::attention {
 
 /// A sequence: its tokens in the batch, and its keys with theirs.
@@ -118,15 +125,27 @@ public:
   __device__ __forceinline__ Place place(int u) const {
     if (!whole_)
       return {start(u), start(u + 1)};
-    int first = parts_ > 1 ? u32(u) / u32(parts_) : u * tilesEach_;
-    return {min(first, tiles_), min(first + tilesEach_, tiles_)};
+    if (parts_ > 1) {
+      int tile = u32(u) / u32(parts_);
+      return {tile, min(tile + 1, tiles_)};
+    }
+#if FT_TILES_BY_TURNS
+    return {u, tiles_};
+#else
+    return {min(u * tilesEach_, tiles_), min((u + 1) * tilesEach_, tiles_)};
+#endif
   }
   /// This CTA's next piece; false if there is none.
   __device__ __forceinline__ bool next(Place &place, Piece &p) const {
     if (place.at >= place.stop)
       return false;
     if (whole_) {
-      p = locate<true>(place.at++);
+      p = locate<true>(place.at);
+#if FT_TILES_BY_TURNS
+      place.at += int(gridDim.x);
+#else
+      ++place.at;
+#endif
       return cut(p, parts_, u32(blockIdx.x) % u32(parts_));
     }
     p = locate<false>(place.at);

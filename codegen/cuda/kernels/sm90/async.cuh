@@ -206,6 +206,16 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
       "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
       : "memory");
 }
+/// The same by a policy for L2.
+__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
+                                        int y, int z, u32 barrier, u64 policy) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3, %4}], "
+      "[%5], %6;" ::"r"(target),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier), "l"(policy)
+      : "memory");
+}
 /// The box of two dimensions to the same place of every CTA of `mask`, counted
 /// on each one's own barrier.
 __device__ __forceinline__ void copyBoxToAll(u32 target, const TensorMap &map,
