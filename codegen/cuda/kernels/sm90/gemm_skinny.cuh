@@ -12,7 +12,8 @@
 // front, one tokens. Sums depend on n, k and Skinny's parameters only.
 //
 // Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
-// (gated: a copy for the gate rows, one for the up rows).
+// (gated: a copy for the gate rows, one for the up rows), where a tile may have
+// more than 256 outputs {64, size / 2}, size a multiple of 16.
 //
 // Launch: block Skinny::kThreads, __launch_bounds__ of it, __cluster_dims__(
 // kSplits); grid = any multiple of kSplits, at most as many clusters as run at
@@ -29,7 +30,7 @@
 /// Whether a stage is given back when it is multiplied, not behind the next
 /// one's products, which may wait for memory.
 #ifndef FT_SKINNY_RELEASE
-#define FT_SKINNY_RELEASE 0
+#define FT_SKINNY_RELEASE 1
 #endif
 /// Experiments, with wrong results.
 #ifndef FT_SKINNY_NO_STORES
@@ -210,35 +211,31 @@ template <typename C, typename E> struct Consumer {
   /// A tile whose sums are complete but not stored.
   struct Kept {
     float sums[C::kBlocks][C::kSums];
-    int tile = -1, pass; // -1: none
+    int tile, pass;
   };
-  /// One tile's sums, and meanwhile the stores of the one before: a part of
-  /// them behind each of the first stages, which is on its way again by then.
-  __device__ __forceinline__ void multiplyLate(RingPlace &w, RingPlace &x,
-                                               Kept &kept) {
-    Starts rows;
-    clear(rows);
-    int step = p.begin;
-    if (kept.tile >= 0) {
-#pragma unroll
-      for (int part = 0; part < 2 * C::kStored; ++part) {
-        if (step < p.end) {
-          finishStage(w, x, rows);
-          ++step;
-        }
-        pinSums();
-        storePart(kept, part);
-      }
-    }
-#pragma unroll 1
-    for (; step < p.end; ++step)
-      finishStage(w, x, rows);
-    pinSums();
+  __device__ __forceinline__ void keep(Kept &kept, int tile, int pass) const {
 #pragma unroll
     for (int b = 0; b < C::kBlocks; ++b)
 #pragma unroll
       for (int i = 0; i < C::kSums; ++i)
         kept.sums[b][i] = d[b][i];
+    kept.tile = tile, kept.pass = pass;
+  }
+  /// One tile's sums, and meanwhile the stores of the one before: a part of
+  /// them behind each of the first stages, which is on its way again by then.
+  __device__ __forceinline__ void multiplyLate(RingPlace &w, RingPlace &x,
+                                               const Kept &kept) {
+    Starts rows;
+    clear(rows);
+#pragma unroll
+    for (int part = 0; part < C::kParts; ++part) {
+      finishStage(w, x, rows);
+      storePart(kept, part);
+    }
+#pragma unroll 1
+    for (int step = p.begin + C::kParts; step < p.end; ++step)
+      finishStage(w, x, rows);
+    pinSums();
   }
 
   /// The number of this warpgroup's block `b` among a tile's blocks of outputs.
@@ -288,19 +285,25 @@ template <typename C, typename E> struct Consumer {
   /// As run, where tiles are stored late.
   __device__ __forceinline__ void runLate() {
     RingPlace w(ring.w), x(ring.x);
-    Kept kept;
+    int tile = p.first, pass = 0;
     dependencyWait();
+    if (tile >= p.tiles)
+      return;
+    Kept kept;
+    multiply(w, x);
 #pragma unroll 1
-    for (int pass = 0; pass * C::NT < max(1, rows); ++pass)
-#pragma unroll 1
-      for (int tile = p.first; tile < p.tiles; tile += p.stride) {
-        multiplyLate(w, x, kept);
-        kept.tile = tile, kept.pass = pass;
-      }
-    if (kept.tile >= 0)
+    for (;;) {
+      keep(kept, tile, pass);
+      tile += p.stride;
+      if (tile >= p.tiles)
+        tile = p.first, ++pass;
+      if (pass > 0 && pass * C::NT >= rows)
+        break;
+      multiplyLate(w, x, kept);
+    }
 #pragma unroll
-      for (int part = 0; part < 2 * C::kStored; ++part)
-        storePart(kept, part);
+    for (int part = 0; part < C::kParts; ++part)
+      storePart(kept, part);
   }
 
   __device__ __forceinline__ void run() {

@@ -12,7 +12,7 @@
 /// Of the stages of w, the part in percent that x's ring has at least; 0: as
 /// many as `kAhead` bytes of weights.
 #ifndef FT_SKINNY_X
-#define FT_SKINNY_X 0
+#define FT_SKINNY_X 75
 #endif
 
 namespace ft {
@@ -37,8 +37,10 @@ struct Skinny {
   static constexpr int kReach = 64 * kStored * groups;
   /// Copies of w for a box: a copy has up to 256 rows.
   static constexpr int kCopies = kReach > 256 ? 2 : 1;
-  /// Whether a tile is stored during the first products of the next one.
+  /// Whether a tile is stored during the first products of the next one, of
+  /// which each has kParts stages at least.
   static constexpr bool kLate = late;
+  static constexpr int kParts = 2 * kStored;
   static constexpr int kConsumers = 128 * groups;
   static constexpr int kThreads = kConsumers + 64; // and two that copy
   static constexpr int kSums = NT / 2;             // of a thread and block
