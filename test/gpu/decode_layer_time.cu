@@ -138,12 +138,16 @@ Graph capture(const LayerData &d, const LayerVariant &v, Part part) {
   return made;
 }
 
+void reset(const LayerData &d, const void *h) {
+  cuda(cudaMemcpyAsync(d.h, h, size_t(kMostRows) * kHidden * 2,
+                       cudaMemcpyDeviceToDevice, nullptr),
+       "state");
+}
+
 /// What a part stores last, as it is after one replay from the same state.
 std::vector<char> results(const LayerData &d, Part part, const Graph &graph,
                           const void *h) {
-  cuda(cudaMemcpy(d.h, h, size_t(kMostRows) * kHidden * 2,
-                  cudaMemcpyDeviceToDevice),
-       "state");
+  reset(d, h);
   cuda(cudaGraphLaunch(graph.run, nullptr), "launch");
   check::synchronize("a form");
   const void *from = part == Part::Output      ? d.logits
@@ -197,6 +201,7 @@ void timePart(const LayerData &d, const Load &load, Part part, int rounds) {
   int count = part == Part::Output ? 3 : d.layers;
   for (int r = 0; r < rounds + 2; ++r)
     for (Graph &graph : graphs) {
+      reset(d, h); // experiments leave what is no number
       cudaEventRecord(start, nullptr);
       cuda(cudaGraphLaunch(graph.run, nullptr), "launch");
       cudaEventRecord(stop, nullptr);

@@ -30,7 +30,7 @@
 /// Whether a stage is given back when it is multiplied, not behind the next
 /// one's products, which may wait for memory.
 #ifndef FT_SKINNY_RELEASE
-#define FT_SKINNY_RELEASE 1
+#define FT_SKINNY_RELEASE 0
 #endif
 /// Experiments, with wrong results.
 #ifndef FT_SKINNY_NO_STORES

@@ -12,7 +12,7 @@
 /// Of the stages of w, the part in percent that x's ring has at least; 0: as
 /// many as `kAhead` bytes of weights.
 #ifndef FT_SKINNY_X
-#define FT_SKINNY_X 75
+#define FT_SKINNY_X 0
 #endif
 
 namespace ft {
