@@ -84,8 +84,7 @@ template <typename S, typename E> struct DecodeBatch {
   }
 
 private:
-  template <int width>
-  ft::TensorMap map(const Array<T> &plane, int box) const {
+  template <int width> ft::TensorMap map(const Array<T> &plane, int box) const {
     constexpr int lines = attention::BoxPlane<width, 16>::kLines;
     size_t step = size_t(c.kvHeads) * width;
     return makeMap(plane.device, width / lines, c.kvHeads * lines,

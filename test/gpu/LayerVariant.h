@@ -27,7 +27,7 @@ struct LayerData {
   float *logits, *rope, *scratch;
   unsigned *counters;
   int *counts, *cu, *lengths, *positions, *table;
-  int columns;   // of the page table
+  int columns;     // of the page table
   long long cells; // tokens of the pool
   int rows;
 };

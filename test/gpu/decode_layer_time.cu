@@ -240,10 +240,9 @@ int main(int argc, char **argv) {
   for (int i = 0; i < 32; ++i)
     ragged.push_back(20 + i * 1237 % 1981);
   using Keys = std::vector<int>;
-  for (const Load &load : {Load{"64 x 512", Keys(64, 512)},
-                           Load{"32 x 512", Keys(32, 512)},
-                           Load{"48 x 512", Keys(48, 512)},
-                           Load{"32 of 20 .. 2000", ragged}}) {
+  for (const Load &load :
+       {Load{"64 x 512", Keys(64, 512)}, Load{"32 x 512", Keys(32, 512)},
+        Load{"48 x 512", Keys(48, 512)}, Load{"32 of 20 .. 2000", ragged}}) {
     setLoad(d, load);
     timePart(d, load, Part::Attention, rounds);
     if (load.keys[1] != 512 || load.keys.size() == 48)

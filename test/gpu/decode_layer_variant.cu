@@ -129,23 +129,23 @@ private:
                    StoreSum<kHidden>{as<bf16>(d_.h), as<bf16>(d_.h)});
     norm();
     linear<Skinny<bf16, true, NT, 2, 2>>(d_.x, d_.w[2][l], 2 * kMlp, kHidden,
-                                         109, StoreGated<kMlp>{as<bf16>(d_.act)});
+                                         109,
+                                         StoreGated<kMlp>{as<bf16>(d_.act)});
     linear<Narrow>(d_.act, d_.w[3][l], kHidden, kMlp, 63,
                    StoreSum<kHidden>{as<bf16>(d_.h), as<bf16>(d_.h)});
   }
   template <int NT> void output() {
     constexpr int sizes[] = {243, 248, 248, 496};
-    using Tile = Skinny<bf16, false, NT, 2, V_OUTPUT == 3 ? 4 : 2, 1, 1,
-                        V_OUTPUT == 2>;
+    using Tile =
+        Skinny<bf16, false, NT, 2, V_OUTPUT == 3 ? 4 : 2, 1, 1, V_OUTPUT == 2>;
     linear<Tile>(d_.x, d_.wOut, kVocabulary, kHidden, sizes[V_OUTPUT],
                  Store<float, kVocabulary>{d_.logits});
   }
   void norm() {
     DependentLaunch launch(d_.rows, kHidden / 8, 0, stream_, early_);
     early_ = true;
-    cuda(cudaLaunchKernelEx(&launch.config, rowNormKernel,
-                            (const bf16 *)d_.h, as<bf16>(d_.x),
-                            (const bf16 *)d_.scale),
+    cuda(cudaLaunchKernelEx(&launch.config, rowNormKernel, (const bf16 *)d_.h,
+                            as<bf16>(d_.x), (const bf16 *)d_.scale),
          "norm");
   }
   template <typename C, typename E>
@@ -159,9 +159,9 @@ private:
     int clusters = d_.processors / C::kSplits;
     steps = (steps + C::kSplits - 1) / C::kSplits *
             ((tiles + clusters - 1) / clusters);
-    int shared = std::min(most * 1024, 1024 + C::kSplitBytes +
-                                           std::max(2, steps) * C::kBoxes *
-                                               rows * 128);
+    int shared =
+        std::min(most * 1024, 1024 + C::kSplitBytes +
+                                  std::max(2, steps) * C::kBoxes * rows * 128);
     preferShared(kernel, shared);
     TensorMap xMap, wMap;
     encodeMap(&xMap, true, x, {{k, 0, 64}, {d_.rows, k * 2, C::NT}});
@@ -220,9 +220,9 @@ private:
     DependentLaunch launch(V_RING_CTAS * d_.processors, Ring::kThreads, shared,
                            stream_, early_);
     early_ = true;
-    cuda(cudaLaunchKernelEx(&launch.config, attend, args, fresh, map(k),
-                            map(v)),
-         "attention");
+    cuda(
+        cudaLaunchKernelEx(&launch.config, attend, args, fresh, map(k), map(v)),
+        "attention");
   }
 
   const LayerData &d_;

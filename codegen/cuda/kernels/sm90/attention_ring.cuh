@@ -122,8 +122,8 @@ private:
 #pragma unroll
     for (int c = 0; c < Values::kColumns; c += Values::kLines)
 #pragma unroll 1
-      for (int i = int(threadIdx.x) % 32; i < (BN - end) * Values::kRowBytes / 16;
-           i += 32)
+      for (int i = int(threadIdx.x) % 32;
+           i < (BN - end) * Values::kRowBytes / 16; i += 32)
         storeShared4(Block::values(block) + c * Values::kColumnBytes +
                          end * Values::kRowBytes + i * 16,
                      float4{0, 0, 0, 0});

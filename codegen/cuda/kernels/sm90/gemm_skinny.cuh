@@ -145,9 +145,8 @@ template <typename C, typename E> struct Consumer {
     }
   }
   /// A stage's products, when it has come, under way.
-  __device__ __forceinline__ void multiplyStage(const RingPlace &w,
-                                                const RingPlace &x,
-                                                const Starts &rows) {
+  __device__ __forceinline__ void
+  multiplyStage(const RingPlace &w, const RingPlace &x, const Starts &rows) {
     barrierWait(ring.w.full(w.stage), w.phase);
     barrierWait(ring.x.full(x.stage), x.phase);
     wgmmaFence();
@@ -254,7 +253,8 @@ template <typename C, typename E> struct Consumer {
       for (int h = 0; h < (kHalf ? 1 : 2); ++h)
         eachOf(b, h, tile, pass, f);
   }
-  static constexpr bool kHalf = C::kRun < 4; // of four sums, those of one output
+  static constexpr bool kHalf =
+      C::kRun < 4; // of four sums, those of one output
 
   /// Of block `b` and the h-th of this thread's two outputs in it.
   template <typename F>
