@@ -120,11 +120,6 @@ static bool isShort(ir::FusedOp fused, const AttentionShape &shape) {
          longest * shape.kvHeads * (shape.d + shape.dv) * 2 <= kFewBytes;
 }
 
-/// attention::BoxPlane: lines of 64 elements of a row that one copy brings.
-static int64_t boxLines(int64_t width) {
-  return width == 128 || width == 256 ? width / 64 : 1;
-}
-
 /// The call of the template.
 static void printRun(ir::AttentionOp op, const AttentionShape &shape,
                      const DecodeForm &form, const std::string &score,
@@ -134,14 +129,12 @@ static void printRun(ir::AttentionOp op, const AttentionShape &shape,
     return out.line("attention::runDecode<Shape, Entry" + number(form.stages) +
                     number(form.rows) + (form.cluster > 1 ? "" : ", 1") +
                     ">(args, fresh, " + score + ");");
-  for (int plane : {0, 1}) {
-    int64_t width = plane == 0 ? shape.d : shape.dv, lines = boxLines(width);
+  for (int plane : {0, 1})
     params.add(
         "const __grid_constant__ TensorMap", plane == 0 ? "keys" : "values",
         params.tensorMap(params.cache(op.getCacheAttr(), op.getLayer(), plane),
-                         width / lines, shape.kvHeads * lines, lines,
+                         plane == 0 ? shape.d : shape.dv, shape.kvHeads, 1,
                          form.keys));
-  }
   out.line("using Form = attention::RingForm<" + std::to_string(form.warps) +
            number(form.loaders) + number(form.stages) + number(form.cluster) +
            number(form.rows) + number(form.keys) + ">;");

@@ -42,11 +42,6 @@ TEST(SkinnyKernelsTest, Split2) { RUN_TOKENS(bf16, false, 32, 2, 1, 2, 2); }
 TEST(SkinnyKernelsTest, LongRows) { RUN_TOKENS(bf16, false, 32, 1, 1, 2, 4); }
 TEST(SkinnyKernelsTest, Split4) { RUN_TOKENS(bf16, false, 16, 2, 1, 4, 2); }
 TEST(SkinnyKernelsTest, Split4Groups) { RUN_TOKENS(bf16, false, 64, 1, 2, 4); }
-TEST(SkinnyKernelsTest, TwoCopies) { RUN_TOKENS(bf16, false, 64, 2, 4); }
-TEST(SkinnyKernelsTest, Late) { RUN_TOKENS(bf16, false, 64, 2, 2, 1, 1, true); }
-TEST(SkinnyKernelsTest, LateGated) {
-  RUN_TOKENS(f16, true, 32, 2, 2, 1, 1, true);
-}
 TEST(SkinnyKernelsTest, Split4Gated) { RUN_TOKENS(f16, true, 64, 2, 1, 4, 2); }
 
 } // namespace

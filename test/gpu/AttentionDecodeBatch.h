@@ -60,8 +60,8 @@ template <typename S, typename E> struct DecodeBatch {
             kEps,           kNorm.device,   kEps};
   }
   /// In boxes of so many tokens.
-  ft::TensorMap keyMap(int box) const { return map<S::D>(batch.k, box); }
-  ft::TensorMap valueMap(int box) const { return map<S::DV>(batch.v, box); }
+  ft::TensorMap keyMap(int box) const { return map(batch.k, S::D, box); }
+  ft::TensorMap valueMap(int box) const { return map(batch.v, S::DV, box); }
   /// The cache has what it had, and the new rows where they belong.
   void checkCache(const std::string &name) {
     for (auto *plane : {&batch.k, &batch.v}) {
@@ -84,11 +84,10 @@ template <typename S, typename E> struct DecodeBatch {
   }
 
 private:
-  template <int width> ft::TensorMap map(const Array<T> &plane, int box) const {
-    constexpr int lines = attention::BoxPlane<width, 16>::kLines;
+  ft::TensorMap map(const Array<T> &plane, int width, int box) const {
     size_t step = size_t(c.kvHeads) * width;
-    return makeMap(plane.device, width / lines, c.kvHeads * lines,
-                   plane.host.size() / step, step, lines, box);
+    return makeMap(plane.device, width, c.kvHeads, plane.host.size() / step,
+                   step, 1, box);
   }
   /// Norm and rope of a head in fp64, rounded once.
   void enter(T *row, const std::vector<float> &weight, int position) {

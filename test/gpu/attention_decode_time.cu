@@ -172,9 +172,7 @@ private:
                 floor_ / us * 100);
   }
   TensorMap map(const Plane &plane, int keys) const {
-    constexpr int lines = attention::BoxPlane<D, 16>::kLines;
-    return makeMap(plane.data, D / lines, kvHeads * lines, cells_, row_, lines,
-                   keys);
+    return makeMap(plane.data, D, kvHeads, cells_, row_, 1, keys);
   }
   Args<bf16> args(int layer) const {
     return {q_.data,

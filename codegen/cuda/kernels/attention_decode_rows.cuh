@@ -16,7 +16,7 @@ namespace ft::attention {
 /// kPitchV apart.
 template <typename S> struct PitchedBlock {
   static constexpr int kKeys = kDecodeBlock;
-  static constexpr int kKeyTile = 0, kValueTile = 0; // bytes to 16 keys more
+  static constexpr int kTile = 0; // bytes from 16 keys to the next 16
   static constexpr int kPitchQK = roundUp(S::D, 16) + 8;
   static constexpr int kPitchV = roundUp(S::DV, 16) + 8;
   static constexpr int kValues = kDecodeBlock * kPitchQK * 2; // bytes
@@ -32,10 +32,7 @@ template <typename S> struct PitchedBlock {
     return block + kValues + row * (kPitchV * 2) + eighth * 16;
   }
   /// The same from d, a multiple of 16, elements further on.
-  static __device__ __forceinline__ u32 keyAt(u32 lane, int d) {
-    return lane + d * 2;
-  }
-  static __device__ __forceinline__ u32 valueAt(u32 lane, int d) {
+  static __device__ __forceinline__ u32 at(u32 lane, int d) {
     return lane + d * 2;
   }
 };
@@ -150,7 +147,7 @@ private:
       const u32(&q)[N][2] = kKeeps ? kept_[kKeeps ? d / 16 : 0] : y;
 #pragma unroll
       for (int t = 0; t < kTiles; ++t) {
-        loadMatrices<false>(x, Block::keyAt(k, d) + t * Block::kKeyTile);
+        loadMatrices<false>(x, Block::at(k, d) + t * Block::kTile);
 #pragma unroll
         for (int n = 0; n < N; ++n)
           multiplyAdd(s[t][d / 16 % 2][n], x, q[n][0], q[n][1], T{});
@@ -244,7 +241,7 @@ private:
 #pragma unroll
       for (int d = 0; d < DV; d += 16) {
         u32 x[4];
-        loadMatrices<true>(x, Block::valueAt(v, d) + t * Block::kValueTile);
+        loadMatrices<true>(x, Block::at(v, d) + t * Block::kTile);
 #pragma unroll
         for (int n = 0; n < N; ++n)
           multiplyAdd(o_[d / 16][n], x, y[n][0], y[n][1], T{});

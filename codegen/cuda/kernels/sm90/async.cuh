@@ -168,6 +168,13 @@ __device__ __forceinline__ u64 evictFirst() {
                : "=l"(policy));
   return policy;
 }
+/// As without a policy.
+__device__ __forceinline__ u64 evictNormal() {
+  u64 policy;
+  asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;"
+               : "=l"(policy));
+  return policy;
+}
 
 //===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
@@ -197,16 +204,6 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
       : "memory");
 }
 /// The same of a map of three dimensions.
-__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
-                                        int y, int z, u32 barrier) {
-  asm volatile(
-      "cp.async.bulk.tensor.3d.shared::cluster.global"
-      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
-          target),
-      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
-      : "memory");
-}
-/// The same by a policy for L2.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
                                         int y, int z, u32 barrier, u64 policy) {
   asm volatile(

@@ -15,7 +15,8 @@
 //
 // Launch: block Form::kThreads, __launch_bounds__(it, ctas); dynamic shared
 // memory RingMemory<S, Form>::kShared; all else as attention_decode.cuh. Maps:
-// those of BoxPlane, 128-byte swizzle.
+// [tokens of the pool, kvHeads, D or DV] in boxes of Form::kKeys x 1 x 64,
+// 128-byte swizzle.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_ATTENTION_RING_CUH
@@ -73,9 +74,7 @@ public:
       int j0 = p.work.begin + b * BN;
       if (j0 + BN > min(p.work.end, p.oldEnd))
         enterRest(p, j0, b < p.last - F::kConsumers, block);
-#if !FT_RING_NO_PRODUCTS // an experiment, with wrong results
       rows_.attend(p, b, block, score);
-#endif
       __syncwarp();
       if (electOne())
         barrierArrive(memory_.empty(place.slot));
@@ -118,14 +117,11 @@ private:
       for (int r = max(p.oldEnd - j0, 0); r < end; ++r)
         entrance_.template enterBoth<Rows::D>(
             p, j0 + r, Block::template rowsOf<T>(block, r));
-    using Values = typename Block::Values;
 #pragma unroll
-    for (int c = 0; c < Values::kColumns; c += Values::kLines)
+    for (int c = 0; c < Block::kColumnsV; ++c)
 #pragma unroll 1
-      for (int i = int(threadIdx.x) % 32;
-           i < (BN - end) * Values::kRowBytes / 16; i += 32)
-        storeShared4(Block::values(block) + c * Values::kColumnBytes +
-                         end * Values::kRowBytes + i * 16,
+      for (int i = int(threadIdx.x) % 32; i < (BN - end) * 8; i += 32)
+        storeShared4(Block::values(block) + (c * BN + end) * 128 + i * 16,
                      float4{0, 0, 0, 0});
     asyncProxyFence();
     __syncwarp();
@@ -159,7 +155,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
                                     shares.team());
   Piece piece;
   if (int loader = int(threadIdx.x) / 32 - F::kConsumers; loader >= 0) {
-    RingCopies<S, F> copies(a, kMap, vMap, memory, loader);
+    RingCopies<S, F> copies(a, kMap, vMap, memory, loader, shares.readOnce());
     if (!together) {
 #pragma unroll 1
       while (shares.next(place, piece))

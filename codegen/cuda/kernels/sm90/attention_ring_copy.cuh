@@ -10,13 +10,6 @@
 #include "attention_inbox.cuh"
 #include "sm90/async.cuh"
 
-#ifndef FT_RING_ROWS
-#define FT_RING_ROWS 1
-#endif
-#ifndef FT_RING_EVICT
-#define FT_RING_EVICT 0
-#endif
-
 namespace ft::attention {
 
 /// How a CTA is divided. `consumers` warps multiply, `loaders` copy; `stages`
@@ -34,32 +27,28 @@ struct RingForm {
   static_assert(stages % consumers == 0 && stages % loaders == 0);
 };
 
-/// Keys or values of a block as tensor copies leave them: lines of 128 bytes,
-/// 64 elements, whose 16-byte vectors are swizzled by the line's number.
-///
-/// Where a row is two or four whole lines these follow each other, as they do
-/// in memory, so that one copy reads whole rows: copies of 128 bytes of each of
-/// 16 rows read slower than those of whole rows (134 MB: 34.9 and 32.2 us on an
-/// H200). Else all rows' first lines come first. ldmatrix finds two of eight
-/// rows of two lines in the same banks; it has time.
-template <int D, int keys> struct BoxPlane {
-  static constexpr int kColumns = (D + 63) / 64;
-  static constexpr bool kWhole =
-      FT_RING_ROWS && D % 64 == 0 && (kColumns == 2 || kColumns == 4);
-  static constexpr int kLines = kWhole ? kColumns : 1; // of a row, together
-  static constexpr int kRowBytes = kLines * 128, kTile = 16 * kRowBytes;
-  static constexpr int kColumnBytes = kWhole ? 128 : keys * 128;
-  static constexpr int kBytes = kColumns * keys * 128;
+/// A block as tensor copies leave it: columns of 64 elements, a row of 128
+/// bytes each key, whose 16-byte vectors are swizzled: keys, then values.
+template <typename S, int keys> struct BoxBlock {
+  static constexpr int kKeys = keys, kTile = 16 * 128;
+  static constexpr int kColumnsQK = (S::D + 63) / 64;
+  static constexpr int kColumnsV = (S::DV + 63) / 64;
+  static constexpr int kColumnBytes = keys * 128;
+  static constexpr int kBytes = (kColumnsQK + kColumnsV) * kColumnBytes;
 
-  /// 16 bytes of row `row` from element 8 * eighth on, for `at`.
-  static __device__ __forceinline__ u32 lane(u32 base, int row, int eighth) {
-    return base + row * kRowBytes + (eighth ^ row * kLines % 8) * 16;
+  static __device__ __forceinline__ u32 values(u32 block) {
+    return block + kColumnsQK * kColumnBytes;
   }
-  /// The same from d, a multiple of 16, elements further on. Of the number of
-  /// a line, the row and the column are different bits.
+  static __device__ __forceinline__ u32 keyLane(u32 block, int row,
+                                                int eighth) {
+    return block + row * 128 + (eighth ^ row % 8) * 16;
+  }
+  static __device__ __forceinline__ u32 valueLane(u32 block, int row,
+                                                  int eighth) {
+    return keyLane(values(block), row, eighth);
+  }
   static __device__ __forceinline__ u32 at(u32 lane, int d) {
-    int swizzle = d / 8 % 8 ^ (kWhole ? d / 64 : 0);
-    return (lane ^ swizzle * 16) + d / 64 * kColumnBytes;
+    return (lane ^ d / 8 % 8 * 16) + d / 64 * kColumnBytes;
   }
 
   /// A row's elements, to be stored to.
@@ -73,67 +62,14 @@ template <int D, int keys> struct BoxPlane {
       }
     };
     __device__ __forceinline__ Element operator[](int e) const {
-      int line = row * kLines + (kWhole ? e / 64 : 0);
-      return {base + e / 64 * kColumnBytes + (e / 8 % 8 ^ line % 8) * 16 +
+      return {base + e / 64 * kColumnBytes + (e / 8 % 8 ^ row % 8) * 16 +
               e % 8 * 2};
     }
   };
-  template <typename T>
-  static __device__ __forceinline__ Row<T> rowOf(u32 base, int r) {
-    return {base + r * kRowBytes, r};
-  }
-  /// One thread. Of a map of [cells, heads, D] in boxes of `keys` x 1 x 64 or,
-  /// of whole rows, of [cells, heads * lines, 64] in boxes of `keys` x lines x
-  /// 64.
-  static __device__ __forceinline__ void copy(u32 to, const TensorMap &map,
-                                              int head, int cell, u32 full) {
-#if FT_RING_EVICT
-    u64 policy = evictFirst();
-#pragma unroll
-    for (int c = 0; c < kColumns; c += kLines)
-      copyBox(to + c * kColumnBytes, map, c * 64, head * kLines, cell, full,
-              policy);
-#else
-#pragma unroll
-    for (int c = 0; c < kColumns; c += kLines)
-      copyBox(to + c * kColumnBytes, map, c * 64, head * kLines, cell, full);
-#endif
-  }
-};
-
-/// Keys, then values.
-template <typename S, int keys> struct BoxBlock {
-  using Keys = BoxPlane<S::D, keys>;
-  using Values = BoxPlane<S::DV, keys>;
-  static constexpr int kKeys = keys;
-  static constexpr int kKeyTile = Keys::kTile, kValueTile = Values::kTile;
-  static constexpr int kBytes = Keys::kBytes + Values::kBytes;
-
-  static __device__ __forceinline__ u32 values(u32 block) {
-    return block + Keys::kBytes;
-  }
-  static __device__ __forceinline__ u32 keyLane(u32 block, int row,
-                                                int eighth) {
-    return Keys::lane(block, row, eighth);
-  }
-  static __device__ __forceinline__ u32 valueLane(u32 block, int row,
-                                                  int eighth) {
-    return Values::lane(values(block), row, eighth);
-  }
-  static __device__ __forceinline__ u32 keyAt(u32 lane, int d) {
-    return Keys::at(lane, d);
-  }
-  static __device__ __forceinline__ u32 valueAt(u32 lane, int d) {
-    return Values::at(lane, d);
-  }
-  template <typename T> struct Pair {
-    typename Keys::template Row<T> key;
-    typename Values::template Row<T> value;
-  };
+  template <typename T> struct Pair { Row<T> key, value; };
   template <typename T>
   static __device__ __forceinline__ Pair<T> rowsOf(u32 block, int r) {
-    return {Keys::template rowOf<T>(block, r),
-            Values::template rowOf<T>(values(block), r)};
+    return {{block + r * 128, r}, {values(block) + r * 128, r}};
   }
 };
 
@@ -219,7 +155,9 @@ private:
   char *memory_;
 };
 
-/// A warp that copies: every kLoaders-th block of all of the CTA's pieces.
+/// A warp that copies: every kLoaders-th block of all of the CTA's pieces. What
+/// is read once leaves L2 first (8B, 64 sequences of 512 on an H200: 1.4 us of
+/// the attention's 38, and as much of a layer's 153).
 template <typename S, typename F> class RingCopies {
 public:
   using T = typename S::T;
@@ -227,8 +165,9 @@ public:
   __device__ __forceinline__ RingCopies(const Args<T> &a, const TensorMap &k,
                                         const TensorMap &v,
                                         const RingMemory<S, F> &memory,
-                                        int loader)
-      : a_(a), k_(k), v_(v), memory_(memory), ahead_(loader) {
+                                        int loader, bool readOnce)
+      : a_(a), k_(k), v_(v), memory_(memory), ahead_(loader),
+        policy_(readOnce ? evictFirst() : evictNormal()) {
     place_.skip(loader);
   }
   /// A whole warp calls.
@@ -261,8 +200,15 @@ private:
                                        u32 full) const {
     barrierExpect(full, Block::kBytes);
     u32 to = memory_.block(place_.slot);
-    Block::Keys::copy(to, k_, p.work.kvHead, cell, full);
-    Block::Values::copy(Block::values(to), v_, p.work.kvHead, cell, full);
+#pragma unroll
+    for (int c = 0; c < Block::kColumnsQK; ++c)
+      copyBox(to + c * Block::kColumnBytes, k_, c * 64, p.work.kvHead, cell,
+              full, policy_);
+    to = Block::values(to);
+#pragma unroll
+    for (int c = 0; c < Block::kColumnsV; ++c)
+      copyBox(to + c * Block::kColumnBytes, v_, c * 64, p.work.kvHead, cell,
+              full, policy_);
   }
   /// Where key j is in the pool. Entries of the page table are loaded 32 at a
   /// time, those before it along with its own.
@@ -285,6 +231,7 @@ private:
   RingMemory<S, F> memory_;
   RingPlace<F> place_;
   int ahead_;
+  u64 policy_;
   int pagesOf_ = -1, pagesFrom_ = 0, pages_ = 0;
 };
 

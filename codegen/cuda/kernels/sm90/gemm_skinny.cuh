@@ -12,8 +12,7 @@
 // front, one tokens. Sums depend on n, k and Skinny's parameters only.
 //
 // Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
-// (gated: a copy for the gate rows, one for the up rows), where a tile may have
-// more than 256 outputs {64, size / 2}, size a multiple of 16.
+// (gated: a copy for the gate rows, one for the up rows).
 //
 // Launch: block Skinny::kThreads, __launch_bounds__ of it, __cluster_dims__(
 // kSplits); grid = any multiple of kSplits, at most as many clusters as run at
@@ -26,19 +25,6 @@
 
 #include "sm90/skinny_split.cuh"
 #include "sm90/wgmma.cuh"
-
-/// Whether a stage is given back when it is multiplied, not behind the next
-/// one's products, which may wait for memory.
-#ifndef FT_SKINNY_RELEASE
-#define FT_SKINNY_RELEASE 0
-#endif
-/// Experiments, with wrong results.
-#ifndef FT_SKINNY_NO_STORES
-#define FT_SKINNY_NO_STORES 0
-#endif
-#ifndef FT_SKINNY_NO_X
-#define FT_SKINNY_NO_X 0
-#endif
 
 namespace ft {
 namespace skinny {
@@ -71,14 +57,9 @@ __device__ __forceinline__ void copyWeights(const TensorMap &w,
         for (int i = 0; i < C::kBoxes; ++i)
 #pragma unroll
           for (int half = 0; half < C::kHalves; ++half)
-#pragma unroll
-            for (int part = 0; part < C::kCopies; ++part) {
-              int row = part * (p.size / C::kCopies);
-              copyBox(ring.w.at(at.stage) + i * ring.box + half * ring.half +
-                          row * kRowBytes,
-                      w, (step * C::kBoxes + i) * kDepth,
-                      tile * p.size + half * p.outputs + row, full, policy);
-            }
+            copyBox(ring.w.at(at.stage) + i * ring.box + half * ring.half, w,
+                    (step * C::kBoxes + i) * kDepth,
+                    tile * p.size + half * p.outputs, full, policy);
       }
     }
   } while (++pass * C::NT < rows);
@@ -102,10 +83,6 @@ __device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
         if (!at.first)
           barrierWait(ring.x.empty(at.stage), at.phase ^ 1);
         u32 full = ring.x.full(at.stage);
-        if (FT_SKINNY_NO_X && step != p.at) {
-          barrierArrive(full);
-          continue;
-        }
         barrierExpect(full, ring.x.bytes);
 #pragma unroll
         for (int i = 0; i < C::kBoxes; ++i)
@@ -131,10 +108,16 @@ template <typename C, typename E> struct Consumer {
 
   float d[C::kBlocks][C::kSums];
 
-  /// Where each block's rows begin in a box, by 16 bytes.
-  using Starts = u32[C::kBlocks];
-
-  __device__ __forceinline__ void clear(Starts &rows) {
+  /// One tile's sums. The stages of w and x that come next.
+  __device__ __forceinline__ void multiply(RingPlace &w, RingPlace &x) {
+    u32 beforeW = 0, beforeX = 0;
+    auto release = [&] {
+      if (threadIdx.x % 32 == 0) {
+        barrierArrive(ring.w.empty(beforeW));
+        barrierArrive(ring.x.empty(beforeX));
+      }
+    };
+    u32 rows[C::kBlocks];
 #pragma unroll
     for (int b = 0; b < C::kBlocks; ++b) {
       rows[b] = ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
@@ -143,98 +126,35 @@ template <typename C, typename E> struct Consumer {
       for (int i = 0; i < C::kSums; ++i)
         d[b][i] = 0;
     }
-  }
-  /// A stage's products, when it has come, under way.
-  __device__ __forceinline__ void
-  multiplyStage(const RingPlace &w, const RingPlace &x, const Starts &rows) {
-    barrierWait(ring.w.full(w.stage), w.phase);
-    barrierWait(ring.x.full(x.stage), x.phase);
-    wgmmaFence();
+#pragma unroll 1
+    for (int step = p.begin; step < p.end; ++step, w.next(), x.next()) {
+      barrierWait(ring.w.full(w.stage), w.phase);
+      barrierWait(ring.x.full(x.stage), x.phase);
+      wgmmaFence();
 #pragma unroll
-    for (int i = 0; i < C::kBoxes; ++i) {
-      u32 tile = tileDescriptor(ring.w.at(w.stage) + i * ring.box);
-      u32 tokens = tileDescriptor(ring.x.at(x.stage) + i * (C::NT * kRowBytes));
+      for (int i = 0; i < C::kBoxes; ++i) {
+        u32 tile = tileDescriptor(ring.w.at(w.stage) + i * ring.box);
+        u32 tokens =
+            tileDescriptor(ring.x.at(x.stage) + i * (C::NT * kRowBytes));
 #pragma unroll
-      for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
+        for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
 #pragma unroll
-        for (int b = 0; b < C::kBlocks; ++b)
-          Wgmma<typename C::T, C::NT>::multiply(d[b], tile + rows[b] + 2 * k,
-                                                tokens + 2 * k);
+          for (int b = 0; b < C::kBlocks; ++b)
+            Wgmma<typename C::T, C::NT>::multiply(d[b], tile + rows[b] + 2 * k,
+                                                  tokens + 2 * k);
+      }
+      wgmmaCommit();
+      wgmmaWait<1>();
+      if (step > p.begin)
+        release();
+      beforeW = w.stage, beforeX = x.stage;
     }
-    wgmmaCommit();
-  }
-  __device__ __forceinline__ void release(u32 w, u32 x) const {
-    if (threadIdx.x % 32 == 0) {
-      barrierArrive(ring.w.empty(w));
-      barrierArrive(ring.x.empty(x));
-    }
-  }
-  __device__ __forceinline__ void pinSums() {
+    wgmmaWait<0>();
 #pragma unroll
     for (int b = 0; b < C::kBlocks; ++b)
       pin(d[b]);
-  }
-  /// A stage's products, done.
-  __device__ __forceinline__ void finishStage(RingPlace &w, RingPlace &x,
-                                              const Starts &rows) {
-    multiplyStage(w, x, rows);
-    wgmmaWait<0>();
-    release(w.stage, x.stage);
-    w.next(), x.next();
-  }
-
-  /// One tile's sums. The stages of w and x that come next.
-  __device__ __forceinline__ void multiply(RingPlace &w, RingPlace &x) {
-    Starts rows;
-    clear(rows);
-    u32 beforeW = 0, beforeX = 0;
-#pragma unroll 1
-    for (int step = p.begin; step < p.end; ++step) {
-      if constexpr (FT_SKINNY_RELEASE) {
-        finishStage(w, x, rows);
-        continue;
-      }
-      multiplyStage(w, x, rows);
-      wgmmaWait<1>();
-      if (step > p.begin)
-        release(beforeW, beforeX);
-      beforeW = w.stage, beforeX = x.stage;
-      w.next(), x.next();
-    }
-    wgmmaWait<0>();
-    pinSums();
-    if (!FT_SKINNY_RELEASE && p.begin < p.end)
-      release(beforeW, beforeX);
-  }
-
-  /// A tile whose sums are complete but not stored.
-  struct Kept {
-    float sums[C::kBlocks][C::kSums];
-    int tile, pass;
-  };
-  __device__ __forceinline__ void keep(Kept &kept, int tile, int pass) const {
-#pragma unroll
-    for (int b = 0; b < C::kBlocks; ++b)
-#pragma unroll
-      for (int i = 0; i < C::kSums; ++i)
-        kept.sums[b][i] = d[b][i];
-    kept.tile = tile, kept.pass = pass;
-  }
-  /// One tile's sums, and meanwhile the stores of the one before: a part of
-  /// them behind each of the first stages, which is on its way again by then.
-  __device__ __forceinline__ void multiplyLate(RingPlace &w, RingPlace &x,
-                                               const Kept &kept) {
-    Starts rows;
-    clear(rows);
-#pragma unroll
-    for (int part = 0; part < C::kParts; ++part) {
-      finishStage(w, x, rows);
-      storePart(kept, part);
-    }
-#pragma unroll 1
-    for (int step = p.begin + C::kParts; step < p.end; ++step)
-      finishStage(w, x, rows);
-    pinSums();
+    if (p.begin < p.end)
+      release();
   }
 
   /// The number of this warpgroup's block `b` among a tile's blocks of outputs.
@@ -247,33 +167,25 @@ template <typename C, typename E> struct Consumer {
   /// behind waits for the last.
   template <typename F>
   __device__ __forceinline__ void each(int tile, int pass, F &&f) const {
-#pragma unroll
-    for (int b = 0; b < C::kStored; ++b)
-#pragma unroll
-      for (int h = 0; h < (kHalf ? 1 : 2); ++h)
-        eachOf(b, h, tile, pass, f);
-  }
-  static constexpr bool kHalf =
-      C::kRun < 4; // of four sums, those of one output
-
-  /// Of block `b` and the h-th of this thread's two outputs in it.
-  template <typename F>
-  __device__ __forceinline__ void eachOf(int b, int h, int tile, int pass,
-                                         F &&f) const {
     int thread = threadIdx.x % 128;
     int sum = C::kSplits > 1 ? p.split * C::kRun : 0;
     int token = pass * C::NT + sum / 4 * 8 + thread % 4 * 2;
-    int at = ring.blockStart(block(b)) + thread / 32 * 16 + thread % 32 / 4 +
-             (kHalf ? sum / 2 % 2 : h) * 8;
-    int n = tile * p.size + at;
-    if (at < block(b) * 64 || at >= p.size || n >= p.outputs)
-      return;
-    int stored = FT_SKINNY_NO_STORES ? rows - 1000 : rows;
+    constexpr bool half = C::kRun < 4; // of four sums, those of one output
 #pragma unroll
-    for (int i = 0; i < C::kRun; ++i)
-      if (kHalf || i / 2 % 2 == h)
-        if (int m = token + i / 4 * 8 + i % 2; m < stored)
-          f(b, i, m, n);
+    for (int b = 0; b < C::kStored; ++b)
+#pragma unroll
+      for (int h = 0; h < (half ? 1 : 2); ++h) {
+        int at = ring.blockStart(block(b)) + thread / 32 * 16 +
+                 thread % 32 / 4 + (half ? sum / 2 % 2 : h) * 8;
+        int n = tile * p.size + at;
+        if (at < block(b) * 64 || at >= p.size || n >= p.outputs)
+          continue;
+#pragma unroll
+        for (int i = 0; i < C::kRun; ++i)
+          if (half || i / 2 % 2 == h)
+            if (int m = token + i / 4 * 8 + i % 2; m < rows)
+              f(b, i, m, n);
+      }
   }
 
   __device__ __forceinline__ void
@@ -282,33 +194,7 @@ template <typename C, typename E> struct Consumer {
          [&](int b, int i, int m, int n) { operands[b][i] = e.load(m, n); });
   }
 
-  /// As run, where tiles are stored late.
-  __device__ __forceinline__ void runLate() {
-    RingPlace w(ring.w), x(ring.x);
-    int tile = p.first, pass = 0;
-    dependencyWait();
-    if (tile >= p.tiles)
-      return;
-    Kept kept;
-    multiply(w, x);
-#pragma unroll 1
-    for (;;) {
-      keep(kept, tile, pass);
-      tile += p.stride;
-      if (tile >= p.tiles)
-        tile = p.first, ++pass;
-      if (pass > 0 && pass * C::NT >= rows)
-        break;
-      multiplyLate(w, x, kept);
-    }
-#pragma unroll
-    for (int part = 0; part < C::kParts; ++part)
-      storePart(kept, part);
-  }
-
   __device__ __forceinline__ void run() {
-    if constexpr (C::kLate)
-      return runLate();
     RingPlace w(ring.w), x(ring.x);
     u32 turn = 0;
     dependencyWait();
@@ -335,22 +221,12 @@ template <typename C, typename E> struct Consumer {
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
         const Operands (&operands)[C::kStored][C::kRun]) const {
     each(tile, pass, [&](int b, int i, int m, int n) {
-      finish(m, n, kAhead ? operands[b][i] : e.load(m, n), sums, b, i);
+      Operands own = kAhead ? operands[b][i] : e.load(m, n);
+      if constexpr (C::kGated)
+        e(m, n, own, sums[b][i], sums[b + C::kStored][i]);
+      else
+        e(m, n, own, sums[b][i]);
     });
-  }
-  __device__ __forceinline__ void storePart(const Kept &kept, int part) const {
-    eachOf(part / 2, part % 2, kept.tile, kept.pass,
-           [&](int b, int i, int m, int n) {
-             finish(m, n, e.load(m, n), kept.sums, b, i);
-           });
-  }
-  __device__ __forceinline__ void
-  finish(int m, int n, const Operands &own,
-         const float (&sums)[C::kBlocks][C::kRun], int b, int i) const {
-    if constexpr (C::kGated)
-      e(m, n, own, sums[b][i], sums[b + C::kStored][i]);
-    else
-      e(m, n, own, sums[b][i]);
   }
 };
 

@@ -9,12 +9,6 @@
 
 #include "sm90/async.cuh"
 
-/// Of the stages of w, the part in percent that x's ring has at least; 0: as
-/// many as `kAhead` bytes of weights.
-#ifndef FT_SKINNY_X
-#define FT_SKINNY_X 0
-#endif
-
 namespace ft {
 namespace skinny {
 
@@ -26,7 +20,7 @@ constexpr int kMaxStages = 32;
 /// `groups` warpgroups. `splits` CTAs of a cluster have a part of k each. A
 /// stage is `boxes` times 64 columns.
 template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
-          int splits = 1, int boxes = 1, bool late = false>
+          int splits = 1, int boxes = 1>
 struct Skinny {
   using T = T_;
   static constexpr bool kGated = gated;
@@ -35,12 +29,6 @@ struct Skinny {
   static constexpr int kHalves = gated ? 2 : 1;
   static constexpr int kStored = blocks / kHalves; // blocks of outputs
   static constexpr int kReach = 64 * kStored * groups;
-  /// Copies of w for a box: a copy has up to 256 rows.
-  static constexpr int kCopies = kReach > 256 ? 2 : 1;
-  /// Whether a tile is stored during the first products of the next one, of
-  /// which each has kParts stages at least.
-  static constexpr bool kLate = late;
-  static constexpr int kParts = 2 * kStored;
   static constexpr int kConsumers = 128 * groups;
   static constexpr int kThreads = kConsumers + 64; // and two that copy
   static constexpr int kSums = NT / 2;             // of a thread and block
@@ -50,7 +38,6 @@ struct Skinny {
       (splits - 1) * kConsumers * blocks * kRun * 4;
   static_assert(NT % 16 == 0 && NT <= 64 && blocks % kHalves == 0);
   static_assert(splits == 1 || splits == 2 || splits == 4);
-  static_assert(!late || splits == 1);
 };
 
 struct Problem {
@@ -122,18 +109,10 @@ template <typename C> struct Ring {
     w.bytes = C::kBoxes * box;
     x.bytes = C::kBoxes * C::NT * kRowBytes;
     bytes -= w.base - dynamic + C::kSplitBytes;
-    if constexpr (FT_SKINNY_X > 0) {
-      w.count = min(kMaxStages, int(bytes / w.bytes));
-      auto wanted = [&] { return max(2, (w.count * FT_SKINNY_X + 99) / 100); };
-      while (w.count > 2 && w.count * w.bytes + wanted() * x.bytes > bytes)
-        --w.count;
-      x.count = min(w.count, int((bytes - w.count * w.bytes) / x.bytes));
-    } else {
-      x.count = min(kMaxStages, int((kAhead + w.bytes - 1) / w.bytes));
-      x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
-      x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));
-      w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
-    }
+    x.count = min(kMaxStages, int((kAhead + w.bytes - 1) / w.bytes));
+    x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
+    x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));
+    w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
     x.base = w.at(w.count);
     sums = x.at(x.count);
     w.filled = s->weights[0], w.read = s->weights[1];
