@@ -75,9 +75,12 @@ static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
          splits;
 }
 
-/// The largest tiles that divide the outputs evenly. Of four blocks of sums
-/// two warpgroups have a half each; clusters exchange no more than two blocks.
-/// (H200, as docs/rationale/decode.md.)
+/// The largest tiles that divide the outputs evenly. Where a CTA has several in
+/// turn, each begins on a sector of eight f32 (tiles of 248 outputs for 243: 3
+/// to 5 us of 8B's output matrix with 64 rows); turns stay as many, as larger
+/// tiles are fewer. Of four blocks of sums two warpgroups have a half each;
+/// clusters exchange no more than two blocks. (H200, as
+/// docs/rationale/decode.md.)
 static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
                    const LaunchContext &context) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
@@ -88,6 +91,8 @@ static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
   tile.turns = llvm::divideCeil(outputs, clusters * reach);
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
+  if (tile.turns > 1)
+    tile.size = llvm::alignTo(tile.size, 8);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
   bool wide = tile.blocks * tokens > 64 && splits != 2;
   if (tile.size > 64 && (tile.blocks > 2 || wide)) {

@@ -168,6 +168,13 @@ __device__ __forceinline__ u64 evictFirst() {
                : "=l"(policy));
   return policy;
 }
+/// As without a policy.
+__device__ __forceinline__ u64 evictNormal() {
+  u64 policy;
+  asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;"
+               : "=l"(policy));
+  return policy;
+}
 
 //===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
@@ -198,12 +205,12 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
 }
 /// The same of a map of three dimensions.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
-                                        int y, int z, u32 barrier) {
+                                        int y, int z, u32 barrier, u64 policy) {
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global"
-      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
-          target),
-      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
+      ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3, %4}], "
+      "[%5], %6;" ::"r"(target),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier), "l"(policy)
       : "memory");
 }
 /// The box of two dimensions to the same place of every CTA of `mask`, counted

@@ -155,7 +155,7 @@ runRing(const Args<typename S::T> &a, const Fresh<typename S::T> &fresh,
                                     shares.team());
   Piece piece;
   if (int loader = int(threadIdx.x) / 32 - F::kConsumers; loader >= 0) {
-    RingCopies<S, F> copies(a, kMap, vMap, memory, loader);
+    RingCopies<S, F> copies(a, kMap, vMap, memory, loader, shares.readOnce());
     if (!together) {
 #pragma unroll 1
       while (shares.next(place, piece))

@@ -1,0 +1,27 @@
+// RUN: ft-opt %s --ft-select-kernels=archs=sm_90a | FileCheck %s
+
+// 33,000 outputs are a tile of 250 for each of 132 multiprocessors. 128,256 are
+// four, of 243, which begin on whole sectors of the sums: 248.
+// CHECK: ft.fused gemm {{.*}} "one"
+// CHECK-SAME: name = "skinny_64x250"
+// CHECK: ft.fused gemm {{.*}} "four"
+// CHECK-SAME: name = "skinny_64x248"
+// CHECK-SAME: name = "skinny_32x248"
+// CHECK-SAME: name = "skinny_16x248"
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.param @w : tensor<33000x4096xbf16> = #ft.recipe<"literal" {shape = array<i64: 33000, 4096>}>
+  ft.param @v : tensor<128256x4096xbf16> = #ft.recipe<"literal" {shape = array<i64: 128256, 4096>}>
+  ft.entry @step(%x: !ft.packed<tokens, 4096xbf16>) -> (!ft.packed<tokens, 33000xbf16>, !ft.packed<tokens, 128256xbf16>) attributes {arena = array<i64: 33554432, 0, 0>, entry = "step", kind = #ft.step_kind<9, 64>} {
+    %a = ft.fused gemm (%x) "one" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 33000>]} {
+    ^bb0(%0: !ft.packed<tokens, 4096xbf16>):
+      %1 = ft.linear %0, @w : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 33000xbf16>
+      ft.yield %1 : !ft.packed<tokens, 33000xbf16>
+    } : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 33000xbf16>
+    %b = ft.fused gemm (%x) "four" attributes {slots = [#ft.slot<0 + [8388608, 0, 0] stride 128256>]} {
+    ^bb0(%0: !ft.packed<tokens, 4096xbf16>):
+      %1 = ft.linear %0, @v : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 128256xbf16>
+      ft.yield %1 : !ft.packed<tokens, 128256xbf16>
+    } : (!ft.packed<tokens, 4096xbf16>) -> !ft.packed<tokens, 128256xbf16>
+    ft.return %a, %b : !ft.packed<tokens, 33000xbf16>, !ft.packed<tokens, 128256xbf16>
+  }
+}
