@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(32 * (copiers + 1), 1)
   }
   if (!electOne())
     return;
-  u64 policy = evictFirst();
+  CachePolicy policy = evictFirst();
   for (int g = 0; g < groups; ++g) {
     int first = begin + g * R + warp * slots, rows = min(slots, end - first);
     for (int c = 0; c < chunks; ++c, place.next()) {

@@ -146,6 +146,25 @@ template <int pending> __device__ __forceinline__ void copyAsyncWaitGroups() {
 // Bulk copies
 //===----------------------------------------------------------------------===//
 
+/// What L2 is to do with a line, for copies. A type of its own: no number of an
+/// overload passes for one.
+struct CachePolicy {
+  u64 bits;
+};
+__device__ __forceinline__ CachePolicy evictFirst() {
+  CachePolicy policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"
+               : "=l"(policy.bits));
+  return policy;
+}
+/// As without a policy.
+__device__ __forceinline__ CachePolicy evictNormal() {
+  CachePolicy policy;
+  asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;"
+               : "=l"(policy.bits));
+  return policy;
+}
+
 /// `bytes`, a multiple of 16, to shared memory. Counts on `barrier`.
 __device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
                                          u32 barrier) {
@@ -156,26 +175,12 @@ __device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
 }
 /// The same by a policy for L2.
 __device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
-                                         u32 barrier, u64 policy) {
+                                         u32 barrier, CachePolicy policy) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx"
                "::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(to),
-               "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+               "l"(from), "r"(bytes), "r"(barrier), "l"(policy.bits)
                : "memory");
 }
-__device__ __forceinline__ u64 evictFirst() {
-  u64 policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;"
-               : "=l"(policy));
-  return policy;
-}
-/// As without a policy.
-__device__ __forceinline__ u64 evictNormal() {
-  u64 policy;
-  asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;"
-               : "=l"(policy));
-  return policy;
-}
-
 //===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
 //===----------------------------------------------------------------------===//
@@ -195,22 +200,32 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
 }
 /// The same by a policy for L2.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
-                                        int y, u32 barrier, u64 policy) {
+                                        int y, u32 barrier, CachePolicy policy) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global"
       ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3}], [%4],"
       " %5;" ::"r"(target),
-      "l"(&map), "r"(x), "r"(y), "r"(barrier), "l"(policy)
+      "l"(&map), "r"(x), "r"(y), "r"(barrier), "l"(policy.bits)
       : "memory");
 }
 /// The same of a map of three dimensions.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
-                                        int y, int z, u32 barrier, u64 policy) {
+                                        int y, int z, u32 barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global"
+      ".mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
+          target),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
+      : "memory");
+}
+__device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
+                                        int y, int z, u32 barrier,
+                                        CachePolicy policy) {
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global"
       ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3, %4}], "
       "[%5], %6;" ::"r"(target),
-      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier), "l"(policy)
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier), "l"(policy.bits)
       : "memory");
 }
 /// The box of two dimensions to the same place of every CTA of `mask`, counted

@@ -231,7 +231,7 @@ private:
   RingMemory<S, F> memory_;
   RingPlace<F> place_;
   int ahead_;
-  u64 policy_;
+  CachePolicy policy_;
   int pagesOf_ = -1, pagesFrom_ = 0, pages_ = 0;
 };
 

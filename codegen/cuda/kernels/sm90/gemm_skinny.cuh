@@ -35,7 +35,7 @@ __device__ __forceinline__ void copyWeights(const TensorMap &w,
                                             const Problem &p,
                                             const Ring<C> &ring, int rows) {
   constexpr u32 kFirst = 65536; // under way: x waits behind no more of them
-  u64 policy = evictFirst();
+  CachePolicy policy = evictFirst();
   RingPlace at(ring.w);
   u32 bytes = C::kBoxes * C::kHalves * p.size * kRowBytes;
   int fill = max(1, int(kFirst / bytes));

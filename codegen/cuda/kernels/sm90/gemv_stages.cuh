@@ -148,7 +148,7 @@ copyWeights(const Problem<T> &p, int wStride, const Share &s,
   constexpr int per = perGroup<gated>, slots = 16 / kRingCopiers;
   int slot = (threadIdx.x - kThreads) / 32 * slots;
   ChunkOrder order(p.k);
-  u64 policy = evictFirst();
+  CachePolicy policy = evictFirst();
   bool filling = true; // the ring for the first time
   const T *w = p.w + i64(slot >= per ? p.n / 2 : 0) * wStride;
   for (int g = 0; g < s.groups; ++g) {
