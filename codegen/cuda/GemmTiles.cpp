@@ -1,5 +1,6 @@
 //===- GemmTiles.cpp - instances of sm90/gemm.cuh -------------------------===//
 #include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/GemmHeads.h"
 #include "codegen/cuda/GemmShapes.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
@@ -233,15 +234,23 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   // With constants addresses are made ahead, for which whole tiles' sums and
   // norms leave no registers.
   bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
-  std::string epilogue = printEpilogue(fused, match, params, out, known);
+  std::string epilogue =
+      match.append ? printHeadsEpilogue(fused, match, params, out)
+                   : printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
+  int64_t boxRows = columns / tile.cm;
+  HeadRuns runs;
+  if (match.append)
+    runs = tile.runsOf(match);
+  if (match.append && !runs.inOrder())
+    boxRows = runs.run;
   unsigned input = match.input.getArgNumber();
   params.add(map, "a",
              params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
   params.add(map, "w",
              params.tensorMap(params.weight(match.weight), match.k, 0, 1,
-                              columns / tile.cm));
+                              boxRows));
   params.add("int", "n", params.i32(match.n));
   params.add("int", "k", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
@@ -252,14 +261,19 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   made.name = "tiles_" + tile.name();
   made.cluster = tile.cluster();
   KernelText &text = made.kernel.text;
-  text.function = "gemm_" + made.name + (match.gated ? "_gated" : "");
+  text.function = "gemm_" + made.name +
+                  (match.gated    ? "_gated"
+                   : match.append ? "_heads"
+                                  : "");
   std::string numbers;
   for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
     numbers += std::to_string(number) + ", ";
   numbers += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
   for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
     numbers += ", " + std::to_string(number);
-  numbers += tile.norm ? ", /*norm=*/true" : "";
+  numbers += tile.norm       ? ", /*norm=*/true"
+             : match.append ? ", /*norm=*/false, " + headColumns(runs)
+                            : "";
   out.line("using Tile = gemm::Config<" +
            typeText(rowType(match.input).getElementType()) + ", " +
            (match.gated ? "true, " : "false, ") + numbers + ">;");

@@ -46,6 +46,13 @@ template <typename C> struct Producer {
     int part = cm * C::kBoxW;
     u32 target = stages.w(stage) + part * kRowBytes;
     int y = n + cn * C::kOutputs + part;
+    if constexpr (!C::Columns::kInOrder) {
+#pragma unroll
+      for (int i = 0; i < C::BN; i += C::kBoxW)
+        copyBox(target + i * kRowBytes, w, k, C::Columns::of(y + i),
+                stages.full(stage));
+      return;
+    }
 #pragma unroll
     for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
       u32 to = target + half * C::kOutputs * kRowBytes;
