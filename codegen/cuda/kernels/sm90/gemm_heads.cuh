@@ -35,75 +35,100 @@ template <typename C, typename E> class HeadsFinisher {
   static constexpr int kSums = C::BN / 2, kBlocks = C::kBlocks;
   static constexpr int kUnit = 2 * H::kRun, kGroups = kUnit / 8;
   static constexpr int kOfPart = C::kPartColumns / 8;
-  /// Pairs of a thread's row in a unit: float2 of each where they are half a
-  /// head apart, whose neighbours are another pair.
+  /// Of a thread's row in a unit: two pairs each where they are half a head
+  /// apart, one where they are neighbours.
   static constexpr int kAngles = H::kInterleaved ? kGroups : kGroups / 2;
-  using Angle = float2;
   /// Every unit has the same pairs.
   static constexpr bool kOneHead = H::kSize == kUnit;
-  /// Beside the sums there is room for a unit's cosines and sines.
-  static constexpr bool kAnglesEarly = kBlocks == 1 && kSums <= 96;
+  /// Beside whole tiles' sums there are no registers for more than is at hand;
+  /// the other warpgroup's products hide that it is waited for.
+  static constexpr bool kEarly = kBlocks == 1;
+  static constexpr bool kAnglesEarly = kEarly && kSums <= 96;
+  static constexpr int kAtOnce = kEarly ? kAngles : kAngles / 2;
   using Sums = float[kBlocks][kSums];
 
 public:
   __device__ __forceinline__ HeadsFinisher(const Place &p, const E &e,
                                            const Parts<C> &parts)
       : p_(p), e_(e), parts_(parts) {
-#pragma unroll
-    for (int r = 0; r < 2 * kBlocks; ++r) {
-      int row = min(p.m + rowOf(r), p.rows - 1);
-      position_[r] = e.positions[row];
-      cell_[r] = p.n + C::BN > E::kQueries ? e.sequences[row] : 0;
-    }
+    if constexpr (kEarly)
+      loadRows(0);
   }
-  /// When the first product is under way: what the rows' numbers lead to.
+  /// When the first product is under way.
   __device__ __forceinline__ void begin() {
-    if (p_.n + C::BN > E::kQueries)
-#pragma unroll
-      for (int r = 0; r < 2 * kBlocks; ++r) {
-        int at = position_[r], size = E::kPageSize;
-        int page = e_.pageTable[i64(cell_[r]) * e_.pageColumns + at / size];
-        cell_[r] = page * size + at % size;
-      }
-    if constexpr (kAnglesEarly)
-      loadAngles(p_.n, 0);
+    if constexpr (kEarly)
+      findCells();
+    if constexpr (kAnglesEarly) {
+      loadAngles(p_.n, 0, 0);
+      loadAngles(p_.n, 1, 0);
+    }
   }
   __device__ __forceinline__ void run(const Sums &d) {
     asm volatile("" : "+r"(parts_.base)); // no addresses are made ahead
 #pragma unroll
-    for (int b = 0; b < kBlocks; ++b)
+    for (int b = 0; b < kBlocks; ++b) {
+      if constexpr (!kEarly) {
+        loadRows(b);
+        findCells();
+      }
 #pragma unroll
       for (int u = 0; u < C::BN / kUnit; ++u)
         if (int n = p_.n + u * kUnit; n < p_.half) {
-          bool known = kOneHead && u > 0;
-          if (!known && !(kAnglesEarly && u == 0))
-            loadAngles(n, b);
-          finish(d[b], b, u, n);
+#pragma unroll
+          for (int h = 0; h < 2; ++h) {
+            bool known = kEarly && (u == 0 ? kAnglesEarly : kOneHead);
+#pragma unroll
+            for (int i = 0; i < kAngles; i += kAtOnce) {
+              if (!known)
+                loadAngles(n, h, i);
+              turn(d[b], u, h, n, i);
+            }
+          }
+          store(b, u, n);
         }
+    }
   }
 
 private:
-  __device__ static constexpr int rowOf(int r) { return r / 2 * 64 + r % 2 * 8; }
-
-  /// Of the unit at column n, for the rows of block b.
-  __device__ __forceinline__ void loadAngles(int n, int b) {
-    if (n >= E::kQueries + E::kKeys)
-      return;
-    int lane = threadIdx.x % 4, first = n % H::kSize / 2;
+  __device__ __forceinline__ void loadRows(int b) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float *row = e_.table + i64(position_[2 * b + h]) * H::kSize;
+      int row = min(p_.m + 64 * b + 8 * h, p_.rows - 1);
+      position_[h] = e_.positions[row];
+      cell_[h] = keeps() ? e_.sequences[row] : 0;
+    }
+  }
+  /// Whether the tile has columns of k or v.
+  __device__ bool keeps() const { return p_.n + C::BN > E::kQueries; }
+  /// From sequences to places of tokens in the cache.
+  __device__ __forceinline__ void findCells() {
+    if (!keeps())
+      return;
 #pragma unroll
-      for (int i = 0; i < kAngles; ++i) {
-        if constexpr (H::kInterleaved) {
-          const float *at = row + first + 4 * i + lane;
-          cosine_[i][h] = {at[0], at[0]};
-          sine_[i][h] = {at[H::kSize / 2], at[H::kSize / 2]};
-        } else {
-          const float *at = row + first + 8 * i + 2 * lane;
-          cosine_[i][h] = *reinterpret_cast<const Angle *>(at);
-          sine_[i][h] = *reinterpret_cast<const Angle *>(at + H::kSize / 2);
-        }
+    for (int h = 0; h < 2; ++h) {
+      int at = position_[h], size = E::kPageSize;
+      int page = e_.pageTable[i64(cell_[h]) * e_.pageColumns + at / size];
+      cell_[h] = page * size + at % size;
+    }
+  }
+
+  /// Of the unit at column n, for row h; kAtOnce from `first` on.
+  __device__ __forceinline__ void loadAngles(int n, int h, int first) {
+    if (n >= E::kQueries + E::kKeys)
+      return;
+    int lane = threadIdx.x % 4;
+    const float *row =
+        e_.table + i64(position_[h]) * H::kSize + n % H::kSize / 2;
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      float2 &c = cosine_[i][kEarly ? h : 0], &s = sine_[i][kEarly ? h : 0];
+      if constexpr (H::kInterleaved) {
+        const float *at = row + 4 * (first + i) + lane;
+        c.x = at[0], s.x = at[H::kSize / 2];
+      } else {
+        const float *at = row + 8 * (first + i) + 2 * lane;
+        c = *reinterpret_cast<const float2 *>(at);
+        s = *reinterpret_cast<const float2 *>(at + H::kSize / 2);
       }
     }
   }
@@ -115,35 +140,33 @@ private:
     x = turned;
   }
 
-  /// Unit u, which begins at column n.
-  __device__ __forceinline__ void finish(const float (&d)[kSums], int b, int u,
-                                         int n) const {
+  /// Row h of unit u, which begins at column n, to the slots of its parts: the
+  /// pairs whose angles are at hand.
+  __device__ __forceinline__ void turn(const float (&d)[kSums], int u, int h,
+                                       int n, int first) const {
+    constexpr int other = H::kInterleaved ? 0 : kAngles;
     bool turns = n < E::kQueries + E::kKeys;
 #pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      float y[kGroups][2];
-#pragma unroll
-      for (int g = 0; g < kGroups; ++g)
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-          y[g][i] = d[4 * (u * kGroups + g) + 2 * h + i];
-      if (turns)
-#pragma unroll
-        for (int i = 0; i < kAngles; ++i) {
-          float2 c = cosine_[i][h], s = sine_[i][h];
-          if constexpr (H::kInterleaved) {
-            turn(y[i][0], y[i][1], c.x, s.x);
-          } else {
-            turn(y[i][0], y[i + kAngles][0], c.x, s.x);
-            turn(y[i][1], y[i + kAngles][1], c.y, s.y);
-          }
-        }
-#pragma unroll
-      for (int g = 0; g < kGroups; ++g)
-        storeShared(parts_.pair(partOf(u, g), g % kOfPart, h),
-                    packPair<Out>(y[g][0], y[g][1]));
+    for (int i = 0; i < kAtOnce; ++i) {
+      float2 c = cosine_[i][kEarly ? h : 0], s = sine_[i][kEarly ? h : 0];
+      int g = first + i, at = 4 * (u * kGroups + g) + 2 * h;
+      float x[2] = {d[at], d[at + 1]};
+      float y[2] = {d[at + 4 * other], d[at + 4 * other + 1]};
+      if (H::kInterleaved && turns) {
+        turn(x[0], x[1], c.x, s.x);
+      } else if (turns) {
+        turn(x[0], y[0], c.x, s.x);
+        turn(x[1], y[1], c.y, s.y);
+      }
+      put(u, g, h, x);
+      if (!H::kInterleaved)
+        put(u, g + other, h, y);
     }
-    store(b, u, n);
+  }
+  __device__ __forceinline__ void put(int u, int g, int h,
+                                      const float (&x)[2]) const {
+    storeShared(parts_.pair(partOf(u, g), g % kOfPart, h),
+                packPair<Out>(x[0], x[1]));
   }
 
   __device__ static constexpr int partOf(int u, int g) {
@@ -159,9 +182,9 @@ private:
     __syncwarp();
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      int m = p_.m + rowOf(2 * b + h);
+      int m = p_.m + 64 * b + 8 * h;
       Out *to = query ? e_.out + m * e_.outStride
-                      : plane + i64(cell_[2 * b + h]) * E::kKeys;
+                      : plane + i64(cell_[h]) * E::kKeys;
 #pragma unroll
       for (int q = 0; q < kUnit / C::kPartColumns; ++q) {
         int column = H::of(n + C::kPartColumns * q + 8 * chunk) - before;
@@ -177,8 +200,9 @@ private:
   const Place p_;
   const E &e_;
   Parts<C> parts_;
-  int position_[2 * kBlocks], cell_[2 * kBlocks]; // the sequence, until begin()
-  Angle cosine_[kAngles][2], sine_[kAngles][2];
+  /// Of the rows of the block at hand.
+  int position_[2], cell_[2]; // the sequence, until findCells()
+  float2 cosine_[kAtOnce][kEarly ? 2 : 1], sine_[kAtOnce][kEarly ? 2 : 1];
 };
 
 template <typename C, typename E, bool heads> struct FinisherChoice {
