@@ -38,13 +38,19 @@ template <typename C, typename E> class HeadsFinisher {
   /// Of a thread's row in a unit: two pairs each where they are half a head
   /// apart, one where they are neighbours.
   static constexpr int kAngles = H::kInterleaved ? kGroups : kGroups / 2;
-  /// Every unit has the same pairs.
-  static constexpr bool kOneHead = H::kSize == kUnit;
+  /// Units of a tile, and of a head: so many have pairs of their own.
+  static constexpr int kUnits = C::BN / kUnit, kOfHead = H::kSize / kUnit;
   /// Beside whole tiles' sums there are no registers for more than is at hand;
   /// the other warpgroup's products hide that it is waited for.
   static constexpr bool kEarly = kBlocks == 1;
-  static constexpr bool kAnglesEarly = kEarly && kSums <= 96;
-  static constexpr int kAtOnce = kEarly ? kAngles : kAngles / 2;
+  static constexpr int kAtOnce = kEarly ? kAngles : 1;
+  /// Units whose cosines and sines are held at once, and of those the ones that
+  /// there is room for beside the sums.
+  static constexpr int kSetRegisters = 4 * kAngles * (H::kInterleaved ? 1 : 2);
+  static constexpr int kRoom = kEarly ? (128 - kSums) / kSetRegisters : 0;
+  static constexpr int kMost = kUnits < kOfHead ? kUnits : kOfHead;
+  static constexpr int kAhead = kRoom < kMost ? kRoom : kMost;
+  static constexpr int kSets = kAhead < 1 ? 1 : kAhead;
   using Sums = float[kBlocks][kSums];
 
 public:
@@ -52,76 +58,94 @@ public:
                                            const Parts<C> &parts)
       : p_(p), e_(e), parts_(parts) {
     if constexpr (kEarly)
-      loadRows(0);
+      loadRows();
   }
   /// When the first product is under way.
   __device__ __forceinline__ void begin() {
-    if constexpr (kEarly)
-      findCells();
-    if constexpr (kAnglesEarly) {
-      loadAngles(p_.n, 0, 0);
-      loadAngles(p_.n, 1, 0);
+    if constexpr (kEarly) {
+      loadPages();
+#pragma unroll
+      for (int u = 0; u < kAhead; ++u)
+        loadUnit(u);
     }
   }
   __device__ __forceinline__ void run(const Sums &d) {
     asm volatile("" : "+r"(parts_.base)); // no addresses are made ahead
+    if constexpr (kEarly && kAhead == 0)
+      loadUnit(0);
 #pragma unroll
-    for (int b = 0; b < kBlocks; ++b) {
-      if constexpr (!kEarly) {
-        loadRows(b);
-        findCells();
-      }
+    for (int b = 0; b < kBlocks; ++b)
 #pragma unroll
-      for (int u = 0; u < C::BN / kUnit; ++u)
+      for (int u = 0; u < kUnits; ++u)
         if (int n = p_.n + u * kUnit; n < p_.half) {
 #pragma unroll
           for (int h = 0; h < 2; ++h) {
-            bool known = kEarly && (u == 0 ? kAnglesEarly : kOneHead);
+            int position = kEarly ? 0 : e_.positions[rowOf(b, h)];
 #pragma unroll
             for (int i = 0; i < kAngles; i += kAtOnce) {
-              if (!known)
-                loadAngles(n, h, i);
+              if constexpr (!kEarly)
+                loadAngles(u, h, position, i);
               turn(d[b], u, h, n, i);
             }
           }
+          if (kEarly && u + 1 < kUnits && comes(u + 1))
+            loadUnit(u + 1);
           store(b, u, n);
         }
-    }
   }
 
 private:
-  __device__ __forceinline__ void loadRows(int b) {
+  /// Whether the angles of unit u are not held when it is turned next.
+  __device__ static constexpr bool comes(int u) {
+    return u >= (kAhead < 1 ? 1 : kAhead) && (kSets < kOfHead || u < kOfHead);
+  }
+
+  /// A row of this thread that exists.
+  __device__ int rowOf(int b, int h) const {
+    return min(p_.m + 64 * b + 8 * h, p_.rows - 1);
+  }
+  __device__ __forceinline__ void loadRows() {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      int row = min(p_.m + 64 * b + 8 * h, p_.rows - 1);
-      position_[h] = e_.positions[row];
-      cell_[h] = keeps() ? e_.sequences[row] : 0;
+      position_[h] = e_.positions[rowOf(0, h)];
+      page_[h] = keeps() ? e_.sequences[rowOf(0, h)] : 0;
     }
   }
   /// Whether the tile has columns of k or v.
   __device__ bool keeps() const { return p_.n + C::BN > E::kQueries; }
-  /// From sequences to places of tokens in the cache.
-  __device__ __forceinline__ void findCells() {
-    if (!keeps())
-      return;
+  /// From sequences to the pages of their tokens.
+  __device__ __forceinline__ void loadPages() {
+    if (keeps())
 #pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      int at = position_[h], size = E::kPageSize;
-      int page = e_.pageTable[i64(cell_[h]) * e_.pageColumns + at / size];
-      cell_[h] = page * size + at % size;
-    }
+      for (int h = 0; h < 2; ++h)
+        page_[h] = pageOf(page_[h], position_[h]);
+  }
+  __device__ int pageOf(int sequence, int position) const {
+    return e_.pageTable[i64(sequence) * e_.pageColumns +
+                        position / E::kPageSize];
+  }
+  /// The place in the cache of a row's token.
+  __device__ __forceinline__ i64 cellOf(int b, int h) const {
+    int position = kEarly ? position_[h] : e_.positions[rowOf(b, h)];
+    int page = kEarly ? page_[h] : pageOf(e_.sequences[rowOf(b, h)], position);
+    return page * i64(E::kPageSize) + position % E::kPageSize;
   }
 
-  /// Of the unit at column n, for row h; kAtOnce from `first` on.
-  __device__ __forceinline__ void loadAngles(int n, int h, int first) {
+  __device__ __forceinline__ void loadUnit(int u) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h)
+      loadAngles(u, h, position_[h], 0);
+  }
+  /// Of unit u, for row h; kAtOnce from `first` on.
+  __device__ __forceinline__ void loadAngles(int u, int h, int position,
+                                             int first) {
+    int n = p_.n + u * kUnit, lane = threadIdx.x % 4;
     if (n >= E::kQueries + E::kKeys)
       return;
-    int lane = threadIdx.x % 4;
-    const float *row =
-        e_.table + i64(position_[h]) * H::kSize + n % H::kSize / 2;
+    const float *row = e_.table + i64(position) * H::kSize + n % H::kSize / 2;
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      float2 &c = cosine_[i][kEarly ? h : 0], &s = sine_[i][kEarly ? h : 0];
+      float2 &c = cosine_[u % kSets][i][h], &s = sine_[u % kSets][i][h];
       if constexpr (H::kInterleaved) {
         const float *at = row + 4 * (first + i) + lane;
         c.x = at[0], s.x = at[H::kSize / 2];
@@ -148,7 +172,7 @@ private:
     bool turns = n < E::kQueries + E::kKeys;
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      float2 c = cosine_[i][kEarly ? h : 0], s = sine_[i][kEarly ? h : 0];
+      float2 c = cosine_[u % kSets][i][h], s = sine_[u % kSets][i][h];
       int g = first + i, at = 4 * (u * kGroups + g) + 2 * h;
       float x[2] = {d[at], d[at + 1]};
       float y[2] = {d[at + 4 * other], d[at + 4 * other + 1]};
@@ -178,16 +202,20 @@ private:
     int lane = threadIdx.x % 32, chunk = lane % 4;
     bool query = n < E::kQueries, key = n < E::kQueries + E::kKeys;
     Out *plane = key ? e_.keys : e_.values;
-    int before = query ? 0 : E::kQueries + (key ? 0 : E::kKeys);
+    int first = H::of(n) - (query ? 0 : E::kQueries + (key ? 0 : E::kKeys));
     __syncwarp();
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       int m = p_.m + 64 * b + 8 * h;
       Out *to = query ? e_.out + m * e_.outStride
-                      : plane + i64(cell_[h]) * E::kKeys;
+                      : plane + cellOf(b, h) * E::kKeys;
 #pragma unroll
       for (int q = 0; q < kUnit / C::kPartColumns; ++q) {
-        int column = H::of(n + C::kPartColumns * q + 8 * chunk) - before;
+        int at = C::kPartColumns * q + 8 * chunk; // in the unit
+        int column =
+            H::kInterleaved
+                ? first + at
+                : first + at / H::kRun * (H::kSize / 2) + at % H::kRun;
         Vec16 v = loadSharedVec(
             parts_.place(partOf(u, 0) + q, lane / 4 + 8 * h, chunk));
         if (m < p_.rows)
@@ -200,9 +228,8 @@ private:
   const Place p_;
   const E &e_;
   Parts<C> parts_;
-  /// Of the rows of the block at hand.
-  int position_[2], cell_[2]; // the sequence, until findCells()
-  float2 cosine_[kAtOnce][kEarly ? 2 : 1], sine_[kAtOnce][kEarly ? 2 : 1];
+  int position_[2], page_[2]; // kEarly; the sequence before its page is there
+  float2 cosine_[kSets][kAtOnce][2], sine_[kSets][kAtOnce][2];
 };
 
 template <typename C, typename E, bool heads> struct FinisherChoice {
