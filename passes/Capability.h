@@ -33,10 +33,10 @@ inline constexpr int64_t kTilesMaxWeight = 5 << 20;
 
 /// Where a causal model's prompts leave the library for sm_90a's tiles without
 /// a tuning: gate and up with silu(gate) * up, and q-k-v with rope and append,
-/// each of which saves a row program and its reads and writes. Gate and up, on an H200, 512 rows, in turns:
-/// 8B 182 us, the library's call and a row program 196; 1B 54 and 61
-/// (docs/benchmarks/prefill-h200.json). Of other products the library is ahead,
-/// or neither by much.
+/// each of which saves a row program and its reads and writes. Gate and up, on
+/// an H200, 512 rows, in turns: 8B 182 us, the library's call and a row program
+/// 196; 1B 54 and 61 (docs/benchmarks/prefill-h200.json). Of other products the
+/// library is ahead, or neither by much.
 struct PromptTiles {
   /// Columns of x up to which they do. A row program behind the call takes some
   /// 400 / columns of its time, which tiles must not lose.
@@ -68,10 +68,10 @@ enum class Combine {
 /// What happens to the results of q-k-v:
 ///   out = rope(q), append(rope(k), v)
 struct HeadsForm {
-  bool append = false;    // else there is nothing of it
-  int64_t size = 0;       // of a head of q and k
-  int64_t turned = 0;     // its elements that rope turns
-  int64_t valueSize = 0;  // of a head of v
+  bool append = false;   // else there is nothing of it
+  int64_t size = 0;      // of a head of q and k
+  int64_t turned = 0;    // its elements that rope turns
+  int64_t valueSize = 0; // of a head of v
   bool interleaved = false;
   bool oneType = false; // of linears, pages and the result
 };

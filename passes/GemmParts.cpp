@@ -214,8 +214,7 @@ static void growHeads(GemmParts &parts, Fits fits) {
   auto query = dyn_cast_or_null<RopeOp>(userOf(0));
   auto key = dyn_cast_or_null<RopeOp>(userOf(1));
   auto append = dyn_cast_or_null<CacheAppendOp>(userOf(2));
-  if (!query || !key || !append ||
-      soleUser(key.getResult(), block) != append ||
+  if (!query || !key || !append || soleUser(key.getResult(), block) != append ||
       append.getKey() != key.getResult() ||
       query.getTableAttr() != key.getTableAttr() ||
       query.getInterleaved() != key.getInterleaved())
@@ -224,8 +223,8 @@ static void growHeads(GemmParts &parts, Fits fits) {
   if (query.getSequences() != sequences || key.getSequences() != sequences ||
       !isa<BlockArgument>(sequences))
     return;
-  Operation *first = *llvm::min_element(
-      parts.linears, [](LinearOp a, LinearOp b) {
+  Operation *first =
+      *llvm::min_element(parts.linears, [](LinearOp a, LinearOp b) {
         return a->isBeforeInBlock(b);
       });
   if (isCacheUsedBetween(first, append))

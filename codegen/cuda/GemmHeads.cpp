@@ -56,12 +56,13 @@ void HeadsPrinter::constants(StringRef type, StringRef biasType) {
   ir::CacheOp cache = ir::lookupCache(fused_, append.getCacheAttr());
   out_.line("using Out = " + type + ";");
   out_.line("using Bias = " + biasType + ";");
-  out_.line("static constexpr bool kGated = false, kResidual = false, kBias = " +
-            llvm::Twine(match_.bias ? "true" : "false") + ";");
+  out_.line(
+      "static constexpr bool kGated = false, kResidual = false, kBias = " +
+      llvm::Twine(match_.bias ? "true" : "false") + ";");
   out_.line("static constexpr gemm::Norm kNorm = gemm::Norm::None;");
   out_.line("static constexpr int kQueries = " + columns(match_.linears[0]) +
-            ", kKeys = " + columns(match_.linears[1]) + ", kPageSize = " +
-            std::to_string(cache.getPageSize()) + ";");
+            ", kKeys = " + columns(match_.linears[1]) +
+            ", kPageSize = " + std::to_string(cache.getPageSize()) + ";");
   out_.line("static constexpr i64 outStride = " +
             std::to_string(placementOf(fused_.getResult(0)).rowStride) + ";");
 }

@@ -124,8 +124,7 @@ static LogicalResult matchHeads(ir::FusedOp fused, GemmMatch &match) {
     return rope && rope.getInput() == linear.getResult() ? rope : ir::RopeOp();
   };
   auto yields = fused.getBody().front().getTerminator()->getOperands();
-  match.append =
-      *fused.getBody().front().getOps<ir::CacheAppendOp>().begin();
+  match.append = *fused.getBody().front().getOps<ir::CacheAppendOp>().begin();
   if (match.linears.size() == 3 && yields.size() == 1)
     match.rope = ropeOf(match.result, match.linears[0]);
   if (!match.rope || !ropeOf(match.append.getKey(), match.linears[1]) ||

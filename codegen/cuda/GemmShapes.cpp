@@ -245,7 +245,7 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
   if (std::min(match.n, match.k) >= kLargeSide)
     llvm::append_range(shapes, kLarge);
   if (match.append)
-    llvm::erase_if(shapes,
-                   [&](const GemmShape &s) { return s.runsOf(match).run == 0; });
+    llvm::erase_if(
+        shapes, [&](const GemmShape &s) { return s.runsOf(match).run == 0; });
   return shapes;
 }

@@ -10,8 +10,8 @@
 
 namespace ft::codegen {
 
-/// gemm::HeadColumns of sm90/gemm_shape.cuh: of heads of `size` elements runs of
-/// each half in turn.
+/// gemm::HeadColumns of sm90/gemm_shape.cuh: of heads of `size` elements runs
+/// of each half in turn.
 struct HeadRuns {
   int64_t size = 0, run = 0;
   bool interleaved = false;
@@ -62,8 +62,8 @@ struct ShapeChoice {
 std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 
 /// What a causal model's prompts run a product by without a tuning: gate and up
-/// with what follows them, and q-k-v with rope and append. None of others, which
-/// are the library's.
+/// with what follows them, and q-k-v with rope and append. None of others,
+/// which are the library's.
 std::vector<ShapeChoice> choosePromptShapes(const GemmMatch &match);
 
 /// One for at most 64 rows, without a norm.

@@ -234,9 +234,9 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   // With constants addresses are made ahead, for which whole tiles' sums and
   // norms leave no registers.
   bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
-  std::string epilogue =
-      match.append ? printHeadsEpilogue(fused, match, params, out)
-                   : printEpilogue(fused, match, params, out, known);
+  std::string epilogue = match.append
+                             ? printHeadsEpilogue(fused, match, params, out)
+                             : printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   int64_t boxRows = columns / tile.cm;
@@ -248,9 +248,9 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   unsigned input = match.input.getArgNumber();
   params.add(map, "a",
              params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
-  params.add(map, "w",
-             params.tensorMap(params.weight(match.weight), match.k, 0, 1,
-                              boxRows));
+  params.add(
+      map, "w",
+      params.tensorMap(params.weight(match.weight), match.k, 0, 1, boxRows));
   params.add("int", "n", params.i32(match.n));
   params.add("int", "k", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
@@ -271,7 +271,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   numbers += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
   for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
     numbers += ", " + std::to_string(number);
-  numbers += tile.norm       ? ", /*norm=*/true"
+  numbers += tile.norm      ? ", /*norm=*/true"
              : match.append ? ", /*norm=*/false, " + headColumns(runs)
                             : "";
   out.line("using Tile = gemm::Config<" +

@@ -121,8 +121,8 @@ private:
         page_[h] = pageOf(page_[h], position_[h]);
   }
   __device__ int pageOf(int sequence, int position) const {
-    return e_.pageTable[i64(sequence) * e_.pageColumns +
-                        position / E::kPageSize];
+    return e_
+        .pageTable[i64(sequence) * e_.pageColumns + position / E::kPageSize];
   }
   /// The place in the cache of a row's token.
   __device__ __forceinline__ i64 cellOf(int b, int h) const {
@@ -207,15 +207,14 @@ private:
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       int m = p_.m + 64 * b + 8 * h;
-      Out *to = query ? e_.out + m * e_.outStride
-                      : plane + cellOf(b, h) * E::kKeys;
+      Out *to =
+          query ? e_.out + m * e_.outStride : plane + cellOf(b, h) * E::kKeys;
 #pragma unroll
       for (int q = 0; q < kUnit / C::kPartColumns; ++q) {
         int at = C::kPartColumns * q + 8 * chunk; // in the unit
-        int column =
-            H::kInterleaved
-                ? first + at
-                : first + at / H::kRun * (H::kSize / 2) + at % H::kRun;
+        int column = H::kInterleaved
+                         ? first + at
+                         : first + at / H::kRun * (H::kSize / 2) + at % H::kRun;
         Vec16 v = loadSharedVec(
             parts_.place(partOf(u, 0) + q, lane / 4 + 8 * h, chunk));
         if (m < p_.rows)
