@@ -46,20 +46,21 @@ template <typename C> struct Producer {
     int part = cm * C::kBoxW;
     u32 target = stages.w(stage) + part * kRowBytes;
     int y = n + cn * C::kOutputs + part;
-    if constexpr (!C::Columns::kInOrder)
-      return loadRuns(stage, y, k);
+    if constexpr (!C::Columns::kInOrder) {
+      loadRuns(stage, y, k);
+    } else {
 #pragma unroll
-    for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
-      u32 to = target + half * C::kOutputs * kRowBytes;
-      if constexpr (C::CM == 1)
-        copyBox(to, w, k, y + half * outputs, stages.full(stage));
-      else
-        copyBoxToAll(
-            to, w, k, y + half * outputs, stages.full(stage),
-            u16(((1u << C::CM) - 1) << (split * C::kPart + C::CM * cn)));
+      for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
+        u32 to = target + half * C::kOutputs * kRowBytes;
+        if constexpr (C::CM == 1)
+          copyBox(to, w, k, y + half * outputs, stages.full(stage));
+        else
+          copyBoxToAll(
+              to, w, k, y + half * outputs, stages.full(stage),
+              u16(((1u << C::CM) - 1) << (split * C::kPart + C::CM * cn)));
+      }
     }
   }
-
   /// The runs of w's tile from column n on (HeadColumns), by pairs: one run
   /// behind the other, as there are no registers for every run's row.
   __device__ void loadRuns(u32 stage, int n, int k) const {
