@@ -224,6 +224,33 @@ static bool hasResidual(const GemmMatch &match) {
          isHalf(rowType(epilogue.residual).getElementType());
 }
 
+/// Rows of the box of w: of the part of a tile that one CTA brings, or a run of
+/// a head.
+static int64_t weightBox(const GemmMatch &match, const GemmShape &tile) {
+  int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
+  if (match.append)
+    if (HeadRuns runs = tile.runsOf(match); !runs.inOrder())
+      return runs.run;
+  return columns / tile.cm;
+}
+
+/// gemm::Config of `tile`.
+static std::string configText(const GemmMatch &match, const GemmShape &tile) {
+  std::string text = "gemm::Config<" +
+                     typeText(rowType(match.input).getElementType()).str() +
+                     (match.gated ? ", true, " : ", false, ");
+  for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
+    text += std::to_string(number) + ", ";
+  text += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
+  for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
+    text += ", " + std::to_string(number);
+  if (tile.norm)
+    text += ", /*norm=*/true";
+  if (match.append)
+    text += ", /*norm=*/false, " + headColumns(tile.runsOf(match));
+  return text + ">";
+}
+
 /// The text of one tile shape.
 static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
                               const LaunchContext &context,
@@ -238,19 +265,12 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
                              ? printHeadsEpilogue(fused, match, params, out)
                              : printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";
-  int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
-  int64_t boxRows = columns / tile.cm;
-  HeadRuns runs;
-  if (match.append)
-    runs = tile.runsOf(match);
-  if (match.append && !runs.inOrder())
-    boxRows = runs.run;
   unsigned input = match.input.getArgNumber();
   params.add(map, "a",
              params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
-  params.add(
-      map, "w",
-      params.tensorMap(params.weight(match.weight), match.k, 0, 1, boxRows));
+  params.add(map, "w",
+             params.tensorMap(params.weight(match.weight), match.k, 0, 1,
+                              weightBox(match, tile)));
   params.add("int", "n", params.i32(match.n));
   params.add("int", "k", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
@@ -265,18 +285,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
                   (match.gated    ? "_gated"
                    : match.append ? "_heads"
                                   : "");
-  std::string numbers;
-  for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
-    numbers += std::to_string(number) + ", ";
-  numbers += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
-  for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
-    numbers += ", " + std::to_string(number);
-  numbers += tile.norm      ? ", /*norm=*/true"
-             : match.append ? ", /*norm=*/false, " + headColumns(runs)
-                            : "";
-  out.line("using Tile = gemm::Config<" +
-           typeText(rowType(match.input).getElementType()) + ", " +
-           (match.gated ? "true, " : "false, ") + numbers + ">;");
+  out.line("using Tile = " + configText(match, tile) + ";");
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kCluster)");
   out.line("__launch_bounds__(Tile::kBound, Tile::kCtas)");
