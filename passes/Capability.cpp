@@ -66,7 +66,8 @@ static constexpr GemmCapability kGemms[] = {
      .maxNormOuter = kTilesMaxNormOuter,
      .minTokens = 65,
      .hopper = true,
-     .preview = true},
+     .preview = true,
+     .headMultiple = 32},
     // The rows of a gated product are half as long as those the call stores:
     // it has nowhere to put them.
     {.name = "library_row",
@@ -100,10 +101,22 @@ static bool isLibraryActivation(Operation *op) {
 
 /// Whether prompts have this form in one launch by default.
 static bool promptsFuse(const GemmForm &form, const KernelContext &ctx) {
-  int64_t weight = form.inner * form.outer * form.linears;
-  return !ctx.encoder && form.combine == Combine::Gated &&
+  if (ctx.encoder)
+    return false;
+  int64_t weight = form.inner * form.outer;
+  if (form.heads.append)
+    return PromptTiles::kHeads && form.inner <= PromptTiles::kMaxHeadsInner &&
+           weight >= PromptTiles::kMinHeadsWeight;
+  return form.combine == Combine::Gated &&
          form.inner <= PromptTiles::kMaxGatedInner &&
-         weight >= PromptTiles::kMinGatedWeight;
+         2 * weight >= PromptTiles::kMinGatedWeight;
+}
+
+/// Whole heads are turned, and those of v are as long.
+static bool headsFit(const GemmCapability &gemm, const HeadsForm &heads) {
+  return gemm.headMultiple > 0 && heads.oneType &&
+         heads.size % gemm.headMultiple == 0 && heads.turned == heads.size &&
+         heads.valueSize == heads.size;
 }
 
 static bool hopperFits(const GemmCapability &gemm, const GemmForm &form,
@@ -132,6 +145,8 @@ static bool covers(const GemmCapability &gemm, const GemmForm &form,
   if (form.norm && (!gemm.norm || form.inner > gemm.maxNormInner))
     return false;
   if (form.outNorm && form.outer > gemm.maxNormOuter)
+    return false;
+  if (form.heads.append && !headsFit(gemm, form.heads))
     return false;
   if (form.combine == Combine::Gated && !gemm.gated)
     return false;

@@ -32,10 +32,11 @@ struct KernelContext {
 inline constexpr int64_t kTilesMaxWeight = 5 << 20;
 
 /// Where a causal model's prompts leave the library for sm_90a's tiles without
-/// a tuning: gate and up with silu(gate) * up. On an H200, 512 rows, in turns:
-/// 8B 182 us, the library's call and a row program 196; 1B 54 and 61
-/// (docs/benchmarks/prefill-h200.json). Of other products the library is ahead,
-/// or neither by much.
+/// a tuning: gate and up with silu(gate) * up, and q-k-v with rope and append,
+/// each of which saves a row program and its reads and writes. Gate and up, on
+/// an H200, 512 rows, in turns: 8B 182 us, the library's call and a row program
+/// 196; 1B 54 and 61 (docs/benchmarks/prefill-h200.json). Of other products the
+/// library is ahead, or neither by much.
 struct PromptTiles {
   /// Columns of x up to which they do. A row program behind the call takes some
   /// 400 / columns of its time, which tiles must not lose.
@@ -43,6 +44,15 @@ struct PromptTiles {
   /// Elements of such a weight from which on the kernel is worth its
   /// compilation.
   static constexpr int64_t kMinGatedWeight = 8 << 20;
+  /// Whether q-k-v with rope and append leaves the library, too; with
+  /// --preview-kernels it does in any case.
+  static constexpr bool kHeads = true;
+  /// The same limits of such a product, by the weight of q. On an H200, in turns:
+  /// prompts of 1B, 512 tokens 2.02 to 2.06 ms for 2.05, 8 x 512 11.7 for 13.1;
+  /// of 8B 8 x 512 90.0 for 89.3, 512 10.7 for 11.0 at the fastest tenth, 12.4
+  /// for 12.1 in the median.
+  static constexpr int64_t kMaxHeadsInner = 2048;
+  static constexpr int64_t kMinHeadsWeight = 2 << 20;
 };
 
 /// The architectures of a pass option; the default targets where it is empty.
@@ -58,9 +68,21 @@ enum class Combine {
   Gated, // two linears: act(first or second) * the other
 };
 
+/// What happens to the results of q-k-v:
+///   out = rope(q), append(rope(k), v)
+struct HeadsForm {
+  bool append = false;   // else there is nothing of it
+  int64_t size = 0;      // of a head of q and k
+  int64_t turned = 0;    // its elements that rope turns
+  int64_t valueSize = 0; // of a head of v
+  bool interleaved = false;
+  bool oneType = false; // of linears, pages and the result
+};
+
 /// A GEMM with what is fused around it, whatever implements it:
 ///   sum = residual + unary...(norm(x) * weight^T + bias)
 ///   out = norm(sum)
+/// or heads.
 struct GemmForm {
   int64_t inner = 0;   // K, the row elements of the input
   int64_t outer = 0;   // N of one linear
@@ -73,6 +95,7 @@ struct GemmForm {
   bool retyped = false; // sum has another type than theirs
   bool outNorm = false; // epilogue: norm of the whole row; other readers get
                         // the sum as a second result
+  HeadsForm heads;      // epilogue of three linears
 };
 
 /// One implementation of GEMM forms and its limits.
@@ -94,9 +117,11 @@ struct GemmCapability {
   /// sm_90a's own kernel: 16-bit types, rows of 16 bytes.
   bool hopper = false;
   /// Of those, for small weights of encoders that the library can run, too, in
-  /// two launches, and for prompts' gated products; for all with
+  /// two launches, and for what PromptTiles names; for all with
   /// --preview-kernels.
   bool preview = false;
+  /// rope and append behind q-k-v, for heads of a multiple of so many; 0: no.
+  int64_t headMultiple = 0;
 };
 
 /// Whether every architecture has an implementation that covers `form`, and

@@ -8,12 +8,41 @@ using namespace ft::ir;
 
 namespace ft::passes {
 
+/// Elements of a head; 0 where rows are not heads.
+static int64_t headSize(PackedType type) {
+  return type.getShape().size() == 2 ? type.getLastDim() : 0;
+}
+
+static HeadsForm headsForm(const GemmParts &parts) {
+  HeadsForm form;
+  CacheAppendOp append = parts.append;
+  if (!append)
+    return form;
+  RopeOp rope = parts.queryRope;
+  PackedType query = rope.getType(), value = append.getValue().getType();
+  form.append = true;
+  form.interleaved = rope.getInterleaved();
+  form.size = headSize(query);
+  form.valueSize = headSize(value);
+  ParamOp table = lookupParam(append, rope.getTableAttr());
+  form.turned = table.getTensorType().getDimSize(1);
+  CacheOp cache = lookupCache(append, append.getCacheAttr());
+  LinearOp linear = parts.linears.front();
+  Type element = linear.getType().getElementType();
+  form.oneType = query.getElementType() == element &&
+                 headSize(append.getKey().getType()) == form.size;
+  for (auto plane : cache.getPlanes().getAsRange<PlaneAttr>())
+    form.oneType &= plane.getElementType() == element;
+  return form;
+}
+
 GemmForm GemmParts::form() const {
   LinearOp first = linears.front();
   GemmForm form;
   form.inner = first.getInput().getType().getRowElements();
   form.outer = first.getType().getRowElements();
   form.linears = linears.size();
+  form.heads = headsForm(*this);
   form.norm = norm != nullptr;
   form.bias = first.getBias().has_value();
   form.combine = gateProduct ? Combine::Gated : Combine::None;
@@ -39,6 +68,8 @@ SmallVector<Operation *> GemmParts::ops() const {
     ops.push_back(residual);
   if (outNorm)
     ops.push_back(outNorm);
+  if (append)
+    ops.append({queryRope, keyRope, append});
   return ops;
 }
 
@@ -159,6 +190,53 @@ static void growGate(GemmParts &parts, Fits fits) {
   }
 }
 
+/// Whether another operation on the layer of `append` stands between `first`
+/// and it, which must come before it.
+static bool isCacheUsedBetween(Operation *first, CacheAppendOp append) {
+  for (Operation *op = first; op != append; op = op->getNextNode()) {
+    auto cache = op->getAttrOfType<FlatSymbolRefAttr>("cache");
+    auto layer = op->getAttrOfType<IntegerAttr>("layer");
+    if (cache == append.getCacheAttr() && layer == append.getLayerAttr())
+      return true;
+  }
+  return false;
+}
+
+/// Rope of q and k, append of k and v, where nobody else reads those. The step
+/// is made where the linears are: nothing else may be needed for it.
+static void growHeads(GemmParts &parts, Fits fits) {
+  if (parts.linears.size() != 3)
+    return;
+  Block *block = parts.linears[0]->getBlock();
+  auto userOf = [&](int i) {
+    return soleUser(parts.linears[i].getResult(), block);
+  };
+  auto query = dyn_cast_or_null<RopeOp>(userOf(0));
+  auto key = dyn_cast_or_null<RopeOp>(userOf(1));
+  auto append = dyn_cast_or_null<CacheAppendOp>(userOf(2));
+  if (!query || !key || !append || soleUser(key.getResult(), block) != append ||
+      append.getKey() != key.getResult() ||
+      query.getTableAttr() != key.getTableAttr() ||
+      query.getInterleaved() != key.getInterleaved())
+    return;
+  Value sequences = append.getSequences();
+  if (query.getSequences() != sequences || key.getSequences() != sequences ||
+      !isa<BlockArgument>(sequences))
+    return;
+  Operation *first =
+      *llvm::min_element(parts.linears, [](LinearOp a, LinearOp b) {
+        return a->isBeforeInBlock(b);
+      });
+  if (isCacheUsedBetween(first, append))
+    return;
+  GemmParts grown = parts;
+  grown.queryRope = query;
+  grown.keyRope = key;
+  grown.append = append;
+  if (fits(grown.form()))
+    parts = grown;
+}
+
 /// Unary operations, then a residual, on the result of a single linear.
 static void growChain(GemmParts &parts, Fits fits) {
   if (parts.linears.size() != 1)
@@ -228,6 +306,7 @@ static GemmParts grow(ArrayRef<LinearOp> linears, Fits fits) {
   GemmParts parts;
   parts.linears.assign(linears.begin(), linears.end());
   growGate(parts, fits);
+  growHeads(parts, fits);
   growChain(parts, fits);
   growOutNorm(parts, fits);
   growNorm(parts, fits);

@@ -16,6 +16,8 @@ struct GemmParts {
   llvm::SmallVector<mlir::Operation *> unary;
   ir::AddOp residual;
   mlir::Operation *outNorm = nullptr; // of the sum's whole row
+  ir::RopeOp queryRope, keyRope;      // of the first and the second of three
+  ir::CacheAppendOp append;           // of the roped second and the third
 
   /// What the capability table looks at.
   GemmForm form() const;

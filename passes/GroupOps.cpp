@@ -11,7 +11,8 @@
 //  3. A linear takes all linears over adjacent rows of its weight and grows as
 //     far as the capability table has an implementation: a gate, activations, a
 //     residual, the norm of its result (which is stored besides where others
-//     read it), and the norm of its input where nobody else reads that.
+//     read it), rope and append of q-k-v, and the norm of its input where
+//     nobody else reads that.
 //  4. Such a norm is left to step 3, unless its input is made by a row group
 //     that can compute it as well: there it costs nothing.
 //  5. Attention takes the append to its layer, ropes and norms of q and k as

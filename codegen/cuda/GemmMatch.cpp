@@ -117,6 +117,22 @@ static LogicalResult matchInput(ir::FusedOp fused, GemmMatch &match) {
   return success();
 }
 
+/// q-k-v with rope and append.
+static LogicalResult matchHeads(ir::FusedOp fused, GemmMatch &match) {
+  auto ropeOf = [](Value value, ir::LinearOp linear) {
+    auto rope = value.getDefiningOp<ir::RopeOp>();
+    return rope && rope.getInput() == linear.getResult() ? rope : ir::RopeOp();
+  };
+  auto yields = fused.getBody().front().getTerminator()->getOperands();
+  match.append = *fused.getBody().front().getOps<ir::CacheAppendOp>().begin();
+  if (match.linears.size() == 3 && yields.size() == 1)
+    match.rope = ropeOf(match.result, match.linears[0]);
+  if (!match.rope || !ropeOf(match.append.getKey(), match.linears[1]) ||
+      match.append.getValue() != match.linears[2].getResult())
+    return fused.emitError("gemm: what is appended is no q-k-v's");
+  return success();
+}
+
 FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
   GemmMatch match;
   Block &body = fused.getBody().front();
@@ -127,6 +143,11 @@ FailureOr<GemmMatch> codegen::matchGemm(ir::FusedOp fused) {
     return failure();
   auto yields = body.getTerminator()->getOperands();
   match.result = yields.front();
+  if (!body.getOps<ir::CacheAppendOp>().empty()) {
+    if (failed(matchHeads(fused, match)))
+      return failure();
+    return match;
+  }
   Operation *last = yields.back().getDefiningOp();
   if (isa_and_nonnull<ir::RmsNormOp, ir::LayerNormOp>(last)) {
     match.outNorm = last;
@@ -170,9 +191,10 @@ FailureOr<LibraryEpilogue> codegen::matchLibraryEpilogue(ir::FusedOp fused,
     return fused.emitError("gemm: the library has no epilogue for ")
            << op->getName();
   };
-  for (Operation *norm : {match.norm, match.outNorm})
-    if (norm)
-      return refuse(norm);
+  ir::CacheAppendOp append = match.append;
+  for (Operation *other : {match.norm, match.outNorm, append.getOperation()})
+    if (other)
+      return refuse(other);
   if (!libraryTakesBias(fused, match, match.result)) {
     if (report)
       fused.emitError(

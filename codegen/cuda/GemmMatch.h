@@ -23,6 +23,10 @@ struct GemmMatch {
   mlir::Value result;
   mlir::Operation *outNorm = nullptr; // of whole rows, at the end, or null
   bool storesSum = false; // `result` is the first result, the norm the second
+  /// Of q, k and v: `result` is `rope` of the first, and the others' heads go
+  /// to the cache. Null elsewhere.
+  ir::RopeOp rope;
+  ir::CacheAppendOp append;
 
   /// Which result of the fused op is the last op's.
   unsigned outNumber() const { return storesSum ? 1 : 0; }

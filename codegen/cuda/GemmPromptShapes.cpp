@@ -23,7 +23,8 @@ std::vector<ShapeChoice>
 ft::codegen::choosePromptShapes(const GemmMatch &match) {
   // Of a prompt few rows are wanted at the end, whatever its length.
   auto type = llvm::cast<ft::ir::PackedType>(match.input.getType());
-  if (!match.gated || match.outNorm || type.getAxis() == "rows")
+  bool fused = (match.gated && !match.outNorm) || match.append;
+  if (!fused || type.getAxis() == "rows")
     return {};
   std::vector<GemmShape> shapes = shapesFor(match);
   std::vector<ShapeChoice> choices;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+using namespace ft;
 using namespace ft::codegen;
 
 //===----------------------------------------------------------------------===//
@@ -157,6 +158,17 @@ GemmShape GemmShape::withResidual() const {
   return shape;
 }
 
+HeadRuns GemmShape::runsOf(const GemmMatch &match) const {
+  ir::RopeOp rope = match.rope;
+  HeadRuns runs{rope.getType().getLastDim(), 16, rope.getInterleaved()};
+  // Rows leave by parts of 32 columns: runs as long are stored as whole parts.
+  if (!runs.interleaved && bn % 64 == 0 && runs.size % 64 == 0)
+    runs.run = 32;
+  if (bn % (2 * runs.run) != 0 || (cm > 1 && !runs.inOrder()))
+    runs.run = 0;
+  return runs;
+}
+
 std::string GemmShape::name() const {
   auto text = [](int64_t value) { return std::to_string(value); };
   std::string name =
@@ -232,5 +244,8 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
       shapes.push_back(shape);
   if (std::min(match.n, match.k) >= kLargeSide)
     llvm::append_range(shapes, kLarge);
+  if (match.append)
+    llvm::erase_if(
+        shapes, [&](const GemmShape &s) { return s.runsOf(match).run == 0; });
   return shapes;
 }

@@ -10,6 +10,14 @@
 
 namespace ft::codegen {
 
+/// gemm::HeadColumns of sm90/gemm_shape.cuh: of heads of `size` elements runs
+/// of each half in turn.
+struct HeadRuns {
+  int64_t size = 0, run = 0;
+  bool interleaved = false;
+  bool inOrder() const { return interleaved || 2 * run == size; }
+};
+
 /// gemm::Config of sm90/gemm_shape.cuh, without the types.
 struct GemmShape {
   int64_t bm, bn, stages, warpgroups;
@@ -28,6 +36,8 @@ struct GemmShape {
   /// others would be waited for; beside four there are all (4,096 tokens: 106.6
   /// us a layer of BERT-base for 107.1).
   GemmShape withResidual() const;
+  /// How its tiles hold pairs; a run of 0: they do not. REQUIRES: match.append.
+  HeadRuns runsOf(const GemmMatch &match) const;
   /// "128x192_2x1": rows x columns, of the cluster; "k2" where two share k,
   /// "n" in front where rows are normalized, "p" behind where warpgroups take
   /// turns.
@@ -52,7 +62,8 @@ struct ShapeChoice {
 std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 
 /// What a causal model's prompts run a product by without a tuning: gate and up
-/// with what follows them. None of others, which are the library's.
+/// with what follows them, and q-k-v with rope and append. None of others,
+/// which are the library's.
 std::vector<ShapeChoice> choosePromptShapes(const GemmMatch &match);
 
 /// One for at most 64 rows, without a norm.

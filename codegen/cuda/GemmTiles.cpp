@@ -1,5 +1,6 @@
 //===- GemmTiles.cpp - instances of sm90/gemm.cuh -------------------------===//
 #include "codegen/cuda/CudaPrinter.h"
+#include "codegen/cuda/GemmHeads.h"
 #include "codegen/cuda/GemmShapes.h"
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
@@ -223,6 +224,33 @@ static bool hasResidual(const GemmMatch &match) {
          isHalf(rowType(epilogue.residual).getElementType());
 }
 
+/// Rows of the box of w: of the part of a tile that one CTA brings, or a run of
+/// a head.
+static int64_t weightBox(const GemmMatch &match, const GemmShape &tile) {
+  int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
+  if (match.append)
+    if (HeadRuns runs = tile.runsOf(match); !runs.inOrder())
+      return runs.run;
+  return columns / tile.cm;
+}
+
+/// gemm::Config of `tile`.
+static std::string configText(const GemmMatch &match, const GemmShape &tile) {
+  std::string text = "gemm::Config<" +
+                     typeText(rowType(match.input).getElementType()).str() +
+                     (match.gated ? ", true, " : ", false, ");
+  for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
+    text += std::to_string(number) + ", ";
+  text += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
+  for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
+    text += ", " + std::to_string(number);
+  if (tile.norm)
+    text += ", /*norm=*/true";
+  if (match.append)
+    text += ", /*norm=*/false, " + headColumns(tile.runsOf(match));
+  return text + ">";
+}
+
 /// The text of one tile shape.
 static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
                               const LaunchContext &context,
@@ -233,15 +261,16 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   // With constants addresses are made ahead, for which whole tiles' sums and
   // norms leave no registers.
   bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
-  std::string epilogue = printEpilogue(fused, match, params, out, known);
+  std::string epilogue = match.append
+                             ? printHeadsEpilogue(fused, match, params, out)
+                             : printEpilogue(fused, match, params, out, known);
   const char *map = "const __grid_constant__ TensorMap";
-  int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   unsigned input = match.input.getArgNumber();
   params.add(map, "a",
              params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
   params.add(map, "w",
              params.tensorMap(params.weight(match.weight), match.k, 0, 1,
-                              columns / tile.cm));
+                              weightBox(match, tile)));
   params.add("int", "n", params.i32(match.n));
   params.add("int", "k", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
@@ -252,17 +281,11 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   made.name = "tiles_" + tile.name();
   made.cluster = tile.cluster();
   KernelText &text = made.kernel.text;
-  text.function = "gemm_" + made.name + (match.gated ? "_gated" : "");
-  std::string numbers;
-  for (int64_t number : {tile.bm, tile.bn, tile.stages, tile.warpgroups})
-    numbers += std::to_string(number) + ", ";
-  numbers += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
-  for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
-    numbers += ", " + std::to_string(number);
-  numbers += tile.norm ? ", /*norm=*/true" : "";
-  out.line("using Tile = gemm::Config<" +
-           typeText(rowType(match.input).getElementType()) + ", " +
-           (match.gated ? "true, " : "false, ") + numbers + ">;");
+  text.function = "gemm_" + made.name +
+                  (match.gated    ? "_gated"
+                   : match.append ? "_heads"
+                                  : "");
+  out.line("using Tile = " + configText(match, tile) + ";");
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kCluster)");
   out.line("__launch_bounds__(Tile::kBound, Tile::kCtas)");

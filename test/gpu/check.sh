@@ -62,6 +62,9 @@ verify() { # every dtype of some checkpoints
 }
 start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
   --gtest_brief=1
+[ ! -d "$plans/prompts" ] || start prompts 300 \
+  "$bin/unit/DeviceConformanceTest" --plans "$plans/prompts" \
+  --gtest_filter='*PlansTest*' --gtest_brief=1
 goldens goldens "$plans"
 export bin && export -f verify
 [ ! -x "$bin/ftc" ] || start verify 200 bash -c verify

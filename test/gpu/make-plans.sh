@@ -1,8 +1,8 @@
 #!/bin/sh
 # make-plans.sh BUILD PLANS: the plans that check.sh needs, made where the
 # compiler is: every checkpoint with goldens and every hand-written model in
-# three types, some of them in bf16 with --preview-kernels, and the widest
-# vocabulary for the sampling tests.
+# three types, some of them in bf16 with --preview-kernels, the widest vocabulary
+# for the sampling tests, and models that sm_90a's prompts run by tiles.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$1
@@ -13,6 +13,11 @@ plans=$2
   --only qwen3 --only mistral --make-plans "$plans/preview"
 "$build/bin/ftc" compile "$root/test/runtime/device/Inputs/wide-vocabulary" \
   -o "$plans/wide-vocabulary.plan"
+mkdir -p "$plans/prompts"
+for model in "$root"/test/emulator/Inputs/prompts-*; do
+  "$build/bin/ftc" compile "$model" --dtype bf16 --target sm_90a \
+    -o "$plans/prompts/$(basename "$model").plan"
+done
 # Of the real MiniLM the weights rounded to fp16 (tools/setup --test-models).
 [ ! -d "$build/packages/minilm-f16" ] ||
   cp -r "$build/packages/minilm-f16" "$plans"

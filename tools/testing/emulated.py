@@ -35,10 +35,11 @@ PREVIEW = ("bert-pooler", "gpt2-plain", "llama-gqa", "mistral-window",
            "qwen3-plain", "vit-classify")
 TUNED = "minilm-tiny"
 VERIFIED = "llama-gqa"
-# The least gate and up that prompts have tiles for (passes/Capability.h), of a
-# number of outputs that is a multiple of eight, and of an odd one.
-PROMPTS = [ROOT / "test/emulator/Inputs" / name
-           for name in ("prompts-whole", "prompts-odd")]
+# What prompts have tiles for, by the least weights (passes/Capability.h): gate
+# and up of a number of outputs that is a multiple of eight, and of an odd one;
+# q-k-v of heads of 64, and of 128 with biases.
+PROMPTS = {"prompts-whole": "l0.gate+up", "prompts-odd": "l0.gate+up",
+           "prompts-heads": "l0.q+k+v", "prompts-biases": "l0.q+k+v"}
 DRAWS = 60
 SOAK_SECONDS = 4
 
@@ -129,12 +130,14 @@ class Suite:
         assert said.startswith("on Emulated H200"), said
 
     def prompts(self):
-        """Gate and up by tiles in the program of prompts, by default."""
-        for model in PROMPTS:
-            options = [model, "--dtype", "bf16", "--target", "compute_90a"]
+        """A step by tiles in the program of prompts, by default."""
+        for model, step in PROMPTS.items():
+            options = [ROOT / "test/emulator/Inputs" / model, "--dtype", "bf16",
+                       "--target", "compute_90a"]
             program = call([self.build / "bin/ftc", "compile", *options,
                             "--emit", "kernels"])
-            assert re.search(r'"l0.gate\+up" .* name = "tiles_', program)
+            prompts = program[program.index("kind = #ft.step_kind<65,"):]
+            assert re.search(rf'"{re.escape(step)}" .* name = "tiles_', prompts)
             said = call([*self.emulated, "ftc", "verify", *options, "--device",
                          "cuda", "--weights", "random"])
             assert "through 3 of 3 programs" in said, said

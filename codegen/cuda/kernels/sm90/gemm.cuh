@@ -30,6 +30,7 @@
 
 #include "sm90/async.cuh"
 #include "sm90/gemm_epilogue.cuh"
+#include "sm90/gemm_heads.cuh"
 #include "sm90/gemm_norm.cuh"
 #include "sm90/gemm_producer.cuh"
 #include "sm90/gemm_shape.cuh"
@@ -156,7 +157,7 @@ template <typename C> struct Consumer {
       Sums d;
       begin<E>(d, taken);
       awaitTurn(warpgroup, taken / 2);
-      Finisher<C, E> finish(place, e, rows);
+      FinisherOf<C, E> finish(place, e, rows);
       SplitSums<C> parts{stages, split, cm + C::CM * cn};
 #ifdef FT_GEMM_MARKS
       if (taken == 0) {
@@ -167,10 +168,11 @@ template <typename C> struct Consumer {
 #endif
       // Residuals would keep the first product waiting; beside whole tiles'
       // sums there are no registers for it.
-      if (kBlocks == 2 && parts.storesHere(warpgroup))
+      constexpr bool early = kBlocks == 2 && !C::Columns::kHeads;
+      if (early && parts.storesHere(warpgroup))
         finish.begin();
       multiply(d, at, p.steps, row, [&] {
-        if (kBlocks == 1 && parts.storesHere(warpgroup))
+        if (!early && parts.storesHere(warpgroup))
           finish.begin();
       });
       FT_GEMM_MARK(e, 5);

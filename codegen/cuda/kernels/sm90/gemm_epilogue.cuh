@@ -65,7 +65,7 @@ template <typename C, typename E> struct Bias {
       bool up = i >= C::kOutputs;
       int column = n + (up ? i - C::kOutputs : i);
       x[j] = here && i < C::BN && column < half
-                 ? toFloat(e.bias[column + up * half])
+                 ? toFloat(e.bias[C::Columns::of(column) + up * half])
                  : 0;
     }
     barrierWait(stages.biasEmpty(slot), turn >> 1 & 1 ^ 1);

@@ -46,15 +46,35 @@ template <typename C> struct Producer {
     int part = cm * C::kBoxW;
     u32 target = stages.w(stage) + part * kRowBytes;
     int y = n + cn * C::kOutputs + part;
+    if constexpr (!C::Columns::kInOrder) {
+      loadRuns(stage, y, k);
+    } else {
 #pragma unroll
-    for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
-      u32 to = target + half * C::kOutputs * kRowBytes;
-      if constexpr (C::CM == 1)
-        copyBox(to, w, k, y + half * outputs, stages.full(stage));
-      else
-        copyBoxToAll(
-            to, w, k, y + half * outputs, stages.full(stage),
-            u16(((1u << C::CM) - 1) << (split * C::kPart + C::CM * cn)));
+      for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
+        u32 to = target + half * C::kOutputs * kRowBytes;
+        if constexpr (C::CM == 1)
+          copyBox(to, w, k, y + half * outputs, stages.full(stage));
+        else
+          copyBoxToAll(
+              to, w, k, y + half * outputs, stages.full(stage),
+              u16(((1u << C::CM) - 1) << (split * C::kPart + C::CM * cn)));
+      }
+    }
+  }
+  /// The runs of w's tile from column n on (HeadColumns), by pairs: one run
+  /// behind the other, as there are no registers for every run's row.
+  __device__ void loadRuns(u32 stage, int n, int k) const {
+    using H = typename C::Columns;
+    constexpr int run = H::kRun, half = H::kSize / 2;
+    int row = H::of(n);
+#pragma unroll
+    for (int i = 0; i < C::BN; i += 2 * run) {
+      u32 to = stages.w(stage) + i * kRowBytes;
+      copyBox(to, w, k, row, stages.full(stage));
+      copyBox(to + run * kRowBytes, w, k, row + half, stages.full(stage));
+      row += run;
+      if (row % half == 0) // the next head
+        row += half;
     }
   }
 

@@ -30,18 +30,45 @@ constexpr int slotsOf(int parts, int left) {
   return slots < parts ? slots : parts;
 }
 
+/// A tile's columns are rows of w, in their order.
+struct Columns {
+  static constexpr bool kHeads = false, kInOrder = true;
+  static constexpr int kRun = 0;
+  __device__ static int of(int n) { return n; }
+};
+/// The same by heads of `size`, whose elements rope turns in pairs of
+/// neighbours (interleaved) or half a head apart. Then tiles take `run` columns
+/// of a head's first half and as many of its second in turn: so a thread has
+/// both of a pair, and a tile need not hold whole heads.
+template <int size, int run, bool interleaved> struct HeadColumns {
+  static_assert(size % (2 * run) == 0 && (run == 16 || run == 32));
+  static constexpr bool kHeads = true, kInterleaved = interleaved;
+  static constexpr int kSize = size, kRun = run;
+  static constexpr bool kInOrder = interleaved || 2 * run == size;
+  /// The row of w that is column `n`.
+  __device__ static int of(int n) {
+    if constexpr (kInOrder)
+      return n;
+    int inHead = n % size / run;
+    return n / size * size + inHead / 2 * run + inHead % 2 * (size / 2) +
+           n % run;
+  }
+};
+
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
 /// them gate and half up. Consumer warpgroups share a tile's rows, or, with
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
 /// With splits = 2 or 4, for few tiles, so many CTAs of a cluster make a part
 /// of a tile's sums each, over a part of k, and each stores a part of its rows
 /// (gemm_split.cuh). With norm the CN CTAs side by side hold whole rows, of at
-/// most CN * BN outputs, which the epilogue normalizes (gemm_norm.cuh).
+/// most CN * BN outputs, which the epilogue normalizes (gemm_norm.cuh). With
+/// HeadColumns the epilogue is gemm_heads.cuh's.
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
-          int splits = 1, bool norm = false>
+          int splits = 1, bool norm = false, typename Columns_ = Columns>
 struct Config {
   using T = T_;
+  using Columns = Columns_;
   static_assert(!pingPong || warpgroups == 2, "two take turns");
   static_assert(splits == 1 || splits == 2 || splits == 4);
   static_assert(!pingPong || (splits == 1 && !norm));
@@ -64,7 +91,8 @@ struct Config {
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
   static constexpr int kBoxA = boxOf(BM, CN);
-  static constexpr int kBoxW = kOutputs / CM;
+  static constexpr int kBoxW =
+      Columns::kInOrder ? kOutputs / CM : Columns::kRun;
   static constexpr int kStageBytes = (BM + BN) * kRowBytes;
   /// Warps that store; each has 16 rows of a 64-row tile.
   static constexpr int kStoring = 4 * warpgroups / splits;
@@ -105,6 +133,9 @@ struct Config {
   static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
   static_assert(kRows == 64 || (splits == 1 && !norm));
   static_assert(kCluster <= 16);
+  static_assert(!Columns::kHeads ||
+                (!gated && !norm && BN % (2 * Columns::kRun) == 0));
+  static_assert(Columns::kInOrder || CM == 1, "a box is a run");
   static_assert(kBoxW % 8 == 0, "whole swizzle patterns");
   static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
 };
