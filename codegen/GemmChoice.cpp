@@ -8,6 +8,8 @@
 #include "passes/Capability.h"
 #include "passes/Passes.h"
 
+#include "runtime/plan/Batch.h"
+
 #include <utility>
 
 using namespace mlir;
@@ -236,4 +238,45 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   if (failed(addDefaults(fused, context, implementations)))
     return failure();
   return tiles ? addTiles(fused, match, context, implementations) : success();
+}
+
+/// Where one launch for q, k, v and their attention is to be ahead of two: the
+/// numbers that the others name from some on, which it then is as near to, and
+/// goes before.
+static std::vector<int64_t> joinedRows(ArrayRef<Attribute> others) {
+  static constexpr int64_t kFirst = 384;
+  std::vector<int64_t> rows{kFirst};
+  for (Attribute other : others)
+    if (auto list = cast<DictionaryAttr>(other).getAs<DenseI64ArrayAttr>("rows"))
+      llvm::copy_if(list.asArrayRef(), std::back_inserter(rows),
+                    [](int64_t count) { return count > kFirst; });
+  llvm::sort(rows);
+  rows.erase(llvm::unique(rows), rows.end());
+  return rows;
+}
+
+/// In front of all others, the launch that runs the attention behind, too. It
+/// is right for batches only whose sequences lie whole in its tiles.
+LogicalResult
+KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
+  targets_ = hopperArchs();
+  if (!behind || !behind.getJoins() || targets_.empty())
+    return success();
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (!gemmAttentionTakes(fused, *match))
+    return success();
+  Builder builder(module_.getContext());
+  FailureOr<DictionaryAttr> made =
+      take(emitGemmAttention(fused, behind, *match, context));
+  NamedAttrList joined(
+      implementation("joined_128", *made, joinedRows(implementations)));
+  joined.set("steps", builder.getI64IntegerAttr(2));
+  joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));
+  implementations.insert(implementations.begin(),
+                         joined.getDictionary(module_.getContext()));
+  return success();
 }

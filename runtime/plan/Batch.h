@@ -8,6 +8,8 @@
 #ifndef FT_RUNTIME_PLAN_BATCH_H
 #define FT_RUNTIME_PLAN_BATCH_H
 
+#include <cstdint>
+
 namespace ft::plan {
 
 /// Fields of a batch; kernels name them in Arg::field. T, S, R are the true
@@ -27,6 +29,12 @@ inline constexpr const char *kCuTokens = "cu_tokens";
 inline constexpr const char *kKvLengths = "kv_lengths";
 /// i32[S, PageCount]: cache pages of each sequence.
 inline constexpr const char *kPageTable = "page_table";
+/// i32[S + 2]: the number P of tiles of whole sequences, in order, each of at
+/// most kPackTokens tokens; the first sequence of each tile; then S. P is 0
+/// where a sequence has more tokens. Only in entries with implementations for
+/// such batches.
+inline constexpr const char *kPacks = "packs";
+inline constexpr int64_t kPackTokens = 128;
 /// i32[R]: packed token index of each wanted row.
 inline constexpr const char *kRows = "rows";
 /// SamplingRecord[R]: how the token of each wanted row is chosen
@@ -35,6 +43,14 @@ inline constexpr const char *kSampling = "sampling";
 /// State slots of sampled sequences, one for each of the bound of sequences.
 /// Not part of the block: a slot lives as long as its sequence.
 inline constexpr const char *kSamplingState = "sampling_state";
+
+/// Tiles of whole sequences are worth their launch up to so many times as many
+/// rows as tokens, as a ratio: emptier ones lose what one launch gains.
+inline constexpr int64_t kPackedRows = 5, kPackedTokens = 4;
+constexpr bool isPackedWell(int64_t tiles, int64_t tokens) {
+  return tiles > 0 &&
+         tiles * kPackTokens * kPackedTokens <= tokens * kPackedRows;
+}
 } // namespace batch
 
 } // namespace ft::plan

@@ -66,6 +66,7 @@ public:
   Status run();
 
   const std::vector<int64_t> &counts() const { return counts_; }
+  BatchCounts batchCounts() const { return {counts_, packs_}; }
   Executable *executable() { return executable_.get(); }
 
 private:
@@ -85,6 +86,7 @@ private:
   const plan::Program &program_;
   TestBatch batch_;
   std::vector<int64_t> counts_, programBounds_;
+  int64_t packs_ = 0; // tiles of whole sequences
   std::vector<int32_t> pageTable_;
   Binding binding_;
   int64_t arenaBytes_ = 0;

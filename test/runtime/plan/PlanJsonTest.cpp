@@ -167,6 +167,8 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
       {step + "/implementations/0/name", "main"},
       {step + "/implementations/0/rows", {256, 1024}},
       {step + "/implementations/0/archs", {"sm_90a", "ptx"}},
+      {step + "/implementations/1/steps", 2},
+      {step + "/implementations/1/packed", 128},
       {launch + "/grid/0",
        {{"constant", 2}, {"axis", 0}, {"divisor", 64}, {"plus_axis", 1}}},
       {launch + "/kernel", 0},
