@@ -247,7 +247,8 @@ static std::vector<int64_t> joinedRows(ArrayRef<Attribute> others) {
   static constexpr int64_t kFirst = 384;
   std::vector<int64_t> rows{kFirst};
   for (Attribute other : others)
-    if (auto list = cast<DictionaryAttr>(other).getAs<DenseI64ArrayAttr>("rows"))
+    if (auto list =
+            cast<DictionaryAttr>(other).getAs<DenseI64ArrayAttr>("rows"))
       llvm::copy_if(list.asArrayRef(), std::back_inserter(rows),
                     [](int64_t count) { return count > kFirst; });
   llvm::sort(rows);

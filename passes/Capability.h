@@ -130,7 +130,7 @@ const AttentionCapability *findAttention(const AttentionForm &form,
 /// An encoder's attention with the merged linears of q, k and v in front:
 ///   attention of (x * weight^T + bias), within sequences
 struct JoinedForm {
-  int64_t inner = 0;             // row elements of x
+  int64_t inner = 0; // row elements of x
   int64_t heads = 0, kvHeads = 0;
   int64_t headSize = 0, keySize = 0, valueSize = 0;
   mlir::Type element; // of x, weight, q, k, v and the result; null: several

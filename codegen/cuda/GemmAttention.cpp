@@ -17,11 +17,11 @@ namespace {
 constexpr int64_t kTokens = plan::batch::kPackTokens;
 constexpr int64_t kHeadSize = 64;
 constexpr int64_t kThreads = 384;
-/// q, k and v of a head; four stages of x and of the head's rows of the weights;
-/// what aligns them, and barriers.
-constexpr int64_t kSharedBytes =
-    3 * kTokens * kHeadSize * 2 + 4 * (kTokens + 3 * kHeadSize) * 128 + 1024 +
-    256;
+/// q, k and v of a head; four stages of x and of the head's rows of the
+/// weights; what aligns them, and barriers.
+constexpr int64_t kSharedBytes = 3 * kTokens * kHeadSize * 2 +
+                                 4 * (kTokens + 3 * kHeadSize) * 128 + 1024 +
+                                 256;
 
 } // namespace
 
@@ -46,7 +46,8 @@ static std::string argsText(ir::FusedOp gemm, ir::FusedOp attention,
   auto field = [&](const char *name, const char *of) {
     return params.add("const int *", name, params.nextBatch(of, sequences));
   };
-  std::string list = params.add("const int *", "counts", params.batch("counts"));
+  std::string list =
+      params.add("const int *", "counts", params.batch("counts"));
   auto give = [&](const std::string &text) { list += ", " + text; };
   give(std::to_string(axisNumber(attention, axes.getSequences())));
   give(field("cuTokens", plan::batch::kCuTokens));
@@ -73,19 +74,18 @@ TemplateKernel codegen::emitGemmAttention(ir::FusedOp gemm,
   std::string type = typeText(rowType(match.input).getElementType()).str();
   std::string biasType = type;
   if (match.bias)
-    biasType = typeText(ir::lookupParam(gemm, match.bias)
-                            .getTensorType()
-                            .getElementType())
-                   .str();
+    biasType =
+        typeText(
+            ir::lookupParam(gemm, match.bias).getTensorType().getElementType())
+            .str();
   const char *map = "const __grid_constant__ TensorMap";
   params.add(map, "x",
              params.tensorMap(params.in(match.input.getArgNumber()), match.k, 0,
                               1, kTokens));
-  params.add(map, "w",
-             params.tensorMap(params.weight(match.weight), match.k, 0, 1,
-                              kHeadSize));
-  std::string args =
-      argsText(gemm, attention, match, type, biasType, params);
+  params.add(
+      map, "w",
+      params.tensorMap(params.weight(match.weight), match.k, 0, 1, kHeadSize));
+  std::string args = argsText(gemm, attention, match, type, biasType, params);
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
@@ -107,10 +107,10 @@ TemplateKernel codegen::emitGemmAttention(ir::FusedOp gemm,
   int64_t heads = match.n / (3 * kHeadSize);
   int64_t tokens =
       kTokens * plan::batch::kPackedTokens / plan::batch::kPackedRows;
-  text.grid = {gridOver(params.builder(), rowType(match.input).getAxis(),
-                        tokens, heads),
-               params.builder().getI64IntegerAttr(1),
-               params.builder().getI64IntegerAttr(1)};
+  text.grid = {
+      gridOver(params.builder(), rowType(match.input).getAxis(), tokens, heads),
+      params.builder().getI64IntegerAttr(1),
+      params.builder().getI64IntegerAttr(1)};
   text.block = {kThreads, 1, 1};
   text.sharedBytes = kSharedBytes;
   text.residentGrid = true;

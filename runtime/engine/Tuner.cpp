@@ -211,9 +211,8 @@ StatusOr<double> Tuner::time(const Problem &problem, const TunedStep &tuned,
   plan::Program chain = tuned.program;
   chain.steps.clear();
   for (size_t i = 0; i < std::max(kInstances, problem.steps.size()); ++i)
-    chain.steps.push_back(
-        withWeights(tuned.step,
-                    alone(*problem.steps[i % problem.steps.size()])));
+    chain.steps.push_back(withWeights(
+        tuned.step, alone(*problem.steps[i % problem.steps.size()])));
   FT_ASSIGN_OR_RETURN(auto executable, device_.load(tuned.file, tuned.entry,
                                                     chain, tuned.binding));
   // The second run is captured, where the device captures.

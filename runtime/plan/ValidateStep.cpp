@@ -27,8 +27,8 @@ constexpr ScoreOp kScoreOps[] = {
     {"select", 3}};
 
 constexpr std::string_view kSequenceFields[] = {
-    batch::kPositions, batch::kSequenceIds, batch::kCuTokens, batch::kKvLengths,
-    batch::kPageTable, batch::kPacks};
+    batch::kPositions, batch::kSequenceIds, batch::kCuTokens,
+    batch::kKvLengths, batch::kPageTable,   batch::kPacks};
 
 class StepValidator {
 public:
@@ -211,13 +211,12 @@ Status StepValidator::validateImplementation(const Implementation &impl,
 /// Whether `step` has an implementation for `arch` that runs it alone and takes
 /// any batch.
 static bool hasPlain(const Step &step, const std::string &arch) {
-  return std::any_of(
-      step.implementations.begin(), step.implementations.end(),
-      [&](const Implementation &impl) {
-        return !impl.isSpecial() && std::find(impl.archs.begin(),
-                                              impl.archs.end(),
-                                              arch) != impl.archs.end();
-      });
+  return std::any_of(step.implementations.begin(), step.implementations.end(),
+                     [&](const Implementation &impl) {
+                       return !impl.isSpecial() &&
+                              std::find(impl.archs.begin(), impl.archs.end(),
+                                        arch) != impl.archs.end();
+                     });
 }
 
 /// Several steps, or some batches only: the program must run without it, too.

@@ -76,8 +76,8 @@ StatusOr<std::vector<KernelTimes>> timeKernels(Model &model, int entry,
         continue;
       ++kernel.count;
       if (ceilings)
-        kernel.floor = kernel.floor.value_or(0) +
-                       floorOf(program, time, batch, *ceilings);
+        kernel.floor =
+            kernel.floor.value_or(0) + floorOf(program, time, batch, *ceilings);
     }
   }
   for (size_t i = 0; i < kernels.size(); ++i) {

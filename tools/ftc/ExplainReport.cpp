@@ -48,8 +48,8 @@ static const plan::Implementation &implementationAt(const plan::Step &step,
   int64_t distance = INT64_MAX;
   for (const plan::Implementation &other : step.implementations)
     for (int64_t number : other.rows)
-      if (!other.isSpecial() && other.archs == first.archs && !first.rows.empty() &&
-          std::abs(number - rows) < distance) {
+      if (!other.isSpecial() && other.archs == first.archs &&
+          !first.rows.empty() && std::abs(number - rows) < distance) {
         distance = std::abs(number - rows);
         nearest = &other;
       }

@@ -174,11 +174,10 @@ StatusOr<int64_t> CudaExecutable::residentCtas(const ReadyKernel &kernel,
 Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                                const plan::Step &step) {
   const plan::KernelLaunch &launch = *kernel.launch;
-  int64_t shared =
-      launch.sharedBytes +
-      launch.sharedBytesPerRow *
-          std::min<int64_t>(bucket.counts[size_t(step.axis)],
-                              launch.sharedRows);
+  int64_t shared = launch.sharedBytes +
+                   launch.sharedBytesPerRow *
+                       std::min<int64_t>(bucket.counts[size_t(step.axis)],
+                                         launch.sharedRows);
   std::vector<uint64_t> cells = kernel.cells;
   std::vector<void *> arguments;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -230,9 +229,8 @@ Status CudaExecutable::enqueue(const ReadyStep &step, const Taken &taken,
       continue;
     }
     if (auto *exchange = std::get_if<ReadyCollective>(&launch)) {
-      FT_RETURN_IF_ERROR(communicator_->run(exchange->collective,
-                                            bucket.counts[size_t(
-                                                exchange->axis)]));
+      FT_RETURN_IF_ERROR(communicator_->run(
+          exchange->collective, bucket.counts[size_t(exchange->axis)]));
       behindKernel_ = false;
       continue;
     }
@@ -409,13 +407,13 @@ CudaExecutable::profile(const BatchCounts &counts, const StepObserver &after) {
   FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
   std::vector<StepTime> times;
-  for (size_t i = 0; i < program_.steps.size(); i += size_t(times.back().steps)) {
+  for (size_t i = 0; i < program_.steps.size();
+       i += size_t(times.back().steps)) {
     Taken taken = takenBy(program_.steps[i], bucket);
     FT_RETURN_IF_ERROR(events.record(context_.stream));
     FT_RETURN_IF_ERROR(enqueue(program_.steps[i], taken, bucket));
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    times.push_back(
-        {.step = int32_t(i), .steps = int32_t(taken.way->steps)});
+    times.push_back({.step = int32_t(i), .steps = int32_t(taken.way->steps)});
     if (after) {
       FT_RETURN_IF_ERROR(context_.synchronize());
       FT_RETURN_IF_ERROR(after(int32_t(i + taken.way->steps - 1)));

@@ -60,8 +60,8 @@ struct SpecialChoice {
 
 struct ReadyStep {
   const plan::Step *step = nullptr;
-  std::vector<ReadyWay> ways;       // the first one where there is no choice
-  std::vector<ReadyChoice> choices; // by the number of rows
+  std::vector<ReadyWay> ways;         // the first one where there is no choice
+  std::vector<ReadyChoice> choices;   // by the number of rows
   std::vector<SpecialChoice> special; // likewise; they go before `choices`
   /// Every implementation for this device that runs the step alone and takes
   /// any batch, loaded or not.

@@ -157,10 +157,10 @@ void BoundProgram::bindBatch() {
   }
   put(at.cuTokens, batch_.slices.size(), int64_t(token));
   if (at.packs >= 0)
-    packs_ = packTiles(
-        reinterpret_cast<const int32_t *>(block.data() + at.cuTokens),
-        int64_t(batch_.slices.size()),
-        reinterpret_cast<int32_t *>(block.data() + at.packs));
+    packs_ =
+        packTiles(reinterpret_cast<const int32_t *>(block.data() + at.cuTokens),
+                  int64_t(batch_.slices.size()),
+                  reinterpret_cast<int32_t *>(block.data() + at.packs));
   for (size_t i = 0; i < pageTable_.size(); ++i)
     put(at.pageTable, i, pageTable_[i]);
   for (size_t i = 0; i < batch_.wanted.size(); ++i)

@@ -13,8 +13,8 @@ namespace ft::test {
 namespace {
 
 constexpr int64_t kColumns = 16;
-constexpr plan::Ref kX{plan::RefKind::Buffer, 0}, kBetween{plan::RefKind::Buffer, 1},
-    kOut{plan::RefKind::Buffer, 2};
+constexpr plan::Ref kX{plan::RefKind::Buffer, 0},
+    kBetween{plan::RefKind::Buffer, 1}, kOut{plan::RefKind::Buffer, 2};
 
 Values diagonal(double factor) {
   Values values(size_t(kColumns * kColumns), 0);

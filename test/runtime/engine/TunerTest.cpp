@@ -42,8 +42,8 @@ public:
   StatusOr<int64_t> kernelCount(const BatchCounts &counts) override {
     return inner_->kernelCount(counts);
   }
-  StatusOr<std::vector<Candidate>>
-  candidates(int32_t, const BatchCounts &) override {
+  StatusOr<std::vector<Candidate>> candidates(int32_t,
+                                              const BatchCounts &) override {
     return ways();
   }
 
