@@ -60,6 +60,8 @@ public:
   Values readCache(int32_t plane, int64_t layer, int64_t sequence,
                    int64_t tokens);
 
+  /// Before load(); outlives this.
+  void tune(const plan::Tuning &tuning) { binding_.tuning = &tuning; }
   Status load();
   /// Runs, and loads before where nothing has; then every byte of the arena
   /// that is no element of a written buffer must be as before.

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Batch.h"
+#include "runtime/plan/Tuning.h"
 #include "test/runtime/device/Conformance.h"
 
 namespace ft::test {
@@ -119,6 +120,30 @@ TEST_P(JoinedTest, FewRowsRunAsTheOthersSay) {
   EXPECT_TRUE(plan::batch::isPackedWell(run->batchCounts().packs, 110));
   ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
   expectFactor(6);
+}
+
+// What was measured of the first step alone says nothing of both.
+TEST_P(JoinedTest, GoesBeforeATuning) {
+  TestProgram program = joinedPlan();
+  plan::TunedGemm tuned;
+  tuned.problem =
+      plan::gemmProblem(program.plan, program.program(), program.step());
+  tuned.rows = 240;
+  tuned.choice = "library";
+  plan::Tuning tuning{{}, {tuned}};
+  TestBatch batch;
+  batch.slices = {{120, 0}, {120, 0}};
+  TestRun tunedRun(*device, program, batch);
+  tunedRun.tune(tuning);
+  tunedRun.write(kX, Values(240 * kColumns, 1));
+  for (int64_t packs : {2, 0}) {
+    if (!tunedRun.executable())
+      ASSERT_TRUE(tunedRun.load().ok());
+    ASSERT_TRUE(tunedRun.executable()->run({tunedRun.counts(), packs}).ok());
+    double factor = onGpu() && packs > 0 ? 5 : 6;
+    for (double value : tunedRun.read(kOut))
+      ASSERT_EQ(value, factor);
+  }
 }
 
 // A tuning chooses among those that run the step alone.

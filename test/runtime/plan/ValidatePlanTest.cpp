@@ -360,8 +360,11 @@ const Case kStepCases[] = {
     {"StepsBeyond", [](Plan &p) { step(p).implementations[1].steps = 3; },
      "/implementations/1/steps"},
     {"LastStep",
-     [](Plan &p) { program(p).steps[1].implementations[0].steps = 2; },
-     "/steps/1/implementations/0/steps"},
+     [](Plan &p) {
+       program(p).steps[1].implementations.push_back(
+           step(p).implementations[1]);
+     },
+     "/steps/1/implementations/1/steps"},
     {"Packed", [](Plan &p) { step(p).implementations[1].packed = 64; },
      "/implementations/1/packed"},
     {"OnlyPacked",
