@@ -240,17 +240,40 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   return tiles ? addTiles(fused, match, context, implementations) : success();
 }
 
-/// Where one launch for q, k, v and their attention is to be ahead of two: the
-/// numbers that the others name from some on, which it then is as near to, and
-/// goes before.
-static std::vector<int64_t> joinedRows(ArrayRef<Attribute> others) {
-  static constexpr int64_t kFirst = 384;
-  std::vector<int64_t> rows{kFirst};
-  for (Attribute other : others)
-    if (auto list =
-            cast<DictionaryAttr>(other).getAs<DenseI64ArrayAttr>("rows"))
-      llvm::copy_if(list.asArrayRef(), std::back_inserter(rows),
-                    [](int64_t count) { return count > kFirst; });
+/// Where one launch for q, k, v and their attention is to be ahead of two: from
+/// this bucket of rows on, and the last bucket before.
+static constexpr int64_t kJoinedFrom = 384, kApartTo = 320;
+
+static ArrayRef<int64_t> rowsOf(Attribute implementation) {
+  auto rows =
+      cast<DictionaryAttr>(implementation).getAs<DenseI64ArrayAttr>("rows");
+  return rows ? rows.asArrayRef() : ArrayRef<int64_t>();
+}
+
+/// The numbers that the others name from there on, which it then is as near to,
+/// and goes before. One of the others that has the buckets on both sides names
+/// the last one before, too: it stays the nearest there.
+static std::vector<int64_t> joinedRows(SmallVectorImpl<Attribute> &others) {
+  std::vector<int64_t> rows{kJoinedFrom};
+  Attribute *below = nullptr, *above = nullptr;
+  int64_t most = 0, least = INT64_MAX;
+  for (Attribute &other : others)
+    for (int64_t count : rowsOf(other)) {
+      if (count >= kJoinedFrom)
+        rows.push_back(count);
+      if (count < kJoinedFrom && count > most)
+        below = &other, most = count;
+      if (count >= kJoinedFrom && count < least)
+        above = &other, least = count;
+    }
+  if (below && most < kApartTo && (!above || above == below)) {
+    NamedAttrList changed(cast<DictionaryAttr>(*below));
+    SmallVector<int64_t> own(rowsOf(*below));
+    own.push_back(kApartTo);
+    llvm::sort(own);
+    changed.set("rows", DenseI64ArrayAttr::get(below->getContext(), own));
+    *below = changed.getDictionary(below->getContext());
+  }
   llvm::sort(rows);
   rows.erase(llvm::unique(rows), rows.end());
   return rows;
