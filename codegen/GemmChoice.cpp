@@ -8,6 +8,8 @@
 #include "passes/Capability.h"
 #include "passes/Passes.h"
 
+#include "runtime/plan/Batch.h"
+
 #include <utility>
 
 using namespace mlir;
@@ -236,4 +238,31 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   if (failed(addDefaults(fused, context, implementations)))
     return failure();
   return tiles ? addTiles(fused, match, context, implementations) : success();
+}
+
+/// In front of all others, the launch that runs the attention behind, too. It
+/// is right for batches only whose sequences lie whole in its tiles.
+LogicalResult
+KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
+  targets_ = hopperArchs();
+  if (!behind || !behind.getJoins() || targets_.empty())
+    return success();
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  if (!gemmAttentionTakes(fused, *match))
+    return success();
+  Builder builder(module_.getContext());
+  FailureOr<DictionaryAttr> made =
+      take(emitGemmAttention(fused, behind, *match, context));
+  NamedAttrList joined(implementation("joined_128", *made));
+  joined.set("steps", builder.getI64IntegerAttr(2));
+  joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));
+  joined.set("packed_ctas",
+             builder.getI64IntegerAttr(joinedCtas(*match)));
+  implementations.insert(implementations.begin(),
+                         joined.getDictionary(module_.getContext()));
+  return success();
 }

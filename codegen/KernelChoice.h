@@ -65,6 +65,9 @@ private:
               const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
+  addJoined(ir::FusedOp fused, const LaunchContext &context,
+            llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+  mlir::LogicalResult
   addDefaults(ir::FusedOp fused, const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations,
               bool all = false);

@@ -201,6 +201,29 @@ const AttentionCapability *findAttention(const AttentionForm &form,
   return nullptr;
 }
 
+/// Tiles of 128 rows: x in columns of 64 elements, a head's q, k and v one such
+/// column each.
+static constexpr JoinedCapability kJoined[] = {
+    {.name = "joined", .headSize = 64, .innerMultiple = 8},
+};
+
+static bool covers(const JoinedCapability &joined, const JoinedForm &form) {
+  return form.heads == form.kvHeads && form.headSize == joined.headSize &&
+         form.keySize == joined.headSize && form.valueSize == joined.headSize &&
+         form.inner > 0 && form.inner % joined.innerMultiple == 0;
+}
+
+const JoinedCapability *findJoined(const JoinedForm &form,
+                                   const KernelContext &ctx) {
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
+  if (!ctx.encoder || !half || llvm::none_of(ctx.archs, isHopper))
+    return nullptr;
+  for (const JoinedCapability &joined : kJoined)
+    if (covers(joined, form))
+      return &joined;
+  return nullptr;
+}
+
 const RowCapability &rowCapability() {
   static constexpr RowCapability capability{.maxOps = 48, .maxSegments = 8};
   return capability;

@@ -152,6 +152,27 @@ struct AttentionCapability {
 const AttentionCapability *findAttention(const AttentionForm &form,
                                          const KernelContext &ctx);
 
+/// An encoder's attention with the merged linears of q, k and v in front:
+///   attention of (x * weight^T + bias), within sequences
+struct JoinedForm {
+  int64_t inner = 0; // row elements of x
+  int64_t heads = 0, kvHeads = 0;
+  int64_t headSize = 0, keySize = 0, valueSize = 0;
+  mlir::Type element; // of x, weight, q, k, v and the result; null: several
+};
+
+/// A kernel that runs both in one launch, sm_90a's, for batches of short
+/// sequences.
+struct JoinedCapability {
+  llvm::StringLiteral name;
+  int64_t headSize;      // of q, k and v
+  int64_t innerMultiple; // of x's row elements
+};
+
+/// The first implementation that covers `form`; null if none.
+const JoinedCapability *findJoined(const JoinedForm &form,
+                                   const KernelContext &ctx);
+
 /// Limits of generated row programs; which values may meet in one segment is
 /// RowGroup's rule.
 struct RowCapability {

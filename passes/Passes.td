@@ -254,6 +254,32 @@ def SplitOps : FtPass<"ft-split-ops"> {
   }];
 }
 
+def JoinSteps : FtPass<"ft-join-steps"> {
+  let summary = "mark attentions that one launch may run with the linears in front";
+  let description = [{
+    An encoder's attention gets `joins` where sm_90a has a kernel that makes q,
+    k and v as well (JoinedCapability of passes/Capability): merged linears of
+    16-bit types and nothing else are the step in front, and nobody else reads
+    what they make; the attention is bidirectional within its sequences, over
+    operands, without a window or a score region. Both stay steps: the kernel is
+    right for some batches only.
+
+    ```mlir
+    %qkv:3 = ft.fused gemm (%x) "q+k+v" {...ft.linear, ft.linear, ft.linear...} : ...
+    %a = ft.fused attention (%qkv#0, %qkv#1, %qkv#2, %s) "attention" {...} : ...
+    // becomes
+    %a = ft.fused attention (%qkv#0, %qkv#1, %qkv#2, %s) "attention" attributes {joins} {...} : ...
+    ```
+  }];
+  let options = [
+    ListOption<"archs", "archs", "std::string",
+               "architectures the kernels are for (default sm_90a,ptx)">
+  ];
+  let statistics = [
+    Statistic<"numJoined", "joined", "Attentions marked">
+  ];
+}
+
 def DropUnusedSymbols : FtPass<"ft-drop-unused-symbols"> {
   let summary = "erase weights and caches that no entry reads";
   let description = [{
@@ -273,7 +299,7 @@ def VerifyFuse : FtPass<"ft-verify-fuse"> {
   let description = [{
     Every entry has a step kind; it holds `ft.fused` and `ft.return` only; each
     fused op has the form of its pattern and, but for one op alone, an
-    implementation in the capability table.
+    implementation in the capability table, one that `joins` for both steps.
   }];
   let options = [
     ListOption<"archs", "archs", "std::string",
@@ -294,7 +320,8 @@ def PlanMemory : FtPass<"ft-plan-memory"> {
     values take the first gap that is free from their step to their last use;
     offsets and sizes are multiples of 16 bytes a row. A step's results never
     share bytes with its operands; entry results stay to the end. The linears of
-    one step write column ranges of one buffer.
+    one step write column ranges of one buffer. The operands of a step that the
+    next one `joins` live until that has run.
 
     ```mlir
     %y = ft.fused row (%x) "norm" attributes

@@ -67,6 +67,7 @@ static void addFuse(OpPassManager &manager, const PipelineOptions &options) {
     manager.addPass(createCloneStepKinds());
     manager.addPass(
         createGroupOps({.archs = archs, .preview = options.preview}));
+    manager.addPass(createJoinSteps({.archs = archs}));
   }
   manager.addPass(createDropUnusedSymbols());
   manager.addPass(

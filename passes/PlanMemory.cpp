@@ -1,7 +1,8 @@
 //===- PlanMemory.cpp - values to arena offsets by lifetime ---------------===//
 //
 // A buffer is live from the step that writes it to the last that reads it, both
-// included, so a step never writes over its own operands. Buffers are placed in
+// included, so a step never writes over its own operands; those of a step that
+// the next one joins are live until that has run. Buffers are placed in
 // the order of their steps; those that could conflict are then exactly the live
 // ones, a short list, and the whole is linear in the number of steps.
 //
@@ -85,7 +86,7 @@ LogicalResult EntryPlanner::addBuffer(ValueRange results, int step) {
     buffer.stride += type.getRowElements();
     buffer.bytes = alignRow(buffer.stride * elementBytes(type));
     for (Operation *user : result.getUsers())
-      buffer.end = std::max(buffer.end, stepNumber_.lookup(user));
+      buffer.end = std::max(buffer.end, stepNumber_.lookup(lastReader(user)));
   }
   buffers_.push_back(buffer);
   return success();

@@ -51,6 +51,9 @@ LogicalResult verifyAttention(FusedOp fused, const KernelContext &context) {
   if (parts->append && !findAttention(parts->form(), context))
     return fused.emitError(
         "has no implementation in the capability table for this step kind");
+  if (fused.getJoins() && !joinedLinears(fused, context))
+    return fused.emitError("joins the step in front, with which the capability "
+                           "table has no implementation of it");
   return success();
 }
 
@@ -64,6 +67,8 @@ LogicalResult verifyAlone(FusedOp fused) {
 }
 
 LogicalResult verifyStep(FusedOp fused, const KernelContext &context) {
+  if (fused.getJoins() && fused.getPattern() != ir::Pattern::Attention)
+    return fused.emitError("joins the step in front, but is no attention");
   switch (fused.getPattern()) {
   case ir::Pattern::Gemm:
     return verifyGemm(fused, context);

@@ -58,6 +58,13 @@ DictionaryAttr KernelParams::batch(StringRef field, int sequences) {
   return builder_.getDictionaryAttr(attrs);
 }
 
+DictionaryAttr KernelParams::nextBatch(StringRef field, int sequences) {
+  return builder_.getDictionaryAttr(
+      {builder_.getNamedAttr("batch", builder_.getStringAttr(field)),
+       builder_.getNamedAttr("next_of",
+                             builder_.getI64IntegerAttr(sequences))});
+}
+
 DictionaryAttr KernelParams::pageCount() {
   return builder_.getDictionaryAttr(
       builder_.getNamedAttr("page_count", builder_.getUnitAttr()));

@@ -43,6 +43,10 @@ public:
 
   mlir::DictionaryAttr in(unsigned number) { return number_("in", number); }
   mlir::DictionaryAttr out(unsigned number) { return number_("out", number); }
+  /// A result of the op behind, where one launch runs both.
+  mlir::DictionaryAttr nextOut(unsigned number) {
+    return number_("next_out", number);
+  }
   mlir::DictionaryAttr i32(int64_t value) { return number_("i32", value); }
   mlir::DictionaryAttr i64(int64_t value) { return number_("i64", value); }
   mlir::DictionaryAttr workspace(int64_t offset) {
@@ -55,6 +59,8 @@ public:
   /// Field `field` of the batch block; `sequences` is the fused op's operand it
   /// belongs to, where it is a field of sequences.
   mlir::DictionaryAttr batch(llvm::StringRef field, int sequences = -1);
+  /// The same of the op behind.
+  mlir::DictionaryAttr nextBatch(llvm::StringRef field, int sequences);
   mlir::DictionaryAttr pageCount();
   /// The tensor map (plan::TensorBox) of `of`, made by in, weight or cache.
   mlir::DictionaryAttr tensorMap(mlir::DictionaryAttr of, int64_t columns,

@@ -27,9 +27,10 @@ static int64_t rowsOf(const plan::Plan &plan, int32_t axis,
 }
 
 int64_t codegen::kernelsOf(const plan::Step &step) {
-  return step.implementations.empty()
-             ? 1
-             : int64_t(step.implementations.front().launches.size());
+  for (const plan::Implementation &implementation : step.implementations)
+    if (!implementation.isSpecial())
+      return int64_t(implementation.launches.size());
+  return 1;
 }
 
 Prediction codegen::predictStep(const plan::Plan &plan, const plan::Step &step,

@@ -77,6 +77,8 @@ Arg LaunchEmitter::argument(DictionaryAttr dict) {
     arg.ref = ref(refs_.inputs, input.getInt());
   } else if (auto output = dict.getAs<IntegerAttr>("out")) {
     arg.ref = ref(refs_.outputs, output.getInt());
+  } else if (auto behind = dict.getAs<IntegerAttr>("next_out")) {
+    arg.ref = ref(refs_.nextOutputs, behind.getInt());
   } else if (auto weight = dict.getAs<FlatSymbolRefAttr>("weight")) {
     arg.ref = {RefKind::Weight, checked(index_.weight(weight))};
   } else if (auto cache = dict.getAs<FlatSymbolRefAttr>("cache")) {
@@ -89,6 +91,8 @@ Arg LaunchEmitter::argument(DictionaryAttr dict) {
     arg.field = field.getValue();
     if (dict.contains("of"))
       arg.ref = ref(refs_.inputs, integer(dict, "of"));
+    else if (dict.contains("next_of"))
+      arg.ref = ref(refs_.nextInputs, integer(dict, "next_of"));
   } else if (dict.contains("workspace")) {
     arg.kind = Arg::Kind::Workspace;
     arg.value = integer(dict, "workspace");
@@ -201,6 +205,12 @@ LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
                                  rows.asArrayRef().end());
     for (auto arch : dict.getAs<ArrayAttr>("archs").getAsRange<StringAttr>())
       implementation.archs.push_back(arch.getValue().str());
+    if (auto steps = dict.getAs<IntegerAttr>("steps"))
+      implementation.steps = int32_t(steps.getInt());
+    if (auto packed = dict.getAs<IntegerAttr>("packed"))
+      implementation.packed = int32_t(packed.getInt());
+    if (auto ctas = dict.getAs<IntegerAttr>("packed_ctas"))
+      implementation.packedCtas = int32_t(ctas.getInt());
     LaunchEmitter emitter(index, refs);
     for (auto one :
          dict.getAs<ArrayAttr>("launches").getAsRange<DictionaryAttr>())

@@ -14,7 +14,10 @@
 //     {collective = "all_reduce", in = 0, out = 0, mesh = "tp",
 //      elements = 4096, out_elements = 4096}]}]
 //
-// `in` and `out` number the fused op's operands and results.
+// `in` and `out` number the fused op's operands and results. An implementation
+// with `steps` and `packed` (plan::Implementation) runs the ops behind it, too:
+// `next_out` numbers the results of the one behind it, `next_of` the operand of
+// that one whose sequences a batch field belongs to.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_CODEGEN_PLAN_EMITLAUNCH_H
@@ -27,6 +30,7 @@ namespace ft::codegen {
 /// Buffers that stand for a result in a launch: the root of a merged GEMM.
 struct LaunchRefs {
   llvm::SmallVector<plan::Ref> inputs, outputs;
+  llvm::SmallVector<plan::Ref> nextInputs, nextOutputs; // of the op behind
 };
 
 /// Appends the implementations of `fused` to `step`.

@@ -30,7 +30,8 @@ private:
   LogicalResult bindArena();
   LogicalResult emitStep(ir::FusedOp fused);
   LogicalResult emitReturn(ir::ReturnOp op);
-  LogicalResult makeBuffers(ir::FusedOp fused, LaunchRefs &launch);
+  LogicalResult makeBuffers(ir::FusedOp fused);
+  LaunchRefs launchRefs(ir::FusedOp fused) const;
   Buffer makeBuffer(Value value, ir::SlotAttr slot, StringRef name);
   int32_t addBuffer(Buffer buffer);
   int32_t stepAxis(ir::FusedOp fused);
@@ -39,6 +40,8 @@ private:
   const PlanIndex &index_;
   plan::Program program_;
   RefMap refs_;
+  /// What launches call an op's results.
+  llvm::DenseMap<Operation *, SmallVector<Ref>> outputs_;
 };
 
 std::vector<int64_t> toVector(ArrayRef<int64_t> list) {
@@ -95,8 +98,7 @@ int32_t ProgramEmitter::addBuffer(Buffer buffer) {
 
 /// One buffer a result. Results of a merged GEMM are column ranges of one root
 /// buffer, which its launches write as a whole.
-LogicalResult ProgramEmitter::makeBuffers(ir::FusedOp fused,
-                                          LaunchRefs &launch) {
+LogicalResult ProgramEmitter::makeBuffers(ir::FusedOp fused) {
   if (!fused.getSlots() || fused.getSlots()->size() != fused.getNumResults())
     return fused.emitError("has no slot for every result");
   SmallVector<ir::SlotAttr> slots(fused.getSlots()->getAsRange<ir::SlotAttr>());
@@ -119,9 +121,22 @@ LogicalResult ProgramEmitter::makeBuffers(ir::FusedOp fused,
     buffer.viewOf = root;
     Ref ref{RefKind::Buffer, addBuffer(std::move(buffer))};
     refs_[result] = ref;
-    launch.outputs.push_back(root < 0 ? ref : Ref{RefKind::Buffer, root});
+    outputs_[fused].push_back(root < 0 ? ref : Ref{RefKind::Buffer, root});
   }
   return success();
+}
+
+LaunchRefs ProgramEmitter::launchRefs(ir::FusedOp fused) const {
+  LaunchRefs launch;
+  for (Value input : fused.getInputs())
+    launch.inputs.push_back(refs_.lookup(input));
+  launch.outputs = outputs_.lookup(fused);
+  if (auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode())) {
+    for (Value input : behind.getInputs())
+      launch.nextInputs.push_back(refs_.lookup(input));
+    launch.nextOutputs = outputs_.lookup(behind);
+  }
+  return launch;
 }
 
 /// Rows of the step: of its first result, or of its first packed operand.
@@ -153,12 +168,8 @@ LogicalResult ProgramEmitter::emitStep(ir::FusedOp fused) {
   step.name = fused.getLabel();
   step.pattern = ir::stringifyPattern(fused.getPattern());
   step.axis = stepAxis(fused);
-  LaunchRefs launch;
-  if (failed(makeBuffers(fused, launch)))
-    return failure();
+  LaunchRefs launch = launchRefs(fused);
   SmallVector<Ref> results;
-  for (Value input : fused.getInputs())
-    launch.inputs.push_back(refs_.lookup(input));
   for (Value result : fused.getResults())
     results.push_back(refs_.lookup(result));
   if (failed(emitMeaning(fused, index_, refs_, step)) ||
@@ -191,6 +202,10 @@ FailureOr<plan::Program> ProgramEmitter::run() {
   bindArguments();
   if (failed(bindArena()))
     return failure();
+  // All before the first launch: one may write what a step behind it stores.
+  for (auto fused : entry_.getBody().getOps<ir::FusedOp>())
+    if (failed(makeBuffers(fused)))
+      return failure();
   for (Operation &op : entry_.getBody().front()) {
     LogicalResult result = success();
     if (auto fused = dyn_cast<ir::FusedOp>(op))

@@ -28,6 +28,33 @@ int64_t sampledColumns(const plan::Entry &entry) {
   return columns;
 }
 
+bool readsPacks(const plan::Entry &entry) {
+  for (const plan::Program &program : entry.programs)
+    for (const plan::Step &step : program.steps)
+      for (const plan::Implementation &implementation : step.implementations)
+        if (implementation.packed > 0)
+          return true;
+  return false;
+}
+
+int64_t packTiles(const int32_t *cuTokens, int64_t sequences, int32_t *packs) {
+  constexpr int64_t most = plan::batch::kPackTokens;
+  int64_t tiles = 0, first = 0;
+  for (int64_t s = 0; s < sequences; ++s) {
+    if (cuTokens[s + 1] - cuTokens[s] > most) {
+      tiles = 0;
+      break;
+    }
+    if (tiles == 0 || cuTokens[s + 1] - cuTokens[first] > most) {
+      first = s;
+      packs[1 + tiles++] = int32_t(s);
+    }
+  }
+  packs[0] = int32_t(tiles);
+  packs[1 + tiles] = int32_t(sequences);
+  return tiles;
+}
+
 BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
                             const Bounds &bounds) {
   BatchLayout layout;
@@ -49,6 +76,8 @@ BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
     fields.cuTokens = ints(count + 1);
     fields.kvLengths = ints(count);
     fields.pageTable = ints(count * bounds.pageColumns);
+    if (readsPacks(entry))
+      fields.packs = ints(count + 2);
     layout.sequences.push_back(fields);
   }
   int64_t rows = 0;
@@ -144,10 +173,11 @@ std::byte *batchField(const Binding &binding, const std::string &name,
       {batch::kSequenceIds, fields.sequenceIds},
       {batch::kCuTokens, fields.cuTokens},
       {batch::kKvLengths, fields.kvLengths},
-      {batch::kPageTable, fields.pageTable}};
+      {batch::kPageTable, fields.pageTable},
+      {batch::kPacks, fields.packs}};
   for (auto [field, offset] : named)
     if (name == field)
-      return binding.batch + offset;
+      return offset < 0 ? nullptr : binding.batch + offset;
   return nullptr;
 }
 

@@ -30,6 +30,13 @@ StatusOr<int64_t> arenaBytes(const plan::Plan &plan,
 /// Logits of a row that `entry` samples from; 0 where it does not sample.
 int64_t sampledColumns(const plan::Entry &entry);
 
+/// Whether implementations of `entry` read plan::batch::kPacks.
+bool readsPacks(const plan::Entry &entry);
+
+/// Fills `packs`, of sequences + 2 elements, as plan::batch::kPacks has it,
+/// from the sequences + 1 elements of `cuTokens`. Returns the number of tiles.
+int64_t packTiles(const int32_t *cuTokens, int64_t sequences, int32_t *packs);
+
 /// Number of elements of one row; 1 for an empty shape.
 int64_t elementCount(const std::vector<int64_t> &shape);
 

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,10 +40,10 @@ struct Bounds {
 struct BatchLayout {
   int64_t counts = 0;
   /// Per Entry::sequences: positions, sequence_ids, cu_tokens, kv_lengths,
-  /// page_table.
+  /// page_table, packs (-1 where no implementation of the entry reads them).
   struct Sequences {
     int64_t positions = 0, sequenceIds = 0, cuTokens = 0, kvLengths = 0,
-            pageTable = 0;
+            pageTable = 0, packs = -1;
   };
   std::vector<Sequences> sequences;
   int64_t rows = 0;
@@ -75,15 +76,28 @@ struct Binding {
   TokenFeed *feed = nullptr;            // null: tokens are only read as outputs
 };
 
-/// One step's share of a profiled run.
-struct StepTime {
-  int32_t step = 0;
-  double microseconds = 0; // from the start of the run
-  double duration = 0;     // microseconds
+/// What a run is told of the batch in the block.
+struct BatchCounts {
+  BatchCounts(std::vector<int64_t> counts, int64_t tiles = 0)
+      : axes(std::move(counts)), packs(tiles) {}
+  BatchCounts(std::initializer_list<int64_t> counts) : axes(counts) {}
+
+  std::vector<int64_t> axes; // the true counts, as also written in the block
+  int64_t packs = 0;         // tiles of plan::batch::kPacks; 0: it has none
 };
 
-/// Called on the host when a step's work is complete, before the next begins;
-/// its error ends the run.
+/// One step's share of a profiled run, or that of several that one
+/// implementation ran.
+struct StepTime {
+  int32_t step = 0;        // the first
+  double microseconds = 0; // from the start of the run
+  double duration = 0;     // microseconds
+  int32_t steps = 1;
+};
+
+/// Called on the host when a step's work is complete, before the next begins,
+/// and once for several that one implementation runs, with the last: the others
+/// have stored nothing. Its error ends the run.
 using StepObserver = std::function<Status(int32_t step)>;
 
 /// One way in which a step can run: an implementation and, of a library call,
@@ -99,24 +113,23 @@ public:
   virtual ~Executable() = default;
 
   /// Enqueue the program over the batch block, and the end of its step where
-  /// it feeds the next (feedOutput). `counts` are the true counts
-  /// per axis, as also written in the block; the device may run at a larger
-  /// bucket, whose surplus rows hold undefined values and change nothing.
-  virtual Status run(const std::vector<int64_t> &counts) = 0;
+  /// it feeds the next (feedOutput). The device may run at a larger bucket than
+  /// `counts`, whose surplus rows hold undefined values and change nothing.
+  virtual Status run(const BatchCounts &counts) = 0;
 
   /// Run step by step and report each step's time. With an observer, which may
   /// be empty, wait after each step and call it.
   virtual StatusOr<std::vector<StepTime>>
-  profile(const std::vector<int64_t> &counts, const StepObserver &after) = 0;
+  profile(const BatchCounts &counts, const StepObserver &after) = 0;
 
   /// Kernel nodes of the captured graph for these counts, library-internal
   /// ones included; on the CPU, the number of steps.
-  virtual StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) = 0;
+  virtual StatusOr<int64_t> kernelCount(const BatchCounts &counts) = 0;
 
-  /// All ways in which `step` can run at these counts, the one that is taken
-  /// without a tuning first.
+  /// All ways in which `step` can run alone and with any batch at these counts,
+  /// the one that is taken without a tuning first.
   virtual StatusOr<std::vector<Candidate>>
-  candidates(int32_t step, const std::vector<int64_t> &counts) {
+  candidates(int32_t step, const BatchCounts &counts) {
     (void)step, (void)counts;
     return std::vector<Candidate>{{"meaning", "", ""}};
   }

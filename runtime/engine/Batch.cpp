@@ -106,6 +106,10 @@ void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
   use(at.sequenceIds, token * kInt);
   use(at.cuTokens, (sequence + 1) * kInt);
   use(at.kvLengths, sequence * kInt);
+  if (at.packs >= 0) {
+    packs_ = packTiles(cu, sequence, ints(at.packs));
+    use(at.packs, (packs_ + 2) * kInt);
+  }
   if (rowsAxis_ >= 0)
     use(layout_.rows, counts_[size_t(rowsAxis_)] * kInt);
   use(at.pageTable, sequence * bounds_.pageColumns * kInt);

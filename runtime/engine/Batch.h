@@ -51,6 +51,8 @@ public:
 
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
+  /// What an Executable is told.
+  BatchCounts batchCounts() const { return {counts_, packs_}; }
 
   /// Enqueues to `block` the used parts of the fields that it does not hold.
   Status upload(Device &device, std::byte *block) const;
@@ -94,6 +96,7 @@ private:
   int64_t tokensAxis_, sequencesAxis_, rowsAxis_;
   std::vector<std::byte> block_;
   std::vector<int64_t> counts_;
+  int64_t packs_ = 0;          // tiles of whole sequences
   std::vector<Range> used_;    // by field, in the order of packing
   std::vector<Range> changed_; // sorted, of what is to be sent
   bool namesPlaces_ = false, sendsPlaces_ = false;

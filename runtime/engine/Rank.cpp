@@ -143,7 +143,7 @@ StatusOr<Executable *> Rank::prepare(const ProgramCall &call) {
 
 Status Rank::run(const ProgramCall &call) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
-  FT_RETURN_IF_ERROR(program->run(call.batch->counts()));
+  FT_RETURN_IF_ERROR(program->run(call.batch->batchCounts()));
   const plan::Plan &plan = file_->plan();
   bool feeds = feedOutput(plan, plan.entries[size_t(call.entry)]) >= 0;
   return feeds ? feed_->mark() : Status::success();
@@ -152,12 +152,12 @@ Status Rank::run(const ProgramCall &call) {
 StatusOr<std::vector<StepTime>> Rank::profile(const ProgramCall &call,
                                               const StepObserver &after) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
-  return program->profile(call.batch->counts(), after);
+  return program->profile(call.batch->batchCounts(), after);
 }
 
 StatusOr<int64_t> Rank::kernelCount(const ProgramCall &call) {
   FT_ASSIGN_OR_RETURN(Executable * program, prepare(call));
-  return program->kernelCount(call.batch->counts());
+  return program->kernelCount(call.batch->batchCounts());
 }
 
 std::byte *Rank::samplingSlot(int entry, int32_t slot) const {

@@ -141,6 +141,15 @@ Binding Tuner::bindingFor(const plan::Entry &entry) const {
   return binding;
 }
 
+/// `step` without the implementations that run more than it, or some batches
+/// only: they go before any that a tuning chooses from.
+static plan::Step alone(plan::Step step) {
+  std::erase_if(step.implementations, [](const plan::Implementation &way) {
+    return way.isSpecial();
+  });
+  return step;
+}
+
 /// `step` with the weights of `other`, a step of the same problem.
 static plan::Step withWeights(plan::Step step, const plan::Step &other) {
   auto copy = [](plan::Ref &to, const plan::Ref &from) {
@@ -174,11 +183,11 @@ static plan::Step withWeights(plan::Step step, const plan::Step &other) {
 /// An error where the step does not run, or not as on the CPU.
 Status Tuner::agrees(const TunedStep &tuned, const TunerCheck &check,
                      const std::vector<int64_t> &counts) {
-  plan::Program alone = tuned.program;
-  alone.steps = {tuned.step};
+  plan::Program single = tuned.program;
+  single.steps = {tuned.step};
   FT_RETURN_IF_ERROR(check.poison(tuned));
   FT_ASSIGN_OR_RETURN(auto executable, device_.load(tuned.file, tuned.entry,
-                                                    alone, tuned.binding));
+                                                    single, tuned.binding));
   FT_RETURN_IF_ERROR(executable->run(counts));
   FT_ASSIGN_OR_RETURN(double difference, check.difference(tuned));
   if (difference <= check.bound())
@@ -202,8 +211,8 @@ StatusOr<double> Tuner::time(const Problem &problem, const TunedStep &tuned,
   plan::Program chain = tuned.program;
   chain.steps.clear();
   for (size_t i = 0; i < std::max(kInstances, problem.steps.size()); ++i)
-    chain.steps.push_back(
-        withWeights(tuned.step, *problem.steps[i % problem.steps.size()]));
+    chain.steps.push_back(withWeights(
+        tuned.step, alone(*problem.steps[i % problem.steps.size()])));
   FT_ASSIGN_OR_RETURN(auto executable, device_.load(tuned.file, tuned.entry,
                                                     chain, tuned.binding));
   // The second run is captured, where the device captures.
@@ -257,7 +266,7 @@ static StatusOr<plan::TunedGemm> fastest(std::vector<plan::TunedGemm> right,
 }
 
 StatusOr<plan::TunedGemm> Tuner::tune(const Problem &problem, int64_t rows) {
-  const plan::Step &step = *problem.steps.front();
+  plan::Step step = alone(*problem.steps.front());
   std::vector<int64_t> counts = countsFor(problem, rows);
   TunedStep tuned{model_.file(), *problem.entry, *problem.program,
                   step,          device_,        bindingFor(*problem.entry)};
@@ -267,10 +276,10 @@ StatusOr<plan::TunedGemm> Tuner::tune(const Problem &problem, int64_t rows) {
       int64_t(written.size() * sizeof(int32_t))));
   FT_ASSIGN_OR_RETURN(TunerCheck check,
                       TunerCheck::make(tuned, rows, reference_));
-  plan::Program alone = *problem.program;
-  alone.steps = {step};
+  plan::Program single = *problem.program;
+  single.steps = {step};
   FT_ASSIGN_OR_RETURN(
-      auto asked, device_.load(tuned.file, tuned.entry, alone, tuned.binding));
+      auto asked, device_.load(tuned.file, tuned.entry, single, tuned.binding));
   FT_ASSIGN_OR_RETURN(auto candidates, asked->candidates(0, counts));
   for (const Candidate &candidate : candidates)
     if (candidate.name.empty())

@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 4;
+inline constexpr uint32_t kPlanVersion = 5;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -289,12 +289,26 @@ using Launch = std::variant<KernelLaunch, GemmCall, CollectiveCall>;
 /// How a step runs on the architectures named (docs/plan-format.md: "sm_90a",
 /// "ptx", ...). A device takes the first implementation it has an image for.
 /// Where that one has `rows`, the one among those with `rows` whose number is
-/// nearest to the rows of the batch.
+/// nearest to the rows of the batch; of two as near, the one in front.
 struct Implementation {
   std::string name; // "library", "tiles_128x192_2x1": what a tuning chooses by
   std::vector<int64_t> rows; // it should be the fastest at
   std::vector<std::string> archs;
   std::vector<Launch> launches;
+  /// It runs this step and the `steps` - 1 behind it, whose own implementations
+  /// are passed over then. What those in front of the last would store is not
+  /// stored.
+  int32_t steps = 1;
+  /// It is right for batches only whose sequences lie whole in tiles of at most
+  /// so many tokens (batch::kPacks), and taken where those are full enough; 0:
+  /// for any.
+  int32_t packed = 0;
+  /// CTAs that each of these tiles needs at a time, if it is taken only where
+  /// they fill the device; 0: always.
+  int32_t packedCtas = 0;
+
+  /// Taken before others and before a tuning, where it can be.
+  bool isSpecial() const { return steps > 1 || packed > 0; }
 };
 
 /// The machine that times were measured on: choices made there hold on its

@@ -227,6 +227,9 @@ template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
   io.optional("rows", impl.rows, std::vector<int64_t>());
   io.field("archs", impl.archs);
   io.field("launches", impl.launches);
+  io.optional("steps", impl.steps, 1);
+  io.optional("packed", impl.packed, 0);
+  io.optional("packed_ctas", impl.packedCtas, 0);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Cost> cost) {

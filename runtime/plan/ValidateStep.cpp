@@ -27,8 +27,8 @@ constexpr ScoreOp kScoreOps[] = {
     {"select", 3}};
 
 constexpr std::string_view kSequenceFields[] = {
-    batch::kPositions, batch::kSequenceIds, batch::kCuTokens, batch::kKvLengths,
-    batch::kPageTable};
+    batch::kPositions, batch::kSequenceIds, batch::kCuTokens,
+    batch::kKvLengths, batch::kPageTable,   batch::kPacks};
 
 class StepValidator {
 public:
@@ -45,6 +45,7 @@ private:
   Status validateScore(const std::vector<ScoreInst> &score, const Place &place);
   Status validateRef(const Ref &ref, const Place &place);
   Status validateImplementation(const Implementation &impl, const Place &place);
+  Status validateSpecial(const Implementation &impl, const Place &place);
   Status validateLaunch(const KernelLaunch &launch, const Place &place);
   Status validateCall(const GemmCall &call, const Place &place);
   Status validateTypes(const GemmCall &call, const Place &place);
@@ -193,6 +194,7 @@ Status StepValidator::validateImplementation(const Implementation &impl,
                                   "an implementation names an architecture"));
   for (size_t i = 0; i < impl.rows.size(); ++i)
     FT_RETURN_IF_ERROR((place / "rows" / i).range(impl.rows[i], 1, INT32_MAX));
+  FT_RETURN_IF_ERROR(validateSpecial(impl, place));
   for (size_t i = 0; i < impl.launches.size(); ++i) {
     Place at = place / "launches" / i;
     if (auto *launch = std::get_if<KernelLaunch>(&impl.launches[i]))
@@ -203,6 +205,43 @@ Status StepValidator::validateImplementation(const Implementation &impl,
       FT_RETURN_IF_ERROR(validateCollective(
           std::get<CollectiveCall>(impl.launches[i]), at / "collective"));
   }
+  return Status::success();
+}
+
+/// Whether `step` has an implementation for `arch` that runs it alone and takes
+/// any batch.
+static bool hasPlain(const Step &step, const std::string &arch) {
+  return std::any_of(step.implementations.begin(), step.implementations.end(),
+                     [&](const Implementation &impl) {
+                       return !impl.isSpecial() &&
+                              std::find(impl.archs.begin(), impl.archs.end(),
+                                        arch) != impl.archs.end();
+                     });
+}
+
+/// Several steps, or some batches only: the program must run without it, too.
+Status StepValidator::validateSpecial(const Implementation &impl,
+                                      const Place &place) {
+  // The step is one of the program's, which loaders rely on.
+  auto number = &step_ - program_.steps.data();
+  FT_RETURN_IF_ERROR(
+      (place / "steps")
+          .range(impl.steps, 1, int64_t(program_.steps.size()) - number));
+  FT_RETURN_IF_ERROR(
+      (place / "packed")
+          .require(impl.packed == 0 || impl.packed == batch::kPackTokens,
+                   "expected 0 or 128, as the tiles of a batch have"));
+  FT_RETURN_IF_ERROR(
+      (place / "packed_ctas").range(impl.packedCtas, 0, INT32_MAX));
+  if (!impl.isSpecial())
+    return Status::success();
+  for (int32_t behind = 0; behind < impl.steps; ++behind)
+    for (const std::string &arch : impl.archs)
+      FT_RETURN_IF_ERROR(
+          (place / "archs")
+              .require(hasPlain(program_.steps[size_t(number + behind)], arch),
+                       "a step that it runs has no implementation for the "
+                       "architecture that runs it alone, for any batch"));
   return Status::success();
 }
 

@@ -105,3 +105,74 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %s, %t : !ft.packed<tokens, 32xbf16>, !ft.packed<tokens, 96xbf16>
   }
 }
+
+// -----
+
+// Two steps: x is dead where the attention stores its result.
+// CHECK-LABEL: ft.entry @apart
+// CHECK: "x" attributes {slots = [#ft.slot<0 + [0, 0] stride 128>]}
+// after 128 * 2 = 256
+// CHECK: "q+k+v" attributes {slots = [#ft.slot<0 + [256, 0] stride 384>
+// first fit: 0
+// CHECK: "attention" attributes {slots = [#ft.slot<0 + [0, 0] stride 128>]}
+module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
+  ft.param @w : tensor<384x128xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 384, 128>}>
+  ft.param @q : tensor<128x128xbf16> view_of @w row 0
+  ft.param @k : tensor<128x128xbf16> view_of @w row 128
+  ft.param @v : tensor<128x128xbf16> view_of @w row 256
+  ft.entry @apart(%y: !ft.packed<tokens, 128xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %x = ft.fused row (%y) "x" {
+    ^bb0(%p: !ft.packed<tokens, 128xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 128xbf16>
+      ft.yield %0 : !ft.packed<tokens, 128xbf16>
+    } : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 128xbf16>
+    %q, %k, %v = ft.fused gemm (%x) "q+k+v" {
+    ^bb0(%p: !ft.packed<tokens, 128xbf16>):
+      %0 = ft.linear %p, @q : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %1 = ft.linear %p, @k : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %2 = ft.linear %p, @v : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %0, %1, %2 : !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 128xbf16>) -> (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>)
+    %a = ft.fused attention (%q, %k, %v, %s) "attention" {
+    ^bb0(%0: !ft.packed<tokens, 2x64xbf16>, %1: !ft.packed<tokens, 2x64xbf16>, %2: !ft.packed<tokens, 2x64xbf16>, %3: !ft.sequences<tokens, sequences>):
+      %4 = ft.attention %0, %1, %2 at %3 {scale = 0.125 : f64} : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %4 : !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+    ft.return %a : !ft.packed<tokens, 2x64xbf16>
+  }
+}
+
+// -----
+
+// One launch may run both: x is read while the result is stored.
+// CHECK-LABEL: ft.entry @joined
+// CHECK: "x" attributes {slots = [#ft.slot<0 + [0, 0] stride 128>]}
+// CHECK: "q+k+v" attributes {slots = [#ft.slot<0 + [256, 0] stride 384>
+// after 256 + 384 * 2 = 1024
+// CHECK: "attention" attributes {joins, slots = [#ft.slot<0 + [1024, 0] stride 128>]}
+module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
+  ft.param @w : tensor<384x128xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 384, 128>}>
+  ft.param @q : tensor<128x128xbf16> view_of @w row 0
+  ft.param @k : tensor<128x128xbf16> view_of @w row 128
+  ft.param @v : tensor<128x128xbf16> view_of @w row 256
+  ft.entry @joined(%y: !ft.packed<tokens, 128xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %x = ft.fused row (%y) "x" {
+    ^bb0(%p: !ft.packed<tokens, 128xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 128xbf16>
+      ft.yield %0 : !ft.packed<tokens, 128xbf16>
+    } : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 128xbf16>
+    %q, %k, %v = ft.fused gemm (%x) "q+k+v" {
+    ^bb0(%p: !ft.packed<tokens, 128xbf16>):
+      %0 = ft.linear %p, @q : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %1 = ft.linear %p, @k : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %2 = ft.linear %p, @v : (!ft.packed<tokens, 128xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %0, %1, %2 : !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 128xbf16>) -> (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>)
+    %a = ft.fused attention (%q, %k, %v, %s) "attention" attributes {joins} {
+    ^bb0(%0: !ft.packed<tokens, 2x64xbf16>, %1: !ft.packed<tokens, 2x64xbf16>, %2: !ft.packed<tokens, 2x64xbf16>, %3: !ft.sequences<tokens, sequences>):
+      %4 = ft.attention %0, %1, %2 at %3 {scale = 0.125 : f64} : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %4 : !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+    ft.return %a : !ft.packed<tokens, 2x64xbf16>
+  }
+}

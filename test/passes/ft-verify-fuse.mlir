@@ -19,6 +19,35 @@ module attributes {ft.axes = ["tokens"]} {
 
 // -----
 
+// Nothing stands in front that it could be run with.
+module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
+  ft.entry @e(%q: !ft.packed<tokens, 2x64xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    // expected-error @below {{joins the step in front, with which the capability table has no implementation of it}}
+    %a = ft.fused attention (%q, %s) "attention" attributes {joins} {
+    ^bb0(%0: !ft.packed<tokens, 2x64xbf16>, %3: !ft.sequences<tokens, sequences>):
+      %4 = ft.attention %0, %0, %0 at %3 {scale = 0.125 : f64} : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %4 : !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+    ft.return %a : !ft.packed<tokens, 2x64xbf16>
+  }
+}
+
+// -----
+
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    // expected-error @below {{joins the step in front, but is no attention}}
+    %y = ft.fused row (%x) "silu" attributes {joins} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %y : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
 // SiLU in the epilogue: the GEMV template can, a library cannot.
 module attributes {ft.axes = ["tokens"]} {
   ft.param @w : tensor<8x8xf32> = #ft.recipe<"generator" {name = "a", shape = array<i64: 8, 8>}>

@@ -112,3 +112,52 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %b : !ft.packed<tokens, 8xf32>
   }
 }
+
+// -----
+
+// a is dead where c is written.
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>, arena = array<i64: 64>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %b = ft.fused row (%a) "b" attributes {slots = [#ft.slot<0 + [32] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %c = ft.fused row (%b) "c" attributes {slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %c : !ft.packed<tokens, 8xf32>
+  }
+}
+
+// -----
+
+// One launch may run b and c: a is still read while c is written.
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>, arena = array<i64: 64>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %b = ft.fused row (%a) "b" attributes {slots = [#ft.slot<0 + [32] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    // expected-error @below {{shares bytes with the live value}}
+    %c = ft.fused row (%b) "c" attributes {joins, slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %c : !ft.packed<tokens, 8xf32>
+  }
+}

@@ -62,8 +62,11 @@ static void describeEntry(const plan::Plan &plan, const plan::Entry &entry) {
   for (const plan::Program &program : entry.programs) {
     int64_t launches = 0;
     for (const plan::Step &step : program.steps)
-      if (!step.implementations.empty())
-        launches += int64_t(step.implementations[0].launches.size());
+      for (const plan::Implementation &way : step.implementations)
+        if (!way.isSpecial()) {
+          launches += int64_t(way.launches.size());
+          break;
+        }
     std::string to = program.maxTokens ? "-" + std::to_string(program.maxTokens)
                                        : " and more";
     std::printf("  program for %lld%s tokens: %zu steps, %lld kernels\n",

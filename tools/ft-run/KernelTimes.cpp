@@ -29,6 +29,24 @@ static std::string withoutNumbers(const std::string &name) {
   return result;
 }
 
+/// Of the step, or of all that one implementation ran: "l0.q+k+v,
+/// l0.attention".
+static std::string nameOf(const plan::Program &program, const StepTime &time) {
+  std::string name;
+  for (int32_t i = 0; i < time.steps; ++i)
+    name += (i ? ", " : "") + program.steps[size_t(time.step + i)].name;
+  return name;
+}
+
+static double floorOf(const plan::Program &program, const StepTime &time,
+                      const FixedBatch &batch, const Ceilings &ceilings) {
+  double sum = 0;
+  for (int32_t i = 0; i < time.steps; ++i)
+    sum += 1e3 * countStep(program.steps[size_t(time.step + i)], batch.shape())
+                     .floorMs(ceilings);
+  return sum;
+}
+
 static double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values.empty() ? 0 : values[values.size() / 2];
@@ -46,7 +64,7 @@ StatusOr<std::vector<KernelTimes>> timeKernels(Model &model, int entry,
     FT_ASSIGN_OR_RETURN(auto times, model.profile(entry, batch.slices()));
     for (const StepTime &time : times[0]) {
       const plan::Step &step = program.steps[size_t(time.step)];
-      std::string name = withoutNumbers(step.name);
+      std::string name = withoutNumbers(nameOf(program, time));
       auto [at, isNew] = index.try_emplace(name, kernels.size());
       if (isNew) {
         kernels.push_back({name, step.pattern, 0, 0, {}});
@@ -58,8 +76,8 @@ StatusOr<std::vector<KernelTimes>> timeKernels(Model &model, int entry,
         continue;
       ++kernel.count;
       if (ceilings)
-        kernel.floor = kernel.floor.value_or(0) +
-                       1e3 * countStep(step, batch.shape()).floorMs(*ceilings);
+        kernel.floor =
+            kernel.floor.value_or(0) + floorOf(program, time, batch, *ceilings);
     }
   }
   for (size_t i = 0; i < kernels.size(); ++i) {
@@ -111,7 +129,7 @@ Status writeTrace(Model &model, int entry, const FixedBatch &batch,
   for (size_t rank = 0; rank < times.size(); ++rank)
     for (const StepTime &time : times[rank]) {
       const plan::Step &step = batch.program().steps[size_t(time.step)];
-      events.push_back({{"name", step.name},
+      events.push_back({{"name", nameOf(batch.program(), time)},
                         {"cat", step.pattern},
                         {"ph", "X"},
                         {"pid", 0},

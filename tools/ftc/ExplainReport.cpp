@@ -36,16 +36,20 @@ static void countLayers(const plan::Program &program, ProgramReport &report) {
   }
 }
 
-/// What a device of the first implementation's architectures runs for `rows`.
+/// What a device of the first implementation's architectures runs for `rows`,
+/// of a batch that is not packed.
 static const plan::Implementation &implementationAt(const plan::Step &step,
                                                     int64_t rows) {
-  const plan::Implementation &first = step.implementations.front();
+  // A valid plan has one.
+  const plan::Implementation &first = *std::find_if(
+      step.implementations.begin(), step.implementations.end(),
+      [](const plan::Implementation &way) { return !way.isSpecial(); });
   const plan::Implementation *nearest = &first;
   int64_t distance = INT64_MAX;
   for (const plan::Implementation &other : step.implementations)
     for (int64_t number : other.rows)
-      if (other.archs == first.archs && !first.rows.empty() &&
-          std::abs(number - rows) < distance) {
+      if (!other.isSpecial() && other.archs == first.archs &&
+          !first.rows.empty() && std::abs(number - rows) < distance) {
         distance = std::abs(number - rows);
         nearest = &other;
       }

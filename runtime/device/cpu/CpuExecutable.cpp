@@ -18,10 +18,10 @@ public:
   Status load(const plan::Plan &plan, const plan::Entry &entry,
               const plan::Program &program, const Binding &binding);
 
-  Status run(const std::vector<int64_t> &counts) override;
-  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+  Status run(const BatchCounts &batch) override;
+  StatusOr<std::vector<StepTime>> profile(const BatchCounts &batch,
                                           const StepObserver &after) override;
-  StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override {
+  StatusOr<int64_t> kernelCount(const BatchCounts &) override {
     return int64_t(steps_.size());
   }
 
@@ -215,7 +215,8 @@ Status CpuExecutable::runStep(std::vector<OpSite> &sites,
   return Status::success();
 }
 
-Status CpuExecutable::run(const std::vector<int64_t> &counts) {
+Status CpuExecutable::run(const BatchCounts &batch) {
+  const std::vector<int64_t> &counts = batch.axes;
   FT_RETURN_IF_ERROR(checkCounts(counts));
   for (std::vector<OpSite> &sites : steps_)
     FT_RETURN_IF_ERROR(runStep(sites, counts));
@@ -223,8 +224,8 @@ Status CpuExecutable::run(const std::vector<int64_t> &counts) {
 }
 
 StatusOr<std::vector<StepTime>>
-CpuExecutable::profile(const std::vector<int64_t> &counts,
-                       const StepObserver &after) {
+CpuExecutable::profile(const BatchCounts &batch, const StepObserver &after) {
+  const std::vector<int64_t> &counts = batch.axes;
   using Clock = std::chrono::steady_clock;
   using Microseconds = std::chrono::duration<double, std::micro>;
   FT_RETURN_IF_ERROR(checkCounts(counts));

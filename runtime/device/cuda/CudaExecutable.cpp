@@ -5,6 +5,7 @@
 #include "runtime/device/cuda/Buckets.h"
 #include "runtime/device/cuda/NcclCommunicator.h"
 #include "runtime/device/cuda/StepLoader.h"
+#include "runtime/plan/Batch.h"
 #include "runtime/plan/PlanFile.h"
 
 #include <set>
@@ -13,26 +14,47 @@ namespace ft {
 
 namespace {
 
-/// The counts of a bucket, per axis.
-using Bucket = std::vector<int64_t>;
+/// What a graph is captured for: counts per axis, and whether implementations
+/// for batches of packed sequences are taken.
+struct Bucket {
+  std::vector<int64_t> counts;
+  bool packed = false;
+
+  auto operator<=>(const Bucket &) const = default;
+};
+
+/// How a step runs in a bucket.
+struct Taken {
+  const ReadyWay *way = nullptr;
+  std::string algorithm; // of the GEMM library
+};
+
+Taken takenBy(const ReadyStep &step, const Bucket &bucket) {
+  int64_t rows = bucket.counts[size_t(step.step->axis)];
+  if (const ReadyWay *special = step.specialFor(rows, bucket.packed))
+    return {special, ""};
+  const ReadyChoice *choice = step.choiceFor(rows);
+  return choice ? Taken{&step.ways[choice->way], choice->algorithm}
+                : Taken{&step.ways.front(), ""};
+}
 
 class CudaExecutable final : public Executable {
 public:
   CudaExecutable(CudaContext &context, const plan::Plan &plan,
-                 const plan::Program &source, ReadyProgram program,
-                 std::vector<int64_t> bounds, const Binding &binding,
-                 std::optional<FeedSite> feedSite);
+                 const plan::Entry &entry, const plan::Program &source,
+                 ReadyProgram program, std::vector<int64_t> bounds,
+                 const Binding &binding, std::optional<FeedSite> feedSite);
   ~CudaExecutable() override {
     if (context_.synchronize().ok())
       dropGraphs();
   }
 
-  Status run(const std::vector<int64_t> &counts) override;
-  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+  Status run(const BatchCounts &counts) override;
+  StatusOr<std::vector<StepTime>> profile(const BatchCounts &counts,
                                           const StepObserver &after) override;
-  StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override;
+  StatusOr<int64_t> kernelCount(const BatchCounts &counts) override;
   StatusOr<std::vector<Candidate>>
-  candidates(int32_t step, const std::vector<int64_t> &counts) override;
+  candidates(int32_t step, const BatchCounts &counts) override;
 
 private:
   struct Graph {
@@ -42,9 +64,10 @@ private:
   /// More buckets than this are unlikely to be worth their memory.
   static constexpr size_t kMaxGraphs = 128;
 
-  StatusOr<Bucket> bucketFor(const std::vector<int64_t> &counts) const;
+  StatusOr<Bucket> bucketFor(const BatchCounts &counts) const;
   Status enterGroup(bool launchesGraph);
-  Status enqueue(const ReadyStep &step, const Bucket &bucket);
+  Status enqueue(const ReadyStep &step, const Taken &taken,
+                 const Bucket &bucket);
   Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                  const plan::Step &step);
   StatusOr<int64_t> residentCtas(const ReadyKernel &kernel,
@@ -66,6 +89,7 @@ private:
   Communicator *communicator_; // null: one rank
   TokenFeed *feed_;
   std::optional<FeedSite> feedSite_; // where a step ends
+  size_t tokensAxis_ = 0;            // of the entry's sequences
   std::string firstPlace_;           // the first collective of the program
   bool behindKernel_ = false; // what was enqueued last in the program is one
 };
@@ -73,6 +97,7 @@ private:
 } // namespace
 
 CudaExecutable::CudaExecutable(CudaContext &context, const plan::Plan &plan,
+                               const plan::Entry &entry,
                                const plan::Program &source,
                                ReadyProgram program,
                                std::vector<int64_t> bounds,
@@ -82,6 +107,8 @@ CudaExecutable::CudaExecutable(CudaContext &context, const plan::Plan &plan,
       program_(std::move(program)), bounds_(std::move(bounds)),
       binding_(binding), communicator_(binding.communicator),
       feed_(binding.feed), feedSite_(feedSite) {
+  if (!entry.sequences.empty())
+    tokensAxis_ = size_t(entry.sequences[0].tokensAxis);
   for (const ReadyStep &step : program_.steps)
     for (const auto &launch : step.ways.front().launches)
       if (auto *ready = std::get_if<ReadyCollective>(&launch);
@@ -96,8 +123,8 @@ Status CudaExecutable::enterGroup(bool launchesGraph) {
              : context_.communicator->enter(firstPlace_, launchesGraph);
 }
 
-StatusOr<Bucket>
-CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
+StatusOr<Bucket> CudaExecutable::bucketFor(const BatchCounts &batch) const {
+  const std::vector<int64_t> &counts = batch.axes;
   if (counts.size() != bounds_.size())
     return invalidArgument("run: " + std::to_string(counts.size()) +
                            " counts given, the plan has " +
@@ -108,7 +135,15 @@ CudaExecutable::bucketFor(const std::vector<int64_t> &counts) const {
       return outOfRange("run: a count of " + std::to_string(counts[axis]) +
                         " on axis " + std::to_string(axis) +
                         " is outside 0 to " + std::to_string(bounds_[axis]));
-    bucket.push_back(bucketOf(counts[axis], bounds_[axis]));
+    bucket.counts.push_back(bucketOf(counts[axis], bounds_[axis]));
+  }
+  if (program_.asksPacked) {
+    FT_ASSIGN_OR_RETURN(
+        int multiprocessors,
+        context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+    bucket.packed =
+        plan::batch::isPackedWell(batch.packs, counts[tokensAxis_],
+                                  program_.packedCtas, multiprocessors);
   }
   return bucket;
 }
@@ -145,15 +180,15 @@ StatusOr<int64_t> CudaExecutable::residentCtas(const ReadyKernel &kernel,
 Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                                const plan::Step &step) {
   const plan::KernelLaunch &launch = *kernel.launch;
-  int64_t shared =
-      launch.sharedBytes +
-      launch.sharedBytesPerRow *
-          std::min<int64_t>(bucket[size_t(step.axis)], launch.sharedRows);
+  int64_t shared = launch.sharedBytes +
+                   launch.sharedBytesPerRow *
+                       std::min<int64_t>(bucket.counts[size_t(step.axis)],
+                                         launch.sharedRows);
   std::vector<uint64_t> cells = kernel.cells;
   std::vector<void *> arguments;
   for (size_t i = 0; i < cells.size(); ++i) {
     if (kernel.boundAxis[i] >= 0)
-      cells[i] = uint64_t(bucket[kernel.boundAxis[i]]);
+      cells[i] = uint64_t(bucket.counts[kernel.boundAxis[i]]);
     // cuLaunchKernelEx copies what the addresses hold and writes nothing.
     arguments.push_back(
         kernel.mapNumber[i] < 0
@@ -164,9 +199,9 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
   attribute.value.programmaticStreamSerializationAllowed = 1;
   CUlaunchConfig config{};
-  config.gridDimX = unsigned(evaluateExtent(launch.grid[0], bucket));
-  config.gridDimY = unsigned(evaluateExtent(launch.grid[1], bucket));
-  config.gridDimZ = unsigned(evaluateExtent(launch.grid[2], bucket));
+  config.gridDimX = unsigned(evaluateExtent(launch.grid[0], bucket.counts));
+  config.gridDimY = unsigned(evaluateExtent(launch.grid[1], bucket.counts));
+  config.gridDimZ = unsigned(evaluateExtent(launch.grid[2], bucket.counts));
   config.blockDimX = unsigned(launch.block[0]);
   config.blockDimY = unsigned(launch.block[1]);
   config.blockDimZ = unsigned(launch.block[2]);
@@ -191,34 +226,34 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
   return Status::success();
 }
 
-Status CudaExecutable::enqueue(const ReadyStep &step, const Bucket &bucket) {
-  const ReadyChoice *choice = step.choiceFor(bucket[size_t(step.step->axis)]);
-  for (const auto &launch : step.ways[choice ? choice->way : 0].launches) {
+Status CudaExecutable::enqueue(const ReadyStep &step, const Taken &taken,
+                               const Bucket &bucket) {
+  for (const auto &launch : taken.way->launches) {
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
       behindKernel_ = true;
       continue;
     }
     if (auto *exchange = std::get_if<ReadyCollective>(&launch)) {
-      FT_RETURN_IF_ERROR(communicator_->run(exchange->collective,
-                                            bucket[size_t(exchange->axis)]));
+      FT_RETURN_IF_ERROR(communicator_->run(
+          exchange->collective, bucket.counts[size_t(exchange->axis)]));
       behindKernel_ = false;
       continue;
     }
     const ReadyGemm &gemm = std::get<ReadyGemm>(launch);
     GemmProblem problem = gemm.problem;
-    problem.m = bucket[gemm.axis];
+    problem.m = bucket.counts[gemm.axis];
     FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
     FT_RETURN_IF_ERROR(library->run(problem, context_.stream,
                                     "step '" + step.step->name + "'",
-                                    choice ? choice->algorithm : ""));
+                                    taken.algorithm));
     behindKernel_ = true; // the library's, which ends before ours goes on
   }
   return Status::success();
 }
 
 StatusOr<std::vector<Candidate>>
-CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
+CudaExecutable::candidates(int32_t number, const BatchCounts &counts) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   const ReadyStep &ready = program_.steps[size_t(number)];
@@ -234,7 +269,7 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
     }
     int32_t axis = ready.step->axis;
     ReadyGemm gemm = readyGemm(source_, *call, axis, binding_, bounds_);
-    gemm.problem.m = bucket[size_t(axis)];
+    gemm.problem.m = bucket.counts[size_t(axis)];
     FT_ASSIGN_OR_RETURN(GemmLibrary * library, context_.gemms());
     auto algorithms =
         library->algorithms(gemm.problem, "step '" + ready.step->name + "'");
@@ -251,8 +286,11 @@ CudaExecutable::candidates(int32_t number, const std::vector<int64_t> &counts) {
 
 Status CudaExecutable::enqueueAll(const Bucket &bucket) {
   behindKernel_ = false;
-  for (const ReadyStep &step : program_.steps)
-    FT_RETURN_IF_ERROR(enqueue(step, bucket));
+  for (size_t i = 0; i < program_.steps.size();) {
+    Taken taken = takenBy(program_.steps[i], bucket);
+    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], taken, bucket));
+    i += taken.way->steps;
+  }
   return feedSite_ ? feed_->finish(*feedSite_, behindKernel_)
                    : Status::success();
 }
@@ -317,7 +355,7 @@ void CudaExecutable::dropGraphs() {
   graphs_.clear();
 }
 
-Status CudaExecutable::run(const std::vector<int64_t> &counts) {
+Status CudaExecutable::run(const BatchCounts &counts) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   // A bucket met once (a long prompt) may never come again: capture the second
@@ -333,8 +371,7 @@ Status CudaExecutable::run(const std::vector<int64_t> &counts) {
   return Status::success();
 }
 
-StatusOr<int64_t>
-CudaExecutable::kernelCount(const std::vector<int64_t> &counts) {
+StatusOr<int64_t> CudaExecutable::kernelCount(const BatchCounts &counts) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   FT_ASSIGN_OR_RETURN(Graph * graph, graphFor(bucket));
@@ -370,28 +407,30 @@ struct Events {
 } // namespace
 
 StatusOr<std::vector<StepTime>>
-CudaExecutable::profile(const std::vector<int64_t> &counts,
-                        const StepObserver &after) {
+CudaExecutable::profile(const BatchCounts &counts, const StepObserver &after) {
   FT_RETURN_IF_ERROR(context_.use());
   FT_ASSIGN_OR_RETURN(Bucket bucket, bucketFor(counts));
   FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
-  for (size_t i = 0; i < program_.steps.size(); ++i) {
+  std::vector<StepTime> times;
+  for (size_t i = 0; i < program_.steps.size();
+       i += size_t(times.back().steps)) {
+    Taken taken = takenBy(program_.steps[i], bucket);
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], bucket));
+    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], taken, bucket));
     FT_RETURN_IF_ERROR(events.record(context_.stream));
+    times.push_back({.step = int32_t(i), .steps = int32_t(taken.way->steps)});
     if (after) {
       FT_RETURN_IF_ERROR(context_.synchronize());
-      FT_RETURN_IF_ERROR(after(int32_t(i)));
+      FT_RETURN_IF_ERROR(after(int32_t(i + taken.way->steps - 1)));
     }
   }
   FT_RETURN_IF_ERROR(context_.synchronize());
-  std::vector<StepTime> times;
-  for (size_t i = 0; i < program_.steps.size(); ++i) {
+  for (size_t i = 0; i < times.size(); ++i) {
     FT_ASSIGN_OR_RETURN(double start, events.at(2 * i));
     FT_ASSIGN_OR_RETURN(double end, events.at(2 * i + 1));
-    times.push_back(
-        {.step = int32_t(i), .microseconds = start, .duration = end - start});
+    times[i].microseconds = start;
+    times[i].duration = end - start;
   }
   return times;
 }
@@ -406,8 +445,8 @@ loadCudaExecutable(CudaContext &context, const plan::PlanFile &file,
   FT_ASSIGN_OR_RETURN(ReadyProgram ready,
                       loadSteps(context, file, program, binding, bounds));
   return std::unique_ptr<Executable>(new CudaExecutable(
-      context, plan, program, std::move(ready), std::move(bounds), binding,
-      feedSite(plan, entry, program, binding)));
+      context, plan, entry, program, std::move(ready), std::move(bounds),
+      binding, feedSite(plan, entry, program, binding)));
 }
 
 } // namespace ft

@@ -13,6 +13,15 @@ const ReadyChoice *ReadyStep::choiceFor(int64_t rows) const {
   return best;
 }
 
+const ReadyWay *ReadyStep::specialFor(int64_t rows, bool packed) const {
+  const SpecialChoice *best = nullptr;
+  for (const SpecialChoice &choice : special)
+    if ((packed || !choice.packed) &&
+        (!best || plan::isNearer(choice.rows, best->rows, rows)))
+      best = &choice;
+  return best && best->way ? &ways[*best->way] : nullptr;
+}
+
 ReadyGemm readyGemm(const plan::Program &program, const plan::GemmCall &call,
                     int32_t axis, const Binding &binding,
                     const std::vector<int64_t> &bounds) {

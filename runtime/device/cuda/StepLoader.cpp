@@ -28,8 +28,8 @@ public:
 private:
   std::vector<const plan::Implementation *>
   findAll(const plan::Step &step, std::string &architecture) const;
-  bool hasImages(const plan::Implementation &implementation,
-                 const std::string &architecture) const;
+  bool isFor(const plan::Implementation &implementation,
+             const std::string &architecture) const;
   Status addStep(const plan::Step &step);
   StatusOr<ReadyKernel> ready(const plan::KernelLaunch &launch,
                               const std::string &architecture);
@@ -40,6 +40,7 @@ private:
                                            const std::string &name,
                                            const std::string &architecture);
   Status addChoices(ReadyStep &ready, const std::string &architecture);
+  Status addSpecial(ReadyStep &ready, const std::string &architecture);
   StatusOr<ReadyCollective> ready(const plan::CollectiveCall &call,
                                   const plan::Step &step);
   Status loadCode(int32_t kernel, const std::string &architecture);
@@ -60,8 +61,11 @@ private:
 
 } // namespace
 
-bool StepLoader::hasImages(const plan::Implementation &implementation,
-                           const std::string &architecture) const {
+bool StepLoader::isFor(const plan::Implementation &implementation,
+                       const std::string &architecture) const {
+  const auto &archs = implementation.archs;
+  if (std::find(archs.begin(), archs.end(), architecture) == archs.end())
+    return false;
   for (const plan::Launch &launch : implementation.launches)
     if (auto *kernel = std::get_if<plan::KernelLaunch>(&launch))
       if (!plan_.kernels[kernel->kernel].images.count(architecture))
@@ -69,17 +73,14 @@ bool StepLoader::hasImages(const plan::Implementation &implementation,
   return true;
 }
 
-/// Those for the best architecture that has one.
+/// Those for the best architecture that has one, but for special ones.
 std::vector<const plan::Implementation *>
 StepLoader::findAll(const plan::Step &step, std::string &architecture) const {
   std::vector<const plan::Implementation *> found;
   for (const std::string &candidate : architectures_) {
-    for (const plan::Implementation &implementation : step.implementations) {
-      const auto &archs = implementation.archs;
-      if (std::find(archs.begin(), archs.end(), candidate) != archs.end() &&
-          hasImages(implementation, candidate))
+    for (const plan::Implementation &implementation : step.implementations)
+      if (!implementation.isSpecial() && isFor(implementation, candidate))
         found.push_back(&implementation);
-    }
     architecture = candidate;
     if (!found.empty())
       break;
@@ -283,6 +284,7 @@ StatusOr<ReadyWay> StepLoader::ready(const plan::Implementation &implementation,
                                      const std::string &architecture) {
   ReadyWay way;
   way.name = implementation.name;
+  way.steps = size_t(implementation.steps);
   for (const plan::Launch &launch : implementation.launches) {
     if (auto *kernel = std::get_if<plan::KernelLaunch>(&launch)) {
       FT_ASSIGN_OR_RETURN(ReadyKernel made, ready(*kernel, architecture));
@@ -342,6 +344,43 @@ Status StepLoader::addChoices(ReadyStep &ready,
   return Status::success();
 }
 
+/// The numbers of rows of all implementations, as the plan lists them: where a
+/// special one is the nearest, it is taken. Without numbers it always is.
+Status StepLoader::addSpecial(ReadyStep &ready,
+                              const std::string &architecture) {
+  bool some = false;
+  for (const plan::Implementation &way : ready.step->implementations) {
+    if (!isFor(way, architecture))
+      continue;
+    SpecialChoice choice{.packed = way.packed > 0};
+    if (way.isSpecial()) {
+      some = true;
+      if (choice.packed)
+        result_.packedCtas =
+            result_.asksPacked
+                ? std::min<int64_t>(result_.packedCtas, way.packedCtas)
+                : way.packedCtas;
+      result_.asksPacked |= choice.packed;
+      FT_ASSIGN_OR_RETURN(ReadyWay made,
+                          this->ready(way, *ready.step, architecture));
+      choice.way = ready.ways.size();
+      ready.ways.push_back(std::move(made));
+    }
+    for (int64_t rows : way.rows) {
+      choice.rows = rows;
+      ready.special.push_back(choice);
+    }
+    if (way.isSpecial() && way.rows.empty()) {
+      choice.rows = 1;
+      ready.special = {choice};
+      return Status::success();
+    }
+  }
+  if (!some)
+    ready.special.clear();
+  return Status::success();
+}
+
 Status StepLoader::addStep(const plan::Step &step) {
   std::string architecture;
   ReadyStep ready;
@@ -358,6 +397,7 @@ Status StepLoader::addStep(const plan::Step &step) {
                       this->ready(*ready.known.front(), step, architecture));
   ready.ways.push_back(std::move(first));
   FT_RETURN_IF_ERROR(addChoices(ready, architecture));
+  FT_RETURN_IF_ERROR(addSpecial(ready, architecture));
   result_.steps.push_back(std::move(ready));
   return Status::success();
 }

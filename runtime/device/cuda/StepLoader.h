@@ -6,6 +6,7 @@
 #include "runtime/device/cuda/CudaContext.h"
 
 #include <map>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct ReadyCollective {
 /// One implementation of a step.
 struct ReadyWay {
   std::string name;
+  size_t steps = 1; // that it runs
   std::vector<std::variant<ReadyKernel, ReadyGemm, ReadyCollective>> launches;
 };
 
@@ -48,21 +50,38 @@ struct ReadyChoice {
   std::string algorithm; // for GemmLibrary::run
 };
 
+/// What the plan says for one number of rows where some implementation runs
+/// more than the step, or some batches only.
+struct SpecialChoice {
+  int64_t rows = 0;
+  std::optional<size_t> way; // none: any that does not, as ReadyChoice has it
+  bool packed = false;       // for batches of well packed sequences only
+};
+
 struct ReadyStep {
   const plan::Step *step = nullptr;
-  std::vector<ReadyWay> ways;       // the first one where there is no choice
-  std::vector<ReadyChoice> choices; // by the number of rows
-  /// Every implementation for this device, loaded or not.
+  std::vector<ReadyWay> ways;         // the first one where there is no choice
+  std::vector<ReadyChoice> choices;   // by the number of rows
+  std::vector<SpecialChoice> special; // likewise; they go before `choices`
+  /// Every implementation for this device that runs the step alone and takes
+  /// any batch, loaded or not.
   std::vector<const plan::Implementation *> known;
 
   /// The nearest choice as plan::nearestTuned takes it, or null.
   const ReadyChoice *choiceFor(int64_t rows) const;
+  /// The way that goes before it, or null. `packed`: the sequences are well
+  /// packed in tiles.
+  const ReadyWay *specialFor(int64_t rows, bool packed) const;
 };
 
 /// The steps of a program, with the machine code they run.
 struct ReadyProgram {
   std::vector<ReadyStep> steps;
   std::map<int32_t, LoadedCode> code; // by plan kernel
+  /// Some way is for batches of packed sequences only; of all of them the
+  /// fewest CTAs a tile.
+  bool asksPacked = false;
+  int64_t packedCtas = 0;
 };
 
 /// REQUIRES: checkBinding succeeded. `bounds` are the programBounds.

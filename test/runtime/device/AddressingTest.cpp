@@ -77,6 +77,72 @@ TEST(AddressingTest, BatchFieldsByName) {
   EXPECT_EQ(batchField(binding, batch::kPositions, 1), nullptr);
 }
 
+/// `packs` of sequences of these lengths, where there was nothing before.
+static std::vector<int32_t> packsOf(const std::vector<int32_t> &lengths) {
+  std::vector<int32_t> cu{0}, packs(lengths.size() + 2, -1);
+  for (int32_t length : lengths)
+    cu.push_back(cu.back() + length);
+  int64_t tiles = packTiles(cu.data(), int64_t(lengths.size()), packs.data());
+  EXPECT_EQ(tiles, packs[0]);
+  packs.resize(size_t(tiles) + 2);
+  return packs;
+}
+
+TEST(AddressingTest, TilesOfWholeSequences) {
+  using Packs = std::vector<int32_t>;
+  EXPECT_EQ(packsOf({}), (Packs{0, 0}));
+  EXPECT_EQ(packsOf({128}), (Packs{1, 0, 1}));
+  EXPECT_EQ(packsOf({64, 64, 1}), (Packs{2, 0, 2, 3}));
+  // Greedy: the third would fit the first tile, but order is kept.
+  EXPECT_EQ(packsOf({100, 60, 20, 48, 1}), (Packs{3, 0, 1, 4, 5}));
+  // Empty sequences take no room, and a full tile takes them.
+  EXPECT_EQ(packsOf({0, 128, 0, 1, 0}), (Packs{2, 0, 3, 5}));
+  EXPECT_EQ(packsOf({0, 0}), (Packs{1, 0, 2}));
+  // One of 129 tokens, wherever it lies.
+  EXPECT_EQ(packsOf({129}), (Packs{0, 1}));
+  EXPECT_EQ(packsOf({3, 3, 129, 3}), (Packs{0, 4}));
+}
+
+TEST(AddressingTest, TilesThatAreFullEnough) {
+  EXPECT_FALSE(batch::isPackedWell(0, 1000, 0, 132));
+  EXPECT_TRUE(batch::isPackedWell(1, 86, 0, 132)); // 128 / 86 = 1.49
+  EXPECT_FALSE(batch::isPackedWell(1, 85, 0, 132));
+  EXPECT_TRUE(batch::isPackedWell(30, 2560, 0, 132));
+  EXPECT_FALSE(batch::isPackedWell(30, 2559, 0, 132));
+}
+
+// Twelve CTAs a tile: one turn half empty, two, and the third begun.
+TEST(AddressingTest, TilesThatFillTheDevice) {
+  auto taken = [](int64_t tiles) {
+    return batch::isPackedWell(tiles, 128 * tiles, 12, 132);
+  };
+  EXPECT_FALSE(taken(1));
+  EXPECT_FALSE(taken(4)); // 48 of 132
+  EXPECT_TRUE(taken(5));
+  EXPECT_TRUE(taken(11));
+  EXPECT_FALSE(taken(12)); // 144 of 264
+  EXPECT_TRUE(taken(14));
+  EXPECT_TRUE(taken(23)); // 276 of 396
+}
+
+// Only an entry that has a use for it has the field.
+TEST(AddressingTest, PacksWhereAnImplementationReadsThem) {
+  TestProgram program;
+  const Bounds bounds{{300, 300, 300}, 1};
+  plan::Entry &entry = program.plan.entries[0];
+  Binding binding;
+  std::byte block[1];
+  binding.batch = block;
+  binding.layout = makeBatchLayout(program.plan, entry, bounds);
+  EXPECT_EQ(batchField(binding, batch::kPacks, 0), nullptr);
+  int64_t before = binding.layout.bytes;
+  program.step().implementations.push_back({.packed = 128});
+  binding.layout = makeBatchLayout(program.plan, entry, bounds);
+  EXPECT_EQ(batchField(binding, batch::kPacks, 0) - block,
+            binding.layout.sequences[0].packs);
+  EXPECT_EQ(binding.layout.bytes - before, 1280); // 302 * 4 on 128 bytes
+}
+
 // Two planes, 3 pages of 4 tokens of 2 x 5 halves: 240 bytes a layer.
 TEST(AddressingTest, CacheLayersFollowEachOther) {
   TestProgram program;

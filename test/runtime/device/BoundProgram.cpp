@@ -156,6 +156,11 @@ void BoundProgram::bindBatch() {
     }
   }
   put(at.cuTokens, batch_.slices.size(), int64_t(token));
+  if (at.packs >= 0)
+    packs_ =
+        packTiles(reinterpret_cast<const int32_t *>(block.data() + at.cuTokens),
+                  int64_t(batch_.slices.size()),
+                  reinterpret_cast<int32_t *>(block.data() + at.packs));
   for (size_t i = 0; i < pageTable_.size(); ++i)
     put(at.pageTable, i, pageTable_[i]);
   for (size_t i = 0; i < batch_.wanted.size(); ++i)
@@ -303,7 +308,7 @@ Status BoundProgram::run() {
   std::vector<std::byte> after(before.size());
   FT_RETURN_IF_ERROR(
       device_.copyOut(before.data(), binding_.arena, arenaBytes_));
-  FT_RETURN_IF_ERROR(executable_->run(counts_));
+  FT_RETURN_IF_ERROR(executable_->run(batchCounts()));
   FT_RETURN_IF_ERROR(
       device_.copyOut(after.data(), binding_.arena, arenaBytes_));
   for (const plan::Step &step : program_.steps)

@@ -60,12 +60,15 @@ public:
   Values readCache(int32_t plane, int64_t layer, int64_t sequence,
                    int64_t tokens);
 
+  /// Before load(); outlives this.
+  void tune(const plan::Tuning &tuning) { binding_.tuning = &tuning; }
   Status load();
   /// Runs, and loads before where nothing has; then every byte of the arena
   /// that is no element of a written buffer must be as before.
   Status run();
 
   const std::vector<int64_t> &counts() const { return counts_; }
+  BatchCounts batchCounts() const { return {counts_, packs_}; }
   Executable *executable() { return executable_.get(); }
 
 private:
@@ -85,6 +88,7 @@ private:
   const plan::Program &program_;
   TestBatch batch_;
   std::vector<int64_t> counts_, programBounds_;
+  int64_t packs_ = 0; // tiles of whole sequences
   std::vector<int32_t> pageTable_;
   Binding binding_;
   int64_t arenaBytes_ = 0;

@@ -4,6 +4,7 @@
 #include "test/runtime/engine/SmallModel.h"
 #include "test/runtime/weights/FakeDevice.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -188,6 +189,43 @@ TEST(LoopTest, ASteadyBatchIsNotSentAgain) {
   batch.markRun(10);
   batch.forget();
   EXPECT_GT(send(9, feedPlace(10, 0, 8)), 0);
+}
+
+// In an entry that asks for it, and of the batch that was built last.
+TEST(LoopTest, ABatchSaysHowItsSequencesArePacked) {
+  plan::Plan plan = smallPlan();
+  Bounds bounds;
+  bounds.axes.assign(plan.axes.size(), 400);
+  bounds.pageColumns = 100;
+  auto packed = [&](plan::Plan &from, const std::vector<size_t> &lengths) {
+    const plan::Entry &entry = from.entries[0];
+    BatchLayout layout = makeBatchLayout(from, entry, bounds);
+    HostBatch batch(from, entry, bounds, layout);
+    std::vector<Tokens> tokens;
+    std::vector<SequenceSlice> slices;
+    for (size_t length : lengths)
+      tokens.emplace_back(length, 1);
+    for (const Tokens &list : tokens)
+      slices.push_back({.tokens = list});
+    EXPECT_TRUE(batch.build(slices).ok());
+    EXPECT_EQ(batch.batchCounts().axes, batch.counts());
+    std::vector<std::byte> block(size_t(layout.bytes));
+    CountingDevice device;
+    EXPECT_TRUE(batch.upload(device, block.data()).ok());
+    std::vector<int32_t> field;
+    if (layout.sequences[0].packs >= 0)
+      field.resize(size_t(batch.batchCounts().packs) + 2);
+    if (!field.empty())
+      std::memcpy(field.data(), block.data() + layout.sequences[0].packs,
+                  field.size() * sizeof(int32_t));
+    return field;
+  };
+  using Field = std::vector<int32_t>;
+  EXPECT_EQ(packed(plan, {100, 28}), Field());
+  plan.entries[0].programs[0].steps[0].implementations.push_back(
+      {.packed = 128});
+  EXPECT_EQ(packed(plan, {100, 28, 0, 3}), (Field{2, 0, 3, 4}));
+  EXPECT_EQ(packed(plan, {1, 129}), (Field{0, 2}));
 }
 
 } // namespace ft::test

@@ -26,7 +26,7 @@ public:
   WaysExecutable(std::unique_ptr<Executable> inner, std::string way)
       : inner_(std::move(inner)), way_(std::move(way)) {}
 
-  Status run(const std::vector<int64_t> &counts) override {
+  Status run(const BatchCounts &counts) override {
     if (way_ == "wrong")
       return Status::success();
     if (way_ == "fails")
@@ -35,15 +35,15 @@ public:
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return inner_->run(counts);
   }
-  StatusOr<std::vector<StepTime>> profile(const std::vector<int64_t> &counts,
+  StatusOr<std::vector<StepTime>> profile(const BatchCounts &counts,
                                           const StepObserver &after) override {
     return inner_->profile(counts, after);
   }
-  StatusOr<int64_t> kernelCount(const std::vector<int64_t> &counts) override {
+  StatusOr<int64_t> kernelCount(const BatchCounts &counts) override {
     return inner_->kernelCount(counts);
   }
-  StatusOr<std::vector<Candidate>>
-  candidates(int32_t, const std::vector<int64_t> &) override {
+  StatusOr<std::vector<Candidate>> candidates(int32_t,
+                                              const BatchCounts &) override {
     return ways();
   }
 

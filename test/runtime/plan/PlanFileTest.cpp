@@ -109,8 +109,8 @@ TEST(PlanFile, ANewerVersionSaysSo) {
   bytes[8] = char(kPlanVersion + 1);
   Status status = openStatus(dir, resealed(bytes));
   EXPECT_EQ(status.code(), StatusCode::Unsupported);
-  EXPECT_NE(status.message().find("made by a newer ftc (format 5, this ft-run "
-                                  "reads up to 4): recompile or upgrade"),
+  EXPECT_NE(status.message().find("made by a newer ftc (format 6, this ft-run "
+                                  "reads up to 5): recompile or upgrade"),
             std::string::npos)
       << status.message();
   bytes[8] = 0;

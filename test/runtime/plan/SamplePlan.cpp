@@ -183,8 +183,16 @@ static Program sampleProgram() {
   program.workspaceBytes = 128;
   program.outputs = {4};
   Step step = attentionStep();
-  step.implementations = {sampleImplementation()};
-  program.steps = {step};
+  Implementation joined = sampleImplementation();
+  joined.name = "joined";
+  joined.steps = 2;
+  joined.packed = 128;
+  joined.packedCtas = 12;
+  step.implementations = {sampleImplementation(), joined};
+  Step behind = attentionStep();
+  behind.name = "layers.1.attention";
+  behind.implementations = {sampleImplementation()};
+  program.steps = {step, behind};
   return program;
 }
 

@@ -355,6 +355,45 @@ const Case kStepCases[] = {
      "/implementations/0/rows/1"},
     {"ManyRows", [](Plan &p) { step(p).implementations[0].rows[0] = kHuge; },
      "/implementations/0/rows/0"},
+    {"NoSteps", [](Plan &p) { step(p).implementations[1].steps = 0; },
+     "/implementations/1/steps"},
+    {"StepsBeyond", [](Plan &p) { step(p).implementations[1].steps = 3; },
+     "/implementations/1/steps"},
+    {"LastStep",
+     [](Plan &p) {
+       program(p).steps[1].implementations.push_back(
+           step(p).implementations[1]);
+     },
+     "/steps/1/implementations/1/steps"},
+    {"Packed", [](Plan &p) { step(p).implementations[1].packed = 64; },
+     "/implementations/1/packed"},
+    {"PackedCtas", [](Plan &p) { step(p).implementations[1].packedCtas = -1; },
+     "/implementations/1/packed_ctas"},
+    {"OnlyPacked",
+     [](Plan &p) {
+       step(p).implementations.erase(step(p).implementations.begin());
+       step(p).implementations[0].steps = 1;
+     },
+     "/implementations/0/archs"},
+    {"OnlyJoined",
+     [](Plan &p) {
+       step(p).implementations.erase(step(p).implementations.begin());
+       step(p).implementations[0].packed = 0;
+     },
+     "/implementations/0/archs"},
+    {"OnlyJoinedThere",
+     [](Plan &p) { step(p).implementations[0].archs = {"ptx"}; },
+     "/implementations/1/archs"},
+    {"NothingBehind",
+     [](Plan &p) { program(p).steps[1].implementations[0].archs = {"ptx"}; },
+     "/implementations/1/archs"},
+    {"JoinedBuffer",
+     [](Plan &p) {
+       std::get<KernelLaunch>(step(p).implementations[1].launches[0])
+           .args[0]
+           .ref = {RefKind::Buffer, 9};
+     },
+     "/implementations/1/launches/0/kernel/args/0/ref"},
     {"ClusterZero", [](Plan &p) { launch(p).cluster = 0; },
      "/launches/0/kernel/cluster"},
     {"ClusterLarge", [](Plan &p) { launch(p).cluster = 9; },

@@ -1,0 +1,119 @@
+//===- JoinSteps.cpp - linears and attention for one launch ---------------===//
+//
+// Marks what a kernel may run together and changes no step: the kernel is right
+// for batches of short sequences only, all others run the two steps.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/AttentionParts.h"
+#include "passes/GemmParts.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+using namespace ft::ir;
+
+namespace ft::passes {
+#define GEN_PASS_DEF_JOINSTEPS
+#include "passes/Passes.h.inc"
+
+/// Attention within sequences, over operands of the step in their order.
+static AttentionOp plainAttention(FusedOp fused) {
+  if (fused.getPattern() != ir::Pattern::Attention)
+    return {};
+  FailureOr<AttentionParts> parts = analyzeAttention(fused);
+  if (failed(parts) || parts->append)
+    return {};
+  AttentionOp attention = parts->attention;
+  bool plain = !attention.getCacheAttr() && attention.getScore().empty() &&
+               !attention.getCausal() && attention.getWindow() == 0;
+  return plain ? attention : AttentionOp();
+}
+
+/// Three linears of adjacent rows of one weight, in their order, and nothing
+/// besides; failure where the step is anything else.
+static FailureOr<GemmParts> plainLinears(FusedOp fused) {
+  if (!fused || fused.getPattern() != ir::Pattern::Gemm ||
+      fused.getNumResults() != 3)
+    return failure();
+  FailureOr<GemmParts> parts = analyzeGemm(fused);
+  if (failed(parts) || parts->linears.size() != 3 || parts->ops().size() != 3)
+    return failure();
+  SymbolTable symbols(fused->getParentOfType<ModuleOp>());
+  if (adjacentLinears(parts->linears.front(), symbols) != parts->linears)
+    return failure();
+  return parts;
+}
+
+/// Whether q, k and v are the results of `linears`, read by nothing else.
+static bool readsAll(AttentionOp attention, FusedOp fused, FusedOp linears) {
+  Value operands[] = {attention.getQuery(), attention.getKey(),
+                      attention.getValue()};
+  for (auto [number, operand] : llvm::enumerate(operands)) {
+    Value result = linears.getResult(unsigned(number));
+    auto argument = dyn_cast<BlockArgument>(operand);
+    if (!argument || fused.getInputs()[argument.getArgNumber()] != result ||
+        !result.hasOneUse())
+      return false;
+  }
+  return true;
+}
+
+/// The type that all operands and results have in common; null where they
+/// differ.
+static Type commonElement(GemmParts &gemm, AttentionOp attention) {
+  Type element = attention.getType().getElementType();
+  for (LinearOp linear : gemm.linears) {
+    ParamOp weight = lookupParam(linear, linear.getWeightAttr());
+    if (linear.getType().getElementType() != element ||
+        linear.getInput().getType().getElementType() != element ||
+        weight.getTensorType().getElementType() != element)
+      return {};
+  }
+  return element;
+}
+
+FusedOp joinedLinears(FusedOp fused, const KernelContext &ctx) {
+  AttentionOp attention = plainAttention(fused);
+  auto linears = dyn_cast_or_null<FusedOp>(fused->getPrevNode());
+  FailureOr<GemmParts> gemm = plainLinears(linears);
+  if (!attention || failed(gemm) || !readsAll(attention, fused, linears))
+    return {};
+  ArrayRef<int64_t> query = attention.getQuery().getType().getShape();
+  ArrayRef<int64_t> key = attention.getKey().getType().getShape();
+  ArrayRef<int64_t> value = attention.getValue().getType().getShape();
+  if (query.size() != 2 || key.size() != 2 || value.size() != 2)
+    return {};
+  LinearOp first = gemm->linears.front();
+  JoinedForm form{.inner = first.getInput().getType().getRowElements(),
+                  .heads = query[0],
+                  .kvHeads = key[0],
+                  .headSize = query[1],
+                  .keySize = key[1],
+                  .valueSize = value[1],
+                  .element = commonElement(*gemm, attention)};
+  return findJoined(form, ctx) ? linears : FusedOp();
+}
+
+namespace {
+
+struct JoinSteps : impl::JoinStepsBase<JoinSteps> {
+  using JoinStepsBase::JoinStepsBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto dtype = module->getAttrOfType<TypeAttr>(kDTypeAttr);
+    SmallVector<std::string> targets = resolveArchs(archs);
+    for (EntryOp entry : module.getOps<EntryOp>()) {
+      KernelContext context{.dtype = dtype ? dtype.getValue() : Type(),
+                            .archs = targets,
+                            .encoder = !entry.getCausal()};
+      for (FusedOp fused : entry.getBody().getOps<FusedOp>())
+        if (joinedLinears(fused, context)) {
+          fused.setJoins(true);
+          ++numJoined;
+        }
+    }
+  }
+};
+
+} // namespace
+} // namespace ft::passes
