@@ -239,6 +239,17 @@ void swapInputs(ModuleOp module) {
   }
 }
 
+/// The linears of the step in front in another order.
+void swapKeysAndValues(ModuleOp module) {
+  for (auto attention : opsOf<ir::AttentionOp>(module, "l0.a")) {
+    ir::FusedOp step = stepOf(attention);
+    Value key = step.getInputs()[1], value = step.getInputs()[2];
+    ASSERT_EQ(key.getType(), value.getType());
+    step->setOperand(1, value);
+    step->setOperand(2, key);
+  }
+}
+
 void otherGelu(ModuleOp module) {
   for (auto gelu : opsOf<ir::GeluOp>(module, "l0.act"))
     gelu.setTanh(!gelu.getTanh());
@@ -367,6 +378,8 @@ const Fault kFaults[] = {
      "l0.a"},
     {"StepInputsSwapped", "ft-group-ops", "llama-gqa", true, swapInputs,
      "l0.a"},
+    {"JoinedInAnotherOrder", "ft-join-steps", "bert-pooler", true,
+     swapKeysAndValues, "l0.a"},
     {"WindowOffByOne", "ft-verify-fuse", "mistral-window", true, windowOffByOne,
      "l1.a"},
     {"AppendAfterAttention", "ft-split-ops", "llama-gqa", false,
