@@ -14,6 +14,7 @@ for entry in plan["entries"]:
                 joined += 1
                 assert number == 0 and way["name"] == "joined_128", way
                 assert (way["steps"], way["packed"]) == (2, 128), way
+                assert way["packed_ctas"] > 0 and "rows" not in way, way
                 assert behind["pattern"] == "attention", behind
                 (launch,) = [one["kernel"] for one in way["launches"]]
                 args = launch["args"]
