@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -40,6 +41,8 @@ VERIFIED = "llama-gqa"
 # q-k-v of heads of 64, and of 128 with biases.
 PROMPTS = {"prompts-whole": "l0.gate+up", "prompts-odd": "l0.gate+up",
            "prompts-heads": "l0.q+k+v", "prompts-biases": "l0.q+k+v"}
+# Two layers of a head of 64.
+JOINED = "bert-no-pooler"
 DRAWS = 60
 SOAK_SECONDS = 4
 
@@ -142,12 +145,51 @@ class Suite:
                          "cuda", "--weights", "random"])
             assert "through 3 of 3 programs" in said, said
 
+    def joined(self):
+        """Linears of q, k and v in one launch with their attention: as the CPU
+        computes a ragged batch, and a kernel a layer less than without."""
+        lengths, longest = [63, 40, 20, 63, 1], 63
+        one = ["env", "FT_EMULATED_MULTIPROCESSORS=1", *self.emulated]
+        for dtype, tolerance in (("f16", "1e-3"), ("bf16", "8e-3")):
+            plan = self.compile(JOINED, dtype, "joined")
+            ids, mask, want = (plan.with_suffix(f".{name}.npy")
+                               for name in ("ids", "mask", "want"))
+            rows = [[7 * i + j for j in range(longest)]
+                    for i in range(len(lengths))]
+            npy(ids, [[x % 131 for x in row] for row in rows])
+            npy(mask, [[int(j < n) for j in range(longest)] for n in lengths])
+            inputs = ["--weights", CHECKPOINTS / JOINED,
+                      "--input", f"input_ids=@{ids}",
+                      "--input", f"attention_mask=@{mask}"]
+            call([self.build / "bin/ft-run", plan, "--device", "cpu", *inputs,
+                  "--output", f"last_hidden_state=@{want}"])
+            call([*one, "ft-run", plan, "--device", "cuda", *inputs,
+                  "--expect", f"last_hidden_state=@{want}", "--tolerance",
+                  tolerance])
+            bench = ["ft-run", plan, "--device", "cuda", "--weights", "random",
+                     "--bench", "--json", "--repeat", "1", "--in", "63",
+                     "--out", "0",
+                     "--batch", "4"]
+            kernels = [json.loads(call([*how, *bench]).splitlines()[-1])
+                       ["encode"]["kernels"] for how in (one, self.emulated)]
+            assert kernels[0] == kernels[1] - 2, kernels
+
     def ranks(self):
         for name, outcome, detail in gtest_rows.printed_rows(
                 [sys.executable, ROOT / "test/e2e/ranks.py", "--build-dir",
                  self.build, "--emulated", "--max-tp", "2", "--only",
                  "llama kv 3", "--random", "0"]):
             yield f"{name} (emulated)", outcome, detail
+
+
+def npy(path, rows):
+    """Writes rows of int64."""
+    head = (f"{{'descr': '<i8', 'fortran_order': False, "
+            f"'shape': ({len(rows)}, {len(rows[0])}), }}")
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) +
+                     head.encode() + b"".join(struct.pack(f"<{len(r)}q", *r)
+                                              for r in rows))
 
 
 def call(command):
@@ -188,4 +230,5 @@ def run(build):
     yield row("ft-run --tune (emulated)", suite.tuner)
     yield row("ftc verify (emulated)", suite.verify)
     yield row("ftc verify, prompts by tiles (emulated)", suite.prompts)
+    yield row("q, k, v and attention in one launch (emulated)", suite.joined)
     yield row("soak (emulated)", suite.soak)
