@@ -260,8 +260,7 @@ KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
   NamedAttrList joined(implementation("joined_128", *made));
   joined.set("steps", builder.getI64IntegerAttr(2));
   joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));
-  joined.set("packed_ctas",
-             builder.getI64IntegerAttr(joinedCtas(*match)));
+  joined.set("packed_ctas", builder.getI64IntegerAttr(joinedCtas(*match)));
   implementations.insert(implementations.begin(),
                          joined.getDictionary(module_.getContext()));
   return success();

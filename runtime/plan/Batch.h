@@ -45,14 +45,14 @@ inline constexpr const char *kSampling = "sampling";
 inline constexpr const char *kSamplingState = "sampling_state";
 
 /// Tiles of whole sequences are worth their launch up to so many times as many
-/// rows as tokens, as a ratio: emptier ones lose what one launch gains (H200, 32
-/// sequences of 2 to 128 tokens in 22 tiles, 1.36 times: a layer of BERT-base
-/// 76.6 us, by two launches 85.0).
+/// rows as tokens, as a ratio: emptier ones lose what one launch gains (H200,
+/// 32 sequences of 2 to 128 tokens in 22 tiles, 1.36 times: a layer of
+/// BERT-base 76.6 us, by two launches 85.0).
 inline constexpr int64_t kPackedRows = 3, kPackedTokens = 2;
 /// And where the CTAs that the device takes by turns are so full, in percent:
 /// of one turn, of several (docs/rationale/encoders.md; 12 heads on 132
-/// multiprocessors: 48 CTAs the same, 72 4 % a layer less, 144 3 % more, 192 7 %
-/// less).
+/// multiprocessors: 48 CTAs the same, 72 4 % a layer less, 144 3 % more, 192 7
+/// % less).
 inline constexpr int64_t kFullTurn = 45, kFullTurns = 62;
 
 /// Whether a launch of `ctas` CTAs a tile is ahead of others; `ctas` 0: any

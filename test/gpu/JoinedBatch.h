@@ -69,10 +69,16 @@ template <typename C> struct JoinedBatch {
     packs.host[1 + first.size()] = int(c.lengths.size());
   }
   joined::Args<T, T> args() const {
-    return {counts.device, 0,       cuTokens.device,
-            packs.device,  c.bias ? bias.device : nullptr,
-            c.heads,       c.k,     scale,
-            out.device,    width + kPad};
+    return {counts.device,
+            0,
+            cuTokens.device,
+            packs.device,
+            c.bias ? bias.device : nullptr,
+            c.heads,
+            c.k,
+            scale,
+            out.device,
+            width + kPad};
   }
 
   double valueOf(int row, int column) const {

@@ -141,9 +141,8 @@ StatusOr<Bucket> CudaExecutable::bucketFor(const BatchCounts &batch) const {
     FT_ASSIGN_OR_RETURN(
         int multiprocessors,
         context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
-    bucket.packed =
-        plan::batch::isPackedWell(batch.packs, counts[tokensAxis_],
-                                  program_.packedCtas, multiprocessors);
+    bucket.packed = plan::batch::isPackedWell(
+        batch.packs, counts[tokensAxis_], program_.packedCtas, multiprocessors);
   }
   return bucket;
 }
