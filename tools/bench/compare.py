@@ -143,6 +143,7 @@ def main():
     args = parser.parse_args()
     if args.table:
         return table(json.loads(args.table.read_text()))
+    args.ft_run = args.ft_run.resolve()  # "./ft-run" is no name on the PATH
     results = {"machine": machine(), "command": " ".join(sys.argv), "rows": []}
     cases = [c for c in CASES
              if not args.only or any(o in c[0] for o in args.only)]
