@@ -47,9 +47,9 @@ struct PromptTiles {
   /// Whether q-k-v with rope and append leaves the library, too; with
   /// --preview-kernels it does in any case.
   static constexpr bool kHeads = true;
-  /// The same limits of such a product, by the weight of q. On an H200, in turns:
-  /// a prompt of 1B of 512 tokens 1.97 ms for 2.01. Prompts of 8B gain nothing
-  /// (8 x 512 90.0 ms for 89.3).
+  /// The same limits of such a product, by the weight of q. On an H200, in
+  /// turns: a prompt of 1B of 512 tokens 1.97 ms for 2.01. Prompts of 8B gain
+  /// nothing (8 x 512 90.0 ms for 89.3).
   static constexpr int64_t kMaxHeadsInner = 2048;
   static constexpr int64_t kMinHeadsWeight = 2 << 20;
 };
