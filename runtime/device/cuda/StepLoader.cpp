@@ -352,7 +352,8 @@ Status StepLoader::addSpecial(ReadyStep &ready,
   for (const plan::Implementation &way : ready.step->implementations) {
     if (!isFor(way, architecture))
       continue;
-    SpecialChoice choice{.packed = way.packed > 0};
+    SpecialChoice choice;
+    choice.packed = way.packed > 0;
     if (way.isSpecial()) {
       some = true;
       if (choice.packed)

@@ -136,7 +136,7 @@ TEST(AddressingTest, PacksWhereAnImplementationReadsThem) {
   binding.layout = makeBatchLayout(program.plan, entry, bounds);
   EXPECT_EQ(batchField(binding, batch::kPacks, 0), nullptr);
   int64_t before = binding.layout.bytes;
-  program.step().implementations.push_back({.packed = 128});
+  program.step().implementations.emplace_back().packed = 128;
   binding.layout = makeBatchLayout(program.plan, entry, bounds);
   EXPECT_EQ(batchField(binding, batch::kPacks, 0) - block,
             binding.layout.sequences[0].packs);

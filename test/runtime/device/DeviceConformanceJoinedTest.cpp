@@ -137,8 +137,9 @@ TEST_P(JoinedTest, GoesBeforeATuning) {
   tunedRun.tune(tuning);
   tunedRun.write(kX, Values(240 * kColumns, 1));
   for (int64_t packs : {2, 0}) {
-    if (!tunedRun.executable())
+    if (!tunedRun.executable()) {
       ASSERT_TRUE(tunedRun.load().ok());
+    }
     ASSERT_TRUE(tunedRun.executable()->run({tunedRun.counts(), packs}).ok());
     double factor = onGpu() && packs > 0 ? 5 : 6;
     for (double value : tunedRun.read(kOut))

@@ -222,8 +222,8 @@ TEST(LoopTest, ABatchSaysHowItsSequencesArePacked) {
   };
   using Field = std::vector<int32_t>;
   EXPECT_EQ(packed(plan, {100, 28}), Field());
-  plan.entries[0].programs[0].steps[0].implementations.push_back(
-      {.packed = 128});
+  plan.entries[0].programs[0].steps[0].implementations.emplace_back().packed =
+      128;
   EXPECT_EQ(packed(plan, {100, 28, 0, 3}), (Field{2, 0, 3, 4}));
   EXPECT_EQ(packed(plan, {1, 129}), (Field{0, 2}));
 }
