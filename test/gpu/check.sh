@@ -65,6 +65,8 @@ start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
 [ ! -d "$plans/prompts" ] || start prompts 300 \
   "$bin/unit/DeviceConformanceTest" --plans "$plans/prompts" \
   --gtest_filter='*PlansTest*' --gtest_brief=1
+start joined 100 test/gpu/joined.py "$bin/ft-run" \
+  "$plans/bert-no-pooler.f16.plan" test/e2e/checkpoints/bert-no-pooler
 goldens goldens "$plans"
 export bin && export -f verify
 [ ! -x "$bin/ftc" ] || start verify 200 bash -c verify

@@ -174,6 +174,11 @@ class Suite:
             kernels = [json.loads(call([*how, *bench]).splitlines()[-1])
                        ["encode"]["kernels"] for how in (one, many)]
             assert kernels[0] == kernels[1] - 2, kernels
+        # Batches that fill a whole GPU, as test/gpu/check.sh runs them.
+        call(["env", "FT_EMULATED_MULTIPROCESSORS=132", *self.emulated,
+              ROOT / "test/gpu/joined.py", "ft-run",
+              self.plans / "joined" / f"{JOINED}.f16.plan",
+              CHECKPOINTS / JOINED])
 
     def ranks(self):
         for name, outcome, detail in gtest_rows.printed_rows(
