@@ -243,7 +243,7 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
 /// In front of all others, the launch that runs the attention behind, too. It
 /// is right for batches only whose sequences lie whole in its tiles.
 LogicalResult
-KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
+KernelChoice::addJoined(ir::FusedOp fused,
                         SmallVectorImpl<Attribute> &implementations) {
   auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
   targets_ = hopperArchs();
@@ -256,7 +256,7 @@ KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
     return success();
   Builder builder(module_.getContext());
   FailureOr<DictionaryAttr> made =
-      take(emitGemmAttention(fused, behind, *match, context));
+      take(emitGemmAttention(fused, behind, *match));
   NamedAttrList joined(implementation("joined_128", *made));
   joined.set("steps", builder.getI64IntegerAttr(2));
   joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));

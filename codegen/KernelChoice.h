@@ -65,7 +65,7 @@ private:
               const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
-  addJoined(ir::FusedOp fused, const LaunchContext &context,
+  addJoined(ir::FusedOp fused,
             llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
   addDefaults(ir::FusedOp fused, const LaunchContext &context,

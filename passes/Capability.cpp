@@ -105,7 +105,7 @@ static bool promptsFuse(const GemmForm &form, const KernelContext &ctx) {
     return false;
   int64_t weight = form.inner * form.outer;
   if (form.heads.append)
-    return PromptTiles::kHeads && form.inner <= PromptTiles::kMaxHeadsInner &&
+    return form.inner <= PromptTiles::kMaxHeadsInner &&
            weight >= PromptTiles::kMinHeadsWeight;
   return form.combine == Combine::Gated &&
          form.inner <= PromptTiles::kMaxGatedInner &&

@@ -44,10 +44,8 @@ struct PromptTiles {
   /// Elements of such a weight from which on the kernel is worth its
   /// compilation.
   static constexpr int64_t kMinGatedWeight = 8 << 20;
-  /// Whether q-k-v with rope and append leaves the library, too; with
-  /// --preview-kernels it does in any case.
-  static constexpr bool kHeads = true;
-  /// The same limits of such a product, by the weight of q. On an H200, in
+  /// The same limits of q-k-v with rope and append, by the weight of q; with
+  /// --preview-kernels it leaves the library in any case. On an H200, in
   /// turns: a prompt of 1B of 512 tokens 1.97 ms for 2.01. Prompts of 8B gain
   /// nothing (8 x 512 90.0 ms for 89.3).
   static constexpr int64_t kMaxHeadsInner = 2048;
@@ -74,8 +72,7 @@ struct HeadsForm {
   int64_t size = 0;      // of a head of q and k
   int64_t turned = 0;    // its elements that rope turns
   int64_t valueSize = 0; // of a head of v
-  bool interleaved = false;
-  bool oneType = false; // of linears, pages and the result
+  bool oneType = false;  // of linears, pages and the result
 };
 
 /// A GEMM with what is fused around it, whatever implements it:

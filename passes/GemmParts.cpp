@@ -21,7 +21,6 @@ static HeadsForm headsForm(const GemmParts &parts) {
   RopeOp rope = parts.queryRope;
   PackedType query = rope.getType(), value = append.getValue().getType();
   form.append = true;
-  form.interleaved = rope.getInterleaved();
   form.size = headSize(query);
   form.valueSize = headSize(value);
   ParamOp table = lookupParam(append, rope.getTableAttr());

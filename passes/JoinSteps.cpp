@@ -15,7 +15,8 @@ namespace ft::passes {
 #define GEN_PASS_DEF_JOINSTEPS
 #include "passes/Passes.h.inc"
 
-/// Attention within sequences, over operands of the step in their order.
+/// Attention within sequences, over operands of the step in their order. Its
+/// scale is positive: the kernel takes maxima before it scales.
 static AttentionOp plainAttention(FusedOp fused) {
   if (fused.getPattern() != ir::Pattern::Attention)
     return {};
@@ -24,7 +25,8 @@ static AttentionOp plainAttention(FusedOp fused) {
     return {};
   AttentionOp attention = parts->attention;
   bool plain = !attention.getCacheAttr() && attention.getScore().empty() &&
-               !attention.getCausal() && attention.getWindow() == 0;
+               !attention.getCausal() && attention.getWindow() == 0 &&
+               attention.getScale().convertToDouble() > 0;
   return plain ? attention : AttentionOp();
 }
 

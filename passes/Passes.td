@@ -261,8 +261,8 @@ def JoinSteps : FtPass<"ft-join-steps"> {
     k and v as well (JoinedCapability of passes/Capability): merged linears of
     16-bit types and nothing else are the step in front, and nobody else reads
     what they make; the attention is bidirectional within its sequences, over
-    operands, without a window or a score region. Both stay steps: the kernel is
-    right for some batches only.
+    operands, with a positive scale, without a window or a score region. Both
+    stay steps: the kernel is right for some batches only.
 
     ```mlir
     %qkv:3 = ft.fused gemm (%x) "q+k+v" {...ft.linear, ft.linear, ft.linear...} : ...

@@ -68,8 +68,7 @@ static std::string argsText(ir::FusedOp gemm, ir::FusedOp attention,
 
 TemplateKernel codegen::emitGemmAttention(ir::FusedOp gemm,
                                           ir::FusedOp attention,
-                                          const GemmMatch &match,
-                                          const LaunchContext &) {
+                                          const GemmMatch &match) {
   KernelParams params(gemm.getContext());
   CudaPrinter out;
   openKernel(out, "q, k and v of packed sequences, and their attention.",

@@ -111,8 +111,7 @@ bool gemmAttentionTakes(ir::FusedOp gemm, const GemmMatch &match);
 int64_t joinedCtas(const GemmMatch &match);
 /// REQUIRES: gemmAttentionTakes.
 TemplateKernel emitGemmAttention(ir::FusedOp gemm, ir::FusedOp attention,
-                                 const GemmMatch &match,
-                                 const LaunchContext &context);
+                                 const GemmMatch &match);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
                                            const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitSample(ir::FusedOp fused,

@@ -321,6 +321,34 @@ module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
 
 // -----
 
+// A scale that is not positive: maxima are taken before it.
+// CHECK-LABEL: ft.entry @e
+// CHECK: ft.fused gemm
+// CHECK: ft.fused attention {{.*}} "attention" {
+module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
+  ft.param @w : tensor<384x64xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 384, 64>}>
+  ft.param @q : tensor<128x64xbf16> view_of @w row 0
+  ft.param @k : tensor<128x64xbf16> view_of @w row 128
+  ft.param @v : tensor<128x64xbf16> view_of @w row 256
+  ft.entry @e(%x: !ft.packed<tokens, 64xbf16>, %s: !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %q, %k, %v = ft.fused gemm (%x) "q+k+v" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.linear %p, @q : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %1 = ft.linear %p, @k : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      %2 = ft.linear %p, @v : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %0, %1, %2 : !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>)
+    %a = ft.fused attention (%q, %k, %v, %s) "attention" {
+    ^bb0(%0: !ft.packed<tokens, 2x64xbf16>, %1: !ft.packed<tokens, 2x64xbf16>, %2: !ft.packed<tokens, 2x64xbf16>, %3: !ft.sequences<tokens, sequences>):
+      %4 = ft.attention %0, %1, %2 at %3 {scale = -0.125 : f64} : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+      ft.yield %4 : !ft.packed<tokens, 2x64xbf16>
+    } : (!ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.packed<tokens, 2x64xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<tokens, 2x64xbf16>
+    ft.return %a : !ft.packed<tokens, 2x64xbf16>
+  }
+}
+
+// -----
+
 // A score region.
 // CHECK-LABEL: ft.entry @e
 // CHECK: ft.fused gemm

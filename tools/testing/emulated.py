@@ -169,8 +169,7 @@ class Suite:
                   tolerance])
             bench = ["ft-run", plan, "--device", "cuda", "--weights", "random",
                      "--bench", "--json", "--repeat", "1", "--in", "63",
-                     "--out", "0",
-                     "--batch", "4"]
+                     "--out", "0", "--batch", "4"]
             kernels = [json.loads(call([*how, *bench]).splitlines()[-1])
                        ["encode"]["kernels"] for how in (one, many)]
             assert kernels[0] == kernels[1] - 2, kernels

@@ -297,7 +297,7 @@ private:
   Span mine_; // this lane's
   int total_, units_, tiles_;
   int share_, rest_; // blocks of a unit, and units with one more
-  int parts_ = 1;    // where tiles are whole: CTAs of one
+  int parts_ = 1; // where tiles are whole: CTAs of one
   int team_ = 1;
   bool whole_ = false;
 };

@@ -181,6 +181,7 @@ __device__ __forceinline__ void copyBulk(u32 to, const void *from, u32 bytes,
                "l"(from), "r"(bytes), "r"(barrier), "l"(policy.bits)
                : "memory");
 }
+
 //===----------------------------------------------------------------------===//
 // Tensor copies to shared memory
 //===----------------------------------------------------------------------===//
@@ -200,7 +201,8 @@ __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
 }
 /// The same by a policy for L2.
 __device__ __forceinline__ void copyBox(u32 target, const TensorMap &map, int x,
-                                        int y, u32 barrier, CachePolicy policy) {
+                                        int y, u32 barrier,
+                                        CachePolicy policy) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global"
       ".mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%2, %3}], [%4],"

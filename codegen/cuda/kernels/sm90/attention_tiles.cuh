@@ -8,9 +8,9 @@
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
 //
-// Persistent CTAs draw tiles (attention_schedule.cuh). A warp behind the warpgroups
-// copies queries, keys and values through tensor maps (attention_producer.cuh);
-// each warpgroup has 64 rows of the tile.
+// Persistent CTAs draw tiles (attention_schedule.cuh). A warp behind the
+// warpgroups copies queries, keys and values through tensor maps
+// (attention_producer.cuh); each warpgroup has 64 rows of the tile.
 // A block's scores and the values of the block before are multiplied together:
 // S(n) | P(n+1) V(n+1), then the softmax of S(n). Two warpgroups take turns at
 // the tensor cores (named barriers), so that one's softmax falls on the other's
