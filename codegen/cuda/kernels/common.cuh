@@ -113,6 +113,14 @@ __device__ __forceinline__ Vec16 load16(const void *p) {
   return *static_cast<const Vec16 *>(p);
 }
 
+/// To p, by one store: an assignment is divided in four where its words have come
+/// by shuffles just before.
+__device__ __forceinline__ void store16(void *p, const Vec16 &v) {
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(p),
+               "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3])
+               : "memory");
+}
+
 /// Four values from p, aligned to their size.
 template <typename T>
 __device__ __forceinline__ void loadFour(const T *p, float (&x)[4]) {

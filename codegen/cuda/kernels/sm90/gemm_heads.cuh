@@ -218,7 +218,7 @@ private:
         Vec16 v = loadSharedVec(
             parts_.place(partOf(u, 0) + q, lane / 4 + 8 * h, chunk));
         if (m < p_.rows)
-          *reinterpret_cast<Vec16 *>(to + column) = v;
+          store16(to + column, v);
       }
     }
     __syncwarp(); // before slots are used again

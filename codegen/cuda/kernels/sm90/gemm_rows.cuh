@@ -142,7 +142,7 @@ template <typename C> struct Parts {
         continue;
       Vec16 v = loadSharedVec(base + row * C::kRowPitch + 16 * at);
       if (m + row < p.rows && n + 8 * at < p.half)
-        *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + 8 * at) = v;
+        store16(to + (m + row) * stride + n + 8 * at, v);
     }
   }
   /// Part q, that the warp's threads have written, to the rows of `to`.
@@ -155,7 +155,7 @@ template <typename C> struct Parts {
       each(q, [&](int row, int column, u32 from) {
         Vec16 v = loadSharedVec(from);
         if (m + row < p.rows && n + column < p.half)
-          *reinterpret_cast<Vec16 *>(to + (m + row) * stride + n + column) = v;
+          store16(to + (m + row) * stride + n + column, v);
       });
     else {
       eachElement(q, [&](int row, int column, u32 from) {

@@ -51,7 +51,7 @@ __device__ __forceinline__ void store(const Pairs<G> &y, const Row<T> &row,
         v.word[g] = packPair<T>(y.v[g][0], y.v[g][1]);
       transposeQuad(v.word);
       if (row.present)
-        *reinterpret_cast<Vec16 *>(row.at + n + 8 * quad) = v;
+        store16(row.at + n + 8 * quad, v);
       return;
     }
   } else {
