@@ -43,6 +43,9 @@ static constexpr GemmShape kPlain[] = {
     // 2,080 rows of 3072 columns are 264 of the first; 6,304 rows (ViT's 32
     // images) of 768 columns are 132 of the second.
     {.bm = 192, .bn = 128, .stages = 5, .warpgroups = 3},
+    // As many rows of 768 columns are 66 clusters of two of these (down of
+    // 2,065 rows: 2.2 us a layer less than 128 x 128, whose CTAs are 102).
+    {.bm = 192, .bn = 64, .stages = 6, .warpgroups = 3, .cn = 2},
     {.bm = 192, .bn = 192, .stages = 4, .warpgroups = 3},
     // Each stores a tile while the other makes one: several tiles a CTA.
     {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2, .pingPong = true},
@@ -105,13 +108,6 @@ static constexpr GemmShape kNorm[] = {
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .norm = true},
-    // Half of the columns' CTAs, two for each: k is long and rows are few.
-    {.bm = 64,
-     .bn = 192,
-     .stages = 5,
-     .warpgroups = 1,
-     .splits = 2,
-     .norm = true},
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
 static constexpr int64_t kSharedRowsK = 2048;
@@ -134,20 +130,22 @@ int64_t GemmShape::boxRows() const {
 }
 
 int64_t GemmShape::sharedBytes() const {
-  int64_t storing = 4 * warpgroups / splits; // warps
-  int64_t sums = (splits - 1) * storing * 16 * bn * 4;
+  int64_t storing = 4 * warpgroups; // warps
+  int64_t columns = bn / splits;    // that a CTA stores
+  int64_t sums = (splits - 1) * storing * 64 * columns;
   int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
   int64_t bias = 8 * bn + 32;
   int64_t other =
       1024 + stages * ((bm + bn) * 128 + 16) + 16 + sums + numbers + bias;
   // Of rows on their way out: whole, or slots for parts of 32 columns.
   int64_t blocks = (pingPong ? bm : bm / warpgroups) / 64;
-  if (bn % 32 != 0 && blocks == 1)
-    return other + storing * 16 * (2 * bn + 16);
+  if (columns % 32 != 0 && blocks == 1)
+    return other + storing * 16 * (2 * columns + 16);
   int64_t left = (kMostShared / ctas - other) / (storing * kPartBytes);
   return other +
          storing * kPartBytes *
-             std::min(ceilDiv(bn, 32) * blocks, std::max<int64_t>(left, 2));
+             std::min(ceilDiv(columns, 32) * blocks,
+                      std::max<int64_t>(left, 2));
 }
 
 GemmShape GemmShape::withResidual() const {

@@ -249,6 +249,14 @@ TEST(GemmKernelsTest, FourCtasShareK) {
   runConfig<gemm::Config<bf16, false, 64, 32, 8, 1, false, 1, 1, 1, 4>,
             Epilogue::GeluErf>();
 }
+TEST(GemmKernelsTest, ThreeCtasShareK) {
+  runConfig<gemm::Config<f16, false, 128, 192, 3, 2, false, 1, 1, 1, 3>,
+            Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, SharedKOfThreeWarpgroups) {
+  runConfig<gemm::Config<bf16, false, 192, 128, 3, 3, false, 1, 1, 1, 2>,
+            Epilogue::Added>();
+}
 TEST(GemmKernelsTest, SharedKOfOneWarpgroup) {
   runConfig<gemm::Config<f16, false, 64, 96, 8, 1, false, 2, 1, 1, 2>,
             Epilogue::Residual>();
@@ -264,10 +272,6 @@ TEST(GemmKernelsTest, NormOfThreeCtasTwoWarpgroups) {
 TEST(GemmKernelsTest, NormOfOneCta) {
   runConfig<gemm::Config<bf16, false, 64, 96, 8, 1, false, 1, 1, 1, 1, true>,
             Epilogue::NormRms>();
-}
-TEST(GemmKernelsTest, NormOfCtasThatShareK) {
-  runConfig<gemm::Config<f16, false, 64, 192, 5, 1, false, 1, 3, 1, 2, true>,
-            Epilogue::NormLayer>();
 }
 
 } // namespace

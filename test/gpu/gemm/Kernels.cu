@@ -45,9 +45,9 @@ void addConfig(const char *name) {
   // registers beside it.
   if constexpr (!(pingPong && BN == 176))
     add<Plain, Epilogue::Residual>(name);
-  if constexpr (BN % (16 * CM) == 0 && BN >= 96) {
+  if constexpr (splits == 1 && BN % (16 * CM) == 0 && BN >= 96) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
-                               CM, CN, ctas, splits>;
+                               CM, CN, ctas>;
     add<Gated, Epilogue::Gated>(name);
     if constexpr (BN == 176 || BN == 224)
       add<Gated, Epilogue::SiluMul>(name);
@@ -60,11 +60,11 @@ void addConfig(const char *name) {
   }
 }
 
-/// A cluster of CN CTAs, times the splits, that normalizes rows.
-template <int BM, int BN, int stages, int warpgroups, int CN, int splits = 1>
+/// A cluster of CN CTAs that normalizes rows.
+template <int BM, int BN, int stages, int warpgroups, int CN>
 void addNorm(const char *name) {
   using Rows = gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1, CN,
-                            1, splits, true>;
+                            1, 1, true>;
   add<Rows, Epilogue::NormLayer>(name);
   add<Rows, Epilogue::NormRms>(name);
 }

@@ -141,7 +141,7 @@ template <typename C> struct Consumer {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
     int thread = threadIdx.x % 128;
-    Parts<C> rows{stages.slab((warpgroup * 4 + thread / 32) % C::kStoring)};
+    Parts<C> rows{stages.slab(warpgroup * 4 + thread / 32)};
     u32 taken = 0; // tiles seen
     dependencyWait();
     FT_GEMM_MARK(e, 2);
@@ -153,12 +153,11 @@ template <typename C> struct Consumer {
       int m, n;
       tiles.find(t, m, n);
       Place place{m + cm * C::BM + row + thread / 32 * 16 + thread % 32 / 4,
-                  p.rows, n + cn * C::kOutputs, p.outputs};
+                  p.rows, n + cn * C::kOutputs + split * C::kOwn, p.outputs};
       Sums d;
       begin<E>(d, taken);
       awaitTurn(warpgroup, taken / 2);
       FinisherOf<C, E> finish(place, e, rows);
-      SplitSums<C> parts{stages, split, cm + C::CM * cn};
 #ifdef FT_GEMM_MARKS
       if (taken == 0) {
         FT_GEMM_MARK(e, 3);
@@ -169,35 +168,34 @@ template <typename C> struct Consumer {
       // Residuals would keep the first product waiting; beside whole tiles'
       // sums there are no registers for it.
       constexpr bool early = kBlocks == 2 && !C::Columns::kHeads;
-      if (early && parts.storesHere(warpgroup))
+      if (early)
         finish.begin();
       multiply(d, at, p.steps, row, [&] {
-        if (!early && parts.storesHere(warpgroup))
+        if (!early)
           finish.begin();
       });
       FT_GEMM_MARK(e, 5);
       passTurn(warpgroup);
       if constexpr (C::kSplits > 1) {
-        if (!parts.storesHere(warpgroup)) {
-          parts.send(d[0], warpgroup, taken);
-          continue;
-        }
-        parts.receive(d[0], warpgroup, taken);
-      }
-      if constexpr (C::kNorm) {
+        float own[1][C::kOwnSums];
+        SplitSums<C>{stages, split, cm + C::CM * cn}.exchange(
+            own[0], d[0], warpgroup, taken);
+        FT_GEMM_MARK(e, 6);
+        finish.run(own);
+      } else if constexpr (C::kNorm) {
         finish.keep(d);
-        RowNumbers<C> exchange{stages, split, cn, p.outputs};
+        RowNumbers<C> exchange{stages, cn, p.outputs};
         NormFinisher<C, E>(place, e, exchange)
             .run(d[0], row + thread / 32 * 16 + thread % 32 / 4, taken, rows);
-        continue;
+      } else {
+        FT_GEMM_MARK(e, 6);
+        finish.run(d);
       }
-      FT_GEMM_MARK(e, 6);
-      finish.run(d);
       FT_GEMM_MARK(e, 7);
     }
     if constexpr (C::kSplits > 1)
       if (taken > 0)
-        SplitSums<C>{stages, split, cm + C::CM * cn}.end(warpgroup, taken);
+        SplitSums<C>{stages, split, cm + C::CM * cn}.end(taken);
   }
 };
 

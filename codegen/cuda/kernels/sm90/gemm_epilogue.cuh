@@ -116,8 +116,8 @@ __device__ __forceinline__ void storePair(const Place &p, T *to, i64 stride,
 
 /// Finishes a warp's rows of a tile, 16 of each of its 64-row blocks.
 template <typename C, typename E> class Finisher {
-  static constexpr int kSums = C::BN / 2, kBlocks = C::kBlocks;
-  static constexpr int kGroups = C::kOutputs / 8, kOfPart = C::kPartColumns / 8;
+  static constexpr int kSums = C::kOwnSums, kBlocks = C::kBlocks;
+  static constexpr int kGroups = C::kOwn / 8, kOfPart = C::kPartColumns / 8;
   using Out = typename E::Out;
   using Residual = typename E::Residual;
   static constexpr bool kPacked = sizeof(Out) == 2;

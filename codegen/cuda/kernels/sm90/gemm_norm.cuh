@@ -45,7 +45,7 @@ __device__ __forceinline__ float quadSum(float x) {
 
 template <typename C> struct RowNumbers {
   Stages<C> stages;
-  int split, cn, outputs;
+  int cn, outputs;
 
   /// Columns of CTA `cn`.
   __device__ float columns(int cn) const {
@@ -54,17 +54,17 @@ template <typename C> struct RowNumbers {
   /// To every CTA of the row: rows `row` and `row` + 8 of the tile.
   __device__ __forceinline__ void send(const Moments (&mine)[2], int row,
                                        u32 turn) const {
-    if (threadIdx.x % 4 == 0 && row == 16 * C::kStoring * split)
+    if (threadIdx.x % 4 == 0 && row == 0)
       barrierExpect(stages.rowsFull(turn & 1), C::kNumberBytes);
 #pragma unroll
     for (int to = 0; to < (C::CN + 3) / 4; ++to)
       if (u32 other = threadIdx.x % 4 + 4 * to; other < C::CN) {
-        u32 rank = split * C::kPart + other;
-        u32 full = remoteAddress(stages.rowsFull(turn & 1), rank);
+        u32 full = remoteAddress(stages.rowsFull(turn & 1), other);
 #pragma unroll
         for (int h = 0; h < 2; ++h)
           storeRemote(
-              remoteAddress(stages.rowNumbers(turn & 1, cn, row + 8 * h), rank),
+              remoteAddress(stages.rowNumbers(turn & 1, cn, row + 8 * h),
+                            other),
               full, mine[h].mean, mine[h].squares);
       }
   }

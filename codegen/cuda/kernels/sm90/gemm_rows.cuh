@@ -42,7 +42,7 @@ template <typename C> struct Parts {
   }
   /// No column of part q lies behind the tile.
   __device__ static constexpr bool isWhole(int q) {
-    return (q % kOfBlock + 1) * kColumns <= C::kOutputs;
+    return (q % kOfBlock + 1) * kColumns <= C::kOwn;
   }
   /// Of chunk `chunk` in row `row` of part q.
   __device__ u32 place(int q, u32 row, u32 chunk) const {
@@ -64,7 +64,7 @@ template <typename C> struct Parts {
 #pragma unroll
     for (u32 j = 0; j < 2; ++j) {
       int column = q % kOfBlock * kColumns + int(lane % 4) * 8;
-      if (isWhole(q) || column < C::kOutputs)
+      if (isWhole(q) || column < C::kOwn)
         chunk(q / kOfBlock * 64 + int(lane / 4 + 8 * j), column,
               place(q, lane / 4 + 8 * j, lane % 4));
     }
@@ -76,7 +76,7 @@ template <typename C> struct Parts {
     int column = q % kOfBlock * kColumns + int(lane);
 #pragma unroll 1
     for (u32 row = 0; row < 16; ++row)
-      if (isWhole(q) || column < C::kOutputs)
+      if (isWhole(q) || column < C::kOwn)
         element(q / kOfBlock * 64 + int(row), column,
                 place(q, row, lane / 8) + lane % 8 * 2);
   }
@@ -132,7 +132,7 @@ template <typename C> struct Parts {
         store<wide>(q, p, to, stride);
       return;
     }
-    constexpr int chunks = C::kOutputs / 8;
+    constexpr int chunks = C::kOwn / 8;
     int m = p.warpRow(), n = p.n;
     __syncwarp();
 #pragma unroll 3

@@ -70,7 +70,7 @@ struct Config {
   using T = T_;
   using Columns = Columns_;
   static_assert(!pingPong || warpgroups == 2, "two take turns");
-  static_assert(splits == 1 || splits == 2 || splits == 4);
+  static_assert(splits >= 1 && splits <= 4);
   static_assert(!pingPong || (splits == 1 && !norm));
   static_assert(!norm || (CM_ == 1 && !gated), "a cluster holds whole rows");
   static constexpr bool kGated = gated, kPingPong = pingPong, kNorm = norm;
@@ -89,15 +89,18 @@ struct Config {
                                  kSums <= (splits > 1 || norm ? 72 : 96);
   static constexpr int kBound = kSpare ? kThreads + 128 : kThreads;
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
+  static constexpr int kOwn = kOutputs / splits; // of them, that a CTA stores
   static constexpr int kRows = pingPong ? BM : BM / warpgroups;
   static constexpr int kBoxA = boxOf(BM, CN);
   static constexpr int kBoxW =
       Columns::kInOrder ? kOutputs / CM : Columns::kRun;
   static constexpr int kStageBytes = (BM + BN) * kRowBytes;
   /// Warps that store; each has 16 rows of a 64-row tile.
-  static constexpr int kStoring = 4 * warpgroups / splits;
-  /// The sums of the other parts of k, of the rows that a CTA stores.
-  static constexpr int kSumBytes = (splits - 1) * kStoring * 16 * BN * 4;
+  static constexpr int kStoring = 4 * warpgroups;
+  /// Of a thread and 64 rows, what it stores.
+  static constexpr int kOwnSums = BN / splits / 2;
+  /// The sums of the other parts of k, of the columns that a CTA stores.
+  static constexpr int kSumBytes = (splits - 1) * kStoring * 64 * kOwn;
   /// What a norm's rows get of their numbers, from all CTAs of the row.
   static constexpr int kNumberBytes = CN * kStoring * 16 * 8;
   /// Two sets of the numbers of each row from each CTA, their barriers, and
@@ -111,18 +114,20 @@ struct Config {
   /// parts of a row would not lie on their size there is room for whole rows.
   static constexpr int kPartColumns = 32, kPartBytes = 16 * 2 * kPartColumns;
   static constexpr int kBlocks = kRows / 64; // of rows, of a warpgroup
-  static constexpr int kBlockParts =
-      (kOutputs + kPartColumns - 1) / kPartColumns;
+  static constexpr int kBlockParts = (kOwn + kPartColumns - 1) / kPartColumns;
   static constexpr int kAllParts = kBlockParts * kBlocks;
-  static constexpr bool kWholeRows = BN % kPartColumns != 0 && kBlocks == 1;
+  static constexpr int kRowColumns = BN / splits; // gated: twice what is needed
+  static constexpr bool kWholeRows =
+      kRowColumns % kPartColumns != 0 && kBlocks == 1;
   static constexpr int kOtherBytes = 1024 + stages * (kStageBytes + 16) + 16 +
                                      kSumBytes + kNormBytes + kBiasBytes;
   static constexpr int kSlots =
       kWholeRows ? kAllParts
-                 : slotsOf((BN + kPartColumns - 1) / kPartColumns * kBlocks,
+                 : slotsOf((kRowColumns + kPartColumns - 1) / kPartColumns *
+                               kBlocks,
                            (kMostShared / ctas - kOtherBytes) /
                                (kStoring * kPartBytes));
-  static constexpr int kRowPitch = 2 * BN + 16; // spreads eight rows, too
+  static constexpr int kRowPitch = 2 * kRowColumns + 16; // spreads eight rows
   static constexpr int kSlabBytes =
       kWholeRows ? 16 * kRowPitch : kSlots * kPartBytes;
   static constexpr int kSharedBytes = kOtherBytes + kStoring * kSlabBytes;
@@ -132,6 +137,7 @@ struct Config {
 
   static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
   static_assert(kRows == 64 || (splits == 1 && !norm));
+  static_assert(splits == 1 || (!gated && !norm && kOwn % 8 == 0));
   static_assert(kCluster <= 16);
   static_assert(!Columns::kHeads ||
                 (!gated && !norm && BN % (2 * Columns::kRun) == 0));

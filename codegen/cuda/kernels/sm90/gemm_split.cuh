@@ -1,10 +1,11 @@
 //===- gemm_split.cuh - several CTAs share a tile's k -----------*- C++ -*-===//
 //
 // The CTAs of Config::kSplits parts of a cluster each have the sums of a whole
-// tile over a part of k. The tile's warps of 16 rows are dealt out: split s
-// stores those of warps s * kStoring .. (s + 1) * kStoring - 1 of the CTA, and
-// gets the others' sums of them through its shared memory. They are added to
-// its own in the order of the splits, whoever comes first.
+// tile over a part of k. The tile's columns are dealt out: split s stores
+// columns s * kOwn .. (s + 1) * kOwn - 1, and gets the others' sums of them
+// through its shared memory. They are added to its own in the order of the
+// splits, whoever comes first. So all warps of all CTAs end the tile: by rows
+// half or a quarter of them did.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_SPLIT_CUH
@@ -17,70 +18,69 @@ namespace ft {
 namespace gemm {
 
 template <typename C> struct SplitSums {
-  using Sums = float[C::BN / 2];
   /// Of a warp: 512 bytes for every four sums of its threads.
-  static constexpr u32 kWarpBytes = 16 * C::BN * 4;
+  static constexpr u32 kWarpBytes = 64 * C::kOwn;
   static constexpr u32 kOtherBytes = C::kStoring * kWarpBytes;
 
   Stages<C> stages;
   int split, part; // part: this CTA among those of its split
 
-  __device__ int warpOf(int warpgroup) const {
-    return warpgroup * 4 + int(threadIdx.x) % 128 / 32;
-  }
   __device__ u32 ctaOf(int other) const { return other * C::kPart + part; }
-  __device__ bool storesHere(int warpgroup) const {
-    return warpOf(warpgroup) / C::kStoring == split;
-  }
-  /// Where the sums of `from` for storing warp `warp` lie in the CTA that
-  /// stores them, `owner`.
+  /// Where the sums of `from` lie in the CTA that stores them, `owner`.
   __device__ u32 place(int from, int owner, int warp) const {
     int number = from < owner ? from : from - 1;
-    return stages.sums() + number * kOtherBytes +
-           warp % C::kStoring * kWarpBytes + threadIdx.x % 32 * 16;
+    return stages.sums() + number * kOtherBytes + warp * kWarpBytes +
+           threadIdx.x % 32 * 16;
   }
 
-  /// This warp's sums to the CTA that stores its rows, in tile `turn`.
-  __device__ __forceinline__ void send(const Sums &d, int warpgroup,
-                                       u32 turn) const {
-    int warp = warpOf(warpgroup), owner = warp / C::kStoring;
-    u32 to = remoteAddress(place(split, owner, warp), ctaOf(owner));
-    u32 full = remoteAddress(stages.sumsFull(), ctaOf(owner));
-    barrierWait(stages.sumsFree(), ~turn & 1);
-#pragma unroll
-    for (int i = 0; i < C::BN / 2; i += 4)
-      storeRemote(to + i * 128, full, d[i], d[i + 1], d[i + 2], d[i + 3]);
-  }
-  /// After `turns` tiles, one at least: nobody leaves while arrivals are on
-  /// their way to it. A warp that sends has seen all phases before the last.
-  __device__ void end(int warpgroup, u32 turns) const {
-    if (!storesHere(warpgroup))
-      barrierWait(stages.sumsFree(), ~turns & 1);
-  }
-  /// d = the whole of k's sums, where this warp stores.
-  __device__ __forceinline__ void receive(Sums &d, int warpgroup,
-                                          u32 turn) const {
-    // Split 0's, or 1's in split 0; the next split's lie behind.
-    int warp = warpOf(warpgroup);
-    u32 from = place(split == 0 ? 1 : 0, split, warp);
+  /// own = the whole of k's sums of this CTA's columns, in tile `turn`.
+  __device__ __forceinline__ void exchange(float (&own)[C::kOwnSums],
+                                           const float (&d)[C::BN / 2],
+                                           int warpgroup, u32 turn) const {
+    int lane = threadIdx.x % 32;
+    int warp = warpgroup * 4 + int(threadIdx.x) % 128 / 32;
     // A phase of the barrier ends with this arrival and all bytes, which may
     // come before it.
-    if (threadIdx.x % 32 == 0 && warp % C::kStoring == 0)
+    if (lane == 0 && warp == 0)
       barrierExpect(stages.sumsFull(), C::kSumBytes);
     __syncwarp();
-    barrierWait(stages.sumsFull(), turn & 1);
+    barrierWait(stages.sumsFree(), ~turn & 1);
 #pragma unroll
-    for (int i = 0; i < C::BN / 2; i += 4) {
+    for (int owner = 0; owner < C::kSplits; ++owner) {
+      const int first = owner * C::kOwnSums;
+      if (owner == split) {
+#pragma unroll
+        for (int i = 0; i < C::kOwnSums; ++i)
+          own[i] = d[first + i];
+      } else {
+        u32 to = remoteAddress(place(split, owner, warp), ctaOf(owner));
+        u32 full = remoteAddress(stages.sumsFull(), ctaOf(owner));
+#pragma unroll
+        for (int i = 0; i < C::kOwnSums; i += 4)
+          storeRemote(to + i * 128, full, d[first + i], d[first + i + 1],
+                      d[first + i + 2], d[first + i + 3]);
+      }
+    }
+    barrierWait(stages.sumsFull(), turn & 1);
+    // Split 0's, or 1's in split 0; the next split's lie behind.
+    u32 from = place(split == 0 ? 1 : 0, split, warp);
+#pragma unroll
+    for (int i = 0; i < C::kOwnSums; i += 4) {
 #pragma unroll
       for (int other = 0; other < C::kSplits - 1; ++other) {
         float4 more = loadShared4(from + other * kOtherBytes + i * 128);
-        d[i] += more.x, d[i + 1] += more.y;
-        d[i + 2] += more.z, d[i + 3] += more.w;
+        own[i] += more.x, own[i + 1] += more.y;
+        own[i + 2] += more.z, own[i + 3] += more.w;
       }
     }
     __syncwarp();
-    if (int lane = threadIdx.x % 32; lane < C::kSplits && lane != split)
+    if (lane < C::kSplits && lane != split)
       barrierArriveAt(stages.sumsFree(), ctaOf(lane));
+  }
+  /// After `turns` tiles, one at least: nobody leaves while arrivals are on
+  /// their way to it.
+  __device__ void end(u32 turns) const {
+    barrierWait(stages.sumsFree(), ~turns & 1);
   }
 };
 
