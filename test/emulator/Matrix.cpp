@@ -1,4 +1,4 @@
-//===- Matrix.cpp - ldmatrix, movmatrix, mma ------------------------------===//
+//===- Matrix.cpp - ldmatrix, stmatrix, movmatrix, mma --------------------===//
 #include "Half.h"
 #include "Lanes.h"
 
@@ -60,6 +60,48 @@ static Status decodeLoadMatrix(Decoder &d) {
                                      : loadMatrix<uint32_t, false>)
                        : (transposed ? loadMatrix<uint64_t, true>
                                      : loadMatrix<uint64_t, false>));
+}
+
+/// The transposes of 4 matrices: as loadMatrix, the other way.
+template <typename A>
+static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
+  if (mask != ~0u)
+    return missing(w, i);
+  const A *base = w.lanes<A>(i.a);
+  for (uint32_t lane = 0; lane < 8 * i.count; ++lane) {
+    uint64_t address = A(base[lane] + A(i.imm));
+    uint8_t *row = w.at(Space::Shared, address, 16, lane);
+    if (!row)
+      return w.failAddress(i, lane, address, 16, Space::Shared);
+    w.cta->markStore(row);
+    const uint32_t *r =
+        w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);
+    // Column lane % 8 of the matrix.
+    for (uint32_t k = 0; k < 8; ++k) {
+      uint32_t from = r[k * 4 + lane % 8 / 2];
+      uint16_t value = uint16_t(from >> 16 * (lane % 2));
+      std::memcpy(row + 2 * k, &value, 2);
+    }
+  }
+  return Flow::Next;
+}
+
+static Status decodeStoreMatrix(Decoder &d) {
+  d.take("sync"), d.take("aligned");
+  if (!d.take("m8n8") || !d.take("x4") || !d.take("trans") ||
+      d.takeOneOf({"shared", "shared::cta"}).empty() || !d.take("b16"))
+    return d.unknown();
+  const Operand &from = d.operand(1);
+  std::vector<uint32_t> registers;
+  for (const Operand &o :
+       from.kind == Operand::Vector ? from.parts : std::vector{from})
+    registers.push_back(d.source(o, 4, true));
+  if (registers.size() != 4)
+    return d.unknown();
+  bool narrow = false;
+  d.list(registers);
+  d.address(d.operand(0), narrow);
+  return d.emit(narrow ? storeMatrix<uint32_t> : storeMatrix<uint64_t>);
 }
 
 /// d = the transpose of a.
@@ -158,6 +200,7 @@ static Status decodeMma(Decoder &d) {
 
 std::span<const Opcode> emulator::matrixOpcodes() {
   static const Opcode table[] = {{"ldmatrix", decodeLoadMatrix},
+                                 {"stmatrix", decodeStoreMatrix},
                                  {"movmatrix", decodeMoveMatrix},
                                  {"mma", decodeMma}};
   return table;

@@ -47,7 +47,7 @@ template <typename C> struct JoinedBatch {
     counts.up(), cuTokens.up(), packs.up();
     bool isBf16 = std::is_same_v<T, bf16>;
     encodeMap(&xMap, isBf16, x.device,
-              {{c.k, 0, 64}, {rows + kMore, (c.k + kPad) * 2, C::kTokens}});
+              {{c.k, 0, 64}, {rows + kMore, (c.k + kPad) * 2, boxRows()}});
     encodeMap(&wMap, isBf16, w.device,
               {{c.k, 0, 64}, {3 * width, c.k * 2, C::kSize}});
   }
@@ -67,6 +67,23 @@ template <typename C> struct JoinedBatch {
     for (size_t t = 0; t < first.size(); ++t)
       packs.host[1 + t] = first[t];
     packs.host[1 + first.size()] = int(c.lengths.size());
+  }
+  static constexpr int boxRows() {
+    if constexpr (requires { C::kCluster; })
+      return C::kRows;
+    else
+      return C::kTokens;
+  }
+  joined::ClusterArgs<T, T> clusterArgs() const {
+    return {counts.device,
+            1,
+            cuTokens.device,
+            c.bias ? bias.device : nullptr,
+            c.heads,
+            c.k,
+            scale,
+            out.device,
+            width + kPad};
   }
   joined::Args<T, T> args() const {
     return {counts.device,
@@ -139,6 +156,15 @@ template <typename Run> void joinedCases(const Run &run) {
   run(JoinedCase{{1, 0, 63, 17, 128, 100, 5, 5, 90, 40}, 3, 200, 4});
   run(JoinedCase{{64, 64, 70, 3}, 1, 64, 1, false});
   run(JoinedCase{{7}, 2, 72, 1});
+}
+/// Sequences by clusters: the longest, shorter than a block, odd, empty ones,
+/// no bias, k that 64 does not divide or that is longer than the ring.
+template <typename C, typename Run> void clusterCases(const Run &run) {
+  int most = C::kTokens;
+  run(JoinedCase{{most}, 1, 128, 0});
+  run(JoinedCase{{most - 11, 0, 1, most / 2 + 3}, 2, 200, 0});
+  run(JoinedCase{{C::kRows, 16}, 1, 64, 0, false});
+  run(JoinedCase{{most - 1}, 1, 64 * (C::kStages + 3), 0});
 }
 template <typename C, typename Run>
 void checkJoined(const JoinedCase &c, const Run &run) {

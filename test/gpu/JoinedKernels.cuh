@@ -3,6 +3,7 @@
 #define FT_TEST_GPU_JOINEDKERNELS_CUH
 
 #include "sm90/gemm_attention.cuh"
+#include "sm90/gemm_attention_cluster.cuh"
 
 namespace check {
 
@@ -17,6 +18,15 @@ __global__ void __launch_bounds__(C::kThreads, 1)
                  const __grid_constant__ TensorMap w,
                  const joined::Args<typename C::T, typename C::T> args) {
   joined::run<C>(x, w, args);
+}
+
+template <typename C>
+__global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kThreads, 1)
+    clusterKernel(
+        const __grid_constant__ TensorMap x,
+        const __grid_constant__ TensorMap w,
+        const joined::ClusterArgs<typename C::T, typename C::T> args) {
+  joined::runCluster<C>(x, w, args);
 }
 
 } // namespace check

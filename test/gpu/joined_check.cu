@@ -15,10 +15,27 @@ template <typename C> static void checkSize() {
   });
 }
 
+template <typename C> static void checkCluster() {
+  auto kernel = clusterKernel<C>;
+  preferShared(kernel, C::kSharedBytes);
+  clusterCases<C>([&](const JoinedCase &c) {
+    checkJoined<C>(c, [&](auto &b) {
+      launch(kernel, dim3(c.heads * C::kCluster, c.lengths.size() + 1),
+             C::kThreads, C::kSharedBytes, nullptr, b.xMap, b.wMap,
+             b.clusterArgs());
+    });
+  });
+}
+
 int main() {
   checkSize<joined::Config<f16>>();
   checkSize<joined::Config<bf16>>();
   checkSize<joined::Config<f16, 32>>();
   checkSize<joined::Config<bf16, 48>>();
+  checkCluster<joined::ClusterConfig<f16, 32, 1, 32, 12>>();
+  checkCluster<joined::ClusterConfig<bf16, 64, 1, 64, 12>>();
+  checkCluster<joined::ClusterConfig<f16, 64, 2, 128, 11>>();
+  checkCluster<joined::ClusterConfig<bf16, 64, 2, 128, 4>>();
+  checkCluster<joined::ClusterConfig<f16, 112, 2, 208, 7>>();
   return finish();
 }

@@ -40,10 +40,33 @@ auto joinedLaunch(const Chain &chain, const JoinedBatch<C> &batch) {
   };
 }
 
-template <typename Attention>
+/// The same by clusters.
+template <typename F>
+auto clusterLaunch(const Chain &chain, const JoinedBatch<F> &batch) {
+  auto kernel = clusterKernel<F>;
+  preferShared(kernel, F::kSharedBytes);
+  TensorMap x;
+  encodeMap(&x, false, chain.x(),
+            {{kHidden, 0, 64}, {batch.rows, kHidden * 2, F::kRows}});
+  auto args = batch.clusterArgs();
+  args.out = chain.attended();
+  args.outStride = 3 * kHidden;
+  dim3 grid(kHeads * F::kCluster, unsigned(batch.c.lengths.size()));
+  return [=](const f16 *weights, cudaStream_t stream, bool dependent) {
+    TensorMap w;
+    encodeMap(&w, false, weights,
+              {{kHidden, 0, 64}, {3 * kHidden, kHidden * 2, F::kSize}});
+    DependentLaunch launch(grid, F::kThreads, F::kSharedBytes, stream,
+                           dependent);
+    cuda(cudaLaunchKernelEx(&launch.config, kernel, x, w, args), "cluster");
+  };
+}
+
+/// One: by Form, gemm_attention.cuh's or gemm_attention_cluster.cuh's.
+template <typename Attention, typename Form = C>
 void timeLayers(const char *what, const std::vector<int> &lengths,
                 const std::string &tiles) {
-  JoinedBatch<C> batch({lengths, kHeads, kHidden, 132});
+  JoinedBatch<Form> batch({lengths, kHeads, kHidden, 132});
   Case shape{lengths, {}, kHeads, kHeads, 1, 0, 1, 1};
   shape.gap = 0;
   Batch<S> apart(shape);
@@ -52,7 +75,11 @@ void timeLayers(const char *what, const std::vector<int> &lengths,
   Chain chain(batch.rows);
   const Instance *kinds[4];
   named(tiles, kinds);
-  auto joined = joinedLaunch(chain, batch);
+  std::function<void(const f16 *, cudaStream_t, bool)> joined;
+  if constexpr (requires { Form::kCluster; })
+    joined = clusterLaunch(chain, batch);
+  else
+    joined = joinedLaunch(chain, batch);
   std::vector<double> us[3];
   for (int round = 0; round < 5; ++round)
     for (int form = 0; form < 3; ++form) {
@@ -76,6 +103,11 @@ void timeLayers(const char *what, const std::vector<int> &lengths,
 
 } // namespace
 
+using Of32 = joined::ClusterConfig<f16, 32, 1, 32, 12>;
+using Of64 = joined::ClusterConfig<f16, 64, 1, 64, 12>;
+using Of128 = joined::ClusterConfig<f16, 64, 2, 128, 12>;
+using Of208 = joined::ClusterConfig<f16, 112, 2, 208, 7>;
+
 int main() {
   addAll();
   auto many = [](int count, int length) {
@@ -89,6 +121,21 @@ int main() {
              *some = "128x128,128x96,128x192,128x96_1x2",
              *twice = "128x128,128x128,192x192,128x128",
              *large = "128x192p,192x192,128x192p,128x192";
+  const char *least = "64x64_k2,64x32_k4,64x64_k2,64x32_k4",
+             *less = "64x96,64x64_k4,64x96,64x64_k4",
+             *little = "64x96,64x64_k2,64x96,64x64_k2";
+  timeLayers<Few, Of32>("1 x 32", many(1, 32), least);
+  timeLayers<Few, Of32>("2 x 32", many(2, 32), least);
+  timeLayers<Few, Of64>("1 x 32 of 64", many(1, 32), least);
+  timeLayers<Few, Of64>("1 x 64", many(1, 64), least);
+  timeLayers<Few, Of64>("2 x 64", many(2, 64), less);
+  timeLayers<Few, Of64>("3 x 64", many(3, 64), little);
+  timeLayers<Few, Of128>("1 x 64 of 128", many(1, 64), least);
+  timeLayers<Few, Of128>("1 x 128", many(1, 128), less);
+  timeLayers<Few, Of128>("2 x 128", many(2, 128), little);
+  timeLayers<Few, Of208>("1 x 128 of 208", many(1, 128), less);
+  timeLayers<Few, Of208>("1 x 160", many(1, 160), little);
+  timeLayers<Few, Of208>("1 x 197", many(1, 197), little);
   timeLayers<Few>("4 x 128", many(4, 128), few);
   timeLayers<Few>("6 x 128", many(6, 128), once);
   timeLayers<Few>("8 x 128", many(8, 128), once);

@@ -38,6 +38,15 @@ __device__ __forceinline__ void loadMatrices(u32 (&r)[2], u32 address) {
                : "r"(address)
                : "memory");
 }
+/// The transposes of four matrices of 8 x 8, sm_90: lane 8 m + i has the address
+/// of what becomes row i of matrix m.
+__device__ __forceinline__ void storeMatricesTransposed(u32 address,
+                                                        const u32 (&r)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 "
+               "[%0], {%1, %2, %3, %4};" ::"r"(address),
+               "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+               : "memory");
+}
 /// The transpose of a matrix of 8 x 8.
 __device__ __forceinline__ u32 transposed(u32 x) {
   u32 r;

@@ -28,10 +28,7 @@
 #ifndef FT_KERNELS_SM90_GEMM_ATTENTION_CUH
 #define FT_KERNELS_SM90_GEMM_ATTENTION_CUH
 
-#include "math.cuh"
-#include "sm90/gemm_attention_shape.cuh"
-#include "sm90/quad_rows.cuh"
-#include "sm90/wgmma.cuh"
+#include "sm90/gemm_attention_rows.cuh"
 
 namespace ft {
 namespace joined {
@@ -40,32 +37,20 @@ namespace joined {
 // Consumers
 //===----------------------------------------------------------------------===//
 
-/// The keys that a row sees, in its tile.
-struct Sight {
-  int low, high;
-};
-/// What a thread knows of a tile: the sights of its two rows, and what any row
-/// of its warpgroup sees.
-struct View {
-  int firstToken, tokens;
-  Sight sight[2], all;
-};
-/// Of a thread's two rows: values by their weights, a part of these' sums.
-template <typename C> struct Attended { float o[C::kSize / 2], sum[2]; };
-
 template <typename C, typename A> struct Consumer {
   using T = typename C::T;
   static constexpr int kGroups = C::kSize / 8; // of columns of a head
   Memory<C> m;
   const A &a;
-  int warpgroup = int(threadIdx.x) / 128 - 1;
+  Rows<C, A> rows;
+  int warpgroup;
   Cursor<C::kStages> at;
 
-  __device__ int lane() const { return threadIdx.x % 32; }
-  /// The first of a thread's two rows of the tile; the other lies 8 below.
-  __device__ int row() const {
-    return warpgroup * 64 + int(threadIdx.x) % 128 / 32 * 16 + lane() / 4;
-  }
+  __device__ Consumer(const Memory<C> &m, const A &a, int warpgroup)
+      : m(m), a(a), rows{m.k(), m.v(), a, warpgroup * 64}, warpgroup(warpgroup) {}
+
+  __device__ static int lane() { return threadIdx.x % 32; }
+  __device__ int row() const { return rows.row(); }
 
   /// The head's biases to shared memory.
   __device__ void loadBias(int head) const {
@@ -133,150 +118,6 @@ template <typename C, typename A> struct Consumer {
     }
   }
 
-  __device__ Sight sightOf(const Tile &t, int row) const {
-    Sight s{0, 0};
-    if (row >= t.tokens)
-      return s;
-    for (int i = t.first; i < t.end; ++i) {
-      s.low = s.high;
-      s.high = a.cuTokens[i + 1] - t.firstToken;
-      if (s.high > row)
-        return s;
-    }
-    return s;
-  }
-  /// Of tile and head `number`. Nothing of it is written by a kernel.
-  __device__ View look(int number, int tiles) const {
-    View v{};
-    if (number >= tiles * a.heads)
-      return v;
-    Tile t = findTile(a, number / a.heads);
-    v.firstToken = t.firstToken;
-    v.tokens = t.tokens;
-    int first = warpgroup * 64, last = min(first + 64, t.tokens) - 1;
-    if (first > last)
-      return v;
-    v.sight[0] = sightOf(t, row());
-    v.sight[1] = sightOf(t, row() + 8);
-    v.all = {sightOf(t, first).low, sightOf(t, last).high};
-    return v;
-  }
-
-  /// o = the values of keys [begin, begin + keys) by their weights.
-  template <int keys>
-  __device__ __forceinline__ void attend(Attended<C> &x,
-                                         const u32 (&q)[C::kSize / 16][4],
-                                         const View &t, int begin) const {
-    float s[keys / 2];
-    u32 k = tileDescriptor(m.k() + begin * C::kRowBytes);
-    discard(s);
-    wgmmaFence();
-#pragma unroll
-    for (int d = 0; d < C::kSize / 16; ++d)
-      d == 0 ? Wgmma<T, keys>::beginHeld(s, q[d], k)
-             : Wgmma<T, keys>::multiplyHeld(s, q[d], k + 2 * d);
-    wgmmaCommit();
-    wgmmaWait<0>();
-    pin(s);
-    u32 p[keys / 16][4];
-    mask<keys>(s, t, begin);
-    softmax<keys>(x, s, p);
-    u32 v = rowsDescriptor(m.v() + begin * C::kRowBytes, C::kHeldBytes);
-    wgmmaFence();
-#pragma unroll
-    for (int j = 0; j < keys / 16; ++j)
-      Wgmma<T, C::kSize>::multiplyRows(x.o, p[j],
-                                       v + j * (16 * C::kRowBytes / 16));
-    wgmmaCommit();
-    wgmmaWait<0>();
-    pin(x.o);
-  }
-  template <int keys>
-  __device__ __forceinline__ void mask(float (&s)[keys / 2], const View &t,
-                                       int begin) const {
-    bool all = true;
-#pragma unroll
-    for (int r = 0; r < 2; ++r)
-      all &= t.sight[r].low <= begin && t.sight[r].high >= begin + keys;
-    if (__all_sync(~0u, all))
-      return;
-#pragma unroll
-    for (int i = 0; i < keys / 2; ++i) {
-      const Sight &x = t.sight[i / 2 % 2];
-      int j = begin + i / 4 * 8 + lane() % 4 * 2 + i % 2;
-      s[i] = j >= x.low && j < x.high ? s[i] : minusInfinity();
-    }
-  }
-  __device__ static float minusInfinity() {
-    return __uint_as_float(0xff800000u);
-  }
-  /// Weights as operands, and their sums.
-  template <int keys>
-  __device__ __forceinline__ void softmax(Attended<C> &x,
-                                          const float (&s)[keys / 2],
-                                          u32 (&p)[keys / 16][4]) const {
-    float scale = a.scale * 1.44269504088896341f;
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      float top = minusInfinity(), other = top;
-#pragma unroll
-      for (int i = 2 * r; i < keys / 2; i += 4) {
-        top = fmaxf(top, s[i]);
-        other = fmaxf(other, s[i + 1]);
-      }
-      top = fmaxf(top, other);
-      top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
-      top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
-      float pivot = top == minusInfinity() ? 0.0f : top * scale;
-      float sum[2] = {0, 0};
-#pragma unroll
-      for (int i = 2 * r; i < keys / 2; i += 4) {
-        float y = fastExp2(fmaf(s[i], scale, -pivot));
-        float z = fastExp2(fmaf(s[i + 1], scale, -pivot));
-        sum[0] += y, sum[1] += z;
-        p[i / 8][i / 2 % 4] = packPair<T>(y, z);
-      }
-      x.sum[r] = sum[0] + sum[1];
-    }
-  }
-  __device__ __forceinline__ void attendAll(Attended<C> &x,
-                                            const u32 (&q)[C::kSize / 16][4],
-                                            const View &t) const {
-    int low = t.all.low & ~7, seen = t.all.high - low;
-    if (seen <= 64)
-      attend<64>(x, q, t, min(low, C::kTokens - 64));
-    else if (seen <= 96)
-      attend<96>(x, q, t, min(low, C::kTokens - 96));
-    else
-      attend<C::kTokens>(x, q, t, 0);
-  }
-
-  __device__ __forceinline__ void store(Attended<C> &x, const View &t,
-                                        int head) const {
-    constexpr int width = kGroups % 4 == 0 ? 4 : 2;
-    bool wide = gemm::wideRows(a.out, a.outStride);
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      int own = row() + 8 * r;
-      x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 1);
-      x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 2);
-      float factor = 1 / x.sum[r];
-      gemm::Row<T> to{a.out + i64(t.firstToken + own) * a.outStride +
-                          head * C::kSize,
-                      C::kSize, own < t.tokens, wide};
-#pragma unroll
-      for (int first = 0; first < kGroups; first += width) {
-        gemm::Pairs<width> y;
-#pragma unroll
-        for (int g = 0; g < width; ++g)
-#pragma unroll
-          for (int i = 0; i < 2; ++i)
-            y.v[g][i] = x.o[4 * (first + g) + 2 * r + i] * factor;
-        gemm::store(y, to, 8 * first);
-      }
-    }
-  }
-
   template <typename F>
   __device__ __forceinline__ void tile(const View &t, int head, int steps,
                                        const F &beside) {
@@ -287,20 +128,20 @@ template <typename C, typename A> struct Consumer {
     for (int i = 0; i < C::kSize / 2; i += 2)
       q[i / 8][i / 2 % 4] = packPair<T>(d[i], d[i + 1]);
     namedSync(1, 256); // the tile before is attended
-    hold(m.k(), d, C::kSize, t.tokens);
-    hold(m.v(), d, 2 * C::kSize, t.tokens);
+    hold(m.k(), d, C::kSize, t.tile.tokens);
+    hold(m.v(), d, 2 * C::kSize, t.tile.tokens);
     asyncProxyFence();
     namedSync(1, 256);
-    if (warpgroup * 64 >= t.tokens)
+    if (warpgroup * 64 >= t.tile.tokens)
       return;
     Attended<C> x{};
-    attendAll(x, q, t);
-    store(x, t, head);
+    rows.attendAll(x, q, t);
+    rows.store(x, t, head);
   }
 
   __device__ __forceinline__ void run(int tiles, int steps) {
     int number = blockIdx.x, biased = number % a.heads;
-    View view = look(number, tiles), next{};
+    View view = rows.look(number, tiles), next{};
     if (number < tiles * a.heads)
       loadBias(biased);
     dependencyWait();
@@ -309,7 +150,7 @@ template <typename C, typename A> struct Consumer {
       if (head != biased)
         loadBias(head);
       biased = head;
-      tile(view, head, steps, [&] { next = look(number + gridDim.x, tiles); });
+      tile(view, head, steps, [&] { next = rows.look(number + gridDim.x, tiles); });
       view = next;
     }
   }
@@ -342,7 +183,8 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
     __syncwarp();
   } else {
     registersUp<232>();
-    Consumer<C, Args<typename C::T, V>>{m, a}.run(tiles, steps);
+    Consumer<C, Args<typename C::T, V>>(m, a, int(threadIdx.x) / 128 - 1)
+        .run(tiles, steps);
   }
 }
 

@@ -15,6 +15,7 @@ template <typename T_, int size = 64> struct Config {
   using T = T_;
   static_assert(size % 16 == 0 && size <= 64, "a row of k is 128 bytes");
   static constexpr int kTokens = 128, kSize = size, kColumns = 3 * size;
+  static constexpr int kFewKeys = 64, kSomeKeys = 96; // steps of attention
   static constexpr int kThreads = 384, kStages = 4;
   static constexpr u32 kRowBytes = 128; // 64 columns of x, w, k or v
   static constexpr u32 kStageBytes = (kTokens + kColumns) * kRowBytes;
