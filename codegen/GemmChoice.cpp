@@ -240,8 +240,9 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   return tiles ? addTiles(fused, match, context, implementations) : success();
 }
 
-/// In front of all others, the launch that runs the attention behind, too. It
-/// is right for batches only whose sequences lie whole in its tiles.
+/// In front of all others, the launches that run the attention behind, too. They
+/// are right for batches only of few short sequences, or whose sequences lie
+/// whole in tiles.
 LogicalResult
 KernelChoice::addJoined(ir::FusedOp fused,
                         SmallVectorImpl<Attribute> &implementations) {
@@ -261,7 +262,22 @@ KernelChoice::addJoined(ir::FusedOp fused,
   joined.set("steps", builder.getI64IntegerAttr(2));
   joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));
   joined.set("packed_ctas", builder.getI64IntegerAttr(joinedCtas(*match)));
-  implementations.insert(implementations.begin(),
-                         joined.getDictionary(module_.getContext()));
+  SmallVector<Attribute> all;
+  for (JoinedCandidate &candidate :
+       emitGemmAttentionClusters(fused, behind, *match)) {
+    FailureOr<DictionaryAttr> one = take(std::move(candidate.kernel));
+    if (failed(one))
+      return failure();
+    NamedAttrList launch(*one);
+    launch.set("cluster", builder.getI64IntegerAttr(candidate.cluster));
+    NamedAttrList few(implementation(
+        candidate.name, launch.getDictionary(module_.getContext())));
+    few.set("steps", builder.getI64IntegerAttr(2));
+    few.set("longest", builder.getI64IntegerAttr(candidate.longest));
+    few.set("most_sequences", builder.getI64IntegerAttr(candidate.sequences));
+    all.push_back(few.getDictionary(module_.getContext()));
+  }
+  all.push_back(joined.getDictionary(module_.getContext()));
+  implementations.insert(implementations.begin(), all.begin(), all.end());
   return success();
 }

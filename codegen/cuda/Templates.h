@@ -112,6 +112,17 @@ int64_t joinedCtas(const GemmMatch &match);
 /// REQUIRES: gemmAttentionTakes.
 TemplateKernel emitGemmAttention(ir::FusedOp gemm, ir::FusedOp attention,
                                  const GemmMatch &match);
+/// The same by clusters: one implementation for sequences of at most `longest`
+/// tokens, `sequences` of them.
+struct JoinedCandidate {
+  std::string name; // plan::Implementation::name
+  TemplateKernel kernel;
+  int64_t cluster, longest, sequences;
+};
+/// For the shortest sequences first. REQUIRES: gemmAttentionTakes.
+std::vector<JoinedCandidate> emitGemmAttentionClusters(ir::FusedOp gemm,
+                                                       ir::FusedOp attention,
+                                                       const GemmMatch &match);
 mlir::FailureOr<TemplateKernel> emitArgmax(ir::FusedOp fused,
                                            const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitSample(ir::FusedOp fused,

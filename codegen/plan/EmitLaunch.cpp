@@ -211,6 +211,10 @@ LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
       implementation.packed = int32_t(packed.getInt());
     if (auto ctas = dict.getAs<IntegerAttr>("packed_ctas"))
       implementation.packedCtas = int32_t(ctas.getInt());
+    if (auto longest = dict.getAs<IntegerAttr>("longest"))
+      implementation.longest = int32_t(longest.getInt());
+    if (auto most = dict.getAs<IntegerAttr>("most_sequences"))
+      implementation.mostSequences = int32_t(most.getInt());
     LaunchEmitter emitter(index, refs);
     for (auto one :
          dict.getAs<ArrayAttr>("launches").getAsRange<DictionaryAttr>())

@@ -85,8 +85,10 @@ void HostBatch::packSequences(std::span<const SequenceSlice> slices) {
   int32_t *cu = ints(at.cuTokens), *lengths = ints(at.kvLengths);
   int32_t *rows = ints(layout_.rows);
   int64_t token = 0, sequence = 0;
+  longest_ = 0;
   for (const SequenceSlice &slice : slices) {
     int64_t count = int64_t(slice.tokens.size());
+    longest_ = std::max(longest_, count);
     cu[sequence] = int32_t(token);
     lengths[sequence] = int32_t(slice.position + count);
     for (int64_t i = 0; i < count; ++i) {

@@ -52,7 +52,7 @@ public:
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
   /// What an Executable is told.
-  BatchCounts batchCounts() const { return {counts_, packs_}; }
+  BatchCounts batchCounts() const { return {counts_, packs_, longest_}; }
 
   /// Enqueues to `block` the used parts of the fields that it does not hold.
   Status upload(Device &device, std::byte *block) const;
@@ -97,6 +97,7 @@ private:
   std::vector<std::byte> block_;
   std::vector<int64_t> counts_;
   int64_t packs_ = 0;          // tiles of whole sequences
+  int64_t longest_ = 0;        // tokens of a sequence
   std::vector<Range> used_;    // by field, in the order of packing
   std::vector<Range> changed_; // sorted, of what is to be sent
   bool namesPlaces_ = false, sendsPlaces_ = false;

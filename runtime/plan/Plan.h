@@ -23,7 +23,7 @@
 namespace ft::plan {
 
 /// The version this build writes and the newest it reads.
-inline constexpr uint32_t kPlanVersion = 5;
+inline constexpr uint32_t kPlanVersion = 6;
 
 /// Upper bounds of axes are rounded up to this before offsets are evaluated,
 /// so that an offset of 16 bytes a row stays 256-byte aligned in the arena.
@@ -306,9 +306,14 @@ struct Implementation {
   /// CTAs that each of these tiles needs at a time, if it is taken only where
   /// they fill the device; 0: always.
   int32_t packedCtas = 0;
+  /// It is right for batches only whose sequences have at most so many tokens;
+  /// 0: for any.
+  int32_t longest = 0;
+  /// It is taken only where the batch has no more sequences; 0: always.
+  int32_t mostSequences = 0;
 
   /// Taken before others and before a tuning, where it can be.
-  bool isSpecial() const { return steps > 1 || packed > 0; }
+  bool isSpecial() const { return steps > 1 || packed > 0 || longest > 0; }
 };
 
 /// The machine that times were measured on: choices made there hold on its

@@ -230,6 +230,8 @@ template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
   io.optional("steps", impl.steps, 1);
   io.optional("packed", impl.packed, 0);
   io.optional("packed_ctas", impl.packedCtas, 0);
+  io.optional("longest", impl.longest, 0);
+  io.optional("most_sequences", impl.mostSequences, 0);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Cost> cost) {

@@ -233,6 +233,9 @@ Status StepValidator::validateSpecial(const Implementation &impl,
                    "expected 0 or 128, as the tiles of a batch have"));
   FT_RETURN_IF_ERROR(
       (place / "packed_ctas").range(impl.packedCtas, 0, INT32_MAX));
+  FT_RETURN_IF_ERROR((place / "longest").range(impl.longest, 0, INT32_MAX));
+  FT_RETURN_IF_ERROR(
+      (place / "most_sequences").range(impl.mostSequences, 0, INT32_MAX));
   if (!impl.isSpecial())
     return Status::success();
   for (int32_t behind = 0; behind < impl.steps; ++behind)

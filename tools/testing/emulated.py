@@ -147,8 +147,19 @@ class Suite:
 
     def joined(self):
         """Linears of q, k and v in one launch with their attention: as the CPU
-        computes a ragged batch, and a kernel a layer less than without."""
-        lengths, longest = [63, 40, 20, 63, 1], 63
+        computes ragged batches, of a few sequences by clusters and of more by
+        tiles, and a kernel a layer less than without."""
+        few = [63, 40, 1]
+        for lengths in (few, [63, 40, 20, 63, 1] * 8):
+            self.joined_batch(lengths, lengths == few)
+        # Batches that fill a whole GPU, as test/gpu/check.sh runs them.
+        call(["env", "FT_EMULATED_MULTIPROCESSORS=132", *self.emulated,
+              ROOT / "test/gpu/joined.py", "ft-run",
+              self.plans / "joined" / f"{JOINED}.f16.plan",
+              CHECKPOINTS / JOINED])
+
+    def joined_batch(self, lengths, few):
+        longest = max(lengths)
         one, many = (["env", f"FT_EMULATED_MULTIPROCESSORS={n}",
                       *self.emulated] for n in (1, 132))
         for dtype, tolerance in (("f16", "1e-3"), ("bf16", "8e-3")):
@@ -169,15 +180,13 @@ class Suite:
                   tolerance])
             bench = ["ft-run", plan, "--device", "cuda", "--weights", "random",
                      "--bench", "--json", "--repeat", "1", "--in", "63",
-                     "--out", "0", "--batch", "4"]
-            kernels = [json.loads(call([*how, *bench]).splitlines()[-1])
-                       ["encode"]["kernels"] for how in (one, many)]
+                     "--out", "0", "--batch"]
+            # 40 sequences are too many for clusters, and too few to fill a GPU.
+            kernels = [json.loads(call([*how, *bench, batch]).splitlines()[-1])
+                       ["encode"]["kernels"] for how, batch in
+                       ((many if few else one, str(len(lengths))),
+                        (many, "40"))]
             assert kernels[0] == kernels[1] - 2, kernels
-        # Batches that fill a whole GPU, as test/gpu/check.sh runs them.
-        call(["env", "FT_EMULATED_MULTIPROCESSORS=132", *self.emulated,
-              ROOT / "test/gpu/joined.py", "ft-run",
-              self.plans / "joined" / f"{JOINED}.f16.plan",
-              CHECKPOINTS / JOINED])
 
     def ranks(self):
         for name, outcome, detail in gtest_rows.printed_rows(

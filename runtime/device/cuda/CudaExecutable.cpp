@@ -14,11 +14,11 @@ namespace ft {
 
 namespace {
 
-/// What a graph is captured for: counts per axis, and whether implementations
-/// for batches of packed sequences are taken.
+/// What a graph is captured for: counts per axis, and which of the program's
+/// conditions the batch meets.
 struct Bucket {
   std::vector<int64_t> counts;
-  bool packed = false;
+  std::vector<bool> met;
 
   auto operator<=>(const Bucket &) const = default;
 };
@@ -31,7 +31,7 @@ struct Taken {
 
 Taken takenBy(const ReadyStep &step, const Bucket &bucket) {
   int64_t rows = bucket.counts[size_t(step.step->axis)];
-  if (const ReadyWay *special = step.specialFor(rows, bucket.packed))
+  if (const ReadyWay *special = step.specialFor(rows, bucket.met))
     return {special, ""};
   const ReadyChoice *choice = step.choiceFor(rows);
   return choice ? Taken{&step.ways[choice->way], choice->algorithm}
@@ -65,6 +65,8 @@ private:
   static constexpr size_t kMaxGraphs = 128;
 
   StatusOr<Bucket> bucketFor(const BatchCounts &counts) const;
+  bool isMet(const BatchCondition &condition, const BatchCounts &batch,
+             int64_t multiprocessors) const;
   Status enterGroup(bool launchesGraph);
   Status enqueue(const ReadyStep &step, const Taken &taken,
                  const Bucket &bucket);
@@ -89,7 +91,7 @@ private:
   Communicator *communicator_; // null: one rank
   TokenFeed *feed_;
   std::optional<FeedSite> feedSite_; // where a step ends
-  size_t tokensAxis_ = 0;            // of the entry's sequences
+  size_t tokensAxis_ = 0, sequencesAxis_ = 0; // of the entry's sequences
   std::string firstPlace_;           // the first collective of the program
   bool behindKernel_ = false; // what was enqueued last in the program is one
 };
@@ -107,8 +109,10 @@ CudaExecutable::CudaExecutable(CudaContext &context, const plan::Plan &plan,
       program_(std::move(program)), bounds_(std::move(bounds)),
       binding_(binding), communicator_(binding.communicator),
       feed_(binding.feed), feedSite_(feedSite) {
-  if (!entry.sequences.empty())
+  if (!entry.sequences.empty()) {
     tokensAxis_ = size_t(entry.sequences[0].tokensAxis);
+    sequencesAxis_ = size_t(entry.sequences[0].sequencesAxis);
+  }
   for (const ReadyStep &step : program_.steps)
     for (const auto &launch : step.ways.front().launches)
       if (auto *ready = std::get_if<ReadyCollective>(&launch);
@@ -137,14 +141,26 @@ StatusOr<Bucket> CudaExecutable::bucketFor(const BatchCounts &batch) const {
                         " is outside 0 to " + std::to_string(bounds_[axis]));
     bucket.counts.push_back(bucketOf(counts[axis], bounds_[axis]));
   }
-  if (program_.asksPacked) {
-    FT_ASSIGN_OR_RETURN(
-        int multiprocessors,
-        context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
-    bucket.packed = plan::batch::isPackedWell(
-        batch.packs, counts[tokensAxis_], program_.packedCtas, multiprocessors);
-  }
+  FT_ASSIGN_OR_RETURN(
+      int multiprocessors,
+      context_.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  for (const BatchCondition &condition : program_.conditions)
+    bucket.met.push_back(isMet(condition, batch, multiprocessors));
   return bucket;
+}
+
+bool CudaExecutable::isMet(const BatchCondition &condition,
+                           const BatchCounts &batch,
+                           int64_t multiprocessors) const {
+  if (condition.packed > 0 &&
+      !plan::batch::isPackedWell(batch.packs, batch.axes[tokensAxis_],
+                                 condition.packedCtas, multiprocessors))
+    return false;
+  if (condition.longest > 0 &&
+      (batch.longest == 0 || batch.longest > condition.longest))
+    return false;
+  return condition.mostSequences == 0 ||
+         batch.axes[sequencesAxis_] <= condition.mostSequences;
 }
 
 /// CTAs of `kernel` that the whole device holds at once.

@@ -13,12 +13,17 @@ const ReadyChoice *ReadyStep::choiceFor(int64_t rows) const {
   return best;
 }
 
-const ReadyWay *ReadyStep::specialFor(int64_t rows, bool packed) const {
+const ReadyWay *ReadyStep::specialFor(int64_t rows,
+                                      const std::vector<bool> &met) const {
   const SpecialChoice *best = nullptr;
-  for (const SpecialChoice &choice : special)
-    if ((packed || !choice.packed) &&
-        (!best || plan::isNearer(choice.rows, best->rows, rows)))
+  for (const SpecialChoice &choice : special) {
+    if (!met[choice.condition])
+      continue;
+    if (choice.rows == 0)
+      return &ways[*choice.way];
+    if (!best || plan::isNearer(choice.rows, best->rows, rows))
       best = &choice;
+  }
   return best && best->way ? &ways[*best->way] : nullptr;
 }
 

@@ -344,8 +344,21 @@ Status StepLoader::addChoices(ReadyStep &ready,
   return Status::success();
 }
 
-/// The numbers of rows of all implementations, as the plan lists them: where a
-/// special one is the nearest, it is taken. Without numbers it always is.
+/// The number of what `way` asks of a batch.
+static size_t conditionOf(const plan::Implementation &way,
+                          std::vector<BatchCondition> &conditions) {
+  BatchCondition asked{way.packed, way.packedCtas, way.longest,
+                       way.mostSequences};
+  auto found = std::find(conditions.begin(), conditions.end(), asked);
+  size_t number = size_t(found - conditions.begin());
+  if (found == conditions.end())
+    conditions.push_back(asked);
+  return number;
+}
+
+/// Special ones without numbers of rows first, then the numbers of all
+/// implementations, as the plan lists them: where a special one is the nearest,
+/// it is taken.
 Status StepLoader::addSpecial(ReadyStep &ready,
                               const std::string &architecture) {
   bool some = false;
@@ -353,15 +366,9 @@ Status StepLoader::addSpecial(ReadyStep &ready,
     if (!isFor(way, architecture))
       continue;
     SpecialChoice choice;
-    choice.packed = way.packed > 0;
     if (way.isSpecial()) {
       some = true;
-      if (choice.packed)
-        result_.packedCtas =
-            result_.asksPacked
-                ? std::min<int64_t>(result_.packedCtas, way.packedCtas)
-                : way.packedCtas;
-      result_.asksPacked |= choice.packed;
+      choice.condition = conditionOf(way, result_.conditions);
       FT_ASSIGN_OR_RETURN(ReadyWay made,
                           this->ready(way, *ready.step, architecture));
       choice.way = ready.ways.size();
@@ -371,14 +378,14 @@ Status StepLoader::addSpecial(ReadyStep &ready,
       choice.rows = rows;
       ready.special.push_back(choice);
     }
-    if (way.isSpecial() && way.rows.empty()) {
-      choice.rows = 1;
-      ready.special = {choice};
-      return Status::success();
-    }
+    if (way.isSpecial() && way.rows.empty())
+      ready.special.push_back(choice);
   }
   if (!some)
     ready.special.clear();
+  std::stable_partition(
+      ready.special.begin(), ready.special.end(),
+      [](const SpecialChoice &choice) { return choice.rows == 0; });
   return Status::success();
 }
 

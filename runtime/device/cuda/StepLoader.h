@@ -50,12 +50,18 @@ struct ReadyChoice {
   std::string algorithm; // for GemmLibrary::run
 };
 
+/// What an implementation asks of a batch (members of plan::Implementation).
+struct BatchCondition {
+  int32_t packed = 0, packedCtas = 0, longest = 0, mostSequences = 0;
+  bool operator==(const BatchCondition &) const = default;
+};
+
 /// What the plan says for one number of rows where some implementation runs
 /// more than the step, or some batches only.
 struct SpecialChoice {
-  int64_t rows = 0;
+  int64_t rows = 0;          // 0: for any
   std::optional<size_t> way; // none: any that does not, as ReadyChoice has it
-  bool packed = false;       // for batches of well packed sequences only
+  size_t condition = 0;      // of ReadyProgram::conditions
 };
 
 struct ReadyStep {
@@ -69,19 +75,17 @@ struct ReadyStep {
 
   /// The nearest choice as plan::nearestTuned takes it, or null.
   const ReadyChoice *choiceFor(int64_t rows) const;
-  /// The way that goes before it, or null. `packed`: the sequences are well
-  /// packed in tiles.
-  const ReadyWay *specialFor(int64_t rows, bool packed) const;
+  /// The way that goes before it, or null: the first one for any number of rows
+  /// or the nearest one, of those whose condition is met.
+  const ReadyWay *specialFor(int64_t rows, const std::vector<bool> &met) const;
 };
 
 /// The steps of a program, with the machine code they run.
 struct ReadyProgram {
   std::vector<ReadyStep> steps;
   std::map<int32_t, LoadedCode> code; // by plan kernel
-  /// Some way is for batches of packed sequences only; of all of them the
-  /// fewest CTAs a tile.
-  bool asksPacked = false;
-  int64_t packedCtas = 0;
+  /// What special ways ask, each once; the first one is met by any batch.
+  std::vector<BatchCondition> conditions{{}};
 };
 
 /// REQUIRES: checkBinding succeeded. `bounds` are the programBounds.

@@ -148,6 +148,7 @@ void BoundProgram::bindBatch() {
     put(binding_.layout.counts, axis, counts_[axis]);
   size_t token = 0;
   for (size_t s = 0; s < batch_.slices.size(); ++s) {
+    longest_ = std::max(longest_, batch_.slices[s].tokens);
     put(at.cuTokens, s, int64_t(token));
     put(at.kvLengths, s, batch_.slices[s].past + batch_.slices[s].tokens);
     for (int64_t i = 0; i < batch_.slices[s].tokens; ++i, ++token) {

@@ -68,7 +68,7 @@ public:
   Status run();
 
   const std::vector<int64_t> &counts() const { return counts_; }
-  BatchCounts batchCounts() const { return {counts_, packs_}; }
+  BatchCounts batchCounts() const { return {counts_, packs_, longest_}; }
   Executable *executable() { return executable_.get(); }
 
 private:
@@ -88,7 +88,8 @@ private:
   const plan::Program &program_;
   TestBatch batch_;
   std::vector<int64_t> counts_, programBounds_;
-  int64_t packs_ = 0; // tiles of whole sequences
+  int64_t packs_ = 0;   // tiles of whole sequences
+  int64_t longest_ = 0; // tokens of a sequence
   std::vector<int32_t> pageTable_;
   Binding binding_;
   int64_t arenaBytes_ = 0;

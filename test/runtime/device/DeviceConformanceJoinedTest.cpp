@@ -1,8 +1,8 @@
 //===- DeviceConformanceJoinedTest.cpp - two steps by one launch ----------===//
 //
-// An implementation that runs the step behind it, too, for batches of packed
-// sequences only. To be told apart, it multiplies by five where the steps
-// multiply by two and three.
+// Implementations that run the step behind theirs, too, for batches of packed
+// sequences only and of a few short ones. To be told apart, they multiply by
+// five and by seven where the steps multiply by two and three.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Batch.h"
@@ -32,7 +32,7 @@ plan::GemmCall product(plan::Ref a, plan::Ref weight, plan::Ref out) {
 }
 
 /// x by 2 to `between`, that by 3 to `out`; joined: x by 5 to `out`, where 192
-/// rows are nearest.
+/// rows are nearest; few: by 7, for two sequences of up to 40 tokens.
 TestProgram joinedPlan() {
   TestProgram p;
   for (int i = 0; i < 3; ++i)
@@ -40,7 +40,8 @@ TestProgram joinedPlan() {
   auto matrix = [&](double factor) {
     return p.weight(DType::F16, {kColumns, kColumns}, diagonal(factor));
   };
-  plan::Ref two = matrix(2), three = matrix(3), five = matrix(5);
+  plan::Ref two = matrix(2), three = matrix(3), five = matrix(5),
+            seven = matrix(7);
   p.op("linear", {kX, two}, {kBetween});
   plan::Step behind = p.step();
   behind.name = "behind";
@@ -51,6 +52,7 @@ TestProgram joinedPlan() {
   p.step().pattern = behind.pattern = "gemm";
   p.step().implementations = {
       {"joined", {192}, {"ptx"}, {product(kX, five, kOut)}, 2, 128},
+      {"few", {}, {"ptx"}, {product(kX, seven, kOut)}, 2, 0, 0, 40, 2},
       {"library", {96, 192}, {"ptx"}, {product(kX, two, kBetween)}}};
   behind.implementations = {
       {"library", {}, {"ptx"}, {product(kBetween, three, kOut)}}};
@@ -118,6 +120,25 @@ TEST_P(JoinedTest, EmptyTilesAreNotWorthIt) {
 TEST_P(JoinedTest, FewRowsRunAsTheOthersSay) {
   bind({{110, 0}});
   EXPECT_TRUE(plan::batch::isPackedWell(run->batchCounts().packs, 110, 0, 1));
+  ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
+  expectFactor(6);
+}
+
+// Whatever numbers of rows the others name: by the longest sequence and by
+// how many there are. Counts that say nothing of lengths promise nothing.
+TEST_P(JoinedTest, AFewShortSequences) {
+  bind({{40, 0}, {17, 0}});
+  EXPECT_EQ(run->batchCounts().longest, 40);
+  for (int times = 0; times < 3; ++times) {
+    ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
+    expectFactor(onGpu() ? 7 : 6);
+    for (int64_t longest : {41, 0}) {
+      ASSERT_TRUE(
+          run->executable()->run({run->counts(), 0, longest}).ok());
+      expectFactor(6);
+    }
+  }
+  bind({{40, 0}, {1, 0}, {1, 0}});
   ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
   expectFactor(6);
 }

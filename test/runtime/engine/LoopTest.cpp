@@ -209,6 +209,8 @@ TEST(LoopTest, ABatchSaysHowItsSequencesArePacked) {
       slices.push_back({.tokens = list});
     EXPECT_TRUE(batch.build(slices).ok());
     EXPECT_EQ(batch.batchCounts().axes, batch.counts());
+    EXPECT_EQ(batch.batchCounts().longest,
+              int64_t(*std::max_element(lengths.begin(), lengths.end())));
     std::vector<std::byte> block(size_t(layout.bytes));
     CountingDevice device;
     EXPECT_TRUE(batch.upload(device, block.data()).ok());

@@ -170,6 +170,8 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
       {step + "/implementations/1/steps", 2},
       {step + "/implementations/1/packed", 128},
       {step + "/implementations/1/packed_ctas", 12},
+      {step + "/implementations/1/longest", 208},
+      {step + "/implementations/1/most_sequences", 3},
       {launch + "/grid/0",
        {{"constant", 2}, {"axis", 0}, {"divisor", 64}, {"plus_axis", 1}}},
       {launch + "/kernel", 0},

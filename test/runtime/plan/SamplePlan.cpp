@@ -188,6 +188,8 @@ static Program sampleProgram() {
   joined.steps = 2;
   joined.packed = 128;
   joined.packedCtas = 12;
+  joined.longest = 208;
+  joined.mostSequences = 3;
   step.implementations = {sampleImplementation(), joined};
   Step behind = attentionStep();
   behind.name = "layers.1.attention";

@@ -369,6 +369,19 @@ const Case kStepCases[] = {
      "/implementations/1/packed"},
     {"PackedCtas", [](Plan &p) { step(p).implementations[1].packedCtas = -1; },
      "/implementations/1/packed_ctas"},
+    {"Longest", [](Plan &p) { step(p).implementations[1].longest = -1; },
+     "/implementations/1/longest"},
+    {"MostSequences",
+     [](Plan &p) { step(p).implementations[1].mostSequences = -1; },
+     "/implementations/1/most_sequences"},
+    {"OnlyShort",
+     [](Plan &p) {
+       step(p).implementations.erase(step(p).implementations.begin());
+       step(p).implementations[0].steps = 1;
+       step(p).implementations[0].packed = 0;
+       step(p).implementations[0].longest = 64;
+     },
+     "/implementations/0/archs"},
     {"OnlyPacked",
      [](Plan &p) {
        step(p).implementations.erase(step(p).implementations.begin());

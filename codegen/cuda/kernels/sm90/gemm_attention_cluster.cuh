@@ -41,14 +41,17 @@ struct ClusterConfig {
                                    : tokens <= 128 ? 96
                                                    : 112;
   static constexpr int kWarpgroups = (rows + 63) / 64;
-  static constexpr int kThreads = 128 * kWarpgroups + 32;
+  /// The fifth warp copies; the second warpgroup, where there is one, only
+  /// attends.
+  static constexpr int kThreads = kWarpgroups == 1 ? 160 : 256;
   static constexpr u32 kRowBytes = 128;
   static constexpr u32 kStageBytes = (rows + kSize) * kRowBytes;
   static constexpr u32 kBlockBytes = rows * kRowBytes; // of q, k or v
   static constexpr u32 kHeldBytes = blocks * kBlockBytes;
   static constexpr u32 kSharedBytes =
       1024 + stages * (kStageBytes + 16) + 2 * kHeldBytes + 8;
-  static_assert(rows % 16 == 0 && tokens % 16 == 0 && tokens <= 224);
+  static_assert(rows % 16 == 0 && rows <= 128);
+  static_assert(tokens % 16 == 0 && tokens <= 224);
   static_assert(tokens <= rows * blocks && kCluster <= 8);
   static_assert(kSharedBytes <= 232448);
 };
@@ -84,7 +87,6 @@ template <typename C> struct ClusterMemory {
 template <typename C, typename A> struct Member {
   using T = typename C::T;
   using Sums = float[C::kRows / 2];
-  static constexpr int kProducer = 128 * C::kWarpgroups; // its thread
   ClusterMemory<C> m;
   const A &a;
   int role, block, head;
@@ -207,12 +209,9 @@ template <typename C, typename A> struct Member {
   __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
                                       bool present) {
     int steps = (a.k + 63) / 64;
-    if (warp() == 4 * C::kWarpgroups) {
-      if (threadIdx.x == kProducer && present)
-        copy(x, w, steps);
-      __syncwarp();
-      return;
-    }
+    if (threadIdx.x == 128 && present)
+      copy(x, w, steps);
+    __syncwarp();
     float2 b = warp() < 4 ? bias() : float2{};
     dependencyWait();
     if (!present)
@@ -224,7 +223,7 @@ template <typename C, typename A> struct Member {
       int left = tokens - block * C::kRows;
       keep(d, role == 0 ? C::kRows : left);
     }
-    if (role == 0) {
+    if (role == 0 && warp() < 4 * C::kWarpgroups) {
       namedSync(1, 128 * C::kWarpgroups);
       attend();
     } else if (warp() < 4) {
