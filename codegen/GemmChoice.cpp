@@ -253,7 +253,7 @@ KernelChoice::addJoined(ir::FusedOp fused,
   FailureOr<GemmMatch> match = matchGemm(fused);
   if (failed(match))
     return failure();
-  if (!gemmAttentionTakes(fused, *match))
+  if (!gemmAttentionTakes(fused, behind, *match))
     return success();
   Builder builder(module_.getContext());
   FailureOr<DictionaryAttr> made =

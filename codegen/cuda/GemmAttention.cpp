@@ -27,17 +27,19 @@ struct ClusterForm {
   int64_t rows, blocks, tokens;
 
   int64_t cluster() const { return 3 * blocks; }
-  int64_t threads() const { return rows <= 64 ? 160 : 256; }
+  int64_t warpgroups() const { return tokens <= 128 ? 3 : 2; }
+  int64_t threads() const { return 128 * warpgroups(); }
   int64_t stageBytes() const { return (rows + kHeadSize) * 128 + 16; }
   int64_t heldBytes() const { return 2 * blocks * rows * 128; }
-  /// All of k, or as much as there is room for.
+  /// For all of k, or for as much as there is room for; of each warpgroup.
   int64_t stages(int64_t k) const {
     constexpr int64_t most = 227 * 1024;
-    return std::min((k + 63) / 64,
-                    (most - 1024 - 8 - heldBytes()) / stageBytes());
+    int64_t room = (most - 1024 - 8 - heldBytes()) / stageBytes();
+    int64_t step = 64 * warpgroups();
+    return std::min((k + step - 1) / step, room / warpgroups());
   }
   int64_t sharedBytes(int64_t k) const {
-    return 1024 + stages(k) * stageBytes() + heldBytes() + 8;
+    return 1024 + warpgroups() * stages(k) * stageBytes() + heldBytes() + 8;
   }
   /// Clusters that run at once on an H200, none of which spans two of its
   /// parts: with 12 heads three sequences by clusters of three gain (3 x 64
@@ -54,10 +56,14 @@ static ir::PackedType rowType(Value value) {
   return cast<ir::PackedType>(value.getType());
 }
 
-bool codegen::gemmAttentionTakes(ir::FusedOp gemm, const GemmMatch &match) {
-  Placement x = placementOf(gemm.getInputs()[match.input.getArgNumber()]);
+bool codegen::gemmAttentionTakes(ir::FusedOp gemm, ir::FusedOp attention,
+                                 const GemmMatch &match) {
+  auto wide = [](const Placement &rows) {
+    return rows.rowStride % 8 == 0 && rows.alignment >= 16;
+  };
   ir::ParamOp weight = ir::lookupParam(gemm, match.weight);
-  return x.rowStride % 8 == 0 && x.alignment >= 16 && alignmentOf(weight) >= 16;
+  return wide(placementOf(gemm.getInputs()[match.input.getArgNumber()])) &&
+         wide(placementOf(attention.getResult(0))) && alignmentOf(weight) >= 16;
 }
 
 int64_t codegen::joinedCtas(const GemmMatch &match) {
@@ -191,6 +197,8 @@ static JoinedCandidate emitCluster(ir::FusedOp gemm, ir::FusedOp attention,
   for (int64_t number :
        {form.rows, form.blocks, form.tokens, form.stages(match.k)})
     config += ", " + std::to_string(number);
+  if (form.stages(match.k) * 64 * form.warpgroups() < match.k)
+    config += ", true";
   out.line("using Tile = joined::ClusterConfig<" + config + ">;");
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kCluster)");

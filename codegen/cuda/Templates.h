@@ -106,7 +106,8 @@ mlir::FailureOr<std::vector<AttentionCandidate>>
 emitAttentionTiles(ir::FusedOp fused, const LaunchContext &context);
 /// Whether sm_90a makes q, k and v and attends in one launch, for batches of
 /// packed sequences. REQUIRES: `attention` joins `gemm`, which `match` is of.
-bool gemmAttentionTakes(ir::FusedOp gemm, const GemmMatch &match);
+bool gemmAttentionTakes(ir::FusedOp gemm, ir::FusedOp attention,
+                        const GemmMatch &match);
 /// CTAs of a tile: heads.
 int64_t joinedCtas(const GemmMatch &match);
 /// REQUIRES: gemmAttentionTakes.

@@ -59,10 +59,10 @@ TEST(JoinedKernelsTest, F16) { RUN_JOINED(f16); }
 TEST(JoinedKernelsTest, BF16) { RUN_JOINED(bf16); }
 TEST(JoinedKernelsTest, Heads32) { RUN_JOINED(f16, 32); }
 TEST(JoinedKernelsTest, Heads48) { RUN_JOINED(bf16, 48); }
-TEST(JoinedKernelsTest, Cluster32) { RUN_CLUSTER(f16, 32, 1, 32, 12); }
-TEST(JoinedKernelsTest, Cluster64) { RUN_CLUSTER(bf16, 64, 1, 64, 12); }
-TEST(JoinedKernelsTest, Cluster128) { RUN_CLUSTER(f16, 64, 2, 128, 11); }
-TEST(JoinedKernelsTest, Cluster128Ring) { RUN_CLUSTER(bf16, 64, 2, 128, 4); }
-TEST(JoinedKernelsTest, Cluster208) { RUN_CLUSTER(f16, 112, 2, 208, 7); }
+TEST(JoinedKernelsTest, Cluster32) { RUN_CLUSTER(f16, 32, 1, 32, 4); }
+TEST(JoinedKernelsTest, Cluster64) { RUN_CLUSTER(bf16, 64, 1, 64, 4); }
+TEST(JoinedKernelsTest, Cluster128) { RUN_CLUSTER(f16, 64, 2, 128, 4); }
+TEST(JoinedKernelsTest, Cluster128Ring) { RUN_CLUSTER(bf16, 64, 2, 128, 2, true); }
+TEST(JoinedKernelsTest, Cluster208) { RUN_CLUSTER(f16, 112, 2, 208, 3, true); }
 
 } // namespace

@@ -158,13 +158,15 @@ template <typename Run> void joinedCases(const Run &run) {
   run(JoinedCase{{7}, 2, 72, 1});
 }
 /// Sequences by clusters: the longest, shorter than a block, odd, empty ones,
-/// no bias, k that 64 does not divide or that is longer than the ring.
+/// no bias, k that 64 does not divide, as long as the stages and longer.
 template <typename C, typename Run> void clusterCases(const Run &run) {
   int most = C::kTokens;
   run(JoinedCase{{most}, 1, 128, 0});
   run(JoinedCase{{most - 11, 0, 1, most / 2 + 3}, 2, 200, 0});
   run(JoinedCase{{C::kRows, 16}, 1, 64, 0, false});
-  run(JoinedCase{{most - 1}, 1, 64 * (C::kStages + 3), 0});
+  run(JoinedCase{{most - 1}, 1, 64 * int(C::kAllStages), 0});
+  if (C::kAgain)
+    run(JoinedCase{{most - 1}, 1, 64 * (int(C::kAllStages) + 4), 0});
 }
 template <typename C, typename Run>
 void checkJoined(const JoinedCase &c, const Run &run) {

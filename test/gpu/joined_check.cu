@@ -32,10 +32,10 @@ int main() {
   checkSize<joined::Config<bf16>>();
   checkSize<joined::Config<f16, 32>>();
   checkSize<joined::Config<bf16, 48>>();
-  checkCluster<joined::ClusterConfig<f16, 32, 1, 32, 12>>();
-  checkCluster<joined::ClusterConfig<bf16, 64, 1, 64, 12>>();
-  checkCluster<joined::ClusterConfig<f16, 64, 2, 128, 11>>();
-  checkCluster<joined::ClusterConfig<bf16, 64, 2, 128, 4>>();
-  checkCluster<joined::ClusterConfig<f16, 112, 2, 208, 7>>();
+  checkCluster<joined::ClusterConfig<f16, 32, 1, 32, 4>>();
+  checkCluster<joined::ClusterConfig<bf16, 64, 1, 64, 4>>();
+  checkCluster<joined::ClusterConfig<f16, 64, 2, 128, 4>>();
+  checkCluster<joined::ClusterConfig<bf16, 64, 2, 128, 2, true>>();
+  checkCluster<joined::ClusterConfig<f16, 112, 2, 208, 3, true>>();
   return finish();
 }

@@ -103,10 +103,10 @@ void timeLayers(const char *what, const std::vector<int> &lengths,
 
 } // namespace
 
-using Of32 = joined::ClusterConfig<f16, 32, 1, 32, 12>;
-using Of64 = joined::ClusterConfig<f16, 64, 1, 64, 12>;
-using Of128 = joined::ClusterConfig<f16, 64, 2, 128, 12>;
-using Of208 = joined::ClusterConfig<f16, 112, 2, 208, 7>;
+using Of32 = joined::ClusterConfig<f16, 32, 1, 32, 4>;
+using Of64 = joined::ClusterConfig<f16, 64, 1, 64, 4>;
+using Of128 = joined::ClusterConfig<f16, 64, 2, 128, 4>;
+using Of208 = joined::ClusterConfig<f16, 112, 2, 208, 3, true>;
 
 int main() {
   addAll();

@@ -3,8 +3,8 @@
 // q, k, v = x * w^T + bias; out = softmax(scale * q k^T) v within each sequence
 // of a packed batch: both in one launch, for sequences of at most kTokens
 // tokens. x: [rows, k], w: [3 * heads * kSize, k], rows of all heads' q, of
-// their k, of their v; out: [rows, heads * kSize]. Sums in fp32; q, k, v and
-// the weights of a row are rounded once.
+// their k, of their v; out: [rows, heads * kSize], rows on 16 bytes. Sums in
+// fp32; q, k, v and the weights of a row are rounded once.
 //
 // The batch is divided into tiles of whole sequences (field `packs`: their
 // number, then the first sequence of each and the number of sequences). A

@@ -9,7 +9,9 @@
 //
 // Weights are in shared memory, or on their way to it, before the kernel in front
 // has ended; what remains are one block of x, the way of k and v, and the
-// attention of kRows tokens.
+// attention of kRows tokens. Products of one warpgroup follow each other at 90
+// cycles, however few columns they have (on an H200 12 steps of 4 took 4,300): so
+// warpgroups share k, each with stages of its own, and add their sums.
 //
 // Tensor maps (as gemm_attention.cuh's): x {k, bound of rows}, box {64, kRows};
 // w {k, 3 * heads * 64}, box {64, 64}.
@@ -29,27 +31,34 @@ namespace ft {
 namespace joined {
 
 /// `rows` tokens of a block, a multiple of 16; `blocks` of a sequence of at most
-/// `tokens` tokens; `stages` of 64 columns.
-template <typename T_, int rows, int blocks, int tokens, int stages>
+/// `tokens` tokens; `stages` of 64 columns for each warpgroup: for all of k, or
+/// used `again`.
+template <typename T_, int rows, int blocks, int tokens, int stages,
+          bool again = false>
 struct ClusterConfig {
   using T = T_;
   static constexpr int kRows = rows, kBlocks = blocks, kTokens = tokens;
   static constexpr int kSize = 64, kStages = stages;
+  /// Scores of more than 128 keys leave registers for two.
+  static constexpr int kWarpgroups = tokens <= 128 ? 3 : 2;
+  static constexpr bool kAgain = again;
   static constexpr int kCluster = 3 * blocks;
   static constexpr int kFewKeys = tokens < 64 ? tokens : 64;
   static constexpr int kSomeKeys = tokens <= 64    ? kFewKeys
                                    : tokens <= 128 ? 96
                                                    : 112;
-  static constexpr int kWarpgroups = (rows + 63) / 64;
-  /// The fifth warp copies; the second warpgroup, where there is one, only
-  /// attends.
-  static constexpr int kThreads = kWarpgroups == 1 ? 160 : 256;
+  static constexpr int kThreads = 128 * kWarpgroups;
+  static constexpr int kAttending = (rows + 63) / 64; // warpgroups
   static constexpr u32 kRowBytes = 128;
   static constexpr u32 kStageBytes = (rows + kSize) * kRowBytes;
   static constexpr u32 kBlockBytes = rows * kRowBytes; // of q, k or v
   static constexpr u32 kHeldBytes = blocks * kBlockBytes;
+  static constexpr u32 kAllStages = kWarpgroups * stages;
   static constexpr u32 kSharedBytes =
-      1024 + stages * (kStageBytes + 16) + 2 * kHeldBytes + 8;
+      1024 + kAllStages * (kStageBytes + 16) + 2 * kHeldBytes + 8;
+  /// Of a warpgroup, for the first one.
+  static constexpr u32 kSumBytes = kSize * rows * 4;
+  static_assert(kSumBytes <= stages * kStageBytes);
   static_assert(rows % 16 == 0 && rows <= 128);
   static_assert(tokens % 16 == 0 && tokens <= 224);
   static_assert(tokens <= rows * blocks && kCluster <= 8);
@@ -74,13 +83,13 @@ template <typename C> struct ClusterMemory {
   /// What this CTA made, by token, where the first stage was.
   __device__ u32 own() const { return x(0); }
   /// Of all blocks, in the CTAs of q.
-  __device__ u32 k() const { return x(C::kStages); }
+  __device__ u32 k() const { return x(C::kAllStages); }
   __device__ u32 v() const { return k() + C::kHeldBytes; }
   __device__ u32 full(u32 stage) const {
     return v() + C::kHeldBytes + 8 * stage;
   }
-  __device__ u32 empty(u32 stage) const { return full(C::kStages + stage); }
-  __device__ u32 held() const { return full(2 * C::kStages); } // k and v
+  __device__ u32 empty(u32 stage) const { return full(C::kAllStages + stage); }
+  __device__ u32 held() const { return full(2 * C::kAllStages); } // k and v
 };
 
 /// A CTA's work: a role (0: q, 1: k, 2: v), a block, a head, a sequence.
@@ -95,26 +104,32 @@ template <typename C, typename A> struct Member {
   __device__ static int lane() { return threadIdx.x % 32; }
   __device__ static int warp() { return int(threadIdx.x) / 32; }
 
-  /// All steps, by one thread; weights do not wait for the kernel before.
-  __device__ void copy(const TensorMap &x, const TensorMap &w, int steps) const {
-    int row = (role * a.heads + head) * C::kSize;
-    auto weights = [&](u32 stage, int step) {
-      barrierExpect(m.full(stage), C::kStageBytes);
-      copyBox(m.w(stage), w, step * 64, row, m.full(stage));
-    };
-    int ahead = min(C::kStages, steps);
-    for (int step = 0; step < ahead; ++step)
-      weights(step, step);
+  __device__ static int warpgroup() { return int(threadIdx.x) / 128; }
+  /// Stage i of this warpgroup.
+  __device__ static u32 stageOf(u32 i) { return warpgroup() * C::kStages + i; }
+
+  /// Step `i` of this warpgroup's; behind the last column of k come zeros.
+  __device__ int columnOf(int i) const {
+    return (i * C::kWarpgroups + warpgroup()) * 64;
+  }
+  __device__ void copyW(const TensorMap &w, u32 stage, int i) const {
+    barrierExpect(m.full(stage), C::kStageBytes);
+    copyBox(m.w(stage), w, columnOf(i), (role * a.heads + head) * C::kSize,
+            m.full(stage));
+  }
+  __device__ void copyX(const TensorMap &x, u32 stage, int i) const {
+    copyBox(m.x(stage), x, columnOf(i), firstToken + block * C::kRows,
+            m.full(stage));
+  }
+  /// The warpgroup's first stages; weights do not wait for the kernel before.
+  __device__ void begin(const TensorMap &x, const TensorMap &w,
+                        int steps) const {
+    int ahead = C::kAgain ? min(C::kStages, steps) : C::kStages;
+    for (int i = 0; i < ahead; ++i)
+      copyW(w, stageOf(i), i);
     dependencyWait();
-    Cursor<C::kStages> at;
-    for (int step = 0; step < steps; ++step, at.next()) {
-      if (step >= ahead) {
-        barrierWait(m.empty(at.stage), at.phase ^ 1);
-        weights(at.stage, step);
-      }
-      copyBox(m.x(at.stage), x, step * 64, firstToken + block * C::kRows,
-              m.full(at.stage));
-    }
+    for (int i = 0; i < ahead; ++i)
+      copyX(x, stageOf(i), i);
   }
 
   /// Of this thread's two rows of the head.
@@ -122,35 +137,82 @@ template <typename C, typename A> struct Member {
     if (!a.bias)
       return {0, 0};
     const auto *from = a.bias + (role * a.heads + head) * C::kSize +
-                       warp() * 16 + lane() / 4;
+                       warp() % 4 * 16 + lane() / 4;
     return {toFloat(from[0]), toFloat(from[8])};
   }
-  /// d[64 of w, tokens] = w * x^T + bias, by the first warpgroup.
-  __device__ __forceinline__ void multiply(Sums &d, float2 bias,
-                                           int steps) const {
+  /// d += w * x^T of a stage.
+  __device__ __forceinline__ void multiply(Sums &d, u32 stage,
+                                           u32 phase) const {
+    barrierWait(m.full(stage), phase);
+    u32 rows = tileDescriptor(m.w(stage)), tokens = tileDescriptor(m.x(stage));
+    wgmmaFence();
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      Wgmma<T, C::kRows>::multiply(d, rows + 2 * k, tokens + 2 * k);
+    wgmmaCommit();
+  }
+  /// d[64 of w, tokens] = w * x^T + bias, over this warpgroup's steps.
+  __device__ __forceinline__ void multiplyAll(Sums &d, float2 bias,
+                                              const TensorMap &x,
+                                              const TensorMap &w,
+                                              int steps) const {
 #pragma unroll
     for (int g = 0; g < C::kRows / 8; ++g) {
       d[4 * g] = d[4 * g + 1] = bias.x;
       d[4 * g + 2] = d[4 * g + 3] = bias.y;
     }
-    Cursor<C::kStages> at;
-    u32 before = 0;
-#pragma unroll 1
-    for (int step = 0; step < steps; ++step, at.next()) {
-      barrierWait(m.full(at.stage), at.phase);
-      u32 w = tileDescriptor(m.w(at.stage)), x = tileDescriptor(m.x(at.stage));
-      wgmmaFence();
+    if constexpr (!C::kAgain) { // as a loop ptxas makes each product wait
 #pragma unroll
-      for (int k = 0; k < 4; ++k)
-        Wgmma<T, C::kRows>::multiply(d, w + 2 * k, x + 2 * k);
-      wgmmaCommit();
-      wgmmaWait<1>();
-      if (step > 0 && lane() == 0)
-        barrierArrive(m.empty(before));
-      before = at.stage;
+      for (int i = 0; i < C::kStages; ++i)
+        multiply(d, stageOf(i), 0);
+      wgmmaWait<0>();
+    } else {
+      Cursor<C::kStages> at;
+#pragma unroll 1
+      for (int i = 0; i < steps; ++i, at.next()) {
+        multiply(d, stageOf(at.stage), at.phase);
+        wgmmaWait<0>(); // copies beside a product, too
+        if (i + C::kStages < steps)
+          refill(x, w, i + C::kStages, at);
+      }
     }
-    wgmmaWait<0>();
     pin(d);
+  }
+  /// With step `i`, of the stage at `at`, which this warp is done with.
+  __device__ __forceinline__ void refill(const TensorMap &x, const TensorMap &w,
+                                         int i,
+                                         Cursor<C::kStages> at) const {
+    u32 stage = stageOf(at.stage);
+    if (lane() == 0)
+      barrierArrive(m.empty(stage));
+    if (threadIdx.x % 128 == 0) {
+      barrierWait(m.empty(stage), at.phase);
+      copyW(w, stage, i);
+      copyX(x, stage, i);
+    }
+    __syncwarp();
+  }
+  /// The others' sums to the first warpgroup's, in order.
+  __device__ __forceinline__ void join(Sums &d) const {
+    u32 at = threadIdx.x % 128 * 16;
+    namedSync(1, C::kThreads); // stages were multiplied by all
+    if (warpgroup() > 0) {
+#pragma unroll
+      for (int i = 0; i < C::kRows / 2; i += 4)
+        storeShared4(m.x(stageOf(0)) + at + i * 512,
+                     {d[i], d[i + 1], d[i + 2], d[i + 3]});
+    }
+    namedSync(1, C::kThreads);
+    if (warpgroup() > 0)
+      return;
+#pragma unroll
+    for (int i = 0; i < C::kRows / 2; i += 4)
+#pragma unroll
+      for (int other = 1; other < C::kWarpgroups; ++other) {
+        float4 more = loadShared4(m.x(other * C::kStages) + at + i * 512);
+        d[i] += more.x, d[i + 1] += more.y;
+        d[i + 2] += more.z, d[i + 3] += more.w;
+      }
   }
   /// d by tokens, in rows of 128 swizzled bytes; zeros from token `limit` on: of
   /// what lies there a weight of zero may make a NaN.
@@ -208,26 +270,27 @@ template <typename C, typename A> struct Member {
 
   __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
                                       bool present) {
-    int steps = (a.k + 63) / 64;
-    if (threadIdx.x == 128 && present)
-      copy(x, w, steps);
+    int steps = (a.k + 64 * C::kWarpgroups - 1) / (64 * C::kWarpgroups);
+    if (present && threadIdx.x % 128 == 0)
+      begin(x, w, steps);
     __syncwarp();
-    float2 b = warp() < 4 ? bias() : float2{};
+    float2 b = warpgroup() == 0 ? bias() : float2{};
     dependencyWait();
     if (!present)
       return;
-    if (warp() < 4) {
+    {
       Sums d;
-      multiply(d, b, steps);
-      namedSync(2, 128); // the first stage was multiplied by all
+      multiplyAll(d, b, x, w, steps);
+      join(d);
       int left = tokens - block * C::kRows;
-      keep(d, role == 0 ? C::kRows : left);
+      if (warpgroup() == 0)
+        keep(d, role == 0 ? C::kRows : left);
     }
-    if (role == 0 && warp() < 4 * C::kWarpgroups) {
-      namedSync(1, 128 * C::kWarpgroups);
+    if (role == 0 && warpgroup() < C::kAttending) {
+      namedSync(2, 128 * C::kAttending);
       attend();
-    } else if (warp() < 4) {
-      namedSync(1, 128);
+    } else if (role != 0 && warpgroup() == 0) {
+      namedSync(2, 128);
       send();
     }
   }
@@ -245,7 +308,7 @@ __device__ __forceinline__ void runCluster(const TensorMap &x,
     prefetchMap(w);
   }
   if (threadIdx.x / 32 == 1 && electOne()) {
-    for (u32 s = 0; s < C::kStages; ++s) {
+    for (u32 s = 0; s < C::kAllStages; ++s) {
       barrierInit(m.full(s), 1);
       barrierInit(m.empty(s), 4);
     }

@@ -232,19 +232,19 @@ template <typename C, typename A> struct Rows {
       attendHalves(x, q, t);
   }
 
+  /// REQUIRES: rows of `out` lie on 16 bytes.
   __device__ __forceinline__ void store(Attended<C> &x, const View &t,
                                         int head) const {
     constexpr int width = kGroups % 4 == 0 ? 4 : 2;
-    bool wide = gemm::wideRows(a.out, a.outStride);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int own = row() + 8 * r;
       x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 1);
       x.sum[r] += __shfl_xor_sync(~0u, x.sum[r], 2);
-      float factor = 1 / x.sum[r];
+      float factor = fastReciprocal(x.sum[r]);
       gemm::Row<T> to{a.out + i64(t.tile.firstToken + own) * a.outStride +
                           head * C::kSize,
-                      C::kSize, own < t.tile.tokens, wide};
+                      C::kSize, own < t.tile.tokens, /*wide=*/true};
 #pragma unroll
       for (int group = 0; group < kGroups; group += width) {
         gemm::Pairs<width> y;
