@@ -240,9 +240,9 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   return tiles ? addTiles(fused, match, context, implementations) : success();
 }
 
-/// In front of all others, the launches that run the attention behind, too. They
-/// are right for batches only of few short sequences, or whose sequences lie
-/// whole in tiles.
+/// In front of all others, the launches that run the attention behind, too.
+/// They are right for batches only of few short sequences, or whose sequences
+/// lie whole in tiles.
 LogicalResult
 KernelChoice::addJoined(ir::FusedOp fused,
                         SmallVectorImpl<Attribute> &implementations) {

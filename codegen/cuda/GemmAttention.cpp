@@ -1,4 +1,5 @@
-//===- GemmAttention.cpp - instances of gemm_attention.cuh, by clusters, too ===//
+//===- GemmAttention.cpp - instances of gemm_attention.cuh, by clusters, too
+//===//
 #include "codegen/cuda/AttentionText.h"
 #include "codegen/cuda/CudaPrinter.h"
 #include "codegen/cuda/OpText.h"
@@ -93,8 +94,8 @@ static std::string argsText(ir::FusedOp gemm, ir::FusedOp attention,
   std::string list =
       params.add("const int *", "counts", params.batch("counts"));
   auto give = [&](const std::string &text) { list += ", " + text; };
-  give(std::to_string(axisNumber(
-      attention, clusters ? axes.getSequences() : axes.getTokens())));
+  give(std::to_string(axisNumber(attention, clusters ? axes.getSequences()
+                                                     : axes.getTokens())));
   give(field("cuTokens", plan::batch::kCuTokens));
   if (!clusters)
     give(field("packs", plan::batch::kPacks));

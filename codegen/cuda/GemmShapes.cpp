@@ -142,10 +142,9 @@ int64_t GemmShape::sharedBytes() const {
   if (columns % 32 != 0 && blocks == 1)
     return other + storing * 16 * (2 * columns + 16);
   int64_t left = (kMostShared / ctas - other) / (storing * kPartBytes);
-  return other +
-         storing * kPartBytes *
-             std::min(ceilDiv(columns, 32) * blocks,
-                      std::max<int64_t>(left, 2));
+  return other + storing * kPartBytes *
+                     std::min(ceilDiv(columns, 32) * blocks,
+                              std::max<int64_t>(left, 2));
 }
 
 GemmShape GemmShape::withResidual() const {

@@ -32,8 +32,8 @@ template <typename C> void runJoined(const std::string &config) {
 #define RUN_JOINED(...) runJoined<joined::Config<__VA_ARGS__>>(#__VA_ARGS__)
 
 template <typename C> void runCluster(const std::string &config) {
-  std::string instance = "check::clusterKernel<joined::ClusterConfig<" +
-                         config + ">>";
+  std::string instance =
+      "check::clusterKernel<joined::ClusterConfig<" + config + ">>";
   Kernels kernels("JoinedKernels.cuh", {instance});
   if (auto status = kernels.open(); !status.ok()) {
     ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
@@ -42,11 +42,11 @@ template <typename C> void runCluster(const std::string &config) {
   int before = failures;
   clusterCases<C>([&](const JoinedCase &c) {
     checkJoined<C>(c, [&](auto &b) {
-      kernels.launch(instance,
-                     {uint32_t(c.heads * C::kCluster),
-                      uint32_t(c.lengths.size() + 1), 1},
-                     {uint32_t(C::kThreads), 1, 1}, C::kSharedBytes, b.xMap,
-                     b.wMap, b.clusterArgs());
+      kernels.launch(
+          instance,
+          {uint32_t(c.heads * C::kCluster), uint32_t(c.lengths.size() + 1), 1},
+          {uint32_t(C::kThreads), 1, 1}, C::kSharedBytes, b.xMap, b.wMap,
+          b.clusterArgs());
       ++kernels.options.seed;
     });
   });
@@ -62,7 +62,9 @@ TEST(JoinedKernelsTest, Heads48) { RUN_JOINED(bf16, 48); }
 TEST(JoinedKernelsTest, Cluster32) { RUN_CLUSTER(f16, 32, 1, 32, 4); }
 TEST(JoinedKernelsTest, Cluster64) { RUN_CLUSTER(bf16, 64, 1, 64, 4); }
 TEST(JoinedKernelsTest, Cluster128) { RUN_CLUSTER(f16, 64, 2, 128, 4); }
-TEST(JoinedKernelsTest, Cluster128Ring) { RUN_CLUSTER(bf16, 64, 2, 128, 2, true); }
+TEST(JoinedKernelsTest, Cluster128Ring) {
+  RUN_CLUSTER(bf16, 64, 2, 128, 2, true);
+}
 TEST(JoinedKernelsTest, Cluster208) { RUN_CLUSTER(f16, 112, 2, 208, 3, true); }
 
 } // namespace

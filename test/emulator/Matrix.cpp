@@ -74,8 +74,7 @@ static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
     if (!row)
       return w.failAddress(i, lane, address, 16, Space::Shared);
     w.cta->markStore(row);
-    const uint32_t *r =
-        w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);
+    const uint32_t *r = w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);
     // Column lane % 8 of the matrix.
     for (uint32_t k = 0; k < 8; ++k) {
       uint32_t from = r[k * 4 + lane % 8 / 2];

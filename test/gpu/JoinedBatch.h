@@ -75,14 +75,8 @@ template <typename C> struct JoinedBatch {
       return C::kTokens;
   }
   joined::ClusterArgs<T, T> clusterArgs() const {
-    return {counts.device,
-            1,
-            cuTokens.device,
-            c.bias ? bias.device : nullptr,
-            c.heads,
-            c.k,
-            scale,
-            out.device,
+    return {counts.device, 1,   cuTokens.device, c.bias ? bias.device : nullptr,
+            c.heads,       c.k, scale,           out.device,
             width + kPad};
   }
   joined::Args<T, T> args() const {

@@ -90,9 +90,9 @@ private:
   std::set<Bucket> seen_;
   Communicator *communicator_; // null: one rank
   TokenFeed *feed_;
-  std::optional<FeedSite> feedSite_; // where a step ends
+  std::optional<FeedSite> feedSite_;          // where a step ends
   size_t tokensAxis_ = 0, sequencesAxis_ = 0; // of the entry's sequences
-  std::string firstPlace_;           // the first collective of the program
+  std::string firstPlace_;    // the first collective of the program
   bool behindKernel_ = false; // what was enqueued last in the program is one
 };
 

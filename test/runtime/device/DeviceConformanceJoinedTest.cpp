@@ -133,8 +133,7 @@ TEST_P(JoinedTest, AFewShortSequences) {
     ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
     expectFactor(onGpu() ? 7 : 6);
     for (int64_t longest : {41, 0}) {
-      ASSERT_TRUE(
-          run->executable()->run({run->counts(), 0, longest}).ok());
+      ASSERT_TRUE(run->executable()->run({run->counts(), 0, longest}).ok());
       expectFactor(6);
     }
   }
