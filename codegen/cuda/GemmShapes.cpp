@@ -56,6 +56,7 @@ static constexpr GemmShape kPlain[] = {
     {.bm = 64, .bn = 64, .stages = 12, .warpgroups = 1, .splits = 4},
     {.bm = 64, .bn = 64, .stages = 12, .warpgroups = 1, .splits = 2},
     {.bm = 64, .bn = 96, .stages = 10, .warpgroups = 1, .splits = 2},
+    {.bm = 64, .bn = 96, .stages = 8, .warpgroups = 1, .splits = 3},
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .splits = 2},
 };
 

@@ -253,6 +253,10 @@ TEST(GemmKernelsTest, ThreeCtasShareK) {
   runConfig<gemm::Config<f16, false, 128, 192, 3, 2, false, 1, 1, 1, 3>,
             Epilogue::Residual>();
 }
+TEST(GemmKernelsTest, ThreeSmallCtasShareK) {
+  runConfig<gemm::Config<bf16, false, 64, 96, 8, 1, false, 1, 1, 1, 3>,
+            Epilogue::Added>();
+}
 TEST(GemmKernelsTest, SharedKOfThreeWarpgroups) {
   runConfig<gemm::Config<bf16, false, 192, 128, 3, 3, false, 1, 1, 1, 2>,
             Epilogue::Added>();

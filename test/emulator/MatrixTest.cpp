@@ -339,4 +339,35 @@ TEST(MatrixTest, MoveMatrix) {
   }
 }
 
+TEST(MatrixTest, StoreMatricesTransposed) {
+  // Lane l has columns 2 (l % 4) and the next of row l / 4 of four matrices:
+  // 64 l + 1 and 64 l + 2, 2,048 more a matrix. Lane 8 m + i says where what
+  // becomes row i of matrix m goes: here backwards, and each reads its own.
+  Tiles t;
+  std::string body =
+      "shl.b32 %r1, %r0, 6; add.u32 %r1, %r1, 1; add.u32 %r2, %r1, 1;"
+      "shl.b32 %r2, %r2, 16; or.b32 %r1, %r1, %r2;\n"
+      "add.u32 %r2, %r1, 134219776; add.u32 %r3, %r2, 134219776;"
+      "add.u32 %r4, %r3, 134219776;\n"
+      "sub.u32 %r5, 31, %r0; shl.b32 %r5, %r5, 4; add.u32 %r5, %r5, %r21;\n"
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%r5], "
+      "{%r1, %r2, %r3, %r4};\n"
+      "bar.warp.sync -1;\n"
+      "mul.wide.u32 %d4, %r0, 16; add.s64 %d5, %d1, %d4;\n";
+  for (const char *at : {"0", "4", "8", "12"})
+    body += "ld.shared.u32 %r6, [%r5+" + std::string(at) +
+            "];\nst.global.u32 [%d5+" + at + "], %r6;\n";
+  Status status = t.run(body, 32);
+  ASSERT_TRUE(status.ok()) << status.message();
+  for (uint32_t lane = 0; lane < 32; ++lane) {
+    uint16_t row[8];
+    std::memcpy(row, &t.out[lane * 4], 16);
+    for (uint32_t k = 0; k < 8;
+         ++k) // row k, column lane % 8 of matrix lane / 8
+      EXPECT_EQ(row[k],
+                (k * 4 + lane % 8 / 2) * 64 + 1 + lane % 2 + 2048 * (lane / 8))
+          << lane << ", " << k;
+  }
+}
+
 } // namespace
