@@ -191,10 +191,10 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
                              int64_t rows) {
   constexpr double start = 3000, end = 500, port = 56;
-  constexpr double meet = 300;          // at a cluster's start
-  constexpr double wait = 1.1;          // of the tensor cores, for a stage
-  constexpr double numbers = 4000;      // of rows, exchanged in a cluster
-  constexpr double sums[] = {400, 0.4}; // exchanged, and for each of them
+  constexpr double meet = 300;           // at a cluster's start
+  constexpr double wait = 1.1;           // of the tensor cores, for a stage
+  constexpr double numbers = 4000;       // of rows, exchanged in a cluster
+  constexpr double sums[] = {1300, 0.4}; // exchanged, and for each of them
   // An output, and one with a function.
   double store =
       llvm::isa_and_nonnull<ft::ir::GeluOp>(match.result.getDefiningOp())
