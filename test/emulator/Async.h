@@ -2,13 +2,13 @@
 //
 // Copies are queued and made at a later moment, drawn at random, but before
 // what waits for them goes on; their source is read then. Sums of wgmma are
-// made at once, and at its wait the operands in shared memory must be what they
-// were.
+// made at once. Nothing may touch what they write or read meanwhile: Races.h.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_TEST_EMULATOR_ASYNC_H
 #define FT_TEST_EMULATOR_ASYNC_H
 
+#include "Races.h"
 #include "TensorMap.h"
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 namespace ft::emulator {
 
 struct Cluster;
+struct Cta;
 
 //===----------------------------------------------------------------------===//
 // Barriers in shared memory
@@ -30,15 +31,12 @@ struct Mbarrier {
   static constexpr uint64_t kNoBytes = 1u << 20, kTag = 1;
 
   bool valid() const { return tag == kTag; }
-  /// Turns to the next phase if nothing is missing.
-  void check() {
-    if (pending == 0 && bytes == kNoBytes) {
-      pending = count;
-      phase ^= 1;
-    }
-  }
 };
 static_assert(sizeof(Mbarrier) == 8);
+
+/// Turns a barrier in the shared memory of `home` to its next phase if nothing
+/// is missing.
+void checkPhase(Cta &home, Mbarrier &barrier);
 
 //===----------------------------------------------------------------------===//
 // Copies
@@ -75,6 +73,8 @@ struct BulkCopy {
   uint32_t target = 0, barrier = 0; // places in shared memory
   uint32_t ctas = 0;                // ranks that get it, a mask
   uint32_t line = 0;
+  Epoch self = {}, issuer = {}; // itself, and who issued it
+  ClockPtr known = {};          // what that thread knew
 };
 
 /// Makes the copy and counts its bytes at each CTA's barrier; an error of the
@@ -114,27 +114,19 @@ template <typename F> void eachBoxRow(const BulkCopy &copy, const F &f) {
 // wgmma
 //===----------------------------------------------------------------------===//
 
-/// Matrices in shared memory: descriptors, and the operands as they were when
-/// they were multiplied.
+/// Matrices in shared memory.
 struct WgmmaRead {
   uint64_t a, b;    // descriptors; a = 0: in registers
   uint32_t columns; // of b
   bool transposed;  // b has its columns along the rows of memory
-  uint32_t first;   // where in WgmmaGroups::data
-  uint32_t line, group;
 };
 
+/// Of a warp.
 struct WgmmaGroups {
-  std::vector<WgmmaRead> reads;
-  std::vector<uint16_t> data;
-  std::vector<uint16_t> now; // of one read
+  std::vector<uint16_t> operands; // of one
   uint32_t committed = 0;
 
-  void reset() {
-    reads.clear();
-    data.clear();
-    committed = 0;
-  }
+  void reset() { committed = 0; }
 };
 
 } // namespace ft::emulator

@@ -64,6 +64,8 @@ static Flow atomic(Warp &w, const Inst &i, uint32_t mask) {
     uint8_t *at = w.at(space, address, sizeof(T), lane);
     if (!at)
       return w.failAddress(i, lane, address, sizeof(T), space);
+    if (!w.writes(i, lane, at, sizeof(T), true))
+      return Flow::Fail;
     T old =
         exchange<T, update>(at, w.lanes<T>(i.b)[lane], w.lanes<T>(i.c)[lane]);
     w.lanes<T>(i.d)[lane] = old;

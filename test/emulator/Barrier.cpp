@@ -16,17 +16,21 @@ uint32_t Cta::warpThreads() const {
   return count;
 }
 
-void Cta::checkBarrier(uint32_t id) {
+void Cta::checkBarrier(uint32_t id, Warp *last) {
   NamedBarrier &b = barriers[id];
   uint32_t expected = b.expected ? b.expected : warpThreads();
   if (b.arrived == 0 || b.arrived < expected)
     return;
-  b = {};
+  if (last)
+    last->clocks.acquire(last->live, b.known);
   for (auto &warp : warps)
     for (uint32_t g = 0; g < warp->groupCount; ++g)
       if (Group &group = warp->groups[g];
-          group.state == Group::Parked && group.barrier == id)
+          group.state == Group::Parked && group.barrier == id) {
         group.state = Group::Ready;
+        warp->clocks.acquire(group.mask, b.known);
+      }
+  b = {};
 }
 
 /// a = barrier, b = threads (constant 0: all).
@@ -50,7 +54,9 @@ template <bool waits> static Flow meet(Warp &w, const Inst &i, uint32_t mask) {
   b.arrived += 32;
   if (threads && b.arrived > threads)
     return w.fail(i, lane, "more threads than the barrier counts");
-  w.cta->checkBarrier(id);
+  if (w.cta->cluster->checksRaces)
+    w.clocks.release(mask, b.known);
+  w.cta->checkBarrier(id, waits ? &w : nullptr);
   if (!waits || b.arrived == 0)
     return Flow::Next;
   ++w.pc;
@@ -66,6 +72,11 @@ static Flow meetWarp(Warp &w, const Inst &i, uint32_t mask) {
       return w.fail(i, lane, "its mask leaves the lane out");
     if (named[lane] & w.live & ~mask)
       return Flow::Retry;
+  }
+  for (uint32_t m = mask; m;) {
+    uint32_t together = named[std::countr_zero(m)] & mask;
+    w.met(together);
+    m &= ~together;
   }
   return Flow::Next;
 }
@@ -86,6 +97,7 @@ void Cluster::checkBarrier() {
     return;
   arrived = 0;
   ++phase;
+  clocks.complete();
 }
 
 static Flow arriveCluster(Warp &w, const Inst &i, uint32_t mask) {
@@ -98,6 +110,9 @@ static Flow arriveCluster(Warp &w, const Inst &i, uint32_t mask) {
   w.clusterArrived = true;
   w.clusterPhase = cluster.phase;
   cluster.arrived += uint32_t(std::popcount(mask));
+  if (cluster.checksRaces)
+    i.target ? w.clocks.releaseReads(mask, cluster.clocks.pending)
+             : w.clocks.release(mask, cluster.clocks.pending);
   cluster.checkBarrier();
   return Flow::Next;
 }
@@ -110,13 +125,14 @@ static Flow waitCluster(Warp &w, const Inst &i, uint32_t mask) {
   if (w.cta->cluster->phase == w.clusterPhase)
     return Flow::Retry;
   w.clusterArrived = false;
+  w.clocks.acquire(mask, w.cta->cluster->clocks.done);
   return Flow::Next;
 }
 
 static Status decodeBarrier(Decoder &d) {
   if (d.take("cluster")) {
     bool arrive = d.takeOneOf({"arrive", "wait"}) == "arrive";
-    d.takeOneOf({"release", "acquire", "relaxed"});
+    d.inst.target = d.takeOneOf({"release", "acquire", "relaxed"}) == "relaxed";
     d.take("aligned");
     return d.emit(arrive ? arriveCluster : waitCluster);
   }

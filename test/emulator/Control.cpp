@@ -101,9 +101,16 @@ static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
   return Flow::Next;
 }
 
+/// What the lanes initialised may be told by a relaxed arrival.
+static Flow fenceInits(Warp &w, const Inst &, uint32_t mask) {
+  w.clocks.fenceInits(mask);
+  return Flow::Next;
+}
+
 /// Order and time: all memory is one.
 static Status decodeNothing(Decoder &d) {
   bool proxy = d.has("proxy") && d.has("async");
+  bool inits = d.has("mbarrier_init");
   for (std::string_view modifier : {"inc",
                                     "dec",
                                     "sync",
@@ -130,7 +137,7 @@ static Status decodeNothing(Decoder &d) {
                                     "sync_restrict::shared::cta",
                                     "sync_restrict::shared::cluster"})
     d.take(modifier);
-  return d.emit(proxy ? fenceProxy : nothing);
+  return d.emit(proxy ? fenceProxy : inits ? fenceInits : nothing);
 }
 
 std::span<const Opcode> emulator::controlOpcodes() {

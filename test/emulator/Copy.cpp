@@ -55,6 +55,8 @@ static Flow copyAsync(Warp &w, const Inst &i, uint32_t mask) {
       return w.failAddress(i, lane, source, bytes, Space::Global);
     copy.lane = lane;
     copy.group = w.copies.committed[lane];
+    if (!w.issues(i, copy))
+      return Flow::Fail;
     w.copies.pending.push_back(copy);
   }
   return Flow::Next;
@@ -67,11 +69,13 @@ static Flow commitCopies(Warp &w, const Inst &, uint32_t mask) {
 }
 static Flow waitCopies(Warp &w, const Inst &i, uint32_t mask) {
   w.copies.complete(mask, uint32_t(i.imm));
+  w.waitedForCopies(mask, uint32_t(i.imm));
   return Flow::Next;
 }
 static Flow waitAllCopies(Warp &w, const Inst &i, uint32_t mask) {
   commitCopies(w, i, mask);
   w.copies.complete(mask, 0);
+  w.waitedForCopies(mask, 0);
   return Flow::Next;
 }
 
@@ -132,6 +136,17 @@ static void copyInto(Cta &cta, const BulkCopy &copy) {
   });
 }
 
+/// Those who wait for the copy know what its issuer knew, and itself.
+static void finish(const BulkCopy &copy, Clock &to) {
+  join(to, *copy.known);
+  auto mark = [&](const Epoch &e) {
+    uint32_t &time = to[e.row * 32u + uint32_t(std::countr_zero(e.mask))];
+    time = std::max(time, e.time);
+  };
+  mark(copy.self);
+  mark(copy.issuer);
+}
+
 void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {
   BulkCopy copy = cluster.copies[index];
   cluster.copies[index] = cluster.copies.back();
@@ -156,7 +171,9 @@ void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {
       return fail("brings more bytes than a barrier can count");
     copyInto(cta, copy);
     barrier->bytes -= copy.bytes;
-    barrier->check();
+    if (cluster.checksRaces)
+      finish(copy, cta.clocksOf(reinterpret_cast<uint8_t *>(barrier)).pending);
+    checkPhase(cta, *barrier);
   }
 }
 
@@ -216,6 +233,8 @@ static Flow copyBulk(Warp &w, const Inst &i, uint32_t mask) {
     if (!placeCopy(w, i, lane, w.lanes<uint32_t>(i.b)[lane],
                    w.lanes<uint32_t>(extra[kBarrier])[lane], copy))
       return Flow::Fail;
+    if (!w.issues(i, copy, lane))
+      return Flow::Fail;
     w.cta->cluster->copies.push_back(copy);
   }
   return Flow::Next;
@@ -266,6 +285,8 @@ static Flow copyTensor(Warp &w, const Inst &i, uint32_t mask) {
       return w.fail(i, lane, "the tensor map reaches beyond its memory");
     if (!placeCopy(w, i, lane, w.lanes<uint32_t>(i.b)[lane],
                    w.lanes<uint32_t>(extra[kBarrier])[lane], copy))
+      return Flow::Fail;
+    if (!w.issues(i, copy, lane))
       return Flow::Fail;
     w.cta->cluster->copies.push_back(copy);
   }
@@ -347,6 +368,8 @@ static Flow storeAsync(Warp &w, const Inst &i, uint32_t mask) {
       copy.values[v] = w.lanes<uint32_t>(values[v])[lane];
     uint32_t target = w.lanes<uint32_t>(i.a)[lane] + uint32_t(i.imm);
     if (!placeCopy(w, i, lane, target, w.lanes<uint32_t>(i.b)[lane], copy))
+      return Flow::Fail;
+    if (!w.issues(i, copy, lane))
       return Flow::Fail;
     w.cta->cluster->copies.push_back(copy);
   }

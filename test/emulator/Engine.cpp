@@ -41,6 +41,10 @@ void Engine::begin(Cluster &cluster, uint64_t number) {
   cluster.arrived = cluster.phase = 0;
   cluster.copies.clear();
   cluster.ctas.resize(s.cluster.count());
+  uint32_t warps = uint32_t(s.block.count() + 31) / 32;
+  cluster.participants = {warps, uint32_t(cluster.ctas.size())};
+  cluster.clocks = {};
+  auto nothing = std::make_shared<Clock>(cluster.participants.count());
   for (uint32_t rank = 0; rank < cluster.ctas.size(); ++rank) {
     if (!cluster.ctas[rank])
       cluster.ctas[rank] = std::make_unique<Cta>();
@@ -57,11 +61,15 @@ void Engine::begin(Cluster &cluster, uint64_t number) {
     cta.unfenced.assign((cta.sharedBytes + 15) / 16, 0);
     cta.unfencedPieces.clear();
     cta.barriers = {};
-    cta.warps.resize((cta.threads + 31) / 32);
+    cta.shadow.reset(cta.sharedBytes);
+    cta.mbarriers.clear();
+    cta.warps.resize(warps);
     for (uint32_t w = 0; w < cta.warps.size(); ++w) {
       if (!cta.warps[w])
         cta.warps[w] = std::make_unique<Warp>();
       cta.warps[w]->begin(*launch.function, cta, w);
+      cta.warps[w]->clocks.reset(nothing, cluster.participants,
+                                 rank * warps + w);
     }
   }
 }

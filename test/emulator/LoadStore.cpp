@@ -4,6 +4,10 @@
 using namespace ft;
 using namespace ft::emulator;
 
+static constexpr bool mayBeShared(Space space) {
+  return space != Space::Global && space != Space::Local;
+}
+
 /// `A`: type of address registers; `T` lies in memory, `R` in registers.
 template <Space space, typename A, typename T, typename R>
 static Flow load(Warp &w, const Inst &i, uint32_t mask) {
@@ -16,6 +20,9 @@ static Flow load(Warp &w, const Inst &i, uint32_t mask) {
     const uint8_t *from = w.at(space, address, bytes, lane);
     if (!from)
       return w.failAddress(i, lane, address, bytes, space);
+    if constexpr (mayBeShared(space))
+      if (!w.reads(i, lane, from, bytes, i.target))
+        return Flow::Fail;
     for (uint32_t k = 0; k < i.count; ++k) {
       T value;
       std::memcpy(&value, from + sizeof(T) * k, sizeof(T));
@@ -41,9 +48,12 @@ static Flow store(Warp &w, const Inst &i, uint32_t mask) {
       changes |= std::memcmp(to + sizeof(T) * k, &value, sizeof(T)) != 0;
       std::memcpy(to + sizeof(T) * k, &value, sizeof(T));
     }
-    if constexpr (space == Space::Shared || space == Space::Generic)
-      if (changes) // several may store what is there
+    if constexpr (mayBeShared(space)) {
+      if (changes)
         w.cta->markStore(to);
+      if (!w.stores(i, lane, to, bytes, changes))
+        return Flow::Fail;
+    }
   }
   return Flow::Next;
 }
@@ -125,8 +135,11 @@ static Space takeSpace(Decoder &d) {
 
 /// Caches and orders are nothing here: memory is one, and a warp goes on only
 /// when what came before is done.
+/// But two strong accesses are no race (Inst::target).
 static void takeHints(Decoder &d) {
-  d.takeOneOf({"volatile", "relaxed", "acquire", "release", "weak"});
+  std::string_view strength =
+      d.takeOneOf({"volatile", "relaxed", "acquire", "release", "weak"});
+  d.inst.target = !strength.empty() && strength != "weak";
   d.takeOneOf({"cta", "cluster", "gpu", "sys"});
   d.takeOneOf({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
   d.take("nc");

@@ -4,12 +4,14 @@
 
 #include "Async.h"
 #include "Program.h"
+#include "Races.h"
 
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstring>
 #include <mutex>
+#include <unordered_map>
 
 namespace ft::emulator {
 
@@ -32,6 +34,12 @@ struct Group {
   bool tried = false;
 };
 
+/// Work that all lanes of a warp issued, and what they knew.
+struct IssuedByWarp {
+  ClockPtr known;
+  Epoch self, issuer;
+};
+
 struct Warp {
   const Function *function = nullptr;
   Cta *cta = nullptr;
@@ -49,6 +57,7 @@ struct Warp {
   uint32_t clusterPhase = 0; // that its last cluster arrival belongs to
   bool clusterArrived = false;
   std::vector<uint8_t> storage, local;
+  WarpClocks clocks;
 
   template <typename T> T *lanes(uint32_t offset) {
     return reinterpret_cast<T *>(registers + offset);
@@ -74,6 +83,37 @@ struct Warp {
   uint8_t *localAt(uint64_t address, uint32_t bytes, uint32_t lane);
   uint8_t *at(Space space, uint64_t address, uint32_t bytes, uint32_t lane);
 
+  //===--------------------------------------------------------------------===//
+  // Order.cpp: what orders accesses of shared memory, and which are not
+  //===--------------------------------------------------------------------===//
+
+  /// An access of what lies at `at` (host memory; nothing is done where it is
+  /// not shared); false after an error.
+  bool reads(const Inst &inst, uint32_t lane, const uint8_t *at, uint32_t bytes,
+             bool strong = false);
+  bool writes(const Inst &inst, uint32_t lane, const uint8_t *at,
+              uint32_t bytes, bool strong = false);
+  /// A store; several may store what is there already (`changes` = false).
+  bool stores(const Inst &inst, uint32_t lane, const uint8_t *at,
+              uint32_t bytes, bool changes);
+  /// Of an mbarrier.
+  bool initialises(const Inst &inst, uint32_t lane, const uint8_t *at);
+  bool uses(const Inst &inst, uint32_t lane, const uint8_t *at);
+  /// A phase of an mbarrier, for a lane that arrives or has waited.
+  void arrives(uint32_t lane, const uint8_t *mbarrier, bool relaxed);
+  void waited(uint32_t lane, const uint8_t *mbarrier);
+  /// Work that a lane issues, and what that will write; false after an error.
+  bool issues(const Inst &inst, BulkCopy &copy, uint32_t lane);
+  bool issues(const Inst &inst, const AsyncCopy &copy);
+  /// A wgmma, which all lanes issue: its reads of pieces of 16 bytes of the own
+  /// CTA's memory, `place` from 0; and its end.
+  IssuedByWarp issuesWgmma(const Inst &inst);
+  bool reads(const Inst &inst, const IssuedByWarp &who, uint32_t place);
+  void waitedForCopies(uint32_t mask, uint32_t left);
+  void waitedForWgmma(uint32_t left);
+  /// Lanes of `mask` met at a barrier of the warp.
+  void met(uint32_t mask);
+
 private:
   void merge();
   int choose();
@@ -84,6 +124,7 @@ private:
 
 struct NamedBarrier {
   uint32_t expected = 0, arrived = 0; // threads, in whole warps
+  Clock known = {};                   // by those that arrived
 };
 
 struct Cta {
@@ -98,6 +139,8 @@ struct Cta {
   std::vector<uint32_t> unfencedPieces;
   std::array<NamedBarrier, 16> barriers;
   std::vector<std::unique_ptr<Warp>> warps;
+  Shadow shadow;
+  std::unordered_map<uint32_t, BarrierClocks> mbarriers; // by their place
 
   uint8_t *place(uint32_t address, uint32_t bytes);
   void markStore(const uint8_t *at) {
@@ -112,8 +155,15 @@ struct Cta {
       unfenced[piece] = 0;
     unfencedPieces.clear();
   }
-  /// Wakes those who wait at a barrier that is complete.
-  void checkBarrier(uint32_t id);
+  bool holds(const uint8_t *at) const {
+    return uint64_t(at - shared.data()) < shared.size();
+  }
+  BarrierClocks &clocksOf(const uint8_t *mbarrier) {
+    return mbarriers[uint32_t(mbarrier - shared.data())];
+  }
+  /// Wakes those who wait at a barrier that is complete, and `last`, which
+  /// does not wait any more.
+  void checkBarrier(uint32_t id, Warp *last = nullptr);
   uint32_t warpThreads() const; // of warps that have not ended
 };
 
@@ -122,8 +172,18 @@ struct Cluster {
   std::vector<std::unique_ptr<Cta>> ctas;
   uint32_t arrived = 0, phase = 0;
   std::vector<BulkCopy> copies;
+  Participants participants;
+  BarrierClocks clocks;
+  bool checksRaces = true;
 
   uint32_t liveThreads() const;
+  /// Whose shared memory it is; null where it is none.
+  Cta *owner(const uint8_t *at) const {
+    for (const auto &cta : ctas)
+      if (cta->holds(at))
+        return cta.get();
+    return nullptr;
+  }
   void checkBarrier();
 };
 

@@ -24,6 +24,8 @@ static Flow loadMatrix(Warp &w, const Inst &i, uint32_t mask) {
     const uint8_t *row = w.at(Space::Shared, address, 16, lane);
     if (!row)
       return w.failAddress(i, lane, address, 16, Space::Shared);
+    if (!w.reads(i, lane, row, 16))
+      return Flow::Fail;
     std::memcpy(values[lane / 8][lane % 8], row, 16);
   }
   for (uint32_t m = 0; m < i.count; ++m) {
@@ -74,6 +76,8 @@ static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
     if (!row)
       return w.failAddress(i, lane, address, 16, Space::Shared);
     w.cta->markStore(row);
+    if (!w.writes(i, lane, row, 16))
+      return Flow::Fail;
     const uint32_t *r = w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);
     // Column lane % 8 of the matrix.
     for (uint32_t k = 0; k < 8; ++k) {

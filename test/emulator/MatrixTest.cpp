@@ -215,8 +215,7 @@ TEST(MatrixTest, OperandOverwrittenBeforeTheWait) {
           copyBox("%d3", "%r22", 0, 0) + kWait +
           multiply("@%p1 st.shared.u32 [%r22+128], 0x7f7f7f7f;\n") + kWgmmaWait,
       128);
-  EXPECT_NE(status.message().find("reads was written before it had ended"),
-            std::string::npos)
+  EXPECT_NE(status.message().find("which a wgmma of warp "), std::string::npos)
       << status.message();
 }
 

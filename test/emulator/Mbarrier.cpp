@@ -4,6 +4,14 @@
 using namespace ft;
 using namespace ft::emulator;
 
+void emulator::checkPhase(Cta &home, Mbarrier &barrier) {
+  if (barrier.pending != 0 || barrier.bytes != Mbarrier::kNoBytes)
+    return;
+  barrier.pending = barrier.count;
+  barrier.phase ^= 1;
+  home.clocksOf(reinterpret_cast<const uint8_t *>(&barrier)).complete();
+}
+
 /// The barrier that lane `lane` means; null and an error if there is none.
 static Mbarrier *barrierOf(Warp &w, const Inst &i, uint32_t lane,
                            bool uninitialised = false) {
@@ -16,11 +24,13 @@ static Mbarrier *barrierOf(Warp &w, const Inst &i, uint32_t lane,
     return nullptr;
   }
   auto *barrier = reinterpret_cast<Mbarrier *>(at);
-  if (!uninitialised && !barrier->valid()) {
+  if (uninitialised)
+    return barrier;
+  if (!barrier->valid()) {
     w.fail(i, lane, "there is no initialised barrier");
     return nullptr;
   }
-  return barrier;
+  return w.uses(i, lane, at) ? barrier : nullptr;
 }
 
 static Flow init(Warp &w, const Inst &i, uint32_t mask) {
@@ -33,14 +43,18 @@ static Flow init(Warp &w, const Inst &i, uint32_t mask) {
     if (count[lane] == 0 || count[lane] >= 1u << 20)
       return w.fail(
           i, lane, "a barrier of " + std::to_string(count[lane]) + " arrivals");
+    const auto *at = reinterpret_cast<const uint8_t *>(b);
+    if (!w.initialises(i, lane, at))
+      return Flow::Fail;
     *b = {count[lane], count[lane], Mbarrier::kNoBytes, 0, Mbarrier::kTag};
   }
   return Flow::Next;
 }
 static Flow invalidate(Warp &w, const Inst &i, uint32_t mask) {
   for (uint32_t m = mask; m; m &= m - 1) {
-    Mbarrier *b = barrierOf(w, i, uint32_t(std::countr_zero(m)));
-    if (!b)
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    Mbarrier *b = barrierOf(w, i, lane);
+    if (!b || !w.writes(i, lane, reinterpret_cast<const uint8_t *>(b), 8))
       return Flow::Fail;
     b->tag = 0;
   }
@@ -73,7 +87,9 @@ static Flow arrive(Warp &w, const Inst &i, uint32_t mask) {
                       "more arrivals than the barrier counts: " +
                           std::to_string(b->pending) + " were missing");
       b->pending -= count[lane];
-      b->check();
+      const auto *at = reinterpret_cast<const uint8_t *>(b);
+      w.arrives(lane, at, i.count == 1);
+      checkPhase(*w.cta->cluster->owner(at), *b);
     }
   }
   return Flow::Next;
@@ -99,7 +115,10 @@ static Flow wait(Warp &w, const Inst &i, uint32_t mask) {
                   8);
       phase = state.phase;
     }
-    done |= uint32_t(b->phase != phase) << lane;
+    if (b->phase != phase) {
+      done |= 1u << lane;
+      w.waited(lane, reinterpret_cast<const uint8_t *>(b));
+    }
   }
   if (blocks && done == 0)
     return Flow::Retry;
@@ -115,8 +134,10 @@ static Flow wait(Warp &w, const Inst &i, uint32_t mask) {
   return flow;
 }
 
+/// Inst::target: the space, Inst::count: 1 if relaxed.
 static void takeScope(Decoder &d) {
-  d.takeOneOf({"acquire", "release", "relaxed"});
+  d.inst.count =
+      d.takeOneOf({"acquire", "release", "relaxed"}) == "relaxed" ? 1 : 0;
   Space space = d.take("shared::cluster") ? Space::Cluster : Space::Shared;
   d.takeOneOf({"shared", "shared::cta"});
   d.takeOneOf({"cta", "cluster"});

@@ -76,15 +76,16 @@ TEST(WarpsTest, BranchesToTargets) {
 
 TEST(WarpsTest, LanesWaitForOtherLanes) {
   // Lane 0 stands at the lower place and waits for what lane 1 stores.
-  EXPECT_EQ(run(".shared .align 4 .b32 flag;\nmov.u32 %r21, flag; mov.u32 %r5, "
-                "0; mov.u32 %r4, 4;\n"
-                "setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 1;\n"
-                "@%p1 st.shared.u32 [%r21], %r5;\nbar.warp.sync -1;\n"
-                "@!%p1 bra $L_other;\n"
-                "$L_spin: ld.volatile.shared.u32 %r4, [%r21];\n"
-                "setp.eq.u32 %p3, %r4, 0;\n@%p3 bra $L_spin;\nbra $L_end;\n"
-                "$L_other: @%p2 st.shared.u32 [%r21], 55;\n$L_end:\n")[0],
-            55u);
+  EXPECT_EQ(
+      run(".shared .align 4 .b32 flag;\nmov.u32 %r21, flag; mov.u32 %r5, "
+          "0; mov.u32 %r4, 4;\n"
+          "setp.eq.u32 %p1, %r0, 0; setp.eq.u32 %p2, %r0, 1;\n"
+          "@%p1 st.shared.u32 [%r21], %r5;\nbar.warp.sync -1;\n"
+          "@!%p1 bra $L_other;\n"
+          "$L_spin: ld.volatile.shared.u32 %r4, [%r21];\n"
+          "setp.eq.u32 %p3, %r4, 0;\n@%p3 bra $L_spin;\nbra $L_end;\n"
+          "$L_other: @%p2 st.volatile.shared.u32 [%r21], 55;\n$L_end:\n")[0],
+      55u);
 }
 
 TEST(WarpsTest, Calls) {

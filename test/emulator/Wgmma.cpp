@@ -1,7 +1,7 @@
 //===- Wgmma.cpp - warpgroup matrix multiply ------------------------------===//
 //
-// Each warp makes its 16 rows of the 64 by itself. Sums are there at once; what
-// the hardware may still be reading until the wait is compared at the wait.
+// Each warp makes its 16 rows of the 64 by itself. Sums are there at once; as
+// far as races go the operands in shared memory are read until the wait.
 //
 //===----------------------------------------------------------------------===//
 #include "Half.h"
@@ -34,50 +34,80 @@ static const uint8_t *piece(Cta &cta, const Descriptor &m, uint32_t place) {
   return from && !cta.unfenced[(at - kSharedBase) / 16] ? from : nullptr;
 }
 
-/// `count` rows from `first` on, 16 elements of k each, to `to`.
-static bool gatherRows(Cta &cta, const Descriptor &m, uint32_t first,
-                       uint32_t count, uint16_t *to) {
+/// `f(place, row, k)` for 8 elements of k at a time of `count` rows from
+/// `first` on; false if it says so.
+template <typename F>
+static bool rowPieces(const Descriptor &m, uint32_t first, uint32_t count,
+                      const F &f) {
   uint32_t pitch = 16u << uint32_t(m.swizzle);
   for (uint32_t r = first; r < first + count; ++r)
-    for (uint32_t k = 0; k < kDepth; k += 8, to += 8) {
-      uint32_t place = m.start + r / 8 * m.stride + r % 8 * pitch + 2 * k;
-      const uint8_t *from = piece(cta, m, place);
-      if (!from)
+    for (uint32_t k = 0; k < kDepth; k += 8)
+      if (!f(m.start + r / 8 * m.stride + r % 8 * pitch + 2 * k, r - first, k))
         return false;
-      std::memcpy(to, from, 16);
-    }
   return true;
 }
 
-/// The same where columns lie along memory: `count` columns of 16 rows of k.
-static bool gatherColumns(Cta &cta, const Descriptor &m, uint32_t count,
-                          uint16_t *to) {
+/// The same where columns lie along memory: `f(place, column, k)` for 8
+/// columns at a time.
+template <typename F>
+static bool columnPieces(const Descriptor &m, uint32_t count, const F &f) {
   uint32_t pitch = 16u << uint32_t(m.swizzle), across = pitch / 2;
   for (uint32_t k = 0; k < kDepth; ++k)
-    for (uint32_t n = 0; n < count; n += 8) {
-      uint32_t place = m.start + n / across * m.leading + k / 8 * m.stride +
-                       k % 8 * pitch + n % across * 2;
-      const uint8_t *from = piece(cta, m, place);
-      if (!from)
+    for (uint32_t n = 0; n < count; n += 8)
+      if (!f(m.start + n / across * m.leading + k / 8 * m.stride +
+                 k % 8 * pitch + n % across * 2,
+             n, k))
         return false;
-      for (uint32_t e = 0; e < 8; ++e)
-        std::memcpy(to + (n + e) * kDepth + k, from + 2 * e, 2);
-    }
   return true;
 }
+
+/// The rows of a that a warp multiplies.
+static uint32_t firstRow(const Warp &w) { return w.number % 4 * 16; }
 
 /// Both operands as they are now: 16 rows of a (if it is in memory), all of b.
 static bool gather(Warp &w, const WgmmaRead &read, std::vector<uint16_t> &to) {
   to.resize((read.a ? 16 + read.columns : read.columns) * kDepth);
   uint16_t *at = to.data();
+  const uint8_t *from;
+  auto row = [&](Descriptor m) {
+    return [=, &w, &from](uint32_t place, uint32_t r, uint32_t k) {
+      if ((from = piece(*w.cta, m, place)))
+        std::memcpy(at + r * kDepth + k, from, 16);
+      return from != nullptr;
+    };
+  };
   if (read.a) {
-    if (!gatherRows(*w.cta, Descriptor(read.a), w.number % 4 * 16, 16, at))
+    Descriptor a(read.a);
+    if (!rowPieces(a, firstRow(w), 16, row(a)))
       return false;
     at += 16 * kDepth;
   }
   Descriptor b(read.b);
-  return read.transposed ? gatherColumns(*w.cta, b, read.columns, at)
-                         : gatherRows(*w.cta, b, 0, read.columns, at);
+  if (!read.transposed)
+    return rowPieces(b, 0, read.columns, row(b));
+  return columnPieces(
+      b, read.columns, [&](uint32_t place, uint32_t n, uint32_t k) {
+        if ((from = piece(*w.cta, b, place)))
+          for (uint32_t e = 0; e < 8; ++e)
+            std::memcpy(at + (n + e) * kDepth + k, from + 2 * e, 2);
+        return from != nullptr;
+      });
+}
+
+/// The accesses of a wgmma, from now to its wait; false after an error.
+static bool issue(Warp &w, const Inst &i, const WgmmaRead &read) {
+  IssuedByWarp issued = w.issuesWgmma(i);
+  auto access = [&](const Descriptor &m) {
+    return [&](uint32_t place, uint32_t, uint32_t) {
+      return w.reads(i, issued, swizzled(place, m.swizzle) - kSharedBase);
+    };
+  };
+  if (!w.cta->cluster->checksRaces)
+    return true;
+  Descriptor a(read.a), b(read.b);
+  return (!read.a || rowPieces(a, firstRow(w), 16, access(a))) &&
+         (read.transposed ? columnPieces(b, read.columns, access(b))
+                          : rowPieces(b, 0, read.columns, access(b)));
 }
 
 template <bool bf16> static float widen(uint16_t bits) {
@@ -111,19 +141,14 @@ static Flow multiply(Warp &w, const Inst &i, uint32_t mask) {
   const uint32_t *list = &w.function->lists[i.list];
   uint32_t sumCount = i.count - (registersA ? 4 : 0), columns = 2 * sumCount;
   WgmmaRead read{registersA ? 0 : w.lanes<uint64_t>(i.a)[0],
-                 w.lanes<uint64_t>(i.b)[0],
-                 columns,
-                 i.target != 0,
-                 uint32_t(w.wgmma.data.size()),
-                 i.line,
-                 w.wgmma.committed};
-  std::vector<uint16_t> &now = w.wgmma.now;
+                 w.lanes<uint64_t>(i.b)[0], columns, i.target != 0};
+  std::vector<uint16_t> &now = w.wgmma.operands;
   if (!gather(w, read, now))
     return w.fail(i, 0,
                   "an operand reaches beyond shared memory, or was "
                   "stored without a fence.proxy.async since");
-  w.wgmma.data.insert(w.wgmma.data.end(), now.begin(), now.end());
-  w.wgmma.reads.push_back(read);
+  if (!issue(w, i, read))
+    return Flow::Fail;
   float a[16][kDepth];
   for (uint32_t lane = 0; registersA && lane < 32; ++lane)
     for (uint32_t k = 0; k < 4; ++k) {
@@ -157,30 +182,8 @@ static Flow commit(Warp &w, const Inst &, uint32_t) {
 }
 
 /// All but the last imm groups.
-static Flow wait(Warp &w, const Inst &i, uint32_t mask) {
-  WgmmaGroups &g = w.wgmma;
-  size_t done = 0;
-  for (; done < g.reads.size() &&
-         g.reads[done].group + i.imm < int64_t(g.committed);
-       ++done) {
-    const WgmmaRead &read = g.reads[done];
-    if (!gather(w, read, g.now) ||
-        std::memcmp(g.now.data(), &g.data[read.first], 2 * g.now.size()) != 0)
-      return w.fail(i, 0,
-                    "shared memory that the wgmma of PTX line " +
-                        std::to_string(read.line) +
-                        " reads was written before it had ended");
-  }
-  if (done == g.reads.size()) {
-    g.reads.clear();
-    g.data.clear();
-    return Flow::Next;
-  }
-  uint32_t first = g.reads[done].first;
-  g.reads.erase(g.reads.begin(), g.reads.begin() + long(done));
-  g.data.erase(g.data.begin(), g.data.begin() + long(first));
-  for (WgmmaRead &read : g.reads)
-    read.first -= first;
+static Flow wait(Warp &w, const Inst &i, uint32_t) {
+  w.waitedForWgmma(uint32_t(i.imm));
   return Flow::Next;
 }
 

@@ -1,0 +1,265 @@
+//===- Races.cpp - accesses of shared memory that nothing orders ----------===//
+#include "Races.h"
+
+#include <algorithm>
+#include <bit>
+
+using namespace ft;
+using namespace ft::emulator;
+
+void emulator::join(Clock &to, const Clock &from) {
+  if (to.size() < from.size())
+    to.resize(from.size());
+  for (size_t i = 0; i < from.size(); ++i)
+    to[i] = std::max(to[i], from[i]);
+}
+
+//===----------------------------------------------------------------------===//
+// Shadow
+//===----------------------------------------------------------------------===//
+
+void Shadow::reset(uint32_t bytes) {
+  pieces_.assign((bytes + kPiece - 1) / kPiece, {});
+  bytes_.clear();
+  reads_.clear();
+  freeReads_.clear();
+}
+
+void Shadow::dropReads(Cell &cell) {
+  if (cell.more) {
+    reads_[cell.more - 1].clear();
+    freeReads_.push_back(cell.more);
+  }
+  cell.more = 0;
+  cell.read = {};
+}
+
+/// Lanes of one warp at one time are one entry; what came before the new read
+/// is not needed: a write behind the new one is behind that, too.
+void Shadow::addRead(Cell &cell, const Accessor &who) {
+  auto takes = [&](Epoch &e) {
+    if (e.row == who.self.row && e.time == who.self.time &&
+        e.atomic == who.self.atomic && e.same == who.self.same)
+      return e.mask |= who.self.mask, true;
+    if (!e.mask || (!e.same && who.after(e)))
+      return e = who.self, true;
+    return false;
+  };
+  if (takes(cell.read))
+    return;
+  if (!cell.more) {
+    if (freeReads_.empty()) {
+      reads_.emplace_back();
+      freeReads_.push_back(uint32_t(reads_.size()));
+    }
+    cell.more = freeReads_.back();
+    freeReads_.pop_back();
+  }
+  std::vector<Epoch> &more = reads_[cell.more - 1];
+  for (Epoch &e : more)
+    if (takes(e))
+      return;
+  more.push_back(who.self);
+}
+
+/// The first of the reads for which `may` says so that is beside `who`.
+template <typename F>
+const Epoch *Shadow::racedRead(const Cell &cell, const Accessor &who,
+                               const F &may) {
+  if (cell.read.mask && may(cell.read))
+    if (const Epoch *other = raced(who, cell.read))
+      return other;
+  if (cell.more)
+    for (const Epoch &e : reads_[cell.more - 1])
+      if (may(e))
+        if (const Epoch *other = raced(who, e))
+          return other;
+  return nullptr;
+}
+
+/// Whether a write of the value that is there came before.
+bool Shadow::sees(const Cell &cell, const Accessor &who) {
+  auto seen = [&](const Epoch &e) { // of one of its lanes
+    return e.same && who.beside(e) != e.mask;
+  };
+  if (who.after(cell.write) || seen(cell.read))
+    return true;
+  if (cell.more)
+    for (const Epoch &e : reads_[cell.more - 1])
+      if (seen(e))
+        return true;
+  return false;
+}
+
+void Shadow::writeSameCell(Cell &cell, const Accessor &who) {
+  Accessor writer = who;
+  writer.self.same = !sees(cell, who);
+  addRead(cell, writer);
+}
+
+/// Atomic accesses are kept among the reads: each of them must come before a
+/// write.
+const Epoch *Shadow::readCell(Cell &cell, const Accessor &who) {
+  const Epoch *other = sees(cell, who) ? nullptr : raced(who, cell.write);
+  if (!other && !who.self.atomic)
+    other = racedRead(cell, who, [](const Epoch &e) { return e.atomic; });
+  if (!other)
+    addRead(cell, who);
+  return other;
+}
+
+const Epoch *Shadow::writeCell(Cell &cell, const Accessor &who) {
+  const Epoch *other = raced(who, cell.write);
+  if (!other)
+    other = racedRead(cell, who, [&](const Epoch &e) {
+      return !(e.atomic && who.self.atomic);
+    });
+  if (other)
+    return other;
+  if (who.self.atomic) {
+    addRead(cell, who);
+    return nullptr;
+  }
+  dropReads(cell);
+  cell.write = who.self;
+  return nullptr;
+}
+
+void Shadow::divide(Piece &piece) {
+  bytes_.emplace_back();
+  piece.bytes = uint32_t(bytes_.size());
+  for (Cell &cell : bytes_.back()) {
+    cell.write = piece.whole.write;
+    cell.read = piece.whole.read;
+    if (!piece.whole.more)
+      continue;
+    reads_.push_back(reads_[piece.whole.more - 1]);
+    cell.more = uint32_t(reads_.size());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Participants
+//===----------------------------------------------------------------------===//
+
+std::string Participants::name(const Epoch &e) const {
+  uint32_t row = e.row, bit = uint32_t(std::countr_zero(e.mask));
+  std::string kind;
+  if (row >= copyRow())
+    return "a copy";
+  if (row >= wgmmaRow()) {
+    bool init = row >= initRow();
+    row = (row - (init ? initRow() : wgmmaRow())) * 32 + bit;
+    kind = (init ? "warp " : "a wgmma of warp ") + std::to_string(row % warps);
+  } else {
+    kind = row >= asyncRow() ? "a cp.async of thread " : "thread ";
+    row %= threadRows();
+    kind += std::to_string(row % warps * 32 + bit);
+  }
+  return ctas == 1
+             ? kind
+             : kind + " of the cluster's CTA " + std::to_string(row / warps);
+}
+
+//===----------------------------------------------------------------------===//
+// Warps
+//===----------------------------------------------------------------------===//
+
+Accessor WarpClocks::init(uint32_t lane, uint32_t line) {
+  Accessor who = write(lane, line, false);
+  who.self.row = uint16_t(all_->initRow() + row_ / 32);
+  who.self.mask = 1u << row_ % 32;
+  acquire(1u << lane, initParticipant(), time_);
+  who.known = known_[lane].get();
+  return who;
+}
+void WarpClocks::fenceInits(uint32_t mask) {
+  for (uint32_t m = mask; m; m &= m - 1)
+    fencedInits_ = std::max(fencedInits_,
+                            (*known_[std::countr_zero(m)])[initParticipant()]);
+}
+
+void WarpClocks::release(uint32_t mask, Clock &to) {
+  const Clock *last = nullptr;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    const Clock *known = known_[lane].get();
+    if (known != last)
+      join(to, *known);
+    last = known;
+    to[row_ * 32 + lane] = time_;
+    to[(row_ + all_->readRow()) * 32 + lane] = time_;
+  }
+  ++time_;
+}
+
+void WarpClocks::releaseReads(uint32_t mask, Clock &to) {
+  to.resize(all_->count());
+  auto take = [&](const Clock &from, uint32_t begin, uint32_t end) {
+    for (uint32_t i = begin * 32; i < end * 32; ++i)
+      to[i] = std::max(to[i], from[i]);
+  };
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    const Clock &known = *known_[lane];
+    take(known, all_->readRow(), all_->asyncRow());
+    take(known, all_->wgmmaRow(), all_->initRow());
+    take(known, all_->copyRow(), all_->count() / 32);
+    to[(row_ + all_->readRow()) * 32 + lane] = time_;
+  }
+  uint32_t &inits = to[initParticipant()];
+  inits = std::max(inits, fencedInits_);
+  ++time_;
+}
+
+/// Whether `from` says nothing new.
+static bool covers(const Clock &known, const Clock &from) {
+  bool all = true;
+  for (size_t i = 0; i < from.size(); ++i)
+    all &= known[i] >= from[i];
+  return all;
+}
+
+void WarpClocks::acquire(uint32_t mask, const Clock &from) {
+  ClockPtr before, after;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    ClockPtr &known = known_[std::countr_zero(m)];
+    if (known != before) {
+      before = after = known;
+      if (!covers(*known, from)) {
+        auto joined = std::make_shared<Clock>(*known);
+        join(*joined, from);
+        after = std::move(joined);
+      }
+    }
+    known = after;
+  }
+}
+
+void WarpClocks::acquire(uint32_t mask, uint32_t participant, uint32_t time) {
+  ClockPtr before, after;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    ClockPtr &known = known_[std::countr_zero(m)];
+    if ((*known)[participant] >= time)
+      continue;
+    if (known != before) {
+      before = known;
+      auto more = std::make_shared<Clock>(*known);
+      (*more)[participant] = time;
+      after = std::move(more);
+    }
+    known = after;
+  }
+}
+
+ClockPtr WarpClocks::together() const {
+  bool same = true;
+  for (const ClockPtr &known : known_)
+    same &= known == known_[0];
+  if (same)
+    return known_[0];
+  auto all = std::make_shared<Clock>(*known_[0]);
+  for (const ClockPtr &known : known_)
+    join(*all, *known);
+  return all;
+}

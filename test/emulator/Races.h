@@ -1,0 +1,244 @@
+//===- Races.h - accesses of shared memory that nothing orders --*- C++ -*-===//
+//
+// Vector clocks, as in FastTrack (Flanagan and Freund, PLDI 2009), over what
+// touches a cluster's shared memory: its threads and the work that completes
+// later (cp.async, wgmma, bulk copies, st.async), which is a participant of its
+// own from its issue until something waits for it. Two accesses of a byte, one
+// of them a write, must be ordered by what PTX says orders them: barriers of a
+// CTA, of a warp and of a cluster, mbarriers, and waits of groups. shfl and
+// vote order nothing. So a race is found however the warps took their turns,
+// if only both accesses were made.
+//
+// A relaxed arrival says what was read and which copies have ended, and no
+// thread's writes: behind loads of shared memory the hardware keeps that order,
+// though PTX does not promise it, and kernels rely on it (async.cuh). With
+// fence.mbarrier_init it also tells of initialised mbarriers.
+//
+// Participants are rows of 32: what the lanes of each warp write, what they
+// read, their cp.async; a wgmma and an mbarrier.init participant a warp; and
+// kCopies for bulk copies, which these take by turns. Lanes of a warp have one
+// clock.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FT_TEST_EMULATOR_RACES_H
+#define FT_TEST_EMULATOR_RACES_H
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ft::emulator {
+
+/// What is known of each participant: up to which of its times its accesses are
+/// done. Shared among threads that know the same, so never changed after.
+using Clock = std::vector<uint32_t>;
+using ClockPtr = std::shared_ptr<const Clock>;
+
+void join(Clock &to, const Clock &from);
+
+/// A time of one or more participants of a row; mask 0 is none.
+struct Epoch {
+  uint32_t mask = 0, time = 0, line = 0; // line of the PTX
+  uint16_t row = 0;
+  bool atomic = false; // or otherwise strong; races with none of its kind
+  bool same = false;   // wrote what another had written, in no order
+};
+
+/// Who accesses, and what happened before.
+struct Accessor {
+  const Clock *known = nullptr;
+  Epoch self; // its access
+  /// The thread that issued it (its row of writes): all that it did up to
+  /// `time` came before.
+  Epoch issuer;
+  uint32_t reads = 0; // from a row of writes to that of reads
+
+  /// Those of `e` whose access did not come before, as a mask.
+  uint32_t beside(const Epoch &e) const {
+    uint32_t m = e.mask, result = 0;
+    if ((e.row == issuer.row || e.row == issuer.row + reads) &&
+        e.time <= issuer.time)
+      m &= ~issuer.mask;
+    for (; m; m &= m - 1)
+      if ((*known)[e.row * 32u + uint32_t(std::countr_zero(m))] < e.time)
+        result |= m & -m;
+    return result;
+  }
+  bool after(const Epoch &e) const { return beside(e) == 0; }
+};
+
+/// The last accesses of the bytes of a CTA's shared memory.
+class Shadow {
+public:
+  void reset(uint32_t bytes);
+  /// The access that races with this one of `bytes` from `place` on (from 0),
+  /// or nothing. It is kept for those that follow.
+  const Epoch *read(uint32_t place, uint32_t bytes, const Accessor &who) {
+    return each(place, bytes, [&](Cell &cell) { return readCell(cell, who); });
+  }
+  const Epoch *write(uint32_t place, uint32_t bytes, const Accessor &who) {
+    return each(place, bytes, [&](Cell &cell) { return writeCell(cell, who); });
+  }
+  /// Of what is there already: no race with those who wrote or read the same.
+  void writeSame(uint32_t place, uint32_t bytes, const Accessor &who) {
+    each(place, bytes, [&](Cell &cell) {
+      writeSameCell(cell, who);
+      return static_cast<const Epoch *>(nullptr);
+    });
+  }
+  /// An access of an object that orders threads itself, once it was made.
+  const Epoch *use(uint32_t place, uint32_t bytes, const Accessor &who) {
+    return each(place, bytes, [&](Cell &cell) -> const Epoch * {
+      return raced(who, cell.write);
+    });
+  }
+
+private:
+  static constexpr uint32_t kPiece = 16; // bytes that are mostly used together
+  /// Reads behind the last write; `more`: further ones, an index from 1 on.
+  struct Cell {
+    Epoch write, read;
+    uint32_t more = 0;
+  };
+  struct Piece {
+    Cell whole;
+    uint32_t bytes = 0; // a cell for each: an index from 1 on
+  };
+
+  /// `e` if it is beside `who`: the participants of it that are.
+  const Epoch *raced(const Accessor &who, const Epoch &e) {
+    uint32_t mask = who.beside(e);
+    if (!mask)
+      return nullptr;
+    raced_ = e;
+    raced_.mask = mask;
+    return &raced_;
+  }
+  template <typename F>
+  const Epoch *racedRead(const Cell &cell, const Accessor &who, const F &may);
+  const Epoch *readCell(Cell &cell, const Accessor &who);
+  const Epoch *writeCell(Cell &cell, const Accessor &who);
+  void writeSameCell(Cell &cell, const Accessor &who);
+  bool sees(const Cell &cell, const Accessor &who);
+  void addRead(Cell &cell, const Accessor &who);
+  void dropReads(Cell &cell);
+  void divide(Piece &piece);
+
+  template <typename F>
+  const Epoch *each(uint32_t place, uint32_t bytes, const F &f) {
+    for (uint32_t end = place + bytes; place < end;) {
+      uint32_t from = place % kPiece, piece = place / kPiece;
+      uint32_t to = std::min(kPiece, from + end - place);
+      place += to - from;
+      Piece &p = pieces_[piece];
+      bool whole = from == 0 && to == kPiece;
+      if (whole && !p.bytes) {
+        if (const Epoch *other = f(p.whole))
+          return other;
+        continue;
+      }
+      if (!p.bytes)
+        divide(p);
+      for (uint32_t i = from; i < to; ++i)
+        if (const Epoch *other = f(bytes_[p.bytes - 1][i]))
+          return other;
+    }
+    return nullptr;
+  }
+
+  std::vector<Piece> pieces_;
+  std::vector<std::array<Cell, kPiece>> bytes_;
+  std::vector<std::vector<Epoch>> reads_;
+  std::vector<uint32_t> freeReads_;
+  Epoch raced_;
+};
+
+/// The participants of a cluster.
+struct Participants {
+  static constexpr uint32_t kCopies = 256;
+  uint32_t warps = 0; // of a CTA
+  uint32_t ctas = 0;
+  uint32_t copies = 0; // issued so far
+
+  uint32_t threadRows() const { return warps * ctas; } // first those of writes
+  uint32_t readRow() const { return threadRows(); }
+  uint32_t asyncRow() const { return 2 * threadRows(); }
+  uint32_t wgmmaRow() const { return 3 * threadRows(); }
+  uint32_t initRow() const { return wgmmaRow() + (threadRows() + 31) / 32; }
+  uint32_t copyRow() const { return initRow() + (threadRows() + 31) / 32; }
+  uint32_t count() const { return copyRow() * 32 + kCopies; }
+
+  /// The next bulk copy.
+  Epoch copy(uint32_t line) {
+    uint32_t which = copies % kCopies;
+    return {1u << which % 32, 1 + copies++ / kCopies, line,
+            uint16_t(copyRow() + which / 32)};
+  }
+  /// "thread 3 of CTA 0 of the cluster", "a copy" ...
+  std::string name(const Epoch &e) const;
+};
+
+/// What the threads of a warp know.
+class WarpClocks {
+public:
+  void reset(const ClockPtr &nothing, const Participants &all, uint32_t row) {
+    known_.fill(nothing);
+    all_ = &all;
+    row_ = row;
+    time_ = 1;
+    fencedInits_ = 0;
+  }
+  Accessor read(uint32_t lane, uint32_t line, bool atomic) const {
+    return access(lane, line, row_ + all_->readRow(), atomic);
+  }
+  Accessor write(uint32_t lane, uint32_t line, bool atomic) const {
+    return access(lane, line, row_, atomic);
+  }
+  /// Of an mbarrier that is initialised.
+  Accessor init(uint32_t lane, uint32_t line);
+  /// fence.mbarrier_init.
+  void fenceInits(uint32_t mask);
+  /// What lanes know and have done, to `to`; what they do behind comes later.
+  void release(uint32_t mask, Clock &to);
+  /// A relaxed arrival.
+  void releaseReads(uint32_t mask, Clock &to);
+  /// Lanes know what `from` says, too.
+  void acquire(uint32_t mask, const Clock &from);
+  void acquire(uint32_t mask, uint32_t participant, uint32_t time);
+  /// What all lanes together know.
+  ClockPtr together() const;
+  const ClockPtr &known(uint32_t lane) const { return known_[lane]; }
+  /// The accesses so far of `mask`; those behind have another time.
+  Epoch issue(uint32_t mask) { return {mask, time_++, 0, uint16_t(row_)}; }
+  uint32_t row() const { return row_; }
+
+private:
+  Accessor access(uint32_t lane, uint32_t line, uint32_t row,
+                  bool atomic) const {
+    Epoch self{1u << lane, time_, line, uint16_t(row), atomic};
+    Epoch issuer{1u << lane, time_, line, uint16_t(row_)};
+    return {known_[lane].get(), self, issuer, all_->readRow()};
+  }
+  uint32_t initParticipant() const { return all_->initRow() * 32 + row_; }
+
+  std::array<ClockPtr, 32> known_;
+  const Participants *all_ = nullptr;
+  uint32_t row_ = 0, time_ = 1, fencedInits_ = 0;
+};
+
+/// What arrivals at a barrier know, and what those who wait learn.
+struct BarrierClocks {
+  Clock pending, done;
+  void complete() {
+    join(done, pending);
+    pending.clear();
+  }
+};
+
+} // namespace ft::emulator
+
+#endif // FT_TEST_EMULATOR_RACES_H
