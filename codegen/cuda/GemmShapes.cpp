@@ -158,10 +158,11 @@ GemmShape GemmShape::withResidual() const {
 HeadRuns GemmShape::runsOf(const GemmMatch &match) const {
   ir::RopeOp rope = match.rope;
   HeadRuns runs{rope.getType().getLastDim(), 16, rope.getInterleaved()};
+  int64_t columns = bn / splits; // that a CTA stores
   // Rows leave by parts of 32 columns: runs as long are stored as whole parts.
-  if (!runs.interleaved && bn % 64 == 0 && runs.size % 64 == 0)
+  if (!runs.interleaved && columns % 64 == 0 && runs.size % 64 == 0)
     runs.run = 32;
-  if (bn % (2 * runs.run) != 0 || (cm > 1 && !runs.inOrder()))
+  if (columns % (2 * runs.run) != 0 || (cm > 1 && !runs.inOrder()))
     runs.run = 0;
   return runs;
 }

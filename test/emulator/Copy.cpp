@@ -138,13 +138,10 @@ static void copyInto(Cta &cta, const BulkCopy &copy) {
 
 /// Those who wait for the copy know what its issuer knew, and itself.
 static void finish(const BulkCopy &copy, Clock &to) {
-  join(to, *copy.known);
-  auto mark = [&](const Epoch &e) {
-    uint32_t &time = to[e.row * 32u + uint32_t(std::countr_zero(e.mask))];
-    time = std::max(time, e.time);
-  };
-  mark(copy.self);
-  mark(copy.issuer);
+  to.grow(copy.known->rows());
+  to.join(*copy.known);
+  to.raise(copy.self.row, copy.self.time);
+  to.raise(copy.issuer.row, copy.issuer.mask, copy.issuer.time);
 }
 
 void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {

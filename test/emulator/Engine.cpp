@@ -69,7 +69,7 @@ void Engine::begin(Cluster &cluster, uint64_t number) {
         cta.warps[w] = std::make_unique<Warp>();
       cta.warps[w]->begin(*launch.function, cta, w);
       cta.warps[w]->clocks.reset(nothing, cluster.participants,
-                                 rank * warps + w);
+                                 rank * warps + w, cta.warps[w]->live);
     }
   }
 }

@@ -267,7 +267,9 @@ TEST(HeadsKernelsTest, WideTiles) {
            Shape<ft::f16, 4, 1, 96, 32, false>>();
 }
 TEST(HeadsKernelsTest, SharedK) {
-  runShape<Config<64, 64, 12, 1, HeadColumns<64, 32, false>, false, 1, 1, 4>,
+  runShape<Config<64, 128, 8, 1, HeadColumns<64, 32, false>, false, 1, 1, 2>,
+           Shape<bf16, 2, 2, 64, 16, true>>();
+  runShape<Config<64, 64, 12, 1, HeadColumns<64, 16, true>, false, 1, 1, 2>,
            Shape<bf16, 2, 2, 64, 16, true>>();
 }
 TEST(HeadsKernelsTest, Interleaved) {

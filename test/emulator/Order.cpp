@@ -143,16 +143,15 @@ void Warp::waitedForCopies(uint32_t mask, uint32_t left) {
   for (uint32_t m = mask; m; m &= m - 1) {
     uint32_t lane = uint32_t(std::countr_zero(m));
     if (uint32_t groups = copies.committed[lane]; groups > left)
-      clocks.acquire(1u << lane, row * 32 + lane, groups - left);
+      clocks.acquire(1u << lane, row, lane, groups - left);
   }
 }
 
 IssuedByWarp Warp::issuesWgmma(const Inst &i) {
   if (!cta->cluster->checksRaces)
     return {};
-  uint32_t row = clocks.row();
-  Epoch self{1u << row % 32, wgmma.committed + 1, i.line,
-             uint16_t(cta->cluster->participants.wgmmaRow() + row / 32)};
+  uint32_t row = cta->cluster->participants.wgmmaRow() + clocks.row();
+  Epoch self{1, wgmma.committed + 1, i.line, uint16_t(row)};
   ClockPtr known = clocks.together();
   return {known, self, clocks.issue(~0u)};
 }
@@ -165,6 +164,6 @@ bool Warp::reads(const Inst &i, const IssuedByWarp &issued, uint32_t place) {
 void Warp::waitedForWgmma(uint32_t left) {
   if (!cta->cluster->checksRaces || wgmma.committed <= left)
     return;
-  uint32_t first = cta->cluster->participants.wgmmaRow() * 32;
-  clocks.acquire(~0u, first + clocks.row(), wgmma.committed - left);
+  uint32_t row = cta->cluster->participants.wgmmaRow() + clocks.row();
+  clocks.acquire(~0u, row, 0, wgmma.committed - left);
 }

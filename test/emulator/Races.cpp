@@ -7,11 +7,68 @@
 using namespace ft;
 using namespace ft::emulator;
 
-void emulator::join(Clock &to, const Clock &from) {
-  if (to.size() < from.size())
-    to.resize(from.size());
-  for (size_t i = 0; i < from.size(); ++i)
-    to[i] = std::max(to[i], from[i]);
+//===----------------------------------------------------------------------===//
+// Clocks
+//===----------------------------------------------------------------------===//
+
+uint32_t Clock::missingOf(uint32_t row, uint32_t mask, uint32_t time) const {
+  for (const Row &r : rows_)
+    if (r.row == row) {
+      uint32_t result = 0;
+      for (uint32_t m = mask; m; m &= m - 1)
+        if (r.times[uint32_t(std::countr_zero(m))] < time)
+          result |= m & -m;
+      return result;
+    }
+  return mask;
+}
+
+Clock::Row &Clock::rowOf(uint32_t row) {
+  for (Row &r : rows_)
+    if (r.row == row)
+      return r;
+  rows_.push_back({row, {}});
+  return rows_.back();
+}
+
+void Clock::raise(uint32_t row, uint32_t mask, uint32_t time) {
+  Row &r = rowOf(row);
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t &t = r.times[uint32_t(std::countr_zero(m))];
+    t = std::max(t, time);
+  }
+}
+
+/// Rows of which all participants are known up to one time.
+void Clock::tidy() {
+  std::erase_if(rows_, [&](const Row &r) {
+    auto [least, most] = std::minmax_element(r.times.begin(), r.times.end());
+    all_[r.row] = std::max(all_[r.row], *least);
+    return *most <= all_[r.row];
+  });
+}
+
+void Clock::join(const Clock &from, uint32_t begin, uint32_t end) {
+  for (uint32_t i = begin; i < end; ++i)
+    all_[i] = std::max(all_[i], from.all_[i]);
+  for (const Row &r : from.rows_) {
+    if (r.row < begin || r.row >= end)
+      continue;
+    Row &to = rowOf(r.row);
+    for (uint32_t i = 0; i < 32; ++i)
+      to.times[i] = std::max(to.times[i], r.times[i]);
+  }
+  tidy();
+}
+
+bool Clock::covers(const Clock &from) const {
+  bool all = true;
+  for (size_t i = 0; i < from.all_.size(); ++i)
+    all &= all_[i] >= from.all_[i];
+  for (const Row &r : from.rows_)
+    for (uint32_t i = 0; i < 32 && all; ++i)
+      all = at(r.row, i) >= r.times[i];
+  return all;
 }
 
 //===----------------------------------------------------------------------===//
@@ -148,9 +205,9 @@ std::string Participants::name(const Epoch &e) const {
   if (row >= copyRow())
     return "a copy";
   if (row >= wgmmaRow()) {
-    bool init = row >= initRow();
-    row = (row - (init ? initRow() : wgmmaRow())) * 32 + bit;
-    kind = (init ? "warp " : "a wgmma of warp ") + std::to_string(row % warps);
+    kind = row >= initRow() ? "warp " : "a wgmma of warp ";
+    row %= threadRows();
+    kind += std::to_string(row % warps);
   } else {
     kind = row >= asyncRow() ? "a cp.async of thread " : "thread ";
     row %= threadRows();
@@ -167,68 +224,61 @@ std::string Participants::name(const Epoch &e) const {
 
 Accessor WarpClocks::init(uint32_t lane, uint32_t line) {
   Accessor who = write(lane, line, false);
-  who.self.row = uint16_t(all_->initRow() + row_ / 32);
-  who.self.mask = 1u << row_ % 32;
-  acquire(1u << lane, initParticipant(), time_);
+  who.self.row = uint16_t(all_->initRow() + row_);
+  who.self.mask = 1;
+  acquire(1u << lane, who.self.row, 0, time_);
   who.known = known_[lane].get();
   return who;
 }
 void WarpClocks::fenceInits(uint32_t mask) {
   for (uint32_t m = mask; m; m &= m - 1)
-    fencedInits_ = std::max(fencedInits_,
-                            (*known_[std::countr_zero(m)])[initParticipant()]);
+    fencedInits_ = std::max(
+        fencedInits_,
+        known_[uint32_t(std::countr_zero(m))]->at(all_->initRow() + row_, 0));
+}
+
+/// `f(clock)` for what the lanes of `mask` know, each once.
+template <typename F>
+static void eachKnown(const std::array<ClockPtr, 32> &known, uint32_t mask,
+                      const F &f) {
+  const Clock *last = nullptr;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    const Clock *clock = known[uint32_t(std::countr_zero(m))].get();
+    if (clock != last)
+      f(*clock);
+    last = clock;
+  }
 }
 
 void WarpClocks::release(uint32_t mask, Clock &to) {
-  const Clock *last = nullptr;
-  for (uint32_t m = mask; m; m &= m - 1) {
-    uint32_t lane = uint32_t(std::countr_zero(m));
-    const Clock *known = known_[lane].get();
-    if (known != last)
-      join(to, *known);
-    last = known;
-    to[row_ * 32 + lane] = time_;
-    to[(row_ + all_->readRow()) * 32 + lane] = time_;
-  }
+  to.grow(all_->count());
+  eachKnown(known_, mask, [&](const Clock &known) { to.join(known); });
+  done(mask, row_, to);
+  done(mask, row_ + all_->readRow(), to);
   ++time_;
 }
 
 void WarpClocks::releaseReads(uint32_t mask, Clock &to) {
-  to.resize(all_->count());
-  auto take = [&](const Clock &from, uint32_t begin, uint32_t end) {
-    for (uint32_t i = begin * 32; i < end * 32; ++i)
-      to[i] = std::max(to[i], from[i]);
-  };
-  for (uint32_t m = mask; m; m &= m - 1) {
-    uint32_t lane = uint32_t(std::countr_zero(m));
-    const Clock &known = *known_[lane];
-    take(known, all_->readRow(), all_->asyncRow());
-    take(known, all_->wgmmaRow(), all_->initRow());
-    take(known, all_->copyRow(), all_->count() / 32);
-    to[(row_ + all_->readRow()) * 32 + lane] = time_;
-  }
-  uint32_t &inits = to[initParticipant()];
-  inits = std::max(inits, fencedInits_);
+  to.grow(all_->count());
+  eachKnown(known_, mask, [&](const Clock &known) {
+    to.join(known, all_->readRow(), all_->asyncRow());
+    to.join(known, all_->wgmmaRow(), all_->initRow());
+    to.join(known, all_->copyRow(), all_->count());
+  });
+  done(mask, row_ + all_->readRow(), to);
+  to.raise(all_->initRow() + row_, fencedInits_);
   ++time_;
-}
-
-/// Whether `from` says nothing new.
-static bool covers(const Clock &known, const Clock &from) {
-  bool all = true;
-  for (size_t i = 0; i < from.size(); ++i)
-    all &= known[i] >= from[i];
-  return all;
 }
 
 void WarpClocks::acquire(uint32_t mask, const Clock &from) {
   ClockPtr before, after;
   for (uint32_t m = mask; m; m &= m - 1) {
-    ClockPtr &known = known_[std::countr_zero(m)];
+    ClockPtr &known = known_[uint32_t(std::countr_zero(m))];
     if (known != before) {
       before = after = known;
-      if (!covers(*known, from)) {
+      if (!known->covers(from)) {
         auto joined = std::make_shared<Clock>(*known);
-        join(*joined, from);
+        joined->join(from);
         after = std::move(joined);
       }
     }
@@ -236,16 +286,17 @@ void WarpClocks::acquire(uint32_t mask, const Clock &from) {
   }
 }
 
-void WarpClocks::acquire(uint32_t mask, uint32_t participant, uint32_t time) {
+void WarpClocks::acquire(uint32_t mask, uint32_t row, uint32_t bit,
+                         uint32_t time) {
   ClockPtr before, after;
   for (uint32_t m = mask; m; m &= m - 1) {
-    ClockPtr &known = known_[std::countr_zero(m)];
-    if ((*known)[participant] >= time)
+    ClockPtr &known = known_[uint32_t(std::countr_zero(m))];
+    if (known->at(row, bit) >= time)
       continue;
     if (known != before) {
       before = known;
       auto more = std::make_shared<Clock>(*known);
-      (*more)[participant] = time;
+      more->raise(row, 1u << bit, time);
       after = std::move(more);
     }
     known = after;
@@ -260,6 +311,6 @@ ClockPtr WarpClocks::together() const {
     return known_[0];
   auto all = std::make_shared<Clock>(*known_[0]);
   for (const ClockPtr &known : known_)
-    join(*all, *known);
+    all->join(*known);
   return all;
 }

@@ -14,10 +14,10 @@
 // though PTX does not promise it, and kernels rely on it (async.cuh). With
 // fence.mbarrier_init it also tells of initialised mbarriers.
 //
-// Participants are rows of 32: what the lanes of each warp write, what they
-// read, their cp.async; a wgmma and an mbarrier.init participant a warp; and
-// kCopies for bulk copies, which these take by turns. Lanes of a warp have one
-// clock.
+// Participants are rows of 32, what the lanes of each warp write, what they
+// read, and their cp.async, and rows of one: a wgmma and an mbarrier.init of
+// each warp, and kCopies for bulk copies, which these take by turns. Lanes of a
+// warp have one time.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_TEST_EMULATOR_RACES_H
@@ -34,11 +34,56 @@
 namespace ft::emulator {
 
 /// What is known of each participant: up to which of its times its accesses are
-/// done. Shared among threads that know the same, so never changed after.
-using Clock = std::vector<uint32_t>;
-using ClockPtr = std::shared_ptr<const Clock>;
+/// done. A row's participants are mostly known up to one time.
+class Clock {
+public:
+  Clock() = default;
+  explicit Clock(uint32_t rows) : all_(rows) {}
 
-void join(Clock &to, const Clock &from);
+  uint32_t at(uint32_t row, uint32_t bit) const {
+    uint32_t time = all_[row];
+    for (const Row &r : rows_)
+      if (r.row == row)
+        time = std::max(time, r.times[bit]);
+    return time;
+  }
+  /// Those of `mask` that are not known up to `time`.
+  uint32_t missing(uint32_t row, uint32_t mask, uint32_t time) const {
+    return all_[row] >= time ? 0 : missingOf(row, mask, time);
+  }
+  void raise(uint32_t row, uint32_t time) {
+    all_[row] = std::max(all_[row], time);
+  }
+  void raise(uint32_t row, uint32_t mask, uint32_t time);
+  void join(const Clock &from) { join(from, 0, uint32_t(from.all_.size())); }
+  /// Of rows begin to end alone.
+  void join(const Clock &from, uint32_t begin, uint32_t end);
+  /// Whether `from` says nothing new.
+  bool covers(const Clock &from) const;
+  uint32_t rows() const { return uint32_t(all_.size()); }
+  void grow(uint32_t rows) {
+    if (all_.size() < rows)
+      all_.resize(rows);
+  }
+  void clear() {
+    all_.clear();
+    rows_.clear();
+  }
+
+private:
+  struct Row {
+    uint32_t row;
+    std::array<uint32_t, 32> times;
+  };
+  Row &rowOf(uint32_t row);
+  void tidy();
+  uint32_t missingOf(uint32_t row, uint32_t mask, uint32_t time) const;
+
+  std::vector<uint32_t> all_; // of a row: each of it at least
+  std::vector<Row> rows_;     // where some are known further
+};
+/// Shared among threads that know the same, so never changed after.
+using ClockPtr = std::shared_ptr<const Clock>;
 
 /// A time of one or more participants of a row; mask 0 is none.
 struct Epoch {
@@ -59,14 +104,11 @@ struct Accessor {
 
   /// Those of `e` whose access did not come before, as a mask.
   uint32_t beside(const Epoch &e) const {
-    uint32_t m = e.mask, result = 0;
+    uint32_t m = e.mask;
     if ((e.row == issuer.row || e.row == issuer.row + reads) &&
         e.time <= issuer.time)
       m &= ~issuer.mask;
-    for (; m; m &= m - 1)
-      if ((*known)[e.row * 32u + uint32_t(std::countr_zero(m))] < e.time)
-        result |= m & -m;
-    return result;
+    return known->missing(e.row, m, e.time);
   }
   bool after(const Epoch &e) const { return beside(e) == 0; }
 };
@@ -168,15 +210,14 @@ struct Participants {
   uint32_t readRow() const { return threadRows(); }
   uint32_t asyncRow() const { return 2 * threadRows(); }
   uint32_t wgmmaRow() const { return 3 * threadRows(); }
-  uint32_t initRow() const { return wgmmaRow() + (threadRows() + 31) / 32; }
-  uint32_t copyRow() const { return initRow() + (threadRows() + 31) / 32; }
-  uint32_t count() const { return copyRow() * 32 + kCopies; }
+  uint32_t initRow() const { return 4 * threadRows(); }
+  uint32_t copyRow() const { return 5 * threadRows(); }
+  uint32_t count() const { return copyRow() + kCopies; }
 
   /// The next bulk copy.
   Epoch copy(uint32_t line) {
     uint32_t which = copies % kCopies;
-    return {1u << which % 32, 1 + copies++ / kCopies, line,
-            uint16_t(copyRow() + which / 32)};
+    return {1, 1 + copies++ / kCopies, line, uint16_t(copyRow() + which)};
   }
   /// "thread 3 of CTA 0 of the cluster", "a copy" ...
   std::string name(const Epoch &e) const;
@@ -185,10 +226,13 @@ struct Participants {
 /// What the threads of a warp know.
 class WarpClocks {
 public:
-  void reset(const ClockPtr &nothing, const Participants &all, uint32_t row) {
+  /// `lanes`: those that there are.
+  void reset(const ClockPtr &nothing, const Participants &all, uint32_t row,
+             uint32_t lanes) {
     known_.fill(nothing);
     all_ = &all;
     row_ = row;
+    lanes_ = lanes;
     time_ = 1;
     fencedInits_ = 0;
   }
@@ -208,7 +252,7 @@ public:
   void releaseReads(uint32_t mask, Clock &to);
   /// Lanes know what `from` says, too.
   void acquire(uint32_t mask, const Clock &from);
-  void acquire(uint32_t mask, uint32_t participant, uint32_t time);
+  void acquire(uint32_t mask, uint32_t row, uint32_t bit, uint32_t time);
   /// What all lanes together know.
   ClockPtr together() const;
   const ClockPtr &known(uint32_t lane) const { return known_[lane]; }
@@ -223,18 +267,21 @@ private:
     Epoch issuer{1u << lane, time_, line, uint16_t(row_)};
     return {known_[lane].get(), self, issuer, all_->readRow()};
   }
-  uint32_t initParticipant() const { return all_->initRow() * 32 + row_; }
+  void done(uint32_t mask, uint32_t row, Clock &to) const {
+    mask == lanes_ ? to.raise(row, time_) : to.raise(row, mask, time_);
+  }
 
   std::array<ClockPtr, 32> known_;
   const Participants *all_ = nullptr;
-  uint32_t row_ = 0, time_ = 1, fencedInits_ = 0;
+  uint32_t row_ = 0, lanes_ = 0, time_ = 1, fencedInits_ = 0;
 };
 
 /// What arrivals at a barrier know, and what those who wait learn.
 struct BarrierClocks {
   Clock pending, done;
   void complete() {
-    join(done, pending);
+    done.grow(pending.rows());
+    done.join(pending);
     pending.clear();
   }
 };

@@ -32,14 +32,14 @@ template <typename C, typename E> class HeadsFinisher {
   using H = typename C::Columns;
   using Out = typename E::Out;
   static_assert(!E::kGated && !E::kResidual && sizeof(Out) == 2);
-  static constexpr int kSums = C::BN / 2, kBlocks = C::kBlocks;
+  static constexpr int kSums = C::kOwnSums, kBlocks = C::kBlocks;
   static constexpr int kUnit = 2 * H::kRun, kGroups = kUnit / 8;
   static constexpr int kOfPart = C::kPartColumns / 8;
   /// Of a thread's row in a unit: two pairs each where they are half a head
   /// apart, one where they are neighbours.
   static constexpr int kAngles = H::kInterleaved ? kGroups : kGroups / 2;
-  /// Units of a tile, and of a head: so many have pairs of their own.
-  static constexpr int kUnits = C::BN / kUnit, kOfHead = H::kSize / kUnit;
+  /// Units of what the CTA stores of a tile, and of a head: so many have pairs of their own.
+  static constexpr int kUnits = C::kOwn / kUnit, kOfHead = H::kSize / kUnit;
   /// Beside whole tiles' sums there are no registers for more than is at hand;
   /// the other warpgroup's products hide that it is waited for.
   static constexpr bool kEarly = kBlocks == 1;
@@ -111,8 +111,8 @@ private:
       page_[h] = keeps() ? e_.sequences[rowOf(0, h)] : 0;
     }
   }
-  /// Whether the tile has columns of k or v.
-  __device__ bool keeps() const { return p_.n + C::BN > E::kQueries; }
+  /// Whether there are columns of k or v.
+  __device__ bool keeps() const { return p_.n + C::kOwn > E::kQueries; }
   /// From sequences to the pages of their tokens.
   __device__ __forceinline__ void loadPages() {
     if (keeps())

@@ -58,9 +58,9 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// BM x BN: a CTA's tile; with a gated epilogue BN counts rows of w, half of
 /// them gate and half up. Consumer warpgroups share a tile's rows, or, with
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
-/// With splits = 2 or 4, for few tiles, so many CTAs of a cluster make a part
-/// of a tile's sums each, over a part of k, and each stores a part of its rows
-/// (gemm_split.cuh). With norm the CN CTAs side by side hold whole rows, of at
+/// With splits = 2 to 4, for few tiles, so many CTAs of a cluster make a part
+/// of a tile's sums each, over a part of k, and each stores a part of its
+/// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole rows, of at
 /// most CN * BN outputs, which the epilogue normalizes (gemm_norm.cuh). With
 /// HeadColumns the epilogue is gemm_heads.cuh's.
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
@@ -140,7 +140,7 @@ struct Config {
   static_assert(splits == 1 || (!gated && !norm && kOwn % 8 == 0));
   static_assert(kCluster <= 16);
   static_assert(!Columns::kHeads ||
-                (!gated && !norm && BN % (2 * Columns::kRun) == 0));
+                (!gated && !norm && kOwn % (2 * Columns::kRun) == 0));
   static_assert(Columns::kInOrder || CM == 1, "a box is a run");
   static_assert(kBoxW % 8 == 0, "whole swizzle patterns");
   static_assert(kBoxA <= 256 && kBoxW <= 256 && kSharedBytes <= 232448);
