@@ -98,10 +98,11 @@ struct Warp {
               uint32_t bytes, bool changes);
   /// Of an mbarrier.
   bool initialises(const Inst &inst, uint32_t lane, const uint8_t *at);
-  bool uses(const Inst &inst, uint32_t lane, const uint8_t *at);
-  /// A phase of an mbarrier, for a lane that arrives or has waited.
-  void arrives(uint32_t lane, const uint8_t *mbarrier, bool relaxed);
-  void waited(uint32_t lane, const uint8_t *mbarrier);
+  /// A lane arrives at an mbarrier; lanes have waited for a phase of it. False
+  /// if its initialisation did not come before.
+  bool arrives(const Inst &inst, uint32_t lane, const uint8_t *mbarrier,
+               bool relaxed);
+  bool waited(const Inst &inst, uint32_t mask, const uint8_t *mbarrier);
   /// Work that a lane issues, and what that will write; false after an error.
   bool issues(const Inst &inst, BulkCopy &copy, uint32_t lane);
   bool issues(const Inst &inst, const AsyncCopy &copy);

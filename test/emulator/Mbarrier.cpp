@@ -24,13 +24,11 @@ static Mbarrier *barrierOf(Warp &w, const Inst &i, uint32_t lane,
     return nullptr;
   }
   auto *barrier = reinterpret_cast<Mbarrier *>(at);
-  if (uninitialised)
-    return barrier;
-  if (!barrier->valid()) {
+  if (!uninitialised && !barrier->valid()) {
     w.fail(i, lane, "there is no initialised barrier");
     return nullptr;
   }
-  return w.uses(i, lane, at) ? barrier : nullptr;
+  return barrier;
 }
 
 static Flow init(Warp &w, const Inst &i, uint32_t mask) {
@@ -88,11 +86,27 @@ static Flow arrive(Warp &w, const Inst &i, uint32_t mask) {
                           std::to_string(b->pending) + " were missing");
       b->pending -= count[lane];
       const auto *at = reinterpret_cast<const uint8_t *>(b);
-      w.arrives(lane, at, i.count == 1);
+      if (!w.arrives(i, lane, at, i.count == 1))
+        return Flow::Fail;
       checkPhase(*w.cta->cluster->owner(at), *b);
     }
   }
   return Flow::Next;
+}
+
+/// Lanes whose phase is complete know what its arrivals knew.
+static bool haveWaited(Warp &w, const Inst &i, uint32_t done) {
+  const uint32_t *base = w.lanes<uint32_t>(i.a);
+  for (uint32_t m = done; m;) {
+    uint32_t lane = uint32_t(std::countr_zero(m)), same = 0;
+    for (uint32_t other = m; other; other &= other - 1)
+      if (base[std::countr_zero(other)] == base[lane])
+        same |= other & -other;
+    if (!w.waited(i, same, reinterpret_cast<uint8_t *>(barrierOf(w, i, lane))))
+      return false;
+    m &= ~same;
+  }
+  return true;
 }
 
 /// Whether a phase is complete: that of parity b, or that of the state b.
@@ -115,11 +129,10 @@ static Flow wait(Warp &w, const Inst &i, uint32_t mask) {
                   8);
       phase = state.phase;
     }
-    if (b->phase != phase) {
-      done |= 1u << lane;
-      w.waited(lane, reinterpret_cast<const uint8_t *>(b));
-    }
+    done |= uint32_t(b->phase != phase) << lane;
   }
+  if (!haveWaited(w, i, done))
+    return Flow::Fail;
   if (blocks && done == 0)
     return Flow::Retry;
   Flow flow = Flow::Next;

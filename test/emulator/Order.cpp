@@ -55,14 +55,6 @@ bool Warp::stores(const Inst &i, uint32_t lane, const uint8_t *at,
                            clocks.write(lane, i.line, false));
   return true;
 }
-bool Warp::uses(const Inst &i, uint32_t lane, const uint8_t *at) {
-  Cta *home = cta->cluster->owner(at);
-  if (!home || !cta->cluster->checksRaces)
-    return true;
-  return check(*this, i, lane, false, at, *home,
-               home->shadow.use(uint32_t(at - home->shared.data()), 8,
-                                clocks.read(lane, i.line, false)));
-}
 bool Warp::initialises(const Inst &i, uint32_t lane, const uint8_t *at) {
   if (!cta->cluster->checksRaces)
     return true;
@@ -84,19 +76,40 @@ void Warp::met(uint32_t mask) {
 // mbarriers
 //===----------------------------------------------------------------------===//
 
-void Warp::arrives(uint32_t lane, const uint8_t *mbarrier, bool relaxed) {
-  Cluster &cluster = *cta->cluster;
-  if (!cluster.checksRaces)
-    return;
-  Clock &pending = cluster.owner(mbarrier)->clocksOf(mbarrier).pending;
+static bool uses(Warp &w, const Inst &i, uint32_t lane, Cta &home,
+                 const uint8_t *mbarrier) {
+  return check(w, i, lane, false, mbarrier, home,
+               home.shadow.use(uint32_t(mbarrier - home.shared.data()), 8,
+                               w.clocks.read(lane, i.line, false)));
+}
+
+bool Warp::arrives(const Inst &i, uint32_t lane, const uint8_t *mbarrier,
+                   bool relaxed) {
+  if (!cta->cluster->checksRaces)
+    return true;
+  Cta &home = *cta->cluster->owner(mbarrier);
+  Clock &pending = home.clocksOf(mbarrier).pending;
+  if (!uses(*this, i, lane, home, mbarrier))
+    return false;
   relaxed ? clocks.releaseReads(1u << lane, pending)
           : clocks.release(1u << lane, pending);
+  return true;
 }
-void Warp::waited(uint32_t lane, const uint8_t *mbarrier) {
-  Cluster &cluster = *cta->cluster;
-  if (cluster.checksRaces)
-    clocks.acquire(1u << lane,
-                   cluster.owner(mbarrier)->clocksOf(mbarrier).done);
+
+bool Warp::waited(const Inst &i, uint32_t mask, const uint8_t *mbarrier) {
+  if (!cta->cluster->checksRaces)
+    return true;
+  Cta &home = *cta->cluster->owner(mbarrier);
+  const Clock *last = nullptr; // lanes that know the same need not be asked
+  for (uint32_t m = mask; m; m &= m - 1) {
+    uint32_t lane = uint32_t(std::countr_zero(m));
+    const Clock *known = clocks.known(lane).get();
+    if (known != last && !uses(*this, i, lane, home, mbarrier))
+      return false;
+    last = known;
+  }
+  clocks.acquire(mask, home.clocksOf(mbarrier).done);
+  return true;
 }
 
 //===----------------------------------------------------------------------===//
