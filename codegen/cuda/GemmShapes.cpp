@@ -245,11 +245,12 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
   // As measured (H200, 1B, rope and append in the tiles): 512 rows by 128 x 128
   // 14.9 us, by 128 x 96, whose runs are boxes of 16 rows of weights, 17.8, by
   // library and row program 14.5; 4,096 by 128 x 192 82.5, by turns 97.8
-  // (96.3).
+  // (96.3). By CTAs that share k it was not timed.
   auto slow = [&](const GemmShape &s) {
     HeadRuns runs = s.runsOf(match);
     bool whole = runs.interleaved || runs.size % 64 != 0;
-    return runs.run == 0 || s.pingPong || (!whole && runs.run < 32);
+    return runs.run == 0 || s.pingPong || s.splits > 1 ||
+           (!whole && runs.run < 32);
   };
   if (match.append)
     llvm::erase_if(shapes, slow);

@@ -89,6 +89,39 @@ TEST(GemvKernelsTest, RingF16Gated) { runRing<f16, NoNorm, true>(); }
 TEST(GemvKernelsTest, RingBf16RmsNormGated) { runRing<bf16, RmsNorm, true>(); }
 TEST(GemvKernelsTest, RingF16LayerNorm) { runRing<f16, LayerNorm, false>(); }
 
+/// A ring whose stages are given back while other lanes read them.
+TEST(GemvKernelsTest, PlantedRace) {
+  Ring ring{2, 4, gemv::XIn::Shared, 1};
+  std::string kernel = instance<bf16, bf16, NoNorm, false>(ring);
+  Kernels kernels(kHeader, {kernel});
+  std::string arrival = "    if (lane() == 0)\n"
+                        "      barrierArrive(memory_.empty(place.stage));";
+  auto status = kernels.plant("sm90/gemv_sums.cuh",
+                              "    __syncwarp();\n" + arrival, arrival);
+  ASSERT_TRUE(status.ok()) << status.message();
+  if (status = kernels.open(); !status.ok()) {
+    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
+    GTEST_SKIP() << status.message();
+  }
+  GemvCase c{3, 5, 160, 2056, 2, 0};
+  c.ring = ring;
+  struct Done {};
+  try {
+    checkGemv<bf16, bf16, NoNorm, false>(c, [&](const auto &b) {
+      status =
+          kernels.tryLaunch(kernel, {uint32_t(c.grid), 1, 1},
+                            {uint32_t(gemv::kRingThreads), 1, 1}, b.shared(),
+                            b.x.device, i64(b.xStride), b.w.device, c.n, c.k,
+                            b.counts.device, b.norm(), b.epilogue());
+      throw Done{}; // there is nothing to compare
+    });
+  } catch (Done) {
+  }
+  EXPECT_NE(status.message().find("a race: writes shared memory"),
+            std::string::npos)
+      << status.message();
+}
+
 template <typename T, typename Norm, bool gated> void runPlain() {
   Kernels kernels(kHeader, {instance<T, T, Norm, gated>(Ring{})}, "compute_80");
   if (auto status = kernels.open(); !status.ok()) {

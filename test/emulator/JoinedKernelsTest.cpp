@@ -55,6 +55,39 @@ template <typename C> void runCluster(const std::string &config) {
 #define RUN_CLUSTER(...)                                                       \
   runCluster<joined::ClusterConfig<__VA_ARGS__>>(#__VA_ARGS__)
 
+/// Stages that are given back one product too early.
+TEST(JoinedKernelsTest, PlantedRace) {
+  using C = joined::Config<f16>;
+  std::string instance = "check::joinedKernel<joined::Config<f16>>";
+  Kernels kernels("JoinedKernels.cuh", {instance});
+  std::string release = "      if (step > 0 && lane() == 0)";
+  auto status =
+      kernels.plant("sm90/gemm_attention.cuh", "wgmmaWait<1>();\n" + release,
+                    "wgmmaWait<2>();\n" + release);
+  ASSERT_TRUE(status.ok()) << status.message();
+  if (status = kernels.open(); !status.ok()) {
+    ASSERT_EQ(status.code(), ft::StatusCode::NotFound) << status.message();
+    GTEST_SKIP() << status.message();
+  }
+  struct Done {};
+  try {
+    joinedCases([&](const JoinedCase &c) {
+      checkJoined<C>(c, [&](auto &b) {
+        status = kernels.tryLaunch(instance, {uint32_t(c.grid), 1, 1},
+                                   {uint32_t(C::kThreads), 1, 1},
+                                   C::kSharedBytes, b.xMap, b.wMap, b.args());
+        ++kernels.options.seed;
+        if (!status.ok())
+          throw Done{}; // there is nothing to compare
+      });
+    });
+  } catch (Done) {
+  }
+  EXPECT_NE(status.message().find("a race: writes shared memory"),
+            std::string::npos)
+      << status.message();
+}
+
 TEST(JoinedKernelsTest, F16) { RUN_JOINED(f16); }
 TEST(JoinedKernelsTest, BF16) { RUN_JOINED(bf16); }
 TEST(JoinedKernelsTest, Heads32) { RUN_JOINED(f16, 32); }

@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <dlfcn.h>
+#include <fstream>
+#include <iterator>
 
 using namespace ft;
 using namespace ft::emulator;
@@ -67,11 +69,15 @@ static StatusOr<const Nvrtc *> openNvrtc() {
 
 StatusOr<CompiledPtx>
 emulator::compilePtx(const std::string &source, const std::string &architecture,
-                     const std::vector<std::string> &instances) {
+                     const std::vector<std::string> &instances,
+                     const std::map<std::string, std::string> &headers) {
   FT_ASSIGN_OR_RETURN(const Nvrtc *f, openNvrtc());
   nvrtcProgram program = nullptr;
-  if (f->nvrtcCreateProgram(&program, source.c_str(), "kernels.cu", 0, nullptr,
-                            nullptr) != 0)
+  std::vector<const char *> texts, names;
+  for (const auto &[name, text] : headers)
+    names.push_back(name.c_str()), texts.push_back(text.c_str());
+  if (f->nvrtcCreateProgram(&program, source.c_str(), "kernels.cu",
+                            int(names.size()), texts.data(), names.data()) != 0)
     return internalError("NVRTC cannot make a program");
   std::shared_ptr<void> guard(
       program, [&](void *) { f->nvrtcDestroyProgram(&program); });
@@ -103,4 +109,16 @@ emulator::compilePtx(const std::string &source, const std::string &architecture,
     result.names[instance] = name;
   }
   return result;
+}
+
+StatusOr<std::string> emulator::changedHeader(const std::string &name,
+                                              const std::string &from,
+                                              const std::string &to) {
+  std::string path = std::string(FT_SOURCE_DIR) + "/codegen/cuda/kernels/";
+  std::ifstream file(path + name);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  size_t at = text.find(from);
+  if (at == std::string::npos || text.find(from, at + 1) != std::string::npos)
+    return notFound(name + " does not have this once: " + from);
+  return text.replace(at, from.size(), to);
 }

@@ -17,10 +17,18 @@ struct CompiledPtx {
 
 /// Compiles `source`, with the kernels' headers and test/gpu in its path, for
 /// "compute_90a" or the like. `instances`: kernels to instantiate, as C++
-/// names them. NotFound where there is no NVRTC.
-StatusOr<CompiledPtx> compilePtx(const std::string &source,
-                                 const std::string &architecture,
-                                 const std::vector<std::string> &instances);
+/// names them; `headers`: texts in place of what these names include. NotFound
+/// where there is no NVRTC.
+StatusOr<CompiledPtx>
+compilePtx(const std::string &source, const std::string &architecture,
+           const std::vector<std::string> &instances,
+           const std::map<std::string, std::string> &headers = {});
+
+/// The text of a header of the kernels, with `from` replaced by `to`; an error
+/// where `from` is not there once.
+StatusOr<std::string> changedHeader(const std::string &name,
+                                    const std::string &from,
+                                    const std::string &to);
 
 } // namespace ft::emulator
 
