@@ -54,8 +54,7 @@ template <bool waits> static Flow meet(Warp &w, const Inst &i, uint32_t mask) {
   b.arrived += 32;
   if (threads && b.arrived > threads)
     return w.fail(i, lane, "more threads than the barrier counts");
-  if (w.cta->cluster->checksRaces)
-    w.clocks.release(mask, b.known);
+  w.clocks.release(mask, b.known);
   w.cta->checkBarrier(id, waits ? &w : nullptr);
   if (!waits || b.arrived == 0)
     return Flow::Next;
@@ -110,9 +109,8 @@ static Flow arriveCluster(Warp &w, const Inst &i, uint32_t mask) {
   w.clusterArrived = true;
   w.clusterPhase = cluster.phase;
   cluster.arrived += uint32_t(std::popcount(mask));
-  if (cluster.checksRaces)
-    i.target ? w.clocks.releaseReads(mask, cluster.clocks.pending)
-             : w.clocks.release(mask, cluster.clocks.pending);
+  i.target ? w.clocks.releaseReads(mask, cluster.clocks.pending)
+           : w.clocks.release(mask, cluster.clocks.pending);
   cluster.checkBarrier();
   return Flow::Next;
 }

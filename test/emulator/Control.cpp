@@ -96,8 +96,8 @@ static Status decodeDependencies(Decoder &d) {
   return d.emit(waits ? waitDependencies : nothing);
 }
 
-static Flow fenceProxy(Warp &w, const Inst &, uint32_t) {
-  w.cta->fenceStores();
+static Flow fenceProxy(Warp &w, const Inst &, uint32_t mask) {
+  w.clocks.fenceProxy(mask);
   return Flow::Next;
 }
 

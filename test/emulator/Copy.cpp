@@ -116,8 +116,6 @@ static Status decodeCopyAsync(Decoder &d) {
 /// Into one CTA's shared memory, which is there: the target was checked.
 static void copyInto(Cta &cta, const BulkCopy &copy) {
   uint8_t *memory = cta.shared.data() - kSharedBase;
-  for (uint32_t at = copy.target; at < copy.target + copy.bytes; at += 16)
-    cta.unfenced[(at - kSharedBase) / 16] = 0; // not by an ordinary store
   if (copy.from || copy.ofValues) {
     const void *from = copy.from;
     std::memcpy(memory + copy.target, copy.ofValues ? copy.values : from,
@@ -168,8 +166,7 @@ void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {
       return fail("brings more bytes than a barrier can count");
     copyInto(cta, copy);
     barrier->bytes -= copy.bytes;
-    if (cluster.checksRaces)
-      finish(copy, cta.clocksOf(reinterpret_cast<uint8_t *>(barrier)).pending);
+    finish(copy, cta.clocksOf(reinterpret_cast<uint8_t *>(barrier)).pending);
     checkPhase(cta, *barrier);
   }
 }

@@ -58,8 +58,6 @@ void Engine::begin(Cluster &cluster, uint64_t number) {
     cta.sharedBytes =
         launch.function->dynamicShared - kSharedBase + s.sharedBytes;
     cta.shared.assign(cta.sharedBytes, 0xff); // NaN in every type
-    cta.unfenced.assign((cta.sharedBytes + 15) / 16, 0);
-    cta.unfencedPieces.clear();
     cta.barriers = {};
     cta.shadow.reset(cta.sharedBytes);
     cta.mbarriers.clear();

@@ -49,8 +49,6 @@ static Flow store(Warp &w, const Inst &i, uint32_t mask) {
       std::memcpy(to + sizeof(T) * k, &value, sizeof(T));
     }
     if constexpr (mayBeShared(space)) {
-      if (changes)
-        w.cta->markStore(to);
       if (!w.stores(i, lane, to, bytes, changes))
         return Flow::Fail;
     }

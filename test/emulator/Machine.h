@@ -134,28 +134,12 @@ struct Cta {
   Dim3 index;
   uint32_t threads = 0, liveThreads = 0, sharedBytes = 0;
   std::vector<uint8_t> shared; // from kSharedBase on
-  /// Pieces of 16 bytes that ordinary stores wrote and no proxy fence has made
-  /// visible to tensor cores since: a flag each, and which are set.
-  std::vector<uint8_t> unfenced;
-  std::vector<uint32_t> unfencedPieces;
   std::array<NamedBarrier, 16> barriers;
   std::vector<std::unique_ptr<Warp>> warps;
   Shadow shadow;
   std::unordered_map<uint32_t, BarrierClocks> mbarriers; // by their place
 
   uint8_t *place(uint32_t address, uint32_t bytes);
-  void markStore(const uint8_t *at) {
-    size_t piece = size_t(at - shared.data()) / 16;
-    if (piece < unfenced.size() && !unfenced[piece]) {
-      unfenced[piece] = 1;
-      unfencedPieces.push_back(uint32_t(piece));
-    }
-  }
-  void fenceStores() {
-    for (uint32_t piece : unfencedPieces)
-      unfenced[piece] = 0;
-    unfencedPieces.clear();
-  }
   bool holds(const uint8_t *at) const {
     return uint64_t(at - shared.data()) < shared.size();
   }
@@ -175,7 +159,6 @@ struct Cluster {
   std::vector<BulkCopy> copies;
   Participants participants;
   BarrierClocks clocks;
-  bool checksRaces = true;
 
   uint32_t liveThreads() const;
   /// Whose shared memory it is; null where it is none.

@@ -75,7 +75,6 @@ static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
     uint8_t *row = w.at(Space::Shared, address, 16, lane);
     if (!row)
       return w.failAddress(i, lane, address, 16, Space::Shared);
-    w.cta->markStore(row);
     if (!w.writes(i, lane, row, 16))
       return Flow::Fail;
     const uint32_t *r = w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);

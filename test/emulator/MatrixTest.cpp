@@ -234,7 +234,7 @@ TEST(MatrixTest, StoreWithoutProxyFence) {
   };
   Status right = run("fence.proxy.async.shared::cta;\n"), wrong = run("");
   EXPECT_TRUE(right.ok()) << right.message();
-  EXPECT_NE(wrong.message().find("stored without a fence.proxy.async since"),
+  EXPECT_NE(wrong.message().find("no fence.proxy.async is between the two"),
             std::string::npos)
       << wrong.message();
 }

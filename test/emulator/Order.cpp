@@ -18,8 +18,9 @@ static bool check(Warp &w, const Inst &i, uint32_t lane, bool write,
              " shared memory at " + place + ", which " +
              w.cta->cluster->participants.name(*other) +
              " accesses at PTX line " + std::to_string(other->line) + " `" +
-             w.engine().launch.program->line(other->line) +
-             "`, and nothing orders the two");
+             w.engine().launch.program->line(other->line) + "`, and " +
+             (other->unfenced ? "no fence.proxy.async is between the two"
+                              : "nothing orders the two"));
   return false;
 }
 
@@ -30,7 +31,7 @@ static bool check(Warp &w, const Inst &i, uint32_t lane, bool write,
 bool Warp::reads(const Inst &i, uint32_t lane, const uint8_t *at,
                  uint32_t bytes, bool strong) {
   Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
-  if (!home || !cta->cluster->checksRaces)
+  if (!home)
     return true;
   return check(*this, i, lane, false, at, *home,
                home->shadow.read(uint32_t(at - home->shared.data()), bytes,
@@ -39,7 +40,7 @@ bool Warp::reads(const Inst &i, uint32_t lane, const uint8_t *at,
 bool Warp::writes(const Inst &i, uint32_t lane, const uint8_t *at,
                   uint32_t bytes, bool strong) {
   Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
-  if (!home || !cta->cluster->checksRaces)
+  if (!home)
     return true;
   return check(*this, i, lane, true, at, *home,
                home->shadow.write(uint32_t(at - home->shared.data()), bytes,
@@ -50,14 +51,12 @@ bool Warp::stores(const Inst &i, uint32_t lane, const uint8_t *at,
   if (changes)
     return writes(i, lane, at, bytes, i.target);
   Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
-  if (home && cta->cluster->checksRaces)
+  if (home)
     home->shadow.writeSame(uint32_t(at - home->shared.data()), bytes,
                            clocks.write(lane, i.line, false));
   return true;
 }
 bool Warp::initialises(const Inst &i, uint32_t lane, const uint8_t *at) {
-  if (!cta->cluster->checksRaces)
-    return true;
   cta->clocksOf(at) = {};
   return check(*this, i, lane, true, at, *cta,
                cta->shadow.write(uint32_t(at - cta->shared.data()), 8,
@@ -65,8 +64,6 @@ bool Warp::initialises(const Inst &i, uint32_t lane, const uint8_t *at) {
 }
 
 void Warp::met(uint32_t mask) {
-  if (!cta->cluster->checksRaces)
-    return;
   Clock all;
   clocks.release(mask, all);
   clocks.acquire(mask, all);
@@ -85,8 +82,6 @@ static bool uses(Warp &w, const Inst &i, uint32_t lane, Cta &home,
 
 bool Warp::arrives(const Inst &i, uint32_t lane, const uint8_t *mbarrier,
                    bool relaxed) {
-  if (!cta->cluster->checksRaces)
-    return true;
   Cta &home = *cta->cluster->owner(mbarrier);
   Clock &pending = home.clocksOf(mbarrier).pending;
   if (!uses(*this, i, lane, home, mbarrier))
@@ -97,8 +92,6 @@ bool Warp::arrives(const Inst &i, uint32_t lane, const uint8_t *mbarrier,
 }
 
 bool Warp::waited(const Inst &i, uint32_t mask, const uint8_t *mbarrier) {
-  if (!cta->cluster->checksRaces)
-    return true;
   Cta &home = *cta->cluster->owner(mbarrier);
   const Clock *last = nullptr; // lanes that know the same need not be asked
   for (uint32_t m = mask; m; m &= m - 1) {
@@ -118,9 +111,8 @@ bool Warp::waited(const Inst &i, uint32_t mask, const uint8_t *mbarrier) {
 
 bool Warp::issues(const Inst &i, BulkCopy &copy, uint32_t lane) {
   Cluster &cluster = *cta->cluster;
-  if (!cluster.checksRaces)
-    return true;
   copy.self = cluster.participants.copy(i.line);
+  copy.self.async = !copy.ofValues; // st.async is not of the proxy
   copy.known = clocks.known(lane);
   copy.issuer = clocks.issue(1u << lane);
   Accessor who{copy.known.get(), copy.self, copy.issuer,
@@ -138,8 +130,6 @@ bool Warp::issues(const Inst &i, BulkCopy &copy, uint32_t lane) {
 
 /// A lane's group of copies is a time of its participant.
 bool Warp::issues(const Inst &i, const AsyncCopy &copy) {
-  if (!cta->cluster->checksRaces)
-    return true;
   const Participants &all = cta->cluster->participants;
   ClockPtr known = clocks.known(copy.lane);
   Epoch self{1u << copy.lane, copy.group + 1, i.line,
@@ -150,8 +140,6 @@ bool Warp::issues(const Inst &i, const AsyncCopy &copy) {
                                  copy.bytes, who));
 }
 void Warp::waitedForCopies(uint32_t mask, uint32_t left) {
-  if (!cta->cluster->checksRaces)
-    return;
   uint32_t row = cta->cluster->participants.asyncRow() + clocks.row();
   for (uint32_t m = mask; m; m &= m - 1) {
     uint32_t lane = uint32_t(std::countr_zero(m));
@@ -161,10 +149,9 @@ void Warp::waitedForCopies(uint32_t mask, uint32_t left) {
 }
 
 IssuedByWarp Warp::issuesWgmma(const Inst &i) {
-  if (!cta->cluster->checksRaces)
-    return {};
   uint32_t row = cta->cluster->participants.wgmmaRow() + clocks.row();
   Epoch self{1, wgmma.committed + 1, i.line, uint16_t(row)};
+  self.async = true;
   ClockPtr known = clocks.together();
   return {known, self, clocks.issue(~0u)};
 }
@@ -175,7 +162,7 @@ bool Warp::reads(const Inst &i, const IssuedByWarp &issued, uint32_t place) {
                cta->shadow.read(place, 16, who));
 }
 void Warp::waitedForWgmma(uint32_t left) {
-  if (!cta->cluster->checksRaces || wgmma.committed <= left)
+  if (wgmma.committed <= left)
     return;
   uint32_t row = cta->cluster->participants.wgmmaRow() + clocks.row();
   clocks.acquire(~0u, row, 0, wgmma.committed - left);

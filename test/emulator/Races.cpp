@@ -61,8 +61,19 @@ void Clock::join(const Clock &from, uint32_t begin, uint32_t end) {
   tidy();
 }
 
+ClockPtr Clock::joined(const ClockPtr &a, const ClockPtr &b) {
+  if (!b || a == b || (a && a->covers(*b)))
+    return a;
+  if (!a || b->covers(*a))
+    return b;
+  auto both = std::make_shared<Clock>(*a);
+  both->join(*b);
+  return both;
+}
+
 bool Clock::covers(const Clock &from) const {
-  bool all = true;
+  bool all = !from.fenced_ || fenced_ == from.fenced_ ||
+             (fenced_ && fenced_->covers(*from.fenced_));
   for (size_t i = 0; i < from.all_.size(); ++i)
     all &= all_[i] >= from.all_[i];
   for (const Row &r : from.rows_)
@@ -154,12 +165,31 @@ void Shadow::writeSameCell(Cell &cell, const Accessor &who) {
   addRead(cell, writer);
 }
 
+const Epoch *Shadow::unfenced(const Cell &cell, const Accessor &who) {
+  if (!who.self.async || who.fenced(cell.write))
+    return nullptr;
+  auto seen = [&](const Epoch &e) {
+    return e.same && who.beside(e) != e.mask && who.fenced(e);
+  };
+  bool found = seen(cell.read);
+  if (cell.more)
+    for (const Epoch &e : reads_[cell.more - 1])
+      found |= seen(e);
+  if (found)
+    return nullptr;
+  raced_ = cell.write;
+  raced_.unfenced = true;
+  return &raced_;
+}
+
 /// Atomic accesses are kept among the reads: each of them must come before a
 /// write.
 const Epoch *Shadow::readCell(Cell &cell, const Accessor &who) {
   const Epoch *other = sees(cell, who) ? nullptr : raced(who, cell.write);
   if (!other && !who.self.atomic)
     other = racedRead(cell, who, [](const Epoch &e) { return e.atomic; });
+  if (!other)
+    other = unfenced(cell, who);
   if (!other)
     addRead(cell, who);
   return other;
@@ -171,6 +201,8 @@ const Epoch *Shadow::writeCell(Cell &cell, const Accessor &who) {
     other = racedRead(cell, who, [&](const Epoch &e) {
       return !(e.atomic && who.self.atomic);
     });
+  if (!other)
+    other = unfenced(cell, who);
   if (other)
     return other;
   if (who.self.atomic) {
@@ -235,6 +267,23 @@ void WarpClocks::fenceInits(uint32_t mask) {
     fencedInits_ = std::max(
         fencedInits_,
         known_[uint32_t(std::countr_zero(m))]->at(all_->initRow() + row_, 0));
+}
+
+void WarpClocks::fenceProxy(uint32_t mask) {
+  auto known = std::make_shared<Clock>(all_->count());
+  release(mask, *known);
+  known->forgetFences(); // those are known beside it
+  ClockPtr before, after;
+  for (uint32_t m = mask; m; m &= m - 1) {
+    ClockPtr &own = known_[uint32_t(std::countr_zero(m))];
+    if (own != before) {
+      before = own;
+      auto more = std::make_shared<Clock>(*own);
+      more->fence(known);
+      after = std::move(more);
+    }
+    own = after;
+  }
 }
 
 /// `f(clock)` for what the lanes of `mask` know, each once.

@@ -9,6 +9,10 @@
 // vote order nothing. So a race is found however the warps took their turns,
 // if only both accesses were made.
 //
+// What ordinary stores wrote the async proxy (wgmma, bulk copies) sees behind a
+// fence.proxy.async only: whoever fences knows of the store, and what comes
+// behind knows of the fence.
+//
 // A relaxed arrival says what was read and which copies have ended, and no
 // thread's writes: behind loads of shared memory the hardware keeps that order,
 // though PTX does not promise it, and kernels rely on it (async.cuh). With
@@ -35,6 +39,10 @@ namespace ft::emulator {
 
 /// What is known of each participant: up to which of its times its accesses are
 /// done. A row's participants are mostly known up to one time.
+class Clock;
+/// Shared among threads that know the same, so never changed after.
+using ClockPtr = std::shared_ptr<const Clock>;
+
 class Clock {
 public:
   Clock() = default;
@@ -55,11 +63,18 @@ public:
     all_[row] = std::max(all_[row], time);
   }
   void raise(uint32_t row, uint32_t mask, uint32_t time);
-  void join(const Clock &from) { join(from, 0, uint32_t(from.all_.size())); }
+  void join(const Clock &from) {
+    join(from, 0, uint32_t(from.all_.size()));
+    fenced_ = joined(fenced_, from.fenced_);
+  }
   /// Of rows begin to end alone.
   void join(const Clock &from, uint32_t begin, uint32_t end);
   /// Whether `from` says nothing new.
   bool covers(const Clock &from) const;
+  /// What was known at proxy fences that came before; null: nothing.
+  const ClockPtr &fenced() const { return fenced_; }
+  void fence(const ClockPtr &known) { fenced_ = joined(fenced_, known); }
+  void forgetFences() { fenced_.reset(); }
   uint32_t rows() const { return uint32_t(all_.size()); }
   void grow(uint32_t rows) {
     if (all_.size() < rows)
@@ -68,6 +83,7 @@ public:
   void clear() {
     all_.clear();
     rows_.clear();
+    fenced_.reset();
   }
 
 private:
@@ -75,22 +91,24 @@ private:
     uint32_t row;
     std::array<uint32_t, 32> times;
   };
+  static ClockPtr joined(const ClockPtr &a, const ClockPtr &b);
   Row &rowOf(uint32_t row);
   void tidy();
   uint32_t missingOf(uint32_t row, uint32_t mask, uint32_t time) const;
 
   std::vector<uint32_t> all_; // of a row: each of it at least
   std::vector<Row> rows_;     // where some are known further
+  ClockPtr fenced_;
 };
-/// Shared among threads that know the same, so never changed after.
-using ClockPtr = std::shared_ptr<const Clock>;
 
 /// A time of one or more participants of a row; mask 0 is none.
 struct Epoch {
   uint32_t mask = 0, time = 0, line = 0; // line of the PTX
   uint16_t row = 0;
-  bool atomic = false; // or otherwise strong; races with none of its kind
-  bool same = false;   // wrote what another had written, in no order
+  bool atomic = false;   // or otherwise strong; races with none of its kind
+  bool same = false;     // wrote what another had written, in no order
+  bool async = false;    // by the async proxy
+  bool unfenced = false; // of a conflict: it is ordered, but for a proxy fence
 };
 
 /// Who accesses, and what happened before.
@@ -111,6 +129,12 @@ struct Accessor {
     return known->missing(e.row, m, e.time);
   }
   bool after(const Epoch &e) const { return beside(e) == 0; }
+  /// Whether a proxy fence came between.
+  bool fenced(const Epoch &e) const {
+    return !e.mask || e.async ||
+           (known->fenced() &&
+            !known->fenced()->missing(e.row, e.mask, e.time));
+  }
 };
 
 /// The last accesses of the bytes of a CTA's shared memory.
@@ -166,6 +190,8 @@ private:
   const Epoch *writeCell(Cell &cell, const Accessor &who);
   void writeSameCell(Cell &cell, const Accessor &who);
   bool sees(const Cell &cell, const Accessor &who);
+  /// A write that an access by the async proxy sees without a fence.
+  const Epoch *unfenced(const Cell &cell, const Accessor &who);
   void addRead(Cell &cell, const Accessor &who);
   void dropReads(Cell &cell);
   void divide(Piece &piece);
@@ -246,6 +272,8 @@ public:
   Accessor init(uint32_t lane, uint32_t line);
   /// fence.mbarrier_init.
   void fenceInits(uint32_t mask);
+  /// fence.proxy.async.
+  void fenceProxy(uint32_t mask);
   /// What lanes know and have done, to `to`; what they do behind comes later.
   void release(uint32_t mask, Clock &to);
   /// A relaxed arrival.

@@ -190,6 +190,27 @@ TEST(RacesTest, StoreBehindACopy) {
   expectRace(kCopy + wait() + kLoadOther + kStore);
   expectRace(kCopy + std::string(kStore) + wait());
 }
+TEST(RacesTest, ProxyFence) {
+  // A copy over what threads stored; each of them fences, or one that knows.
+  std::string fence = "fence.proxy.async.shared::cta;\n",
+              sync = "bar.sync 0;\n";
+  std::string copy = kCopy + wait();
+  expectNone(kStore + fence + sync + copy);
+  expectNone(kStore + sync + "@%p3 " + fence + copy);
+  for (const std::string &body :
+       {kStore + sync + copy, kStore + sync + copy + fence,
+        // Before the others' stores.
+        kStore + std::string("@%p3 ") + fence + sync + copy,
+        // By a thread that the copy does not wait for.
+        kStore + sync + "@%p1 " + fence + copy}) {
+    Status status = run(body);
+    EXPECT_NE(status.message().find("no fence.proxy.async is between the two"),
+              std::string::npos)
+        << body << status.message();
+  }
+  // What a copy brought needs none.
+  expectNone(copy + sync + kCopy + wait("%r20", "1"));
+}
 TEST(RacesTest, BarrierInitialisedInTime) {
   std::string init = "@%p3 mbarrier.init.shared::cta.b64 [%r21], 64;\n";
   std::string arrive = "mbarrier.arrive.shared::cta.b64 _, [%r21];\n";

@@ -26,12 +26,9 @@ struct Descriptor {
   }
 };
 
-/// 8 elements at a place that the swizzle moves; null outside, and where a
-/// store waits for its fence.
+/// 8 elements at a place that the swizzle moves; null outside.
 static const uint8_t *piece(Cta &cta, const Descriptor &m, uint32_t place) {
-  uint32_t at = swizzled(place, m.swizzle);
-  const uint8_t *from = cta.place(at, 16);
-  return from && !cta.unfenced[(at - kSharedBase) / 16] ? from : nullptr;
+  return cta.place(swizzled(place, m.swizzle), 16);
 }
 
 /// `f(place, row, k)` for 8 elements of k at a time of `count` rows from
@@ -102,8 +99,6 @@ static bool issue(Warp &w, const Inst &i, const WgmmaRead &read) {
       return w.reads(i, issued, swizzled(place, m.swizzle) - kSharedBase);
     };
   };
-  if (!w.cta->cluster->checksRaces)
-    return true;
   Descriptor a(read.a), b(read.b);
   return (!read.a || rowPieces(a, firstRow(w), 16, access(a))) &&
          (read.transposed ? columnPieces(b, read.columns, access(b))
@@ -144,9 +139,7 @@ static Flow multiply(Warp &w, const Inst &i, uint32_t mask) {
                  w.lanes<uint64_t>(i.b)[0], columns, i.target != 0};
   std::vector<uint16_t> &now = w.wgmma.operands;
   if (!gather(w, read, now))
-    return w.fail(i, 0,
-                  "an operand reaches beyond shared memory, or was "
-                  "stored without a fence.proxy.async since");
+    return w.fail(i, 0, "an operand reaches beyond shared memory");
   if (!issue(w, i, read))
     return Flow::Fail;
   float a[16][kDepth];
