@@ -142,18 +142,8 @@ template <typename C> struct Parts {
         continue;
       Vec16 v = loadSharedVec(base + row * C::kRowPitch + 16 * at);
       if (m + row < p.rows && n + 8 * at < p.half)
-        storeChunk(to + (m + row) * stride + n + 8 * at, v);
+        store16(to + (m + row) * stride + n + 8 * at, v);
     }
-  }
-  /// Gated tiles have no register to spare: where the loop over k is beside
-  /// volatile stores, 128 x 176 spills. Of these stores the compiler divides
-  /// some in four, which is seen in no time.
-  template <typename T>
-  __device__ __forceinline__ static void storeChunk(T *to, const Vec16 &v) {
-    if constexpr (C::kGated)
-      *reinterpret_cast<Vec16 *>(to) = v;
-    else
-      store16(to, v);
   }
   /// Part q, that the warp's threads have written, to the rows of `to`.
   template <bool wide, typename T>
@@ -165,7 +155,7 @@ template <typename C> struct Parts {
       each(q, [&](int row, int column, u32 from) {
         Vec16 v = loadSharedVec(from);
         if (m + row < p.rows && n + column < p.half)
-          storeChunk(to + (m + row) * stride + n + column, v);
+          store16(to + (m + row) * stride + n + column, v);
       });
     else {
       eachElement(q, [&](int row, int column, u32 from) {
