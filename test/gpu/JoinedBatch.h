@@ -164,6 +164,8 @@ template <typename C, typename Run> void clusterCases(const Run &run) {
 }
 template <typename C, typename Run>
 void checkJoined(const JoinedCase &c, const Run &run) {
+  if (isLeftOut())
+    return;
   JoinedBatch<C> batch(c);
   run(batch);
   batch.compareAll("joined, heads of " + std::to_string(C::kSize) + ", " +
