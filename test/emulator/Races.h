@@ -37,12 +37,12 @@
 
 namespace ft::emulator {
 
-/// What is known of each participant: up to which of its times its accesses are
-/// done. A row's participants are mostly known up to one time.
 class Clock;
 /// Shared among threads that know the same, so never changed after.
 using ClockPtr = std::shared_ptr<const Clock>;
 
+/// What is known of each participant: up to which of its times its accesses are
+/// done. A row's participants are mostly known up to one time.
 class Clock {
 public:
   Clock() = default;
