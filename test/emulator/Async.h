@@ -73,8 +73,10 @@ struct BulkCopy {
   uint32_t target = 0, barrier = 0; // places in shared memory
   uint32_t ctas = 0;                // ranks that get it, a mask
   uint32_t line = 0;
-  Epoch self = {}, issuer = {}; // itself, and who issued it
-  ClockPtr known = {};          // what that thread knew
+  Epoch self = {}; // among the participants
+  // Of st.async: who issued it, and what that thread knew.
+  Epoch issuer = {};
+  ClockPtr known = {};
 };
 
 /// Makes the copy and counts its bytes at each CTA's barrier; an error of the

@@ -134,12 +134,15 @@ static void copyInto(Cta &cta, const BulkCopy &copy) {
   });
 }
 
-/// Those who wait for the copy know what its issuer knew, and itself.
-static void finish(const BulkCopy &copy, Clock &to) {
-  to.grow(copy.known->rows());
-  to.join(*copy.known);
+/// What those who wait for the copy learn.
+static void finish(const BulkCopy &copy, const Participants &all, Clock &to) {
+  to.grow(all.count());
+  if (copy.ofValues) {
+    all.joinReads(to, *copy.known);
+    to.raise(copy.issuer.row + all.readRow(), copy.issuer.mask,
+             copy.issuer.time);
+  }
   to.raise(copy.self.row, copy.self.time);
-  to.raise(copy.issuer.row, copy.issuer.mask, copy.issuer.time);
 }
 
 void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {
@@ -166,7 +169,8 @@ void emulator::completeBulkCopy(Cluster &cluster, uint32_t index) {
       return fail("brings more bytes than a barrier can count");
     copyInto(cta, copy);
     barrier->bytes -= copy.bytes;
-    finish(copy, cta.clocksOf(reinterpret_cast<uint8_t *>(barrier)).pending);
+    finish(copy, cluster.participants,
+           cta.clocksOf(reinterpret_cast<uint8_t *>(barrier)).pending);
     checkPhase(cta, *barrier);
   }
 }

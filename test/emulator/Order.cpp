@@ -113,10 +113,11 @@ bool Warp::issues(const Inst &i, BulkCopy &copy, uint32_t lane) {
   Cluster &cluster = *cta->cluster;
   copy.self = cluster.participants.copy(i.line);
   copy.self.async = !copy.ofValues; // st.async is not of the proxy
-  copy.known = clocks.known(lane);
-  copy.issuer = clocks.issue(1u << lane);
-  Accessor who{copy.known.get(), copy.self, copy.issuer,
-               cluster.participants.readRow()};
+  ClockPtr known = clocks.known(lane);
+  Epoch issuer = clocks.issue(1u << lane);
+  Accessor who{known.get(), copy.self, issuer, cluster.participants.readRow()};
+  if (copy.ofValues)
+    copy.known = known, copy.issuer = issuer;
   for (uint32_t rank = 0; rank < cluster.ctas.size(); ++rank) {
     Cta &to = *cluster.ctas[rank];
     uint32_t place = copy.target - kSharedBase;

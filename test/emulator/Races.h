@@ -13,10 +13,11 @@
 // fence.proxy.async only: whoever fences knows of the store, and what comes
 // behind knows of the fence.
 //
-// A relaxed arrival says what was read and which copies have ended, and no
-// thread's writes: behind loads of shared memory the hardware keeps that order,
-// though PTX does not promise it, and kernels rely on it (async.cuh). With
-// fence.mbarrier_init it also tells of initialised mbarriers.
+// A relaxed arrival, and an st.async to those who wait for it, say what was
+// read and which copies have ended, and no thread's writes: behind loads of
+// shared memory the hardware keeps that order, though PTX does not promise it,
+// and kernels rely on it (async.cuh). With fence.mbarrier_init an arrival also
+// tells of initialised mbarriers. A bulk copy says nothing of who issued it.
 //
 // Participants are rows of 32, what the lanes of each warp write, what they
 // read, and their cp.async, and rows of one: a wgmma and an mbarrier.init of
@@ -49,11 +50,8 @@ public:
   explicit Clock(uint32_t rows) : all_(rows) {}
 
   uint32_t at(uint32_t row, uint32_t bit) const {
-    uint32_t time = all_[row];
-    for (const Row &r : rows_)
-      if (r.row == row)
-        time = std::max(time, r.times[bit]);
-    return time;
+    const Row *r = find(row);
+    return r ? std::max(all_[row], r->times[bit]) : all_[row];
   }
   /// Those of `mask` that are not known up to `time`.
   uint32_t missing(uint32_t row, uint32_t mask, uint32_t time) const {
@@ -92,12 +90,18 @@ private:
     std::array<uint32_t, 32> times;
   };
   static ClockPtr joined(const ClockPtr &a, const ClockPtr &b);
-  Row &rowOf(uint32_t row);
-  void tidy();
+  const Row *find(uint32_t row) const {
+    auto at = std::lower_bound(
+        rows_.begin(), rows_.end(), row,
+        [](const Row &r, uint32_t other) { return r.row < other; });
+    return at != rows_.end() && at->row == row ? &*at : nullptr;
+  }
+  void joinRows(const Clock &from, uint32_t begin, uint32_t end);
+  bool says(const Row &row);
   uint32_t missingOf(uint32_t row, uint32_t mask, uint32_t time) const;
 
   std::vector<uint32_t> all_; // of a row: each of it at least
-  std::vector<Row> rows_;     // where some are known further
+  std::vector<Row> rows_;     // where some are known further, in order
   ClockPtr fenced_;
 };
 
@@ -173,6 +177,7 @@ private:
   struct Piece {
     Cell whole;
     uint32_t bytes = 0; // a cell for each: an index from 1 on
+    uint32_t of = 0;    // of an earlier CTA where it is not generation_
   };
 
   /// `e` if it is beside `who`: the participants of it that are.
@@ -203,6 +208,8 @@ private:
       uint32_t to = std::min(kPiece, from + end - place);
       place += to - from;
       Piece &p = pieces_[piece];
+      if (p.of != generation_)
+        p = {{}, 0, generation_};
       bool whole = from == 0 && to == kPiece;
       if (whole && !p.bytes) {
         if (const Epoch *other = f(p.whole))
@@ -219,6 +226,7 @@ private:
   }
 
   std::vector<Piece> pieces_;
+  uint32_t generation_ = 0;
   std::vector<std::array<Cell, kPiece>> bytes_;
   std::vector<std::vector<Epoch>> reads_;
   std::vector<uint32_t> freeReads_;
@@ -244,6 +252,12 @@ struct Participants {
   Epoch copy(uint32_t line) {
     uint32_t which = copies % kCopies;
     return {1, 1 + copies++ / kCopies, line, uint16_t(copyRow() + which)};
+  }
+  /// What a relaxed arrival says of `from`.
+  void joinReads(Clock &to, const Clock &from) const {
+    to.join(from, readRow(), asyncRow());
+    to.join(from, wgmmaRow(), initRow());
+    to.join(from, copyRow(), count());
   }
   /// "thread 3 of CTA 0 of the cluster", "a copy" ...
   std::string name(const Epoch &e) const;

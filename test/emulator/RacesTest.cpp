@@ -234,6 +234,19 @@ TEST(RacesTest, AsyncCopy) {
   expectRace(copy + "bar.sync 0;\n" + kLoadOther);
 }
 
+TEST(RacesTest, CopySaysNothingOfItsIssuer) {
+  // Warp 1 waits for the copy alone, and for an arrival behind the store.
+  std::string store = "@%p3 st.shared.u32 [%r21+768], 9;\n", copy = kCopy;
+  copy.replace(copy.rfind("1024"), 4, "512");
+  copy.replace(copy.find(", 1024;"), 7, ", 512;");
+  std::string load = "@%p1 ld.shared.u32 %r6, [%r21+768];\n";
+  size_t arrival = copy.find('\n') + 1;
+  std::string late = copy; // the copy is issued behind the store
+  late.insert(arrival, store);
+  expectNone(store + copy + wait("%r20", "0", "%p1") + load);
+  expectRace(late + wait("%r20", "0", "%p1") + load);
+}
+
 TEST(RacesTest, Cluster) {
   // Each stores to the other CTA's memory, and reads its own.
   auto body = [](const char *release) {
