@@ -2,6 +2,7 @@
 #include "Races.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 using namespace ft;
@@ -104,9 +105,21 @@ bool Clock::covers(const Clock &from) const {
 // Shadow
 //===----------------------------------------------------------------------===//
 
+thread_local std::vector<std::vector<Shadow::Piece>> Shadow::spare_;
+
+Shadow::Shadow() {
+  if (spare_.empty())
+    return;
+  pieces_ = std::move(spare_.back());
+  spare_.pop_back();
+}
+Shadow::~Shadow() { spare_.push_back(std::move(pieces_)); }
+
 void Shadow::reset(uint32_t bytes) {
-  pieces_.resize((bytes + kPiece - 1) / kPiece);
-  ++generation_;
+  static std::atomic<uint64_t> generations{0};
+  if (size_t count = (bytes + kPiece - 1) / kPiece; pieces_.size() < count)
+    pieces_.resize(count);
+  generation_ = ++generations;
   bytes_.clear();
   reads_.clear();
   freeReads_.clear();

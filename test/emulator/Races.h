@@ -144,6 +144,9 @@ struct Accessor {
 /// The last accesses of the bytes of a CTA's shared memory.
 class Shadow {
 public:
+  Shadow();
+  ~Shadow();
+  Shadow(const Shadow &) = delete;
   void reset(uint32_t bytes);
   /// The access that races with this one of `bytes` from `place` on (from 0),
   /// or nothing. It is kept for those that follow.
@@ -177,7 +180,7 @@ private:
   struct Piece {
     Cell whole;
     uint32_t bytes = 0; // a cell for each: an index from 1 on
-    uint32_t of = 0;    // of an earlier CTA where it is not generation_
+    uint64_t of = 0;    // of an earlier CTA where it is not generation_
   };
 
   /// `e` if it is beside `who`: the participants of it that are.
@@ -225,8 +228,9 @@ private:
     return nullptr;
   }
 
-  std::vector<Piece> pieces_;
-  uint32_t generation_ = 0;
+  std::vector<Piece> pieces_; // one that others have used: see Piece::of
+  uint64_t generation_ = 0;
+  static thread_local std::vector<std::vector<Piece>> spare_;
   std::vector<std::array<Cell, kPiece>> bytes_;
   std::vector<std::vector<Epoch>> reads_;
   std::vector<uint32_t> freeReads_;
