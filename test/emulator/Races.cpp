@@ -132,34 +132,41 @@ void Shadow::dropReads(Cell &cell) {
   }
   cell.more = 0;
   cell.read = {};
+  cell.atomics = false;
 }
 
 /// Lanes of one warp at one time are one entry; what came before the new read
 /// is not needed: a write behind the new one is behind that, too.
 void Shadow::addRead(Cell &cell, const Accessor &who) {
-  auto takes = [&](Epoch &e) {
-    if (e.row == who.self.row && e.time == who.self.time &&
-        e.atomic == who.self.atomic && e.same == who.self.same)
-      return e.mask |= who.self.mask, true;
-    if (!e.mask || (!e.same && who.after(e)))
-      return e = who.self, true;
-    return false;
+  auto joins = [&](Epoch &e) {
+    bool same = e.row == who.self.row && e.time == who.self.time &&
+                e.atomic == who.self.atomic && e.same == who.self.same;
+    if (same)
+      e.mask |= who.self.mask;
+    return same;
   };
-  if (takes(cell.read))
+  auto replaces = [&](Epoch &e) {
+    bool may = !e.mask || (!e.same && who.after(e));
+    if (may)
+      e = who.self;
+    return may;
+  };
+  std::vector<Epoch> *more = cell.more ? &reads_[cell.more - 1] : nullptr;
+  if (joins(cell.read) || // mostly, and the last one first
+      (more && std::any_of(more->rbegin(), more->rend(), joins)) ||
+      replaces(cell.read) ||
+      (more && std::any_of(more->begin(), more->end(), replaces)))
     return;
-  if (!cell.more) {
+  if (!more) {
     if (freeReads_.empty()) {
       reads_.emplace_back();
       freeReads_.push_back(uint32_t(reads_.size()));
     }
     cell.more = freeReads_.back();
     freeReads_.pop_back();
+    more = &reads_[cell.more - 1];
   }
-  std::vector<Epoch> &more = reads_[cell.more - 1];
-  for (Epoch &e : more)
-    if (takes(e))
-      return;
-  more.push_back(who.self);
+  more->push_back(who.self);
 }
 
 /// The first of the reads for which `may` says so that is beside `who`.
@@ -218,7 +225,7 @@ const Epoch *Shadow::unfenced(const Cell &cell, const Accessor &who) {
 /// write.
 const Epoch *Shadow::readCell(Cell &cell, const Accessor &who) {
   const Epoch *other = sees(cell, who) ? nullptr : raced(who, cell.write);
-  if (!other && !who.self.atomic)
+  if (!other && cell.atomics && !who.self.atomic)
     other = racedRead(cell, who, [](const Epoch &e) { return e.atomic; });
   if (!other)
     other = unfenced(cell, who);
@@ -238,6 +245,7 @@ const Epoch *Shadow::writeCell(Cell &cell, const Accessor &who) {
   if (other)
     return other;
   if (who.self.atomic) {
+    cell.atomics = true;
     addRead(cell, who);
     return nullptr;
   }
@@ -252,6 +260,7 @@ void Shadow::divide(Piece &piece) {
   for (Cell &cell : bytes_.back()) {
     cell.write = piece.whole.write;
     cell.read = piece.whole.read;
+    cell.atomics = piece.whole.atomics;
     if (!piece.whole.more)
       continue;
     reads_.push_back(reads_[piece.whole.more - 1]);

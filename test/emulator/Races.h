@@ -176,6 +176,7 @@ private:
   struct Cell {
     Epoch write, read;
     uint32_t more = 0;
+    bool atomics = false; // among them
   };
   struct Piece {
     Cell whole;
