@@ -28,9 +28,14 @@ static bool check(Warp &w, const Inst &i, uint32_t lane, bool write,
 // Threads
 //===----------------------------------------------------------------------===//
 
+/// Mostly its own CTA's; null where it is not shared memory.
+static Cta *homeOf(Warp &w, const uint8_t *at) {
+  return w.cta->holds(at) ? w.cta : w.cta->cluster->owner(at);
+}
+
 bool Warp::reads(const Inst &i, uint32_t lane, const uint8_t *at,
                  uint32_t bytes, bool strong) {
-  Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
+  Cta *home = homeOf(*this, at);
   if (!home)
     return true;
   return check(*this, i, lane, false, at, *home,
@@ -39,7 +44,7 @@ bool Warp::reads(const Inst &i, uint32_t lane, const uint8_t *at,
 }
 bool Warp::writes(const Inst &i, uint32_t lane, const uint8_t *at,
                   uint32_t bytes, bool strong) {
-  Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
+  Cta *home = homeOf(*this, at);
   if (!home)
     return true;
   return check(*this, i, lane, true, at, *home,
@@ -50,7 +55,7 @@ bool Warp::stores(const Inst &i, uint32_t lane, const uint8_t *at,
                   uint32_t bytes, bool changes) {
   if (changes)
     return writes(i, lane, at, bytes, i.target);
-  Cta *home = cta->holds(at) ? cta : cta->cluster->owner(at);
+  Cta *home = homeOf(*this, at);
   if (home)
     home->shadow.writeSame(uint32_t(at - home->shared.data()), bytes,
                            clocks.write(lane, i.line, false));

@@ -38,7 +38,8 @@ template <typename C, typename E> class HeadsFinisher {
   /// Of a thread's row in a unit: two pairs each where they are half a head
   /// apart, one where they are neighbours.
   static constexpr int kAngles = H::kInterleaved ? kGroups : kGroups / 2;
-  /// Units of what the CTA stores of a tile, and of a head: so many have pairs of their own.
+  /// Units of what the CTA stores of a tile, and of a head: so many have pairs
+  /// of their own.
   static constexpr int kUnits = C::kOwn / kUnit, kOfHead = H::kSize / kUnit;
   /// Beside whole tiles' sums there are no registers for more than is at hand;
   /// the other warpgroup's products hide that it is waited for.

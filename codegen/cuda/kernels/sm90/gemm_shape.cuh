@@ -60,9 +60,9 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// pingPong, take whole tiles in turn, one storing while the other multiplies.
 /// With splits = 2 to 4, for few tiles, so many CTAs of a cluster make a part
 /// of a tile's sums each, over a part of k, and each stores a part of its
-/// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole rows, of at
-/// most CN * BN outputs, which the epilogue normalizes (gemm_norm.cuh). With
-/// HeadColumns the epilogue is gemm_heads.cuh's.
+/// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole
+/// rows, of at most CN * BN outputs, which the epilogue normalizes
+/// (gemm_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's.
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
           int splits = 1, bool norm = false, typename Columns_ = Columns>
