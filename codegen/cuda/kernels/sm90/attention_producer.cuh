@@ -96,9 +96,10 @@ template <typename C> struct Producer {
   }
   /// A tile's copies are made in the order in which consumers need them, keys a
   /// block ahead of values. What comes after the tile is looked up, some reads
-  /// one after the other, when its first copies are under way; the first one
-  /// before the wait for the kernel in front, as what says where sequences lie
-  /// is not written by kernels.
+  /// one after the other, when nearly all of them are under way, so that who is
+  /// done first draws first (Config::kDrawAt); the first tile before the wait
+  /// for the kernel in front, as what says where sequences lie is not written
+  /// by kernels.
   __device__ void copy() {
     Schedule<C> schedule(a);
     Cursor<kJobs> jobs;
@@ -118,7 +119,7 @@ template <typename C> struct Producer {
       do {
         if (n >= 0)
           block(job, n);
-        if (n == last)
+        if (n == min(last, C::kDrawAt))
           prepare(schedule, draw(), jobs.stage);
       } while (--n >= 0);
     }

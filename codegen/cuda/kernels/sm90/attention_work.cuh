@@ -37,6 +37,14 @@ struct Config {
   /// Whether warpgroups take turns at the tensor cores. Three find their order
   /// by themselves (on an H200 16 x 64 at 2,048: 283 us, by turns 287).
   static constexpr bool kTurns = warpgroups == 2;
+  /// The next tile is drawn when so many of a tile's blocks are left to copy.
+  /// Drawn with the first one, a tile would go to a CTA whatever its own tile
+  /// is still to take: one sequence of 1,024, 32/8 x 128 causal, 26.2 us on an
+  /// H200, 21.6 at the last block, 22.7 at the one before; 32/8 x 64 by three
+  /// warpgroups 22.9, 17.7 and 17.7. But what tile it is takes some reads to
+  /// find out, and three warpgroups are soon done with a tile of two blocks (32
+  /// x 197, 12 x 64: 24.1 us, at the last block 24.7).
+  static constexpr int kDrawAt = warpgroups == 2 ? 0 : 1;
   /// A warp of copies after the warpgroups; registers move only between whole
   /// warpgroups.
   static constexpr bool kMoveRegisters = warpgroups > 1;

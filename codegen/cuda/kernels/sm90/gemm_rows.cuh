@@ -122,6 +122,14 @@ template <typename C> struct Parts {
     __syncwarp();
   }
 
+  /// Gated tiles keep twice the sums: with a store that has to stay whole
+  /// 128x176p and 128x192p spill some registers.
+  __device__ __forceinline__ static void put(void *to, const Vec16 &v) {
+    if constexpr (C::kGated)
+      *static_cast<Vec16 *>(to) = v;
+    else
+      store16(to, v);
+  }
   /// All parts, that the warp's threads have written, to the rows of `to`.
   template <bool wide, typename T>
   __device__ __forceinline__ void storeAll(const Place &p, T *to,
@@ -142,7 +150,7 @@ template <typename C> struct Parts {
         continue;
       Vec16 v = loadSharedVec(base + row * C::kRowPitch + 16 * at);
       if (m + row < p.rows && n + 8 * at < p.half)
-        store16(to + (m + row) * stride + n + 8 * at, v);
+        put(to + (m + row) * stride + n + 8 * at, v);
     }
   }
   /// Part q, that the warp's threads have written, to the rows of `to`.
@@ -155,7 +163,7 @@ template <typename C> struct Parts {
       each(q, [&](int row, int column, u32 from) {
         Vec16 v = loadSharedVec(from);
         if (m + row < p.rows && n + column < p.half)
-          store16(to + (m + row) * stride + n + column, v);
+          put(to + (m + row) * stride + n + column, v);
       });
     else {
       eachElement(q, [&](int row, int column, u32 from) {
