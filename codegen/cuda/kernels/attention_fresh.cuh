@@ -29,10 +29,6 @@ template <typename T> struct Fresh {
   float kEps;
 };
 
-__device__ __forceinline__ void prefetchLine(const void *p) {
-  asm volatile("prefetch.global.L1 [%0];" ::"l"(p));
-}
-
 /// The prologue of one CTA of kThreads threads.
 template <typename S, typename E, int threads> struct Entrance {
   using T = typename S::T;

@@ -108,6 +108,11 @@ __device__ __forceinline__ void unpackFour(const Vec16 &v, int, float (&x)[4],
     x[i] = __uint_as_float(v.word[i]);
 }
 
+/// The line of p on its way to L1.
+__device__ __forceinline__ void prefetchLine(const void *p) {
+  asm volatile("prefetch.global.L1 [%0];" ::"l"(p));
+}
+
 /// Ordinary cached load, 16-byte aligned.
 __device__ __forceinline__ Vec16 load16(const void *p) {
   return *static_cast<const Vec16 *>(p);

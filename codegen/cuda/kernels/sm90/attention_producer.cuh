@@ -21,24 +21,26 @@ template <typename C> struct Producer {
   Stages<C> at;
   Cursor<C::kStages> kAt, vAt;
   Cursor<C::kQStages> qAt;
+  Schedule<C> schedule{};
 
   __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
+  /// Where the page of key `row` stands.
+  __device__ const int *page(const Job &job, int row) const {
+    return a.pageTable + i64(job.sequence) * a.pageColumns + row / a.pageSize;
+  }
   /// Keys or values of one block, to `target`.
   __device__ void rows(const Job &job, int block, const TensorMap &map,
                        int columns, u32 target, u32 full) const {
     int first = job.firstKey<C>(block), boxes = C::BN / C::kBoxRows;
-    const int *pages = nullptr;
-    if constexpr (C::S::kPaged) { // pages past the last key do not exist
+    if constexpr (C::S::kPaged) // pages past the last key do not exist
       boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
-      pages = a.pageTable + i64(job.sequence) * a.pageColumns;
-    }
     barrierExpect(full, boxes * columns * (C::kBoxRows * C::kRowBytes));
 #pragma unroll 1
     for (int b = 0; b < boxes; ++b) {
       int row = first + b * C::kBoxRows;
       if constexpr (C::S::kPaged)
-        row = pages[row / a.pageSize] * a.pageSize + row % a.pageSize;
+        row = *page(job, row) * a.pageSize + row % a.pageSize;
       for (int c = 0; c < columns; ++c)
         copyBox(target + (c * C::BN + b * C::kBoxRows) * C::kRowBytes, map,
                 64 * c, job.kvHead, row, full);
@@ -73,14 +75,24 @@ template <typename C> struct Producer {
   }
 
   /// Tile `number`, to a slot; a whole warp calls.
-  __device__ void prepare(const Schedule<C> &schedule, int number,
-                          u32 slot) const {
+  __device__ void prepare(int number, u32 slot) const {
     Job job{};
-    if (number < schedule.count())
-      job = schedule.job(number);
+    if (number < schedule.count(a))
+      job = schedule.job(a, number);
     if (leader())
       at.job(slot) = job;
     __syncwarp();
+  }
+  /// While the others make barriers: which tile is first, as what says where
+  /// sequences lie is not written by kernels.
+  __device__ void open() {
+    if (leader())
+      for (const TensorMap *map : {&q, &k, &v})
+        prefetchMap(*map);
+    schedule = Schedule<C>(a);
+    prepare(blockIdx.x, 0);
+    if (C::S::kPaged && at.job(0).blocks > 0) // in L1 when copies ask for it
+      prefetchLine(page(at.job(0), at.job(0).end - 1));
   }
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
   /// resets it, counted in counters[1].
@@ -97,13 +109,9 @@ template <typename C> struct Producer {
   /// A tile's copies are made in the order in which consumers need them, keys a
   /// block ahead of values. What comes after the tile is looked up, some reads
   /// one after the other, when nearly all of them are under way, so that who is
-  /// done first draws first (Config::kDrawAt); the first tile before the wait
-  /// for the kernel in front, as what says where sequences lie is not written
-  /// by kernels.
+  /// done first draws first (Config::kDrawAt).
   __device__ void copy() {
-    Schedule<C> schedule(a);
     Cursor<kJobs> jobs;
-    prepare(schedule, blockIdx.x, 0);
     dependencyWait();
     while (true) {
       const Job &job = at.job(jobs.stage);
@@ -120,7 +128,7 @@ template <typename C> struct Producer {
         if (n >= 0)
           block(job, n);
         if (n == min(last, C::kDrawAt))
-          prepare(schedule, draw(), jobs.stage);
+          prepare(draw(), jobs.stage);
       } while (--n >= 0);
     }
   }

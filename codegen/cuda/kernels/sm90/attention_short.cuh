@@ -260,16 +260,22 @@ runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
   static_assert(C::kBrief && !C::S::kPaged && C::kPack == 1 && C::BN % 32 == 0);
   launchDependents();
   Stages<C> at(dynamicShared<char>());
-  if (threadIdx.x == 0) {
-    for (const TensorMap *map : {&q, &k, &v})
-      prefetchMap(*map);
-    barrierInit(at.qFull(0), 1);
-    for (u32 s = 0; s < C::kStages; ++s) {
+  if (electOne()) { // an instruction makes one barrier: warps share them
+    u32 warp = threadIdx.x / 32;
+    for (u32 s = warp; s < C::kStages; s += 4) {
       barrierInit(at.kFull(s), 1);
       barrierInit(at.vFull(s), 1);
       barrierInit(at.kEmpty(s), 4);
     }
+    if (warp == 3)
+      barrierInit(at.qFull(0), 1);
     barrierInitFence();
+    if (warp == 1)
+      prefetchMap(q);
+    if (warp == 2)
+      prefetchMap(k);
+    if (warp == 3)
+      prefetchMap(v);
   }
   Short<C> tile(q, k, v, a, at);
   Tile<C> t;

@@ -270,29 +270,20 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
          const Args<typename C::T> &a, const Score &score) {
   launchDependents();
   Stages<C> at(dynamicShared<char>());
-  if (threadIdx.x == 0) {
-    for (const TensorMap *map : {&q, &k, &v})
-      prefetchMap(*map);
-    for (u32 s = 0; s < C::kQStages; ++s) {
-      barrierInit(at.qFull(s), 1);
-      barrierInit(at.qEmpty(s), 4 * C::kWarpgroups);
-    }
-    for (u32 s = 0; s < C::kStages; ++s) {
-      for (u32 full : {at.kFull(s), at.vFull(s)})
-        barrierInit(full, 1);
-      for (u32 empty : {at.kEmpty(s), at.vEmpty(s)})
-        barrierInit(empty, 4 * C::kWarpgroups);
-    }
-    barrierInitFence();
-  }
+  int warpgroup = threadIdx.x / 128;
+  bool copies = threadIdx.x / 32 == 4 * C::kWarpgroups;
+  Producer<C> producer{q, k, v, a, at};
+  if (copies)
+    producer.open();
+  else if (warpgroup < C::kWarpgroups)
+    at.init();
   __syncthreads();
   constexpr int few = C::kWarpgroups == 3 ? 32 : 40;
-  int warpgroup = threadIdx.x / 128;
   if (warpgroup == C::kWarpgroups) {
     if constexpr (C::kMoveRegisters)
       registersDown<few>();
-    if (threadIdx.x / 32 == 4 * C::kWarpgroups)
-      Producer<C>{q, k, v, a, at}.copy();
+    if (copies)
+      producer.copy();
   } else {
     dependencyWait(); // for what is stored; loads wait for the producer's
     if constexpr (C::kMoveRegisters)

@@ -165,6 +165,25 @@ template <typename C> struct Stages {
   __device__ u32 vEmpty(u32 stage) const {
     return barrier(4 + 3 * C::kStages + stage);
   }
+  /// By the warps that multiply: an instruction makes one barrier, so they
+  /// share them.
+  __device__ void init() const {
+    if (!electOne())
+      return;
+    constexpr u32 warps = 4 * C::kWarpgroups;
+    u32 warp = threadIdx.x / 32;
+    for (u32 s = warp; s < C::kStages; s += warps) {
+      for (u32 full : {kFull(s), vFull(s)})
+        barrierInit(full, 1);
+      for (u32 empty : {kEmpty(s), vEmpty(s)})
+        barrierInit(empty, warps);
+    }
+    for (u32 s = warps - 1 - warp; s < C::kQStages; s += warps) {
+      barrierInit(qFull(s), 1);
+      barrierInit(qEmpty(s), warps);
+    }
+    barrierInitFence();
+  }
 };
 constexpr int kJobs = 8;
 static_assert(kJobs * sizeof(Job) <= 512, "Config::kJobBytes");

@@ -307,14 +307,17 @@ __device__ __forceinline__ void runCluster(const TensorMap &x,
     prefetchMap(x);
     prefetchMap(w);
   }
-  if (threadIdx.x / 32 == 1 && electOne()) {
-    for (u32 s = 0; s < C::kAllStages; ++s) {
+  if (electOne()) { // an instruction makes one barrier: warps share them
+    u32 warp = threadIdx.x / 32;
+#pragma unroll 1
+    for (u32 s = warp; s < C::kAllStages; s += C::kThreads / 32) {
       barrierInit(m.full(s), 1);
       barrierInit(m.empty(s), 4);
     }
-    barrierInit(m.held(), 1);
+    if (warp == 1)
+      barrierInit(m.held(), 1);
     barrierInitFence();
-    if (rank % 3 == 0)
+    if (warp == 1 && rank % 3 == 0)
       barrierExpect(m.held(), 2 * C::kHeldBytes);
   }
   __syncwarp();
