@@ -219,6 +219,13 @@ KernelChoice::addFused(ir::FusedOp fused, const GemmMatch &match,
   return matchLibraryEpilogue(fused, match); // says what it lacks
 }
 
+/// An implementation that is the fastest at `rows`.
+static Attribute withRows(Attribute implementation, ArrayRef<int64_t> rows) {
+  NamedAttrList dict(cast<DictionaryAttr>(implementation));
+  dict.set("rows", DenseI64ArrayAttr::get(implementation.getContext(), rows));
+  return dict.getDictionary(implementation.getContext());
+}
+
 /// A gemm that no ring takes alone: what it runs on, best first.
 LogicalResult
 KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
@@ -228,11 +235,15 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   if (!gemvTakes(match, context) &&
       failed(matchLibraryEpilogue(fused, match, /*report=*/false)))
     return addFused(fused, match, context, implementations);
-  if (tiles && ((gemmTilesTake(fused, match, context) && isSmall(match)) ||
+  bool shortest = tiles && context.prompts() && !preview_;
+  if (tiles && ((gemmTilesTake(fused, match, context) &&
+                 (isSmall(match) || shortest)) ||
                 gemmSkinnyTakes(fused, match, context))) {
     if (failed(addTiles(fused, match, context, implementations)) ||
         failed(addDefaults(fused, context, implementations, /*all=*/true)))
       return failure();
+    if (shortest) // tiles are for 128 rows (choosePromptShapes)
+      implementations.back() = withRows(implementations.back(), {192});
     return success();
   }
   if (failed(addDefaults(fused, context, implementations)))

@@ -15,11 +15,8 @@ static constexpr int64_t kRows[] = {32,   128,  197,  256,  512,  1024, 1576,
 static constexpr double kWeight = 0.7; // of each, as much as of an octave
 /// The last count that is given a shape of its own.
 static constexpr int64_t kMostRows = 16384;
-/// A shape is worth its kernel where it makes the mean so much less. One that
-/// the fewer rows before have is worth no other entry of the plan where it
-/// takes up to so many times the least.
+/// A shape is worth its kernel where it makes the mean so much less.
 static constexpr double kWorthAKernel = 0.003;
-static constexpr double kWorthAnEntry = 1.01;
 
 namespace {
 
@@ -33,17 +30,19 @@ struct Point {
 
 class Choice {
 public:
-  Choice(const GemmMatch &match, std::vector<GemmShape> shapes);
+  Choice(std::vector<GemmShape> shapes, const ShapeRules &rules);
   void chooseKernels();
-  std::vector<ShapeChoice> run();
+  std::vector<ShapeChoice> run(bool tries);
 
 private:
-  void addPoint(const GemmMatch &match, int64_t before, int64_t rows,
-                double weight, std::vector<Point> &points) const;
+  void addPoint(int64_t before, int64_t rows, double weight,
+                std::vector<Point> &points) const;
   double mean(const std::vector<size_t> &kernels) const;
   void addIntervals(std::vector<ShapeChoice> &choices) const;
+  void addTries(std::vector<ShapeChoice> &choices) const;
 
   std::vector<GemmShape> shapes_;
+  const ShapeRules &rules_;
   std::vector<Point> buckets_, named_;
   std::vector<size_t> kernels_; // of shapes_
 };
@@ -58,30 +57,30 @@ static int64_t nextBucket(int64_t bucket) {
          std::max(least, int64_t(std::bit_ceil(uint64_t(bucket) + 1)) / 64);
 }
 
-void Choice::addPoint(const GemmMatch &match, int64_t before, int64_t rows,
-                      double weight, std::vector<Point> &points) const {
+void Choice::addPoint(int64_t before, int64_t rows, double weight,
+                      std::vector<Point> &points) const {
   Point point{rows, weight, {}};
   for (const GemmShape &shape : shapes_) {
     double sum = 0;
     int count = 0;
     for (int64_t r = rows; r > before; r -= 64, ++count)
-      sum += cyclesOf(shape, match, r);
+      sum += rules_.cycles(shape, r);
     point.cycles.push_back(sum / count);
   }
   point.least = *llvm::min_element(point.cycles);
   points.push_back(std::move(point));
 }
 
-Choice::Choice(const GemmMatch &match, std::vector<GemmShape> shapes)
-    : shapes_(std::move(shapes)) {
-  int64_t before = 0;
-  for (int64_t rows = 32; rows <= kMostRows; rows = nextBucket(rows)) {
-    addPoint(match, before, rows, double(rows - before) / double(rows),
-             buckets_);
+Choice::Choice(std::vector<GemmShape> shapes, const ShapeRules &rules)
+    : shapes_(std::move(shapes)), rules_(rules) {
+  int64_t before = rules.firstRows <= 32 ? 0 : rules.firstRows - 64;
+  for (int64_t rows = rules.firstRows; rows <= kMostRows;
+       rows = nextBucket(rows)) {
+    addPoint(before, rows, double(rows - before) / double(rows), buckets_);
     before = rows;
   }
-  for (int64_t rows : kRows)
-    addPoint(match, rows - 1, rows, kWeight, named_);
+  for (int64_t rows : rules.named)
+    addPoint(rows - 1, rows, kWeight, named_);
 }
 
 /// What the fastest of `kernels` takes, against the fastest of all.
@@ -111,7 +110,7 @@ void Choice::chooseKernels() {
       if (shape == 0 || found < least)
         least = found, best = shape;
     }
-    if (!kernels_.empty() && before - least < kWorthAKernel)
+    if (!kernels_.empty() && before - least < rules_.worthAKernel)
       return;
     before = least;
     kernels_.push_back(best);
@@ -142,7 +141,7 @@ void Choice::addIntervals(std::vector<ShapeChoice> &choices) const {
       return point.cycles[a] < point.cycles[b];
     });
     if (last == none ||
-        point.cycles[last] > kWorthAnEntry * point.cycles[best]) {
+        point.cycles[last] > rules_.worthAnEntry * point.cycles[best]) {
       close();
       last = best;
       entryOf(last).rows.push_back(point.rows);
@@ -152,11 +151,8 @@ void Choice::addIntervals(std::vector<ShapeChoice> &choices) const {
   close();
 }
 
-std::vector<ShapeChoice> Choice::run() {
-  std::vector<ShapeChoice> choices;
-  chooseKernels();
-  addIntervals(choices);
-  // The next ones are worth a try: the arithmetic is no measurement.
+/// The next ones are worth a try: the arithmetic is no measurement.
+void Choice::addTries(std::vector<ShapeChoice> &choices) const {
   for (const Point &point : named_) {
     std::vector<size_t> order(shapes_.size());
     for (size_t i = 0; i < order.size(); ++i)
@@ -170,14 +166,31 @@ std::vector<ShapeChoice> Choice::run() {
           }))
         choices.push_back({shapes_[order[i]], {}});
   }
+}
+
+std::vector<ShapeChoice> Choice::run(bool tries) {
+  std::vector<ShapeChoice> choices;
+  chooseKernels();
+  addIntervals(choices);
+  if (tries)
+    addTries(choices);
   return choices;
 }
 
-std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
-  std::vector<GemmShape> shapes = shapesFor(match);
+std::vector<ShapeChoice>
+ft::codegen::chooseByRules(std::vector<GemmShape> shapes,
+                           const ShapeRules &rules, bool tries) {
   if (shapes.empty())
     return {};
-  return Choice(match, std::move(shapes)).run();
+  return Choice(std::move(shapes), rules).run(tries);
+}
+
+std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
+  auto cycles = [&](const GemmShape &shape, int64_t rows) {
+    return cyclesOf(shape, match, rows);
+  };
+  return chooseByRules(shapesFor(match), {cycles, 32, kRows, kWorthAKernel},
+                       /*tries=*/true);
 }
 
 ShapeChoice ft::codegen::chooseSomeRows(const GemmMatch &match) {

@@ -66,6 +66,7 @@ static constexpr GemmShape kLarge[] = {
     {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .cn = 2},
     {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
     {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .pingPong = true},
+    {.bm = 128, .bn = 64, .stages = 8, .warpgroups = 2, .splits = 2},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .splits = 2},
 };
 static constexpr int64_t kLargeSide = 2048;
@@ -86,6 +87,7 @@ static constexpr GemmShape kGated[] = {
     {.bm = 128, .bn = 224, .stages = 4, .warpgroups = 2},
     {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2},
     {.bm = 128, .bn = 256, .stages = 4, .warpgroups = 2, .cm = 2},
+    {.bm = 192, .bn = 128, .stages = 5, .warpgroups = 3},
     {.bm = 192, .bn = 192, .stages = 4, .warpgroups = 3},
     {.bm = 128, .bn = 128, .stages = 6, .warpgroups = 2, .pingPong = true},
     {.bm = 128, .bn = 160, .stages = 5, .warpgroups = 2, .pingPong = true},
@@ -189,7 +191,7 @@ static int64_t clustersAtOnce(const GemmShape &shape) {
 }
 
 double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
-                             int64_t rows) {
+                             int64_t rows, double fromMemory) {
   constexpr double start = 3000, end = 500, port = 56;
   constexpr double meet = 300;          // at a cluster's start
   constexpr double wait = 1.1;          // of the tensor cores, for a stage
@@ -209,7 +211,10 @@ double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
   // Sharing rows of x saves half of what it might.
   double rowsRead = double(shape.bm) * (1 + 1 / double(shape.cn)) / 2;
   double bytes = (rowsRead + double(shape.bn)) * 128;
-  double step = std::max(tile / 32 * wait, bytes / port);
+  double weights = double(shape.bn) * 128;
+  double readers = double(ceilDiv(rows, shape.bm)); // of the same weights
+  double step = std::max({tile / 32 * wait, bytes / port,
+                          weights / (fromMemory * readers)});
   double stored = end + store * tile / double(shape.splits) +
                   (shape.splits > 1 ? sums[0] + sums[1] * tile : 0) +
                   (shape.norm ? numbers : 0);

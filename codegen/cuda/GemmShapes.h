@@ -5,6 +5,7 @@
 #include "codegen/cuda/GemmMatch.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -47,8 +48,11 @@ struct GemmShape {
 /// Those that can run `match`.
 std::vector<GemmShape> shapesFor(const GemmMatch &match);
 /// Cycles of a multiprocessor that `rows` rows of `match` take, as far as they
-/// tell shapes apart; the constants are from docs/benchmarks.
-double cyclesOf(const GemmShape &shape, const GemmMatch &match, int64_t rows);
+/// tell shapes apart; the constants are from docs/benchmarks. `fromMemory`:
+/// bytes of weights that a CTA gets in a cycle where no other wants them, if
+/// weights come from memory and a few rows' products are no longer than that.
+double cyclesOf(const GemmShape &shape, const GemmMatch &match, int64_t rows,
+                double fromMemory = 1e9);
 
 /// A shape, and the ends of the intervals of row counts that it should be the
 /// fastest in, which may be none.
@@ -57,13 +61,29 @@ struct ShapeChoice {
   std::vector<int64_t> rows;
 };
 
+/// What tells shapes apart, and for which counts of rows.
+struct ShapeRules {
+  /// Takes the place of cyclesOf.
+  std::function<double(const GemmShape &, int64_t rows)> cycles;
+  int64_t firstRows;             // the first bucket
+  llvm::ArrayRef<int64_t> named; // counts that matter as an octave does
+  double worthAKernel;           // what another must make the mean less
+  /// The shape of the fewer rows before is worth no other entry of the plan
+  /// where it takes up to so many times the least.
+  double worthAnEntry = 1.01;
+};
+/// Few of `shapes` that are fast together, each with its intervals; with
+/// `tries` those, too, that may be worth a measurement.
+std::vector<ShapeChoice> chooseByRules(std::vector<GemmShape> shapes,
+                                       const ShapeRules &rules, bool tries);
+
 /// Shapes that are worth a try, those for few rows first; none where rows are
 /// too long for a cluster to normalize.
 std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 
 /// What a causal model's prompts run a product by without a tuning: gate and up
-/// with what follows them, and q-k-v with rope and append. None of others,
-/// which are the library's.
+/// with what follows them, and q-k-v with rope and append; of others the
+/// shortest prompts alone, if at all, and the rest is the library's.
 std::vector<ShapeChoice> choosePromptShapes(const GemmMatch &match);
 
 /// One for at most 64 rows, without a norm.

@@ -232,6 +232,13 @@ TEST(GemmKernelsTest, PingPongGatedSharedRows) {
 TEST(GemmKernelsTest, GatedPartOfAPart) {
   runConfig<gemm::Config<bf16, true, 128, 224, 4, 2>, Epilogue::SiluMul>();
 }
+TEST(GemmKernelsTest, ThreeWarpgroupsGated) {
+  runConfig<gemm::Config<bf16, true, 192, 128, 5, 3>, Epilogue::SiluMul>();
+}
+TEST(GemmKernelsTest, SharedKNarrow) {
+  runConfig<gemm::Config<bf16, false, 128, 64, 8, 2, false, 1, 1, 1, 2>,
+            Epilogue::Added>();
+}
 TEST(GemmKernelsTest, SharedKSquare) {
   runConfig<gemm::Config<bf16, false, 128, 128, 5, 2, false, 1, 1, 1, 2>,
             Epilogue::Added>();

@@ -25,22 +25,25 @@ template <typename C> struct Producer {
 
   __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
-  /// Where the page of key `row` stands.
-  __device__ const int *page(const Job &job, int row) const {
-    return a.pageTable + i64(job.sequence) * a.pageColumns + row / a.pageSize;
+  /// Of the job's sequence.
+  __device__ const int *pages(const Job &job) const {
+    return a.pageTable + i64(job.sequence) * a.pageColumns;
   }
   /// Keys or values of one block, to `target`.
   __device__ void rows(const Job &job, int block, const TensorMap &map,
                        int columns, u32 target, u32 full) const {
     int first = job.firstKey<C>(block), boxes = C::BN / C::kBoxRows;
-    if constexpr (C::S::kPaged) // pages past the last key do not exist
+    const int *own = nullptr;
+    if constexpr (C::S::kPaged) { // pages past the last key do not exist
       boxes = min(boxes, (job.end - first + C::kBoxRows - 1) / C::kBoxRows);
+      own = pages(job);
+    }
     barrierExpect(full, boxes * columns * (C::kBoxRows * C::kRowBytes));
 #pragma unroll 1
     for (int b = 0; b < boxes; ++b) {
       int row = first + b * C::kBoxRows;
       if constexpr (C::S::kPaged)
-        row = *page(job, row) * a.pageSize + row % a.pageSize;
+        row = own[row / a.pageSize] * a.pageSize + row % a.pageSize;
       for (int c = 0; c < columns; ++c)
         copyBox(target + (c * C::BN + b * C::kBoxRows) * C::kRowBytes, map,
                 64 * c, job.kvHead, row, full);
@@ -92,7 +95,7 @@ template <typename C> struct Producer {
     schedule = Schedule<C>(a);
     prepare(blockIdx.x, 0);
     if (C::S::kPaged && at.job(0).blocks > 0) // in L1 when copies ask for it
-      prefetchLine(page(at.job(0), at.job(0).end - 1));
+      prefetchLine(pages(at.job(0)) + (at.job(0).end - 1) / a.pageSize);
   }
   /// CTAs draw tiles from counters[0]; the last to come back empty-handed
   /// resets it, counted in counters[1].
