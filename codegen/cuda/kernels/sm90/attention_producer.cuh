@@ -21,7 +21,6 @@ template <typename C> struct Producer {
   Stages<C> at;
   Cursor<C::kStages> kAt, vAt;
   Cursor<C::kQStages> qAt;
-  Schedule<C> schedule{};
 
   __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
@@ -78,10 +77,11 @@ template <typename C> struct Producer {
   }
 
   /// Tile `number`, to a slot; a whole warp calls.
-  __device__ void prepare(int number, u32 slot) const {
+  __device__ void prepare(const Schedule<C> &schedule, int number,
+                          u32 slot) const {
     Job job{};
-    if (number < schedule.count(a))
-      job = schedule.job(a, number);
+    if (number < schedule.count())
+      job = schedule.job(number);
     if (leader())
       at.job(slot) = job;
     __syncwarp();
@@ -92,8 +92,7 @@ template <typename C> struct Producer {
     if (leader())
       for (const TensorMap *map : {&q, &k, &v})
         prefetchMap(*map);
-    schedule = Schedule<C>(a);
-    prepare(blockIdx.x, 0);
+    prepare(Schedule<C>(a), blockIdx.x, 0);
     if (C::S::kPaged && at.job(0).blocks > 0) // in L1 when copies ask for it
       prefetchLine(pages(at.job(0)) + (at.job(0).end - 1) / a.pageSize);
   }
@@ -116,14 +115,13 @@ template <typename C> struct Producer {
   __device__ void copy() {
     Cursor<kJobs> jobs;
     dependencyWait();
+    begin(at.job(0));
+    Schedule<C> schedule(a); // from L1: kept since open() it costs registers
     while (true) {
       const Job &job = at.job(jobs.stage);
       jobs.next();
-      if (job.tokens == 0) {
-        queries(job);
+      if (job.tokens == 0)
         return retire();
-      }
-      begin(job);
       int last = job.blocks - 1, n = last;
       // The text of a block stands once: there are few registers.
 #pragma unroll 1
@@ -131,11 +129,12 @@ template <typename C> struct Producer {
         if (n >= 0)
           block(job, n);
         if (n == min(last, C::kDrawAt))
-          prepare(draw(), jobs.stage);
+          prepare(schedule, draw(), jobs.stage);
       } while (--n >= 0);
+      begin(at.job(jobs.stage));
     }
   }
-  /// A tile's queries and the keys that come first.
+  /// A tile's queries and the keys that come first, or that there is none.
   __device__ void begin(const Job &job) {
     if (job.blocks > 0)
       keys(job, job.blocks - 1);
