@@ -236,9 +236,9 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
       failed(matchLibraryEpilogue(fused, match, /*report=*/false)))
     return addFused(fused, match, context, implementations);
   bool shortest = tiles && context.prompts() && !preview_;
-  if (tiles && ((gemmTilesTake(fused, match, context) &&
-                 (isSmall(match) || shortest)) ||
-                gemmSkinnyTakes(fused, match, context))) {
+  if (tiles &&
+      ((gemmTilesTake(fused, match, context) && (isSmall(match) || shortest)) ||
+       gemmSkinnyTakes(fused, match, context))) {
     if (failed(addTiles(fused, match, context, implementations)) ||
         failed(addDefaults(fused, context, implementations, /*all=*/true)))
       return failure();

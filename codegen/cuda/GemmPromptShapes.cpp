@@ -2,9 +2,9 @@
 //
 // A causal model has several programs already, and a prompt is a part of what
 // it runs: few kernels do. Up to 128 rows, and with tiles of as many up to 512,
-// it counts how evenly the weights are divided (8B, gate and up of 128 rows: 128
-// tiles of 128 x 224 60.0 us, 163 of 128 x 176 77.8; 192 rows by 192 x 128 75.1,
-// by 128 x 176 105).
+// it counts how evenly the weights are divided (8B, gate and up of 128 rows:
+// 128 tiles of 128 x 224 60.0 us, 163 of 128 x 176 77.8; 192 rows by 192 x
+// 128 75.1, by 128 x 176 105).
 //
 //===----------------------------------------------------------------------===//
 #include "codegen/cuda/GemmShapes.h"
@@ -54,7 +54,8 @@ static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
       break;
     // Of two counts of rows.
     auto cycles = [&](const GemmShape &shape) {
-      return cyclesOf(shape, match, rows) + cyclesOf(shape, match, 2 * rows) / 2;
+      return cyclesOf(shape, match, rows) +
+             cyclesOf(shape, match, 2 * rows) / 2;
     };
     GemmShape best =
         *llvm::min_element(shapes, [&](const auto &a, const auto &b) {

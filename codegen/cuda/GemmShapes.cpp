@@ -213,8 +213,8 @@ double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
   double bytes = (rowsRead + double(shape.bn)) * 128;
   double weights = double(shape.bn) * 128;
   double readers = double(ceilDiv(rows, shape.bm)); // of the same weights
-  double step = std::max({tile / 32 * wait, bytes / port,
-                          weights / (fromMemory * readers)});
+  double step = std::max(
+      {tile / 32 * wait, bytes / port, weights / (fromMemory * readers)});
   double stored = end + store * tile / double(shape.splits) +
                   (shape.splits > 1 ? sums[0] + sums[1] * tile : 0) +
                   (shape.norm ? numbers : 0);
