@@ -242,7 +242,7 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
     if (failed(addTiles(fused, match, context, implementations)) ||
         failed(addDefaults(fused, context, implementations, /*all=*/true)))
       return failure();
-    if (shortest) // tiles are for 128 rows (choosePromptShapes)
+    if (shortest) // from the bucket behind the tiles' on (choosePromptShapes)
       implementations.back() = withRows(implementations.back(), {192});
     return success();
   }

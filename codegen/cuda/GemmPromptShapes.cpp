@@ -46,6 +46,7 @@ static std::vector<ShapeChoice> gatedShapes(const GemmMatch &match) {
 
 /// Of q-k-v with rope and append, which shapes were timed from 512 rows on.
 static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
+  constexpr double worthAKernel = 0.99; // another must take so much less
   std::vector<GemmShape> shapes = shapesFor(match);
   std::vector<ShapeChoice> choices;
   for (int64_t rows : {512, 2048}) {
@@ -60,7 +61,8 @@ static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
         *llvm::min_element(shapes, [&](const auto &a, const auto &b) {
           return cycles(a) < cycles(b);
         });
-    if (!choices.empty() && cycles(best) > 0.99 * cycles(choices[0].shape))
+    if (!choices.empty() &&
+        cycles(best) > worthAKernel * cycles(choices[0].shape))
       choices[0].rows.push_back(2 * rows);
     else
       choices.push_back({best, {rows, 2 * rows}});

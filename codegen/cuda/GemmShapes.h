@@ -49,8 +49,8 @@ struct GemmShape {
 std::vector<GemmShape> shapesFor(const GemmMatch &match);
 /// Cycles of a multiprocessor that `rows` rows of `match` take, as far as they
 /// tell shapes apart; the constants are from docs/benchmarks. `fromMemory`:
-/// bytes of weights that a CTA gets in a cycle where no other wants them, if
-/// weights come from memory and a few rows' products are no longer than that.
+/// bytes of weights that a CTA gets from memory in a cycle, times the CTAs that
+/// want the same; by default they are there at once.
 double cyclesOf(const GemmShape &shape, const GemmMatch &match, int64_t rows,
                 double fromMemory = 1e9);
 

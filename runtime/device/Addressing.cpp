@@ -104,9 +104,9 @@ BatchLayout makeBatchLayout(const plan::Plan &plan, const plan::Entry &entry,
 }
 
 /// Rows of most tiles of GEMMs. What a tensor copy fetches from beyond an
-/// operand takes four times as long as what is there (H200: gate and up of 8B,
-/// 160 rows by 128 x 224, 113 us where the operand ends with them, 90 where it
-/// does not; down 99 and 65).
+/// operand takes longer than what is there (H200: gate and up of 8B, 160 rows
+/// by 128 x 224, 113 us where the operand ends with them, 90 where it does not;
+/// down 99 and 65).
 static constexpr int64_t kTileRows = 128;
 
 std::vector<int64_t> programBounds(const plan::Plan &plan,
@@ -121,6 +121,7 @@ std::vector<int64_t> programBounds(const plan::Plan &plan,
     result[0] = roundUp(result[0], kTileRows);
   return result;
 }
+static_assert(kTileRows % plan::kAxisQuantum == 0);
 
 std::optional<int64_t> evaluate(const plan::Affine &affine,
                                 const std::vector<int64_t> &axisBounds) {
@@ -242,9 +243,10 @@ Status checkBinding(const plan::Plan &plan, const plan::Entry &entry,
                            " axes, the binding bounds " +
                            std::to_string(binding.bounds.axes.size()));
   for (int64_t bound : binding.bounds.axes)
-    if (bound < 0 || bound > INT32_MAX - plan::kAxisQuantum)
-      return outOfRange("an axis bound of " + std::to_string(bound) +
-                        " is outside 0 to 2147483631; choose a smaller batch");
+    if (bound < 0 || bound > INT32_MAX - kTileRows) // rounded up, too
+      return outOfRange(
+          "an axis bound of " + std::to_string(bound) + " is outside 0 to " +
+          std::to_string(INT32_MAX - kTileRows) + "; choose a smaller batch");
   FT_ASSIGN_OR_RETURN(int64_t arena, arenaBytes(plan, program, binding.bounds));
   FT_RETURN_IF_ERROR(checkBuffers(
       program, programBounds(plan, program, binding.bounds), arena));

@@ -13,7 +13,7 @@ namespace ft {
 
 /// Upper bounds at which a program's offsets and extents are evaluated, per
 /// axis: the binding's bound, at most Program::maxTokens on axis 0 (tokens),
-/// rounded up to plan::kAxisQuantum, tokens beyond a few to whole tiles of 128.
+/// rounded up to plan::kAxisQuantum, more than 64 tokens to a multiple of 128.
 std::vector<int64_t> programBounds(const plan::Plan &plan,
                                    const plan::Program &program,
                                    const Bounds &bounds);

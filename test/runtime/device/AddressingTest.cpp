@@ -25,6 +25,20 @@ TEST(AddressingTest, ProgramBoundsClipTokensAndRoundUp) {
             (std::vector<int64_t>{2048, 32, 0}));
 }
 
+TEST(AddressingTest, ProgramBoundsOfManyTokensAreWholeTiles) {
+  plan::Plan plan;
+  plan.axes = {{"tokens", 0}, {"sequences", 0}, {"rows", 0}};
+  plan::Program program;
+  auto bounds = [&](int64_t tokens) {
+    return programBounds(plan, program, Bounds{{tokens, 100, 100}, 4});
+  };
+  EXPECT_EQ(bounds(64), (std::vector<int64_t>{64, 112, 112}));
+  EXPECT_EQ(bounds(65), (std::vector<int64_t>{128, 112, 112}));
+  EXPECT_EQ(bounds(1576), (std::vector<int64_t>{1664, 112, 112}));
+  program.maxTokens = 64; // a program of few takes no more room
+  EXPECT_EQ(bounds(1576), (std::vector<int64_t>{64, 112, 112}));
+}
+
 TEST(AddressingTest, EvaluateSumsAndRefusesOverflow) {
   EXPECT_EQ(evaluate({100, {4, 0, 2}}, {16, 32, 48}), 100 + 64 + 96);
   EXPECT_EQ(evaluate({7, {}}, {16}), 7);

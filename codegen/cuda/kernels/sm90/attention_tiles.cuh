@@ -1,8 +1,8 @@
 //===- attention_tiles.cuh - attention of many queries, sm_90a --*- C++ -*-===//
 //
 // f16 and bf16; what it computes, Shape, Args and score functors: attention.cuh
-// of the folder above. Of Args, q, k and v, their strides, `pack` and
-// `partials` are unused; `scale` must be positive. Results depend on neither
+// of the folder above. Of Args, q, k and v, their strides, `positions`,
+// `pack` and `partials` are unused; `scale` must be positive. Results depend on neither
 // the grid nor on which CTA takes which tile.
 //
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
@@ -20,10 +20,10 @@
 // Blocks between those, of which all of its rows see every key, have a loop of
 // their own, without masks, where heads are wide.
 //
-// Paged sequences' tokens have consecutive positions. Packed sequences that
-// share a tile are masked from each other, but a NaN or
-// an infinity among the values of one reaches the rows of its neighbours in the
-// tile, as 0 * NaN. What lies beyond the batch's keys reaches none.
+// Paged sequences' tokens have consecutive positions, the last one that of the
+// last key. Packed sequences that share a tile are masked from each other, but
+// a NaN or an infinity among the values of one reaches the rows of its
+// neighbours in the tile, as 0 * NaN. What lies beyond the batch's keys reaches none.
 //
 // Tensor maps (128-byte swizzle, no interleave, zero fill, element = T), three
 // dimensions, the contiguous first: {D or DV, heads, rows}. Boxes: q {64, pack,
