@@ -2,9 +2,13 @@
 #ifndef FT_TEST_GPU_CUBLASLT_H
 #define FT_TEST_GPU_CUBLASLT_H
 
-#include "Check.h"
-
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cublasLt.h>
+#include <cuda_runtime.h>
+#include <dlfcn.h>
+#include <vector>
 
 namespace check {
 
@@ -21,12 +25,13 @@ FT_EACH(FT_TYPE)
 struct CublasLt {
   void *library = nullptr;
   cublasLtHandle_t handle = nullptr;
-  Array<char> workspace;
+  static constexpr size_t kWorkspaceBytes = size_t(32) << 20;
+  void *workspace = nullptr;
 #define FT_MEMBER(name) name##Type name = nullptr;
   FT_EACH(FT_MEMBER)
 #undef FT_MEMBER
 
-  CublasLt() : workspace(size_t(32) << 20) {
+  CublasLt() {
     for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12"})
       if (!library)
         library = dlopen(name, RTLD_NOW);
@@ -38,7 +43,11 @@ struct CublasLt {
 #undef FT_LOAD
 #undef FT_EACH
     ok(Create(&handle), "cublasLtCreate");
+    if (cudaMalloc(&workspace, kWorkspaceBytes) != cudaSuccess)
+      ok(CUBLAS_STATUS_ALLOC_FAILED, "workspace");
   }
+  CublasLt(const CublasLt &) = delete;
+  ~CublasLt() { cudaFree(workspace); }
   static void ok(cublasStatus_t status, const char *what) {
     if (status == CUBLAS_STATUS_SUCCESS)
       return;
@@ -47,57 +56,80 @@ struct CublasLt {
   }
 };
 
-/// out[rows, n] = x[rows, k] w[n, k]^T (+ residual, or its GELU), bf16, by one
-/// of the library's algorithms.
+/// What the library's product is asked for beside a sum of products.
+struct LibraryForm {
+  bool gelu = false; // the tanh form, the only one it has
+  bool f16 = false;  // types; bf16 otherwise
+  bool bias = false;
+  int algorithms = 8; // at most so many of its heuristics' choices
+};
+
+/// out[rows, n] = x[rows, k] w[n, k]^T (+ bias[n]) (+ residual, or its GELU),
+/// by one of the library's algorithms.
 class LibraryProduct {
 public:
-  LibraryProduct(CublasLt &l, int rows, int n, int k, ft::i64 xStride,
-                 bool gelu)
+  LibraryProduct(CublasLt &l, int rows, int n, int k, int64_t xStride,
+                 LibraryForm form = {})
       : l_(l) {
-    cublasOperation_t transposed = CUBLAS_OP_T;
     l.ok(l.MatmulDescCreate(&desc_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "desc");
-    l.ok(l.MatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_TRANSA,
-                                  &transposed, sizeof transposed),
-         "transposed");
-    cublasLtEpilogue_t epilogue =
-        gelu ? CUBLASLT_EPILOGUE_GELU : CUBLASLT_EPILOGUE_DEFAULT;
-    l.ok(l.MatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_EPILOGUE,
-                                  &epilogue, sizeof epilogue),
-         "epilogue");
-    l.ok(l.MatrixLayoutCreate(&w_, CUDA_R_16BF, k, n, k), "w");
-    l.ok(l.MatrixLayoutCreate(&x_, CUDA_R_16BF, k, rows, xStride), "x");
-    l.ok(l.MatrixLayoutCreate(&out_, CUDA_R_16BF, n, rows, n), "out");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T, "transposed");
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogueOf(form), "epilogue");
+    cudaDataType_t type = form.f16 ? CUDA_R_16F : CUDA_R_16BF;
+    // Column-major: out^T [n, rows] = w [n, k] x^T [k, rows].
+    l.ok(l.MatrixLayoutCreate(&w_, type, k, n, k), "w");
+    l.ok(l.MatrixLayoutCreate(&x_, type, k, rows, xStride), "x");
+    l.ok(l.MatrixLayoutCreate(&out_, type, n, rows, n), "out");
     cublasLtMatmulPreference_t preference;
-    size_t bytes = l.workspace.host.size();
+    size_t bytes = CublasLt::kWorkspaceBytes;
     l.ok(l.MatmulPreferenceCreate(&preference), "preference");
     l.ok(l.MatmulPreferenceSetAttribute(
              preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes,
              sizeof bytes),
          "workspace");
+    found_.resize(form.algorithms);
+    int count = 0;
     l.ok(l.MatmulAlgoGetHeuristic(l.handle, desc_, w_, x_, out_, out_,
-                                  preference, kAlgorithms, found_, &count_),
+                                  preference, form.algorithms, found_.data(),
+                                  &count),
          "heuristic");
+    found_.resize(count);
   }
-  int algorithms() const { return count_; }
+  int algorithms() const { return int(found_.size()); }
   int chosen = 0;
 
-  void run(const bf16 *x, const bf16 *w, const bf16 *residual, bf16 *out,
-           cudaStream_t stream) const {
+  cublasStatus_t tryRun(const void *x, const void *w, const void *bias,
+                        const void *residual, void *out,
+                        cudaStream_t stream) const {
     float one = 1, beta = residual ? 1 : 0;
-    l_.ok(l_.Matmul(l_.handle, desc_, &one, w, w_, x, x_, &beta,
-                    residual ? residual : out, out_, out, out_,
-                    &found_[chosen].algo, l_.workspace.device,
-                    l_.workspace.host.size(), stream),
-          "cublasLtMatmul");
+    if (bias)
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias, "bias");
+    return l_.Matmul(l_.handle, desc_, &one, w, w_, x, x_, &beta,
+                     residual ? residual : out, out_, out, out_,
+                     &found_[chosen].algo, l_.workspace,
+                     CublasLt::kWorkspaceBytes, stream);
+  }
+  void run(const void *x, const void *w, const void *residual, void *out,
+           cudaStream_t stream) const {
+    l_.ok(tryRun(x, w, nullptr, residual, out, stream), "cublasLtMatmul");
   }
 
 private:
+  static cublasLtEpilogue_t epilogueOf(const LibraryForm &form) {
+    if (form.gelu)
+      return form.bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    return form.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+  }
+  template <typename T>
+  void set(cublasLtMatmulDescAttributes_t attribute, T value,
+           const char *what) const {
+    l_.ok(l_.MatmulDescSetAttribute(desc_, attribute, &value, sizeof value),
+          what);
+  }
+
   CublasLt &l_;
   cublasLtMatmulDesc_t desc_;
   cublasLtMatrixLayout_t w_, x_, out_;
-  static constexpr int kAlgorithms = 8;
-  cublasLtMatmulHeuristicResult_t found_[kAlgorithms];
-  int count_ = 0;
+  std::vector<cublasLtMatmulHeuristicResult_t> found_;
 };
 
 } // namespace check

@@ -2,6 +2,7 @@
 #ifndef FT_TEST_GPU_DECODEROWS_H
 #define FT_TEST_GPU_DECODEROWS_H
 
+#include "Check.h"
 #include "CublasLt.h"
 #include "DecodeRowsKernels.cuh"
 #include "RowKernels.cuh"
@@ -51,7 +52,8 @@ public:
     std::vector<LibraryProduct> products;
     for (int i = 0; i < 4; ++i) {
       products.emplace_back(library_, rows, n_[i], k_[i],
-                            i == 1 ? m_.qkv : k_[i], i == 2 && !m_.gated);
+                            i == 1 ? m_.qkv : k_[i],
+                            LibraryForm{.gelu = i == 2 && !m_.gated});
       LibraryProduct &p = products.back();
       double best = 1e9;
       int algorithm = 0;
@@ -115,7 +117,8 @@ private:
     Shape s = shape(i);
     size_t size = size_t(s.rows) * s.outputs();
     Array<bf16> want(size), got(size);
-    LibraryProduct product(library_, s.rows, s.n, s.k, s.xStride, s.gelu);
+    LibraryProduct product(library_, s.rows, s.n, s.k, s.xStride,
+                           {.gelu = s.gelu});
     product.run(in(i), weights(0, i), residual(i),
                 s.gated ? up_.device : want.device, nullptr);
     stream_ = nullptr, early_ = false;

@@ -8,6 +8,7 @@
 #ifndef FT_TEST_GPU_ENCODERCHAIN_H
 #define FT_TEST_GPU_ENCODERCHAIN_H
 
+#include "ExistingRows.h"
 #include "TileKernel.h"
 
 #include <functional>
@@ -112,9 +113,11 @@ void addAll() {
 class Chain {
 public:
   explicit Chain(int rows)
-      : rows_(rows), x_(size_t(rows) * kHidden), h_(size_t(rows) * kHidden),
-        qkv_(size_t(rows) * 3 * kHidden), up_(size_t(rows) * 4 * kHidden),
-        vector_(4 * kHidden), free_(size_t(rows) * 4 * kHidden), count_(4096) {
+      : rows_(rows), existing_(existingRows(rows)),
+        x_(size_t(existing_) * kHidden), h_(size_t(existing_) * kHidden),
+        qkv_(size_t(existing_) * 3 * kHidden),
+        up_(size_t(existing_) * 4 * kHidden), vector_(4 * kHidden),
+        free_(size_t(rows) * 4 * kHidden), count_(4096) {
     for (int i = 0; i < 4; ++i)
       layer_ += size_t(kN[i]) * kK[i];
     cuda(cudaMalloc(&w_, layer_ * kLayers * 2), "weights");
@@ -195,7 +198,7 @@ private:
     marks = marks_.device + launched_++ * kMarksOfKernel;
 #endif
     launchTile(i,
-               {in[i.kind], i.kind == Output ? 3 * kHidden : k, rows_, n, k,
+               {in[i.kind], i.kind == Output ? 3 * kHidden : k, existing_, n, k,
                 weights, counts, vector_.device, residuals[i.kind], to, n},
                false, stream_, dependent(), marks);
     if (!i.row || !norms_)
@@ -207,7 +210,7 @@ private:
          "norm");
   }
 
-  int rows_;
+  int rows_, existing_;
   bool norms_ = true;
   Array<f16> x_, h_, qkv_, up_, vector_, free_;
   Array<int> count_;

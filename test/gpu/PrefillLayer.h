@@ -7,7 +7,9 @@
 #ifndef FT_TEST_GPU_PREFILLLAYER_H
 #define FT_TEST_GPU_PREFILLLAYER_H
 
+#include "Check.h"
 #include "CublasLt.h"
+#include "ExistingRows.h"
 #include "RowKernels.cuh"
 #include "TileKernel.h"
 
@@ -35,9 +37,10 @@ struct Way {
 class PrefillLayer {
 public:
   PrefillLayer(const Decoder &m, int rows, CublasLt &library)
-      : m_(m), rows_(rows), h_(size_t(rows) * m.hidden),
-        x_(size_t(rows) * m.hidden), qkv_(size_t(rows) * m.qkv),
-        wide_(size_t(rows) * 2 * m.mlp), act_(size_t(rows) * m.mlp),
+      : m_(m), rows_(rows), existing_(existingRows(rows)),
+        h_(size_t(existing_) * m.hidden), x_(size_t(existing_) * m.hidden),
+        qkv_(size_t(existing_) * m.qkv), wide_(size_t(rows) * 2 * m.mlp),
+        act_(size_t(existing_) * m.mlp),
         scale_(m.hidden),
         count_(1), n_{m.qkv, m.hidden, 2 * m.mlp, m.hidden}, k_{m.hidden,
                                                                 m.hidden,
@@ -56,8 +59,7 @@ public:
          "carveout"); // else no tile shares a multiprocessor with it
     synchronize("fill");
     for (int kind = 0; kind < 4 && library.library; ++kind)
-      products_.emplace_back(library, rows, n_[kind], k_[kind], xStride(kind),
-                             false);
+      products_.emplace_back(library, rows, n_[kind], k_[kind], xStride(kind));
   }
   PrefillLayer(const PrefillLayer &) = delete;
   ~PrefillLayer() { cudaFree(w_); }
@@ -134,7 +136,7 @@ private:
     const bf16 *residual = kind == Output || kind == Down ? h_.device : nullptr;
     if (way.tile)
       return launchTile(*way.tile,
-                        {in(kind), xStride(kind), rows_, n_[kind], k_[kind], w,
+                        {in(kind), xStride(kind), existing_, n_[kind], k_[kind], w,
                          count_.device, nullptr, residual, out, outputs(kind)},
                         true, stream_, dependent());
     first_ = false;
@@ -169,7 +171,7 @@ private:
   }
 
   const Decoder &m_;
-  int rows_;
+  int rows_, existing_;
   Array<bf16> h_, x_, qkv_, wide_, act_, scale_;
   Array<int> count_;
   int n_[4], k_[4];

@@ -21,10 +21,12 @@ struct TileKernel {
   int grid; // CTAs that run at once
 };
 
+/// As plans have it where rows lie in whole chunks of 16 bytes.
 template <typename C, gemmtest::Epilogue e>
 TileKernel tileKernel(const std::string &name) {
+  constexpr bool wide = true;
   TileKernel t{name,
-               reinterpret_cast<const void *>(&gemmtest::kernel<C, e>),
+               reinterpret_cast<const void *>(&gemmtest::kernel<C, e, wide>),
                C::kBoxA,
                C::kBoxW,
                C::kCluster,
@@ -50,7 +52,7 @@ TileKernel tileKernel(const std::string &name) {
   return t;
 }
 
-/// The operands of one product, all of one 16-bit type.
+/// The operands of one product, all of one 16-bit type; `rows` of x exist.
 struct TileCall {
   const void *x;
   ft::i64 xStride;

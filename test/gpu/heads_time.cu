@@ -8,6 +8,7 @@
 //   heads_time [8b|1b] [ROWS ...]
 //
 //===----------------------------------------------------------------------===//
+#include "Check.h"
 #include "CublasLt.h"
 #include "RowKernels.cuh"
 #include "gemm/HeadsKernels.cuh"
@@ -110,8 +111,8 @@ public:
                               cudaSharedmemCarveoutMaxShared),
          "carveout");
     if (library.library)
-      product_ = std::make_unique<LibraryProduct>(
-          library, rows, M::kColumns, M::kHidden, M::kHidden, false);
+      product_ = std::make_unique<LibraryProduct>(library, rows, M::kColumns,
+                                                  M::kHidden, M::kHidden);
   }
   int algorithms() const { return product_ ? product_->algorithms() : 0; }
   /// Of a norm and the way; us.

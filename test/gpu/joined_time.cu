@@ -25,7 +25,7 @@ auto joinedLaunch(const Chain &chain, const JoinedBatch<C> &batch) {
   preferShared(kernel, C::kSharedBytes);
   TensorMap x;
   encodeMap(&x, false, chain.x(),
-            {{kHidden, 0, 64}, {batch.rows, kHidden * 2, C::kTokens}});
+            {{kHidden, 0, 64}, {existingRows(batch.rows), kHidden * 2, C::kTokens}});
   auto args = batch.args();
   args.out = chain.attended();
   args.outStride = 3 * kHidden; // what o of the chain reads
@@ -47,7 +47,7 @@ auto clusterLaunch(const Chain &chain, const JoinedBatch<F> &batch) {
   preferShared(kernel, F::kSharedBytes);
   TensorMap x;
   encodeMap(&x, false, chain.x(),
-            {{kHidden, 0, 64}, {batch.rows, kHidden * 2, F::kRows}});
+            {{kHidden, 0, 64}, {existingRows(batch.rows), kHidden * 2, F::kRows}});
   auto args = batch.clusterArgs();
   args.out = chain.attended();
   args.outStride = 3 * kHidden;

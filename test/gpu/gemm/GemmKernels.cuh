@@ -17,7 +17,8 @@ constexpr int kMarks = 8; // of a CTA: {ns, clocks}
 template <typename T, bool f32> struct OutOf { using Type = T; };
 template <typename T> struct OutOf<T, true> { using Type = float; };
 
-template <typename T, Epilogue kind> struct Finish {
+/// wide: rows are known to lie in whole chunks, as plans know of most.
+template <typename T, Epilogue kind, bool wide> struct Finish {
   using Out = typename OutOf<T, kind == Epilogue::F32>::Type;
   using Bias = T;
   using Residual = T;
@@ -28,7 +29,7 @@ template <typename T, Epilogue kind> struct Finish {
       kind == Epilogue::NormLayer ? gemm::Norm::Layer
       : kind == Epilogue::NormRms ? gemm::Norm::Rms
                                   : gemm::Norm::None;
-  static constexpr bool kWide = false; // looked at when it runs
+  static constexpr bool kWide = wide; // else looked at when it runs
   static constexpr bool kShift = kind == Epilogue::NormLayer;
   static constexpr bool kSum = kind == Epilogue::NormRms;
   using Scale = T;
@@ -71,7 +72,7 @@ template <typename T, Epilogue kind> struct Finish {
   }
 };
 
-template <typename C, Epilogue kind>
+template <typename C, Epilogue kind, bool wide = false>
 __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kBound,
                                                                 C::kCtas)
     kernel(const __grid_constant__ TensorMap a,
@@ -84,7 +85,7 @@ __global__ void __cluster_dims__(C::kCluster) __launch_bounds__(C::kBound,
            u64 *marks
 #endif
     ) {
-  using F = Finish<typename C::T, kind>;
+  using F = Finish<typename C::T, kind, wide>;
   F finish{
       static_cast<const typename F::Bias *>(bias),
       static_cast<const typename F::Residual *>(residual),

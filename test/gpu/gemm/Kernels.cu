@@ -16,11 +16,13 @@ namespace {
 
 using T = FT_TYPE;
 
-template <typename C, Epilogue kind> void add(const char *name) {
+template <typename C, Epilogue kind, bool wide = false>
+void add(const char *name) {
   gemmtest::Variant v;
   v.config = name;
   v.bf16 = std::is_same_v<T, bf16>;
   v.epilogue = kind;
+  v.wide = wide;
   v.bm = C::BM;
   v.outputs = C::kOutputs;
   v.boxA = C::kBoxA;
@@ -30,8 +32,13 @@ template <typename C, Epilogue kind> void add(const char *name) {
   v.threads = C::kThreads;
   v.shared = C::kSharedBytes;
   v.most = C::kNorm ? C::CN * C::BN : 0;
-  v.function = reinterpret_cast<const void *>(&kernel<C, kind>);
+  v.function = reinterpret_cast<const void *>(&kernel<C, kind, wide>);
   gemmtest::variants().push_back(v);
+}
+
+/// As plans have them, to be timed.
+template <typename C, Epilogue... kinds> void addWide(const char *name) {
+  (add<C, kinds, /*wide=*/true>(name), ...);
 }
 
 template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
@@ -41,16 +48,19 @@ void addConfig(const char *name) {
                              CN, ctas, splits>;
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
+  addWide<Plain, Epilogue::Bias, Epilogue::GeluErf>(name);
   // The compiler has this one for gated products alone: residuals find no
   // registers beside it.
-  if constexpr (!(pingPong && BN == 176))
+  if constexpr (!(pingPong && BN == 176)) {
     add<Plain, Epilogue::Residual>(name);
+    addWide<Plain, Epilogue::Residual>(name);
+  }
   if constexpr (splits == 1 && BN % (16 * CM) == 0 && BN >= 96) {
     using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
                                CM, CN, ctas>;
     add<Gated, Epilogue::Gated>(name);
-    if constexpr (BN == 176 || BN == 224)
-      add<Gated, Epilogue::SiluMul>(name);
+    if constexpr (BM >= 128 && BN >= 128)
+      addWide<Gated, Epilogue::SiluMul>(name);
   }
   if constexpr (BM == 128 && (BN == 144 || BN == 256)) {
     add<Plain, Epilogue::None>(name);

@@ -1,45 +1,66 @@
 //===- Time.cpp - our tile shapes beside cuBLASLt ------------------------===//
 //
-// The unit of time is a CUDA graph of at least 20 products over rotated
-// weights (240 MB of them, four times the L2). Every candidate is screened
-// with few replays; then the best of ours and of the library's run in turns,
-// and the medians count.
+// The products of models with what follows them. The unit of time is a CUDA
+// graph of at least 8 of them over rotated weights (240 MB, four times the L2).
+// Every candidate is screened with few replays; then the best of ours and of
+// the library's run in turns, and the medians count. Of the library all that
+// its heuristics offer are screened, with the nearest it has: a bias, a
+// residual, GELU in the tanh form (ours: erf); of gate and up the product
+// alone, twice as many outputs and no SiLU.
 //
 //===----------------------------------------------------------------------===//
-#include "Library.h"
+#include "CublasLt.h"
+#include "ExistingRows.h"
+#include "Harness.h"
 
 #include <algorithm>
 #include <functional>
-#include <map>
+#include <memory>
 
 using namespace gemmtest;
 
 namespace {
 
 struct Shape {
-  const char *model;
+  const char *model, *part;
+  Epilogue epilogue;
   int tokens, n, k;
 };
 
+/// ViT-B/16 has BERT-base's products: 197 tokens an image. Of Llama-3-8B o and
+/// down have a bias here.
 std::vector<Shape> makeShapes(Shapes which) {
-  std::vector<Shape> shapes;
-  const int bert[][2] = {{2304, 768}, {768, 768}, {3072, 768}, {768, 3072}};
-  const int llama[][2] = {
-      {6144, 4096}, {4096, 4096}, {28672, 4096}, {4096, 14336}};
-  std::vector<int> bertTokens = {32, 128, 197, 1024, 1576, 4096, 6304, 12288};
+  constexpr Shape bert[] = {{"bert", "q-k-v", Epilogue::Bias, 0, 2304, 768},
+                            {"bert", "o", Epilogue::Residual, 0, 768, 768},
+                            {"bert", "up", Epilogue::GeluErf, 0, 3072, 768},
+                            {"bert", "down", Epilogue::Residual, 0, 768, 3072}};
+  constexpr Shape llama[] = {
+      {"llama", "q-k-v", Epilogue::Bias, 0, 6144, 4096},
+      {"llama", "o", Epilogue::Residual, 0, 4096, 4096},
+      {"llama", "gate-up", Epilogue::SiluMul, 0, 28672, 4096},
+      {"llama", "down", Epilogue::Residual, 0, 4096, 14336}};
+  std::vector<int> bertTokens = {32,   128,  197,  1024, 1576,
+                                 3152, 4096, 6304, 12288};
   std::vector<int> llamaTokens = {512, 1024, 2048, 4096};
   if (which == Shapes::Quick) {
     bertTokens = {1024, 4096};
     llamaTokens = {512, 2048};
-  } else if (which == Shapes::Encoders) {
-    llamaTokens.clear();
   }
+  if (which == Shapes::Encoders)
+    llamaTokens.clear();
+  if (which == Shapes::Decoders)
+    bertTokens.clear();
+  std::vector<Shape> shapes;
+  auto add = [&](Shape s, int tokens) {
+    s.tokens = tokens;
+    shapes.push_back(s);
+  };
   for (int tokens : bertTokens)
-    for (const auto &s : bert)
-      shapes.push_back({"bert", tokens, s[0], s[1]});
+    for (const Shape &s : bert)
+      add(s, tokens);
   for (int tokens : llamaTokens)
-    for (const auto &s : llama)
-      shapes.push_back({"llama", tokens, s[0], s[1]});
+    for (const Shape &s : llama)
+      add(s, tokens);
   return shapes;
 }
 
@@ -49,11 +70,12 @@ struct Data {
       : weightBytes(size_t(s.n) * s.k * 2),
         copies(int(std::min<size_t>(256, ((240u << 20) + weightBytes - 1) /
                                              weightBytes))),
-        a(size_t(s.tokens) * s.k * 2), w(weightBytes * copies),
+        a(size_t(check::existingRows(s.tokens)) * s.k * 2), w(weightBytes * copies),
         bias(size_t(s.n) * 2), residual(size_t(s.tokens) * s.n * 2),
         out(size_t(s.tokens) * s.n * 2), counts(16) {
     static uint32_t seed = 1000;
-    fillRandom(a.as<void>(), int64_t(s.tokens) * s.k, bf16, 1, seed++);
+    fillRandom(a.as<void>(), int64_t(check::existingRows(s.tokens)) * s.k, bf16, 1,
+               seed++);
     fillRandom(w.as<void>(), int64_t(s.n) * s.k * copies, bf16, 0.05f, seed++);
     fillRandom(bias.as<void>(), s.n, bf16, 1, seed++);
     fillRandom(residual.as<void>(), int64_t(s.tokens) * s.n, bf16, 1, seed++);
@@ -140,9 +162,14 @@ std::vector<float> race(const std::vector<Chain *> &chains) {
 
 class Bench {
 public:
-  Bench(const std::vector<const Variant *> &fit, bool bf16, const Shape &shape)
+  Bench(const std::vector<const Variant *> &fit, bool bf16, const Shape &shape,
+        check::CublasLt &library)
       : fit_(fit), bf16_(bf16), shape_(shape), data_(shape, bf16),
-        library_(shape.tokens, shape.n, shape.k, bf16, data_.bias.as<void>()) {
+        product_(library, shape.tokens, shape.n, shape.k, shape.k,
+                 {.gelu = shape.epilogue == Epilogue::GeluErf,
+                  .f16 = !bf16,
+                  .bias = hasBias(shape.epilogue),
+                  .algorithms = 24}) {
     double us = 2.0 * shape.tokens * shape.n * shape.k / 6e8 + 2;
     instances_ = std::clamp(int(2000 / us), 20, 128);
     if (us > 400)
@@ -160,8 +187,8 @@ public:
       maps.push_back(makeMap(data_.weights(i), bf16_, shape_.n, shape_.k,
                              shape_.k, v.boxW));
     Call call;
-    call.a = makeMap(data_.a.as<void>(), bf16_, shape_.tokens, shape_.k,
-                     shape_.k, v.boxA);
+    call.a = makeMap(data_.a.as<void>(), bf16_, check::existingRows(shape_.tokens),
+                     shape_.k, shape_.k, v.boxA);
     call.n = shape_.n;
     call.k = shape_.k;
     call.counts = data_.counts.as<int>();
@@ -170,7 +197,6 @@ public:
     call.out = data_.out.as<void>();
     call.outStride = v.gated() ? shape_.n / 2 : shape_.n;
     call.residualStride = call.outStride;
-    call.scale = call.shift = call.bias;
     prepare(v);
     return std::make_unique<Chain>(instances_, [&](int i, cudaStream_t s) {
       call.w = maps[i % data_.copies];
@@ -179,21 +205,23 @@ public:
     });
   }
   std::unique_ptr<Chain> theirs(int algorithm) {
+    product_.chosen = algorithm;
     return std::make_unique<Chain>(instances_, [&](int i, cudaStream_t s) {
-      return library_.run(algorithm, data_.a.as<void>(), data_.weights(i),
-                          data_.bias.as<void>(), data_.out.as<void>(), s);
+      bool added = shape_.epilogue == Epilogue::Residual;
+      return product_.tryRun(data_.a.as<void>(), data_.weights(i),
+                             hasBias(shape_.epilogue) ? data_.bias.as<void>()
+                                                      : nullptr,
+                             added ? data_.residual.as<void>() : nullptr,
+                             data_.out.as<void>(), s) == CUBLAS_STATUS_SUCCESS;
     });
   }
 
-  /// Every tile shape with epilogue `e` that holds such rows, fastest first.
-  std::vector<Timed> screenOurs(Epilogue e) {
+  /// Every tile shape with the epilogue, fastest first.
+  std::vector<Timed> screenOurs() {
     std::vector<Timed> timed;
-    for (const Variant *v : fit_) {
-      bool holds = v->most == 0 ||
-                   (shape_.n <= v->most && shape_.n > v->most - v->outputs);
-      if (v->epilogue == e && holds)
-        timed.push_back({v, screen(*ours(*v, false))});
-    }
+    for (const Variant *v : fit_)
+      if (v->epilogue == shape_.epilogue && v->wide)
+        timed.push_back({v, screen(*ours(*v, true))});
     std::sort(timed.begin(), timed.end(),
               [](const Timed &x, const Timed &y) { return x.us < y.us; });
     return timed;
@@ -203,7 +231,7 @@ public:
     best = -1;
     firstTime = 0;
     float bestTime = 0;
-    for (int i = 0; i < library_.algorithms(); ++i) {
+    for (int i = 0; i < product_.algorithms(); ++i) {
       std::unique_ptr<Chain> chain = theirs(i);
       if (!chain->valid())
         continue;
@@ -216,119 +244,126 @@ public:
       }
     }
   }
-  const Variant *sibling(const Variant &v, Epilogue e) const {
-    for (const Variant *other : fit_)
-      if (other->config == v.config && other->epilogue == e)
-        return other;
-    return nullptr;
-  }
 
 private:
   std::vector<const Variant *> fit_;
   bool bf16_;
   Shape shape_;
   Data data_;
-  Library library_;
+  check::LibraryProduct product_;
   int instances_;
 };
 
-static void writeScreened(FILE *json, const std::vector<Bench::Timed> &list) {
-  for (size_t i = 0; i < list.size(); ++i)
-    std::fprintf(json, "%s\"%s\": %.3f", i ? ", " : "",
-                 list[i].variant->config.c_str(), list[i].us);
-}
-
 /// One line of the table and one object of the file.
+class Table {
+public:
+  Table(bool bf16, const std::string &jsonPath) : bf16_(bf16) {
+    json_ = jsonPath.empty() ? nullptr : std::fopen(jsonPath.c_str(), "w");
+    if (json_)
+      std::fprintf(json_, "[");
+    std::printf(
+        "%s, us a product with what follows it; peak%% of %d TFLOP/s; early = "
+        "launched dependent, as in plans; lt = cuBLASLt, best of all, lt0 = "
+        "its first choice\n%5s %-7s %5s %11s %-12s %8s %8s %6s %6s %8s %8s "
+        "%6s %6s\n",
+        type(), peak(), "model", "part", "rows", "n x k", "tile", "early", "us",
+        "TF/s", "peak", "lt", "lt0", "lt/e", "lt/us");
+  }
+  ~Table() {
+    if (!json_)
+      return;
+    std::fprintf(json_, "\n]\n");
+    std::fclose(json_);
+  }
+  Table(const Table &) = delete;
+  Table &operator=(const Table &) = delete;
+
+  struct Row {
+    const char *tile;
+    float early, us, library, libraryFirst;
+  };
+  void add(const Shape &s, const Row &r,
+           const std::vector<Bench::Timed> &screened) {
+    double tflops = 2.0 * s.tokens * s.n * s.k / r.early * 1e-6;
+    std::printf("%5s %-7s %5d %5dx%-5d %-12s %8.2f %8.2f %6.1f %5.1f%% %8.2f "
+                "%8.2f %6.3f %6.3f ",
+                s.model, s.part, s.tokens, s.n, s.k, r.tile, r.early, r.us,
+                tflops, 100 * tflops / peak(), r.library, r.libraryFirst,
+                r.library / r.early, r.library / r.us);
+    for (size_t i = 0; i < std::min<size_t>(4, screened.size()); ++i)
+      std::printf(" %s %.2f", screened[i].variant->config.c_str(),
+                  screened[i].us);
+    std::printf("\n");
+    std::fflush(stdout);
+    if (!json_)
+      return;
+    std::fprintf(json_,
+                 "%s\n {\"model\": \"%s\", \"part\": \"%s\", \"epilogue\": "
+                 "\"%s\", \"dtype\": \"%s\", \"tokens\": %d, \"n\": %d, "
+                 "\"k\": %d, \"tile\": \"%s\", \"us_early\": %.3f, \"us\": "
+                 "%.3f, \"tflops\": %.1f, \"cublaslt_us\": %.3f, "
+                 "\"cublaslt_first_us\": %.3f, \"screened_early\": {",
+                 first_ ? "" : ",", s.model, s.part, epilogueName(s.epilogue),
+                 type(), s.tokens, s.n, s.k, r.tile, r.early, r.us, tflops,
+                 r.library, r.libraryFirst);
+    first_ = false;
+    for (size_t i = 0; i < screened.size(); ++i)
+      std::fprintf(json_, "%s\"%s\": %.3f", i ? ", " : "",
+                   screened[i].variant->config.c_str(), screened[i].us);
+    std::fprintf(json_, "}}");
+  }
+
+private:
+  const char *type() const { return bf16_ ? "bf16" : "f16"; }
+  int peak() const { return bf16_ ? 773 : 728; }
+
+  bool bf16_, first_ = true;
+  FILE *json_;
+};
+
 void timeShape(const std::vector<const Variant *> &fit, bool bf16,
-               const Shape &s, FILE *json, bool &firstObject) {
-  Bench bench(fit, bf16, s);
-  std::vector<Bench::Timed> ours = bench.screenOurs(Epilogue::Bias);
-  // Bias, residual and layer_norm in one launch.
-  std::vector<Bench::Timed> rows = bench.screenOurs(Epilogue::NormLayer);
+               const Shape &s, check::CublasLt &library, Table &table) {
+  Bench bench(fit, bf16, s, library);
+  std::vector<Bench::Timed> ours = bench.screenOurs();
   int algorithm;
-  float firstChoice;
-  bench.screenTheirs(algorithm, firstChoice);
+  Table::Row row;
+  bench.screenTheirs(algorithm, row.libraryFirst);
   if (ours.empty())
     return;
-
   std::vector<std::unique_ptr<Chain>> owned;
   std::vector<Chain *> chains;
   auto enter = [&](std::unique_ptr<Chain> chain) {
     chains.push_back(chain.get());
     owned.push_back(std::move(chain));
   };
-  const Variant *top[2] = {ours[0].variant,
-                           ours[std::min<size_t>(1, ours.size() - 1)].variant};
   enter(algorithm < 0 ? nullptr : bench.theirs(algorithm));
-  enter(bench.ours(*top[0], false));
-  enter(bench.ours(*top[1], false));
-  enter(bench.ours(*top[0], true));
-  enter(bench.ours(*top[1], true));
-  for (Epilogue e : {Epilogue::GeluErf, Epilogue::Residual, Epilogue::Gated}) {
-    const Variant *v = bench.sibling(*top[0], e);
-    enter(v ? bench.ours(*v, false) : nullptr);
+  const size_t finalists = std::min<size_t>(4, ours.size());
+  for (size_t i = 0; i < finalists; ++i) {
+    enter(bench.ours(*ours[i].variant, true));
+    enter(bench.ours(*ours[i].variant, false));
   }
-  enter(rows.empty() ? nullptr : bench.ours(*rows[0].variant, false));
-  enter(rows.empty() ? nullptr : bench.ours(*rows[0].variant, true));
   std::vector<float> us = race(chains);
-  int winner = us[2] < us[1] ? 1 : 0;
-  float best = us[1 + winner], dependent = us[3 + winner];
-  double tflops = 2.0 * s.tokens * s.n * s.k / best * 1e-6;
-  double peak = bf16 ? 773 : 728;
-  std::printf(
-      "%5s %5d %5dx%-5d %-12s %7.2f %6.1f %5.1f%% %7.2f %7.2f %7.2f "
-      "%5.3f  %6.2f %6.2f %6.2f  norm %s %.2f, pdl %.2f  %s %.2f, %s %.2f\n",
-      s.model, s.tokens, s.n, s.k, top[winner]->config.c_str(), best, tflops,
-      100 * tflops / peak, dependent, us[0], firstChoice, us[0] / best, us[5],
-      us[6], us[7], rows.empty() ? "-" : rows[0].variant->config.c_str(), us[8],
-      us[9], top[1 - winner]->config.c_str(), us[2 - winner],
-      ours[std::min<size_t>(2, ours.size() - 1)].variant->config.c_str(),
-      ours[std::min<size_t>(2, ours.size() - 1)].us);
-  std::fflush(stdout);
-  if (!json)
-    return;
-  std::fprintf(json,
-               "%s\n {\"model\": \"%s\", \"dtype\": \"%s\", \"tokens\": %d, "
-               "\"n\": %d, \"k\": %d, \"best\": \"%s\", \"us\": %.3f, "
-               "\"us_dependent\": %.3f, \"tflops\": %.1f, \"cublaslt_us\": "
-               "%.3f, \"cublaslt_first_us\": %.3f, \"gelu_erf_us\": %.3f, "
-               "\"residual_us\": %.3f, \"gated_us\": %.3f, \"norm_us\": %.3f, "
-               "\"norm_us_dependent\": %.3f, \"screened\": {",
-               firstObject ? "" : ",", s.model, bf16 ? "bf16" : "f16", s.tokens,
-               s.n, s.k, top[winner]->config.c_str(), best, dependent, tflops,
-               us[0], firstChoice, us[5], us[6], us[7], us[8], us[9]);
-  writeScreened(json, ours);
-  std::fprintf(json, "}, \"screened_norm\": {");
-  writeScreened(json, rows);
-  std::fprintf(json, "}}");
-  firstObject = false;
+  size_t winner = 0;
+  for (size_t i = 1; i < finalists; ++i)
+    if (us[1 + 2 * i] < us[1 + 2 * winner])
+      winner = i;
+  row.tile = ours[winner].variant->config.c_str();
+  row.early = us[1 + 2 * winner];
+  row.us = us[2 + 2 * winner];
+  row.library = us[0];
+  table.add(s, row, ours);
 }
 
 } // namespace
 
 void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
                        Shapes which, const std::string &jsonPath) {
-  FILE *json = jsonPath.empty() ? nullptr : std::fopen(jsonPath.c_str(), "w");
-  if (json)
-    std::fprintf(json, "[");
-  bool firstObject = true;
-  std::printf("CTAs at once:");
-  for (const Variant *v : fit)
-    if (v->epilogue == Epilogue::Bias)
-      std::printf(" %s %d", v->config.c_str(), prepare(*v));
-  std::printf(
-      "\n%s, us a product; peak%% of %d TFLOP/s; pdl = ours launched "
-      "dependent; "
-      "lt = cuBLASLt best of all, lt0 = its first choice; ratio = lt / ours;\n"
-      "erf, resid, gated = the same tile with that epilogue; then the next "
-      "tiles\n%5s %5s %11s %-12s %7s %6s %6s %7s %7s %7s %5s  %6s %6s %6s\n",
-      bf16 ? "bf16" : "fp16", bf16 ? 773 : 728, "model", "rows", "n x k",
-      "tile", "us", "TF/s", "peak", "pdl", "lt", "lt0", "ratio", "erf", "resid",
-      "gated");
-  for (const Shape &s : makeShapes(which))
-    timeShape(fit, bf16, s, json, firstObject);
-  if (json) {
-    std::fprintf(json, "\n]\n");
-    std::fclose(json);
+  check::CublasLt library;
+  if (!library.library) {
+    std::fprintf(stderr, "gemm-check: no libcublasLt.so.13 to time beside\n");
+    std::exit(2);
   }
+  Table table(bf16, jsonPath);
+  for (const Shape &s : makeShapes(which))
+    timeShape(fit, bf16, s, library, table);
 }

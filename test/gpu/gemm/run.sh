@@ -3,7 +3,7 @@
 # double, then times the right ones beside cuBLASLt. Needs a Hopper GPU.
 #
 #   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
-#                        --encoders] [--json FILE]
+#                        --encoders | --decoders] [--no-check] [--json FILE]
 #
 # BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
 set -euo pipefail
@@ -20,21 +20,18 @@ for argument in "$@"; do
 done
 mkdir -p "$build"
 
-# cuBLASLt comes with the toolkit or with Python's CUDA packages.
+# cuBLASLt's header comes with the toolkit or with Python's CUDA packages; the
+# library itself is opened when it runs.
 blas=$cuda
-if ! ls "$cuda"/lib64/libcublasLt.so* >/dev/null 2>&1 ||
-    [ ! -f "$cuda/include/cublasLt.h" ]; then
+if [ ! -f "$cuda/include/cublasLt.h" ]; then
   blas=$(python3 -c 'import nvidia.cu13 as m; print(list(m.__path__)[0])')
 fi
-lib=$blas/lib64; [ -d "$lib" ] || lib=$blas/lib
-so=$(ls "$lib"/libcublasLt.so* | head -1)
-
-flags=(-std=c++20 -O2 -I "$here" -I "$root/codegen/cuda/kernels"
+flags=(-std=c++20 -O2 -I "$here" -I "$root/test/gpu" -I "$root/codegen/cuda/kernels"
   -gencode=arch=compute_90a,code=sm_90a)
 started=$(date +%s)
 groups=$(sed -nE 's/^(CONFIG|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort -un)
 {
-  for source in Harness.cu Correct.cu Time.cpp Main.cpp Library.cpp; do
+  for source in Harness.cu Correct.cu Time.cpp Main.cpp; do
     echo "$source -I $blas/include -o $build/${source%.*}.o"
   done
   for group in $groups; do
@@ -55,7 +52,7 @@ fi
 kernels=$(for group in $groups; do echo "$build/Kernels-$type-$group.o"; done)
 # shellcheck disable=SC2086
 "$cuda/bin/nvcc" -o "$build/gemm-check-$type" \
-  "$build"/{Harness,Correct,Time,Main,Library}.o $kernels "$so" -ldl -Xlinker -rpath="$lib"
+  "$build"/{Harness,Correct,Time,Main}.o $kernels -ldl
 echo "built in $(($(date +%s) - started)) s"
 status=0
 [ -n "${FT_BUILD_ONLY:-}" ] || "$build/gemm-check-$type" "$@" || status=$?
