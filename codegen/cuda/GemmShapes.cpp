@@ -248,9 +248,10 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
   if (std::min(match.n, match.k) >= kLargeSide)
     llvm::append_range(shapes, kLarge);
   // As measured (H200, 1B, rope and append in the tiles): 512 rows by 128 x 128
-  // 14.9 us, by 128 x 96, whose runs are boxes of 16 rows of weights, 17.8, by
-  // library and row program 14.5; 4,096 by 128 x 192 82.5, by turns 97.8
-  // (96.3). By CTAs that share k it was not timed.
+  // 14.7 us, by 128 x 96, whose boxes are 16 rows of weights twice, 15.4 (in a
+  // whole prompt 2.00 ms for 1.97), by library and row program 14.5; 4,096 by
+  // 128 x 192 82.5, by turns 97.8 (96.3). By CTAs that share k it was not
+  // timed.
   auto slow = [&](const GemmShape &s) {
     HeadRuns runs = s.runsOf(match);
     bool whole = runs.interleaved || runs.size % 64 != 0;

@@ -224,14 +224,16 @@ static bool hasResidual(const GemmMatch &match) {
          isHalf(rowType(epilogue.residual).getElementType());
 }
 
-/// Rows of the box of w: of the part of a tile that one CTA brings, or a run of
-/// a head.
-static int64_t weightBox(const GemmMatch &match, const GemmShape &tile) {
+/// The map of w: its boxes are the part of a tile that one CTA brings, or a run
+/// of both halves of a head.
+static DictionaryAttr weightMap(const GemmMatch &match, const GemmShape &tile,
+                                KernelParams &params) {
+  DictionaryAttr weight = params.weight(match.weight);
   int64_t columns = match.gated ? tile.bn / 2 : tile.bn;
   if (match.append)
     if (HeadRuns runs = tile.runsOf(match); !runs.inOrder())
-      return runs.run;
-  return columns / tile.cm;
+      return params.tensorMap(weight, match.k, runs.size / 2, runs.run, 2);
+  return params.tensorMap(weight, match.k, 0, 1, columns / tile.cm);
 }
 
 /// gemm::Config of `tile`.
@@ -268,9 +270,7 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   unsigned input = match.input.getArgNumber();
   params.add(map, "a",
              params.tensorMap(params.in(input), match.k, 0, 1, tile.boxRows()));
-  params.add(map, "w",
-             params.tensorMap(params.weight(match.weight), match.k, 0, 1,
-                              weightBox(match, tile)));
+  params.add(map, "w", weightMap(match, tile, params));
   params.add("int", "n", params.i32(match.n));
   params.add("int", "k", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));

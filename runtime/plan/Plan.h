@@ -200,6 +200,14 @@ struct TensorBox {
   int64_t heads = 0;
   int64_t boxHeads = 1;
   int64_t boxRows = 0;
+
+  /// Elements of a row.
+  int64_t width() const { return heads > 0 ? heads * columns : columns; }
+  /// From row to row of a weight whose own rows have `columns`: where they are
+  /// shorter than a row, some of them make one.
+  int64_t strideOfWeight(int64_t weightColumns) const {
+    return width() > weightColumns ? width() : weightColumns;
+  }
 };
 
 /// One kernel argument.

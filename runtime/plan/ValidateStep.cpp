@@ -343,7 +343,7 @@ Status StepValidator::validateMap(const Arg &arg, const Place &place) {
   FT_RETURN_IF_ERROR((at / "box_rows").range(box.boxRows, 1, 256));
   FT_RETURN_IF_ERROR(
       (at / "columns").require(box.columns % 8 == 0, "a multiple of 8 wanted"));
-  int64_t width = box.columns * std::max<int64_t>(1, box.heads);
+  int64_t width = box.width();
   int64_t row = 0, stride = 0;
   DType dtype = DType::F32;
   if (arg.ref.kind == RefKind::Buffer) {
@@ -353,8 +353,12 @@ Status StepValidator::validateMap(const Arg &arg, const Place &place) {
     dtype = buffer.dtype;
   } else if (arg.ref.kind == RefKind::Weight) {
     const Weight &weight = plan_.weights[size_t(arg.ref.index)];
-    row = stride = weight.shape.back();
+    row = stride = box.strideOfWeight(weight.shape.back());
     dtype = weight.dtype;
+    FT_RETURN_IF_ERROR(
+        (at / "columns")
+            .require(product(weight.shape) % stride == 0,
+                     "the weight's rows do not make whole rows of the map"));
   } else if (arg.ref.kind == RefKind::Cache) {
     FT_RETURN_IF_ERROR(
         validatePage(arg.ref.index, arg.layer, arg.plane, place));

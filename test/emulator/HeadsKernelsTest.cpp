@@ -175,8 +175,12 @@ void runCase(Kernels &kernels, const std::string &instance,
   ft::TensorMap a, w;
   encodeMap(&a, isBf16, batch.a.device,
             {{c.k, 0, 64}, {batch.bound, c.k * 2, C::kBoxA}});
-  encodeMap(&w, isBf16, batch.w.device,
-            {{c.k, 0, 64}, {S::kColumns, c.k * 2, C::kBoxW}});
+  std::vector<MapDimension> rows{{S::kColumns, c.k * 2, C::kBoxW}};
+  if (!C::Columns::kInOrder)
+    rows = {{S::kSize / 2, c.k * 2, C::kBoxW},
+            {2 * S::kColumns / S::kSize, S::kSize * c.k, 2}};
+  rows.insert(rows.begin(), {c.k, 0, 64});
+  encodeMap(&w, isBf16, batch.w.device, rows);
   for (uint32_t clusters : {2, 3}) {
     for (auto *array : {&batch.out, &batch.keys, &batch.values})
       poison(*array);

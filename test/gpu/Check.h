@@ -12,6 +12,7 @@
 #else
 #include "test/emulator/Array.h"
 #endif
+#include "Share.h"
 #include "common.cuh"
 
 #include <algorithm>
@@ -121,22 +122,6 @@ void compare(const std::string &name, Array<T> &got, size_t stride,
   double error = std::sqrt(difference / (norm > 0 ? norm : 1));
   report(error <= limit, name, error, limit); // a NaN fails
   report(clean, name + ": wrote outside its rows", 0, 0);
-}
-
-/// Whether a case is left out: FT_CHECK_SHARE=i/n runs the i-th of every n,
-/// from 0, under tools with which all of them take too long.
-inline bool isLeftOut() {
-  static int share = 0, shares = 0, number = 0;
-  if (shares == 0) {
-    const char *text = std::getenv("FT_CHECK_SHARE");
-    if (text && (std::sscanf(text, "%d/%d", &share, &shares) != 2 ||
-                 shares < 1 || share < 0 || share >= shares)) {
-      std::printf("FT_CHECK_SHARE is '%s': expected i/n, 0 <= i < n\n", text);
-      std::exit(2);
-    }
-    shares = std::max(shares, 1);
-  }
-  return number++ % shares != share;
 }
 
 /// Nothing that ran is a failure, too.

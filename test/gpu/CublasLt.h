@@ -89,8 +89,8 @@ public:
     found_.resize(form.algorithms);
     int count = 0;
     l.ok(l.MatmulAlgoGetHeuristic(l.handle, desc_, w_, x_, out_, out_,
-                                  preference, form.algorithms, found_.data(),
-                                  &count),
+                                  preference, form.algorithms,
+                                  &found_.data()->result, &count),
          "heuristic");
     found_.resize(count);
   }
@@ -105,7 +105,7 @@ public:
       set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias, "bias");
     return l_.Matmul(l_.handle, desc_, &one, w, w_, x, x_, &beta,
                      residual ? residual : out, out_, out, out_,
-                     &found_[chosen].algo, l_.workspace,
+                     &found_[chosen].result.algo, l_.workspace,
                      CublasLt::kWorkspaceBytes, stream);
   }
   void run(const void *x, const void *w, const void *residual, void *out,
@@ -129,7 +129,11 @@ private:
   CublasLt &l_;
   cublasLtMatmulDesc_t desc_;
   cublasLtMatrixLayout_t w_, x_, out_;
-  std::vector<cublasLtMatmulHeuristicResult_t> found_;
+  /// nvcc 13.0 fails on a vector of the nameless struct itself.
+  struct Found {
+    cublasLtMatmulHeuristicResult_t result;
+  };
+  std::vector<Found> found_;
 };
 
 } // namespace check

@@ -40,8 +40,7 @@ public:
       : m_(m), rows_(rows), existing_(existingRows(rows)),
         h_(size_t(existing_) * m.hidden), x_(size_t(existing_) * m.hidden),
         qkv_(size_t(existing_) * m.qkv), wide_(size_t(rows) * 2 * m.mlp),
-        act_(size_t(existing_) * m.mlp),
-        scale_(m.hidden),
+        act_(size_t(existing_) * m.mlp), scale_(m.hidden),
         count_(1), n_{m.qkv, m.hidden, 2 * m.mlp, m.hidden}, k_{m.hidden,
                                                                 m.hidden,
                                                                 m.hidden,
@@ -136,8 +135,9 @@ private:
     const bf16 *residual = kind == Output || kind == Down ? h_.device : nullptr;
     if (way.tile)
       return launchTile(*way.tile,
-                        {in(kind), xStride(kind), existing_, n_[kind], k_[kind], w,
-                         count_.device, nullptr, residual, out, outputs(kind)},
+                        {in(kind), xStride(kind), existing_, n_[kind], k_[kind],
+                         w, count_.device, nullptr, residual, out,
+                         outputs(kind)},
                         true, stream_, dependent());
     first_ = false;
     products_[kind].chosen = way.algorithm;

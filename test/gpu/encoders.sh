@@ -44,7 +44,7 @@ attention() {
 attention attention_tiles_check & check=$!
 attention attention_tiles_time & time=$!
 # Builds, checks every tile shape, and times the right ones.
-step gemm 220 "$here/gemm/run.sh" --type f16 --encoders --json "$work/gemm.json"
+step gemm 220 "$here/gemm/run.sh" --type f16 --time encoders --json "$work/gemm.json"
 wait $check
 step attention-check 40 "$work/attention_tiles_check"
 wait $time

@@ -60,6 +60,7 @@ struct Way {
   std::string name;
   const void *function = nullptr;
   int boxA = 0, boxW = 0, threads = 0, shared = 0, grid = 0, algorithm = -1;
+  bool inOrder = true;
   double us = 0;
 };
 
@@ -71,10 +72,15 @@ Way tile(const std::string &name) {
                              ft::gemm::HeadColumns<M::kSize, run, false>>;
   auto *kernel = &headstest::kernel<C, typename M::E>;
   preferShared(kernel, C::kSharedBytes);
-  return {name,         reinterpret_cast<const void *>(kernel),
-          C::kBoxA,     C::kBoxW,
-          C::kThreads,  C::kSharedBytes,
-          132 / CN * CN};
+  return {name,
+          reinterpret_cast<const void *>(kernel),
+          C::kBoxA,
+          C::kBoxW,
+          C::kThreads,
+          C::kSharedBytes,
+          132 / CN * CN,
+          -1,
+          C::Columns::kInOrder};
 }
 
 template <typename M> class HeadsChain {
@@ -165,8 +171,12 @@ private:
     ft::TensorMap a, w;
     encodeMap(&a, true, x_.device,
               {{M::kHidden, 0, 64}, {rows_, M::kHidden * 2, way.boxA}});
-    encodeMap(&w, true, weight,
-              {{M::kHidden, 0, 64}, {M::kColumns, M::kHidden * 2, way.boxW}});
+    std::vector<MapDimension> runs{{M::kColumns, M::kHidden * 2, way.boxW}};
+    if (!way.inOrder)
+      runs = {{M::kSize / 2, M::kHidden * 2, way.boxW},
+              {2 * M::kColumns / M::kSize, M::kSize * M::kHidden, 2}};
+    runs.insert(runs.begin(), {M::kHidden, 0, 64});
+    encodeMap(&w, true, weight, runs);
     int n = M::kColumns, k = M::kHidden, axis = 0;
     const int *counts = count_.device;
     E e = epilogue();

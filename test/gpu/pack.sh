@@ -42,6 +42,12 @@ if command -v nvcc >/dev/null; then
       -gencode=arch=compute_90a,code=sm_90a -o "$work/bin/$name" \
       "test/gpu/$name.cu" $sources -ldl
   done
+  for type in bf16 f16; do
+    FT_BUILD_ONLY=1 BUILD=$work/gemm test/gpu/gemm/run.sh --type $type
+    mv "$work/gemm/gemm_${type}_check" "$work/bin/"
+  done
+  rm -r "$work/gemm"
+  strip "$work/bin"/*_check
 fi
 # Plans are much alike: a dictionary that spans many of them.
 tar -C "$work" -cf - . | xz -T1 --lzma2=preset=6,dict=128MiB >"$archive"

@@ -2,7 +2,7 @@
 """ft-run --bench beside torch.compile, same machine, same run.
 
     compare.py --ft-run build-runtime/bin/ft-run --plans DIR -o results.json \
-        [--only llama-3.2-1b] [--no-peers]
+        [--only llama-3.2-1b] [--only "bert-base 8x128"] [--no-peers]
 
 DIR holds NAME.DTYPE.plan for the shapes in CASES, as `ftc compile
 examples/shapes/NAME` writes them, of PARTS with that --part. All of ours run first, then the peers, which take
@@ -93,6 +93,12 @@ def part(name):
     return ["--part", PARTS[name]] if name in PARTS else []
 
 
+def label(case):
+    name, _, batch, length, _ = case
+    least, length = lengths(length)
+    return f"{name} {batch}x{length if least == length else f'{least}-{length}'}"
+
+
 def machine():
     query = "name,driver_version,clocks.sm,temperature.gpu"
     text = subprocess.run(
@@ -131,7 +137,8 @@ def main():
     parser.add_argument("--ft-run", type=pathlib.Path)
     parser.add_argument("--plans", type=pathlib.Path)
     parser.add_argument("-o", "--output", type=pathlib.Path)
-    parser.add_argument("--only", action="append")
+    parser.add_argument("--only", action="append",
+                        help="cases whose 'NAME BATCHxIN' holds this; repeatable")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--peer-flags", default="--coordinate-descent",
                         help="more flags for peers.py")
@@ -146,7 +153,7 @@ def main():
     args.ft_run = args.ft_run.resolve()  # "./ft-run" is no name on the PATH
     results = {"machine": machine(), "command": " ".join(sys.argv), "rows": []}
     cases = [c for c in CASES
-             if not args.only or any(o in c[0] for o in args.only)]
+             if not args.only or any(o in label(c) for o in args.only)]
     for case in cases:
         name, dtype, batch, length, out = case
         least, length = lengths(length)

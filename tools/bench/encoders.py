@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--plans", type=pathlib.Path)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--gemm", type=pathlib.Path,
-                        help="results of gemm-check --encoders to put along")
+                        help="results of gemm_check --time encoders to put along")
     parser.add_argument("--attention", type=pathlib.Path,
                         help="output of attention_tiles_time to put along")
     parser.add_argument("--seconds", type=int, default=240,

@@ -191,8 +191,8 @@ StatusOr<CUtensorMap> StepLoader::tensorMap(const plan::Arg &arg) const {
     FT_ASSIGN_OR_RETURN(from.address, pointer(arg.ref));
   } else {
     const plan::Weight &weight = plan_.weights[arg.ref.index];
-    int64_t columns = weight.shape.back();
-    from = {0, elementCount(weight.shape) / columns, columns, weight.dtype};
+    int64_t stride = arg.box.strideOfWeight(weight.shape.back());
+    from = {0, elementCount(weight.shape) / stride, stride, weight.dtype};
     FT_ASSIGN_OR_RETURN(from.address, pointer(arg.ref));
   }
   const plan::TensorBox &box = arg.box;

@@ -18,7 +18,7 @@ template <typename T, bool f32> struct OutOf { using Type = T; };
 template <typename T> struct OutOf<T, true> { using Type = float; };
 
 /// wide: rows are known to lie in whole chunks, as plans know of most.
-template <typename T, Epilogue kind, bool wide> struct Finish {
+template <typename T, Epilogue kind, bool wide = false> struct Finish {
   using Out = typename OutOf<T, kind == Epilogue::F32>::Type;
   using Bias = T;
   using Residual = T;

@@ -78,7 +78,7 @@ void launch(const Variant &v, const Call &call, cudaStream_t stream,
 
 /// True where the kernel is right on all cases; prints what is wrong.
 bool checkVariant(const Variant &v);
-enum class Shapes { All, Quick, Encoders, Decoders };
+enum class Shapes { None, All, Quick, Encoders, Decoders };
 /// Times `fit` (those that are right) on the model shapes; a table to stdout.
 void timeAll(const std::vector<const Variant *> &fit, bool bf16, Shapes which,
              const std::string &jsonPath);

@@ -1,7 +1,7 @@
 //===- Main.cpp - check every tile shape, then time the right ones -------===//
 //
-//   gemm-check [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
-//              --encoders | --decoders] [--no-check] [--json FILE]
+//   gemm_check [--only CONFIG] [--no-check]
+//              [--time all|quick|encoders|decoders] [--json FILE]
 //
 // Kernels are checked in a child process, so that one that hangs or traps
 // costs itself only; the exit status is 1 where any was wrong.
@@ -14,40 +14,48 @@
 #include <cstring>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace gemmtest;
 
 namespace {
 
-constexpr unsigned kSecondsPerVariant = 30;
+/// Under a tool, where a share of the cases runs, all take longer.
+unsigned secondsPerVariant() {
+  return std::getenv("FT_CHECK_SHARE") ? 180 : 30;
+}
 
 struct Options {
-  bool bf16 = true, check = true, time = true;
-  Shapes shapes = Shapes::All;
+  bool check = true;
+  Shapes shapes = Shapes::None;
   std::string only, json;
 };
+
+bool parseShapes(const std::string &name, Shapes &shapes) {
+  constexpr std::pair<const char *, Shapes> known[] = {
+      {"all", Shapes::All},
+      {"quick", Shapes::Quick},
+      {"encoders", Shapes::Encoders},
+      {"decoders", Shapes::Decoders}};
+  for (const auto &[text, value] : known)
+    if (name == text) {
+      shapes = value;
+      return true;
+    }
+  return false;
+}
 
 bool parse(int argc, char **argv, Options &o) {
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     bool more = i + 1 < argc;
-    if (arg == "--type" && more)
-      o.bf16 = std::string(argv[++i]) == "bf16";
-    else if (arg == "--only" && more)
+    if (arg == "--only" && more)
       o.only = argv[++i];
     else if (arg == "--json" && more)
       o.json = argv[++i];
-    else if (arg == "--no-time")
-      o.time = false;
     else if (arg == "--no-check")
       o.check = false;
-    else if (arg == "--quick")
-      o.shapes = Shapes::Quick;
-    else if (arg == "--encoders")
-      o.shapes = Shapes::Encoders;
-    else if (arg == "--decoders")
-      o.shapes = Shapes::Decoders;
-    else
+    else if (arg != "--time" || !more || !parseShapes(argv[++i], o.shapes))
       return false;
   }
   return true;
@@ -57,7 +65,7 @@ bool parse(int argc, char **argv, Options &o) {
 [[noreturn]] void checkFrom(const std::vector<const Variant *> &all,
                             size_t first, int pipe) {
   for (size_t i = first; i < all.size(); ++i) {
-    alarm(kSecondsPerVariant);
+    alarm(secondsPerVariant());
     char right = checkVariant(*all[i]) ? 1 : 0;
     std::fflush(stdout);
     if (write(pipe, &right, 1) != 1)
@@ -102,26 +110,27 @@ std::vector<const Variant *> checkAll(const std::vector<const Variant *> &all) {
 int main(int argc, char **argv) {
   Options o;
   if (!parse(argc, argv, o)) {
-    std::fprintf(stderr, "usage: gemm-check [--type bf16|f16] [--only CONFIG] "
-                         "[--no-time | --quick | --encoders | --decoders] "
-                         "[--no-check] [--json FILE]\n");
+    std::fprintf(stderr,
+                 "usage: gemm_check [--only CONFIG] [--no-check] "
+                 "[--time all|quick|encoders|decoders] [--json FILE]\n");
     return 2;
   }
   std::vector<const Variant *> chosen;
   for (const Variant &v : variants())
-    if (v.bf16 == o.bf16 && (o.only.empty() || v.config == o.only))
+    if (o.only.empty() || v.config == o.only)
       chosen.push_back(&v);
   if (chosen.empty()) {
-    std::fprintf(stderr, "gemm-check: no kernel is called '%s'\n",
+    std::fprintf(stderr, "gemm_check: no kernel is called '%s'\n",
                  o.only.c_str());
     return 2;
   }
+  bool bf16 = chosen[0]->bf16; // of a program all have one type
   std::vector<const Variant *> fit = o.check ? checkAll(chosen) : chosen;
   if (o.check)
     std::printf("%zu of %zu kernels are right (%s)\n", fit.size(),
-                chosen.size(), o.bf16 ? "bf16" : "f16");
+                chosen.size(), bf16 ? "bf16" : "f16");
   std::fflush(stdout);
-  if (o.time && !fit.empty())
-    timeAll(fit, o.bf16, o.shapes, o.json);
+  if (o.shapes != Shapes::None && !fit.empty())
+    timeAll(fit, bf16, o.shapes, o.json);
   return fit.size() == chosen.size() ? 0 : 1;
 }

@@ -70,12 +70,13 @@ struct Data {
       : weightBytes(size_t(s.n) * s.k * 2),
         copies(int(std::min<size_t>(256, ((240u << 20) + weightBytes - 1) /
                                              weightBytes))),
-        a(size_t(check::existingRows(s.tokens)) * s.k * 2), w(weightBytes * copies),
-        bias(size_t(s.n) * 2), residual(size_t(s.tokens) * s.n * 2),
-        out(size_t(s.tokens) * s.n * 2), counts(16) {
+        a(size_t(check::existingRows(s.tokens)) * s.k * 2),
+        w(weightBytes * copies), bias(size_t(s.n) * 2),
+        residual(size_t(s.tokens) * s.n * 2), out(size_t(s.tokens) * s.n * 2),
+        counts(16) {
     static uint32_t seed = 1000;
-    fillRandom(a.as<void>(), int64_t(check::existingRows(s.tokens)) * s.k, bf16, 1,
-               seed++);
+    fillRandom(a.as<void>(), int64_t(check::existingRows(s.tokens)) * s.k, bf16,
+               1, seed++);
     fillRandom(w.as<void>(), int64_t(s.n) * s.k * copies, bf16, 0.05f, seed++);
     fillRandom(bias.as<void>(), s.n, bf16, 1, seed++);
     fillRandom(residual.as<void>(), int64_t(s.tokens) * s.n, bf16, 1, seed++);
@@ -187,8 +188,9 @@ public:
       maps.push_back(makeMap(data_.weights(i), bf16_, shape_.n, shape_.k,
                              shape_.k, v.boxW));
     Call call;
-    call.a = makeMap(data_.a.as<void>(), bf16_, check::existingRows(shape_.tokens),
-                     shape_.k, shape_.k, v.boxA);
+    call.a =
+        makeMap(data_.a.as<void>(), bf16_, check::existingRows(shape_.tokens),
+                shape_.k, shape_.k, v.boxA);
     call.n = shape_.n;
     call.k = shape_.k;
     call.counts = data_.counts.as<int>();
@@ -360,7 +362,7 @@ void gemmtest::timeAll(const std::vector<const Variant *> &fit, bool bf16,
                        Shapes which, const std::string &jsonPath) {
   check::CublasLt library;
   if (!library.library) {
-    std::fprintf(stderr, "gemm-check: no libcublasLt.so.13 to time beside\n");
+    std::fprintf(stderr, "gemm_check: no libcublasLt.so.13 to time beside\n");
     std::exit(2);
   }
   Table table(bf16, jsonPath);

@@ -22,7 +22,7 @@ struct Variant {
   std::string config;
   bool bf16 = false;
   Epilogue epilogue = Epilogue::Bias;
-  bool wide = false; // for rows in whole chunks of 16 bytes alone
+  bool wide = false;       // for rows in whole chunks of 16 bytes alone
   int bm = 0, outputs = 0; // of a CTA's tile
   int boxA = 0, boxW = 0, cluster = 1, ctas = 1, threads = 0, shared = 0;
   int most = 0; // outputs that a cluster's columns hold; 0: any number

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Builds the GEMM check with nvcc, checks every tile shape against sums in
-# double, then times the right ones beside cuBLASLt. Needs a Hopper GPU.
+# Builds the GEMM check with nvcc and checks every tile shape against sums in
+# double; with --time the right ones are timed beside cuBLASLt. Needs a Hopper
+# GPU.
 #
-#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-time | --quick |
-#                        --encoders | --decoders] [--no-check] [--json FILE]
+#   test/gpu/gemm/run.sh [--type bf16|f16] [--only CONFIG] [--no-check]
+#                        [--time all|quick|encoders|decoders] [--json FILE]
 #
 # BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
 set -euo pipefail
@@ -13,11 +14,10 @@ build=${BUILD:-/tmp/ft-gemm}
 cuda=${CUDA_HOME:-/usr/local/cuda}
 [ -x "$cuda/bin/nvcc" ] || cuda=$(dirname "$(dirname "$(command -v nvcc)")")
 type=bf16
-previous=
-for argument in "$@"; do
-  [ "$previous" = --type ] && type=$argument
-  previous=$argument
-done
+if [ "${1:-}" = --type ]; then
+  type=$2
+  shift 2
+fi
 mkdir -p "$build"
 
 # cuBLASLt's header comes with the toolkit or with Python's CUDA packages; the
@@ -51,9 +51,10 @@ if grep -B2 -E '[1-9][0-9]* bytes spill|C75[0-9][0-9]|serializ' \
 fi
 kernels=$(for group in $groups; do echo "$build/Kernels-$type-$group.o"; done)
 # shellcheck disable=SC2086
-"$cuda/bin/nvcc" -o "$build/gemm-check-$type" \
+"$cuda/bin/nvcc" -o "$build/gemm_${type}_check" \
   "$build"/{Harness,Correct,Time,Main}.o $kernels -ldl
 echo "built in $(($(date +%s) - started)) s"
+[ -z "${FT_BUILD_ONLY:-}" ] || exit 0
 status=0
-[ -n "${FT_BUILD_ONLY:-}" ] || "$build/gemm-check-$type" "$@" || status=$?
+"$build/gemm_${type}_check" "$@" || status=$?
 exit $((status > complaints ? status : complaints))

@@ -486,6 +486,13 @@ const Case kStepCases[] = {
      "/launches/0/kernel/args/9/box/columns"},
     {"MapHeads", [](Plan &p) { launch(p).args[9].box.heads = 2; },
      "/launches/0/kernel/args/9/box/columns"},
+    {"MapWeightHeads",
+     [](Plan &p) {
+       Arg &map = launch(p).args[9];
+       map.ref = {RefKind::Weight, 0};
+       map.box = {8, 1 << 14, 1, 1};
+     },
+     "/launches/0/kernel/args/9/box/columns"},
     {"MapBoxHeads", [](Plan &p) { launch(p).args[9].box.boxHeads = 257; },
      "/launches/0/kernel/args/9/box/box_heads"},
     {"MapBoxRows", [](Plan &p) { launch(p).args[9].box.boxRows = 0; },

@@ -14,7 +14,9 @@
 //
 // Tensor maps (both 2-d, 128-byte swizzle, no interleave, zero fill, element =
 // T, coordinate 0 contiguous): `a` is {k, bound of rows}, row stride of a's
-// buffer, box {64, Config::kBoxA}; `w` is {k, n}, box {64, Config::kBoxW}.
+// buffer, box {64, Config::kBoxA}; `w` is {k, n}, box {64, Config::kBoxW}; with
+// HeadColumns that are not in order {k, half a head, halves of n}, box {64,
+// Config::kBoxW, 2}.
 //
 // Launch: block Config::kThreads; grid = multiprocessors of the target *
 // Config::kCtas, rounded down to a multiple of Config::kCluster (any multiple

@@ -61,20 +61,18 @@ template <typename C> struct Producer {
       }
     }
   }
-  /// The runs of w's tile from column n on (HeadColumns), by pairs: one run
-  /// behind the other, as there are no registers for every run's row.
+  /// The runs of w's tile from column n on (HeadColumns), by pairs: a box is a
+  /// run of both halves of a head.
   __device__ void loadRuns(u32 stage, int n, int k) const {
     using H = typename C::Columns;
-    constexpr int run = H::kRun, half = H::kSize / 2;
-    int row = H::of(n);
+    int half = n / H::kSize * 2, at = n % H::kSize / 2;
 #pragma unroll
-    for (int i = 0; i < C::BN; i += 2 * run) {
-      u32 to = stages.w(stage) + i * kRowBytes;
-      copyBox(to, w, k, row, stages.full(stage));
-      copyBox(to + run * kRowBytes, w, k, row + half, stages.full(stage));
-      row += run;
-      if (row % half == 0) // the next head
-        row += half;
+    for (int i = 0; i < C::BN; i += 2 * H::kRun) {
+      copyBox(stages.w(stage) + i * kRowBytes, w, k, at, half,
+              stages.full(stage));
+      at += H::kRun;
+      if (at == H::kSize / 2) // the next head
+        at = 0, half += 2;
     }
   }
 
