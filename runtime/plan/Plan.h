@@ -203,10 +203,10 @@ struct TensorBox {
 
   /// Elements of a row.
   int64_t width() const { return heads > 0 ? heads * columns : columns; }
-  /// From row to row of a weight whose own rows have `columns`: where they are
-  /// shorter than a row, some of them make one.
+  /// From row to row of a weight whose own rows have `weightColumns`: where
+  /// those are `columns`, `heads` of them make a row.
   int64_t strideOfWeight(int64_t weightColumns) const {
-    return width() > weightColumns ? width() : weightColumns;
+    return columns == weightColumns ? width() : weightColumns;
   }
 };
 

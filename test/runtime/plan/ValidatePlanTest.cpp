@@ -488,9 +488,13 @@ const Case kStepCases[] = {
      "/launches/0/kernel/args/9/box/columns"},
     {"MapWeightHeads",
      [](Plan &p) {
+       Weight rows = p.weights[4];
+       rows.name = "rows", rows.dtype = DType::BF16;
+       rows.shape = rows.recipe.shape = {3, 8};
+       p.weights.push_back(rows);
        Arg &map = launch(p).args[9];
-       map.ref = {RefKind::Weight, 0};
-       map.box = {8, 1 << 14, 1, 1};
+       map.ref = {RefKind::Weight, int32_t(p.weights.size()) - 1};
+       map.box = {8, 2, 1, 1}; // two rows make one, of three
      },
      "/launches/0/kernel/args/9/box/columns"},
     {"MapBoxHeads", [](Plan &p) { launch(p).args[9].box.boxHeads = 257; },
