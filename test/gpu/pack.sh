@@ -46,8 +46,17 @@ if command -v nvcc >/dev/null; then
     FT_BUILD_ONLY=1 BUILD=$work/gemm test/gpu/gemm/run.sh --type $type
     mv "$work/gemm/gemm_${type}_check" "$work/bin/"
   done
+  # racecheck's own: each lane arrives (async.cuh).
+  mkdir "$work/bin/each-lane"
+  for name in gemv_check attention_tiles_check; do
+    nvcc -std=c++20 -O1 -Icodegen/cuda/kernels -Itest/gpu -I. \
+      -DFT_EACH_LANE_ARRIVES -gencode=arch=compute_90a,code=sm_90a \
+      -o "$work/bin/each-lane/$name" "test/gpu/$name.cu" -ldl
+  done
+  EACH_LANE=1 FT_BUILD_ONLY=1 BUILD=$work/gemm test/gpu/gemm/run.sh --type f16
+  mv "$work/gemm/gemm_f16_check" "$work/bin/each-lane/"
   rm -r "$work/gemm"
-  strip "$work/bin"/*_check
+  strip "$work/bin"/*_check "$work/bin/each-lane"/*
 fi
 # Plans are much alike: a dictionary that spans many of them.
 tar -C "$work" -cf - . | xz -T1 --lzma2=preset=6,dict=128MiB >"$archive"

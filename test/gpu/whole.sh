@@ -44,14 +44,14 @@ kernels() { # side by side: most of their time is the reference's, on the CPU
   return $status
 }
 sanitize() { # side by side; one that takes too long is no failure, but said
-  local status=0 logs check tool name end share filter
+  local status=0 logs check tool name end share filter program other
   logs=$(mktemp -d)
   declare -A pids
   for check in "$BIN"/*_check; do
     case $check in # under a tool all cases take too long: every nth
-    */gemv_* | *_decode_*) share=7/40 ;;
-    */skinny_* | */sampling_*) share=3/40 ;;
-    */gemm_*) share=5/61 ;;
+    *_decode_*) share=7/40 ;;
+    */gemv_* | */skinny_* | */sampling_*) share=3/80 ;;
+    */gemm_*) share=7/401 ;;
     *) share=3/8 ;;
     esac
     filter=""
@@ -60,8 +60,13 @@ sanitize() { # side by side; one that takes too long is no failure, but said
     esac
     for tool in memcheck racecheck; do
       name=$tool-$(basename "$check")
+      program=$check
+      if [ $tool = racecheck ]; then # each lane arrives, if there is such a one
+        other=$BIN/each-lane/$(basename "$check")
+        [ ! -x "$other" ] || program=$other
+      fi
       FT_CHECK_SHARE=${FT_CHECK_SHARE:-$share} timeout 200 \
-        compute-sanitizer --tool $tool --error-exitcode 9 $filter "$check" \
+        compute-sanitizer --tool $tool --error-exitcode 9 $filter "$program" \
         >"$logs/$name" 2>&1 &
       pids[$name]=$!
     done

@@ -7,6 +7,7 @@
 #                        [--time all|quick|encoders|decoders] [--json FILE]
 #
 # BUILD=DIR: where objects go (default /tmp/ft-gemm). FT_BUILD_ONLY=1: no run.
+# EACH_LANE=1: for racecheck, each lane arrives (async.cuh), no wait is too long.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -18,6 +19,8 @@ if [ "${1:-}" = --type ]; then
   type=$2
   shift 2
 fi
+waits=FT_SPIN_LIMIT=262144
+[ -z "${EACH_LANE:-}" ] || waits=FT_EACH_LANE_ARRIVES
 mkdir -p "$build"
 
 # cuBLASLt's header comes with the toolkit or with Python's CUDA packages; the
@@ -35,7 +38,7 @@ groups=$(sed -nE 's/^(CONFIG|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort
     echo "$source -I $blas/include -o $build/${source%.*}.o"
   done
   for group in $groups; do
-    echo "Kernels.cu -Xptxas -v -DFT_SPIN_LIMIT=262144 -DFT_GROUP=$group" \
+    echo "Kernels.cu -Xptxas -v -D$waits -DFT_GROUP=$group" \
       "-DFT_TYPE=$type -o $build/Kernels-$type-$group.o"
   done
 } | sed "s#^#$here/#" |

@@ -57,6 +57,19 @@ __device__ __forceinline__ void barrierArrive(u32 barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier)
                : "memory");
 }
+/// Arrivals by which a warp says that all its lanes are done with something:
+/// one lane's, behind what orders the others' accesses before it.
+/// compute-sanitizer's racecheck sees no such order: for it, each lane arrives.
+#ifdef FT_EACH_LANE_ARRIVES
+constexpr u32 kWarpArrivals = 32;
+#else
+constexpr u32 kWarpArrivals = 1;
+#endif
+/// A whole warp calls; `barrier` counts kWarpArrivals of it.
+__device__ __forceinline__ void warpArrive(u32 barrier) {
+  if (kWarpArrivals == 32 || threadIdx.x % 32 == 0)
+    barrierArrive(barrier);
+}
 /// Arrival at the same barrier of CTA `rank` of the cluster. Relaxed: it says
 /// that something was read, and publishes no writes; a release would wait for
 /// every store of the thread to reach L2 (MEMBAR.GPU), at each stage of a ring.

@@ -265,7 +265,7 @@ runShort(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     for (u32 s = warp; s < C::kStages; s += 4) {
       barrierInit(at.kFull(s), 1);
       barrierInit(at.vFull(s), 1);
-      barrierInit(at.kEmpty(s), 4);
+      barrierInit(at.kEmpty(s), 4 * kWarpArrivals);
     }
     if (warp == 3)
       barrierInit(at.qFull(0), 1);

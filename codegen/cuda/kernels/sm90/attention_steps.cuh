@@ -54,10 +54,7 @@ template <typename C> struct Steps : Softmax<C> {
     if constexpr (C::kTurns)
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
   }
-  __device__ void release(u32 barrier) const {
-    if (threadIdx.x % 32 == 0)
-      barrierArrive(barrier);
-  }
+  __device__ void release(u32 barrier) const { warpArrive(barrier); }
   /// A block that this warpgroup sees nothing of.
   __device__ void skipBlock() {
     await();

@@ -176,11 +176,11 @@ template <typename C> struct Stages {
       for (u32 full : {kFull(s), vFull(s)})
         barrierInit(full, 1);
       for (u32 empty : {kEmpty(s), vEmpty(s)})
-        barrierInit(empty, warps);
+        barrierInit(empty, warps * kWarpArrivals);
     }
     for (u32 s = warps - 1 - warp; s < C::kQStages; s += warps) {
       barrierInit(qFull(s), 1);
-      barrierInit(qEmpty(s), warps);
+      barrierInit(qEmpty(s), warps * kWarpArrivals);
     }
     barrierInitFence();
   }

@@ -239,8 +239,8 @@ __device__ __forceinline__ void initBarriers(const Stages<C> &stages) {
     if (C::kNorm && warp < 2)
       barrierInit(stages.rowsFull(warp), 1);
     if (warp < 2) {
-      barrierInit(stages.biasFull(warp), 1);
-      barrierInit(stages.biasEmpty(warp), warps);
+      barrierInit(stages.biasFull(warp), kWarpArrivals);
+      barrierInit(stages.biasEmpty(warp), warps * kWarpArrivals);
     }
     barrierInitFence();
   }

@@ -74,8 +74,7 @@ template <typename C, typename E> struct Bias {
       if (int i = threadIdx.x % 32 + 32 * j; i < C::BN)
         storeShared(stages.bias(slot) + 4 * i, __float_as_uint(x[j]));
     __syncwarp();
-    if (threadIdx.x % 32 == 0)
-      barrierArrive(stages.biasFull(slot));
+    warpArrive(stages.biasFull(slot));
   }
   /// By a warp of consumers: d = the bias of its columns, in all rows.
   template <int blocks, int sums>
@@ -93,8 +92,7 @@ template <typename C, typename E> struct Bias {
       }
     }
     __syncwarp();
-    if (threadIdx.x % 32 == 0)
-      barrierArrive(stages.biasEmpty(slot));
+    warpArrive(stages.biasEmpty(slot));
   }
 };
 

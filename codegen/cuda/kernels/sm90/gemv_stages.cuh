@@ -132,7 +132,7 @@ __device__ __forceinline__ void initRing(const RingMemory<cluster> &memory) {
   if (electOne()) {
     if (warp < kMaxStages) {
       barrierInit(memory.full(warp), kRingCopiers);
-      barrierInit(memory.empty(warp), kWarps);
+      barrierInit(memory.empty(warp), kWarps * kWarpArrivals);
     } else if (cluster > 1 && warp < kMaxStages + kInboxes<cluster>) {
       barrierInit(memory.inbox(warp - kMaxStages), 1);
     }

@@ -99,8 +99,7 @@ public:
       tokens[u].multiply(sums_[u % apart], w);
     }
     __syncwarp();
-    if (lane() == 0)
-      barrierArrive(memory_.empty(place.stage));
+    warpArrive(memory_.empty(place.stage));
   }
   /// This warp's part of a group, which begins anew; then all warps' parts, of
   /// all CTAs, are added and stored.
