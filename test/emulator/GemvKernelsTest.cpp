@@ -94,8 +94,7 @@ TEST(GemvKernelsTest, PlantedRace) {
   Ring ring{2, 4, gemv::XIn::Shared, 1};
   std::string kernel = instance<bf16, bf16, NoNorm, false>(ring);
   Kernels kernels(kHeader, {kernel});
-  std::string arrival = "    if (lane() == 0)\n"
-                        "      barrierArrive(memory_.empty(place.stage));";
+  std::string arrival = "    warpArrive(memory_.empty(place.stage));";
   auto status = kernels.plant("sm90/gemv_sums.cuh",
                               "    __syncwarp();\n" + arrival, arrival);
   ASSERT_TRUE(status.ok()) << status.message();
