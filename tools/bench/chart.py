@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the charts of docs/benchmarks from the JSON files beside them.
 
-    tools/bench/chart.py            # writes attention, encoders and decoders.svg
+    tools/bench/chart.py            # writes attention, gemm, encoders and decoders.svg
     tools/bench/chart.py --check    # writes nothing; 1 if a chart is not current
     tools/bench/chart.py --folder results    # another folder with the JSON files
 
@@ -19,6 +19,7 @@ from bars import Bar, Chart, Group, Panel, render
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 ATTENTION, MODELS = "attention-h200.json", "models-h200.json"
+GEMM = "gemm-sm90-h200.json"
 RECORDED = "peers-recorded-h200.json"
 
 NAMES = {"bert-base": "BERT-base", "vit-base": "ViT-B/16",
@@ -266,8 +267,38 @@ def attention(load):
     return Chart(f"Attention on {name}, {date}", whole, panels, notes)
 
 
-CHARTS = {"attention.svg": attention, "encoders.svg": encoders,
-          "decoders.svg": decoders}
+GEMM_MODELS = {"bert": "BERT-base and ViT-B/16", "llama": "Llama-3-8B"}
+
+
+def gemm_group(row):
+    ours, theirs = row["us_early"], row["cublaslt_us"]
+    return Group([f"{row['part']}, {row['tokens']:,} tokens",
+                  f"{row['n']} x {row['k']}: {row['tile']}"],
+                 [Bar("ftc", 1, f"{shown(ours)} us", "ours"),
+                  Bar("cuBLASLt", theirs / ours, times(theirs, ours, "us"),
+                      "peer")])
+
+
+def gemm(load):
+    results = load(GEMM)
+    name, date, whole = machine(results)
+    panels = []
+    for model, title in GEMM_MODELS.items():
+        rows = [row for row in results.get("rows", [])
+                if row.get("model") == model and row.get("cublaslt_us")]
+        types = ", ".join(sorted({row["dtype"] for row in rows}))
+        panels.append(Panel(f"{title} {types}".strip(), 0.5, 2, 1,
+                            [gemm_group(row) for row in rows]))
+    notes = ["Each product with what follows it: a bias, GELU (ours erf, the "
+             "library's tanh), a residual, of gate-up SiLU and the product, "
+             "which the library's time is without. Below, n x k and the tile."]
+    return Chart(f"GEMMs on {name}, {date}",
+                 f"Time relative to ftc (1): shorter is faster. {whole}",
+                 panels, notes)
+
+
+CHARTS = {"attention.svg": attention, "gemm.svg": gemm,
+          "encoders.svg": encoders, "decoders.svg": decoders}
 
 
 def loader(folder):
