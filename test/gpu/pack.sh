@@ -3,7 +3,7 @@
 # made where the compiler is, in one file of some 30 MB: the plans of
 # make-plans.sh and make-rank-plans.sh, plans of shapes to time (by default and
 # with --preview-kernels), the programs, stripped, and, where nvcc is, the
-# kernels' checks. Takes five minutes on two cores.
+# kernels' checks. On two cores make-plans.sh alone takes ten minutes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath "$1")

@@ -58,7 +58,7 @@ bool parse(int argc, char **argv, Options &o) {
     else if (arg != "--time" || !more || !parseShapes(argv[++i], o.shapes))
       return false;
   }
-  return true;
+  return o.json.empty() || o.shapes != Shapes::None; // a file of times
 }
 
 /// Child: one byte a variant to `pipe`: 1 right, 0 wrong.
