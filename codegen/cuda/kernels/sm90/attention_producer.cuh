@@ -50,13 +50,13 @@ template <typename C> struct Producer {
   }
   __device__ void keys(const Job &job, int block) {
     barrierWait(at.kEmpty(kAt.stage), kAt.phase ^ 1);
-    if (leader())
+    if (electOne())
       rows(job, block, k, C::kColumnsQK, at.k(kAt.stage), at.kFull(kAt.stage));
     kAt.next();
   }
   __device__ void values(const Job &job, int block) {
     barrierWait(at.vEmpty(vAt.stage), vAt.phase ^ 1);
-    if (leader())
+    if (electOne())
       rows(job, block, v, C::kColumnsV, at.v(vAt.stage), at.vFull(vAt.stage));
     vAt.next();
   }
@@ -65,7 +65,7 @@ template <typename C> struct Producer {
   /// them.
   __device__ void queries(const Job &job) {
     barrierWait(at.qEmpty(qAt.stage), qAt.phase ^ 1);
-    if (leader()) {
+    if (electOne()) {
       constexpr int bytes = C::kPack * C::kTokens * C::kRowBytes;
       u32 full = at.qFull(qAt.stage), target = at.q(qAt.stage);
       barrierExpect(full, job.tokens > 0 ? bytes * C::kColumnsQK : 0);

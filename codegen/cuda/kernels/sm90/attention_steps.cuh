@@ -76,20 +76,14 @@ template <typename C> struct Steps : Softmax<C> {
   /// it, making them is part of the turn (32/8 x 128 causal at 8,192 on an
   /// H200: 1,001 us, with phases 961; narrow heads do not care).
   __device__ __forceinline__ u32 queryRows() const {
-    return firstLane(
+    return uniform(
         tileDescriptor(at.q(qStage()) + warpgroup * 64 * C::kRowBytes));
   }
   __device__ __forceinline__ u32 keyRows() const {
-    return firstLane(tileDescriptor(at.k(k.stage())));
+    return uniform(tileDescriptor(at.k(k.stage())));
   }
   __device__ __forceinline__ u32 valueRows() const {
-    return firstLane(rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes));
-  }
-  /// What ptxas then knows to be the same in a warp, and makes here.
-  __device__ static u32 firstLane(u32 x) {
-    u32 y;
-    asm volatile("shfl.sync.idx.b32 %0, %1, 0, 31, -1;" : "=r"(y) : "r"(x));
-    return y;
+    return uniform(rowsDescriptor(at.v(v.stage()), C::BN * C::kRowBytes));
   }
   /// s = q k^T of queries and keys at `rows` and `keys`, under way.
   template <int count>

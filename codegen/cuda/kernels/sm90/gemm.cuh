@@ -100,6 +100,12 @@ template <typename C> struct Consumer {
           d[b][i] = 0;
     }
   }
+  /// Of a stage's operands.
+  __device__ void descriptors(u32 &a, u32 &w, u32 stage, int row) const {
+    a = uniform(tileDescriptor(stages.a(stage) + row * kRowBytes));
+    w = C::kRows == C::BM ? a + C::BM * kRowBytes / 16
+                          : uniform(tileDescriptor(stages.w(stage)));
+  }
   /// d += one tile's product, rows from `row` on. beside() once, when the first
   /// step is under way.
   template <typename F>
@@ -110,9 +116,9 @@ template <typename C> struct Consumer {
     if (steps == 0)
       beside();
     for (int step = 0; step < steps; ++step, at.next()) {
+      u32 a, w;
+      descriptors(a, w, at.stage, row);
       barrierWait(stages.full(at.stage), at.phase);
-      u32 a = tileDescriptor(stages.a(at.stage) + row * kRowBytes);
-      u32 w = tileDescriptor(stages.w(at.stage));
       wgmmaFence();
 #pragma unroll
       for (int k = 0; k < kDepth / 16; ++k)
@@ -280,10 +286,13 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
   if (threadIdx.x < 128) {
     if constexpr (kMoveRegisters<C>)
       registersDown<kProducerRegisters<C>>();
-    if (threadIdx.x == 0)
-      Producer<C>{a, w, stages, cm, cn, split, p.outputs}.run(p, tiles, first,
-                                                              stride);
-    if (E::kBias && threadIdx.x / 32 == 1)
+    int warp = threadIdx.x / 32;
+    Producer<C> producer{a, w, stages, cm, cn, split, p.outputs};
+    if (warp == 0 && electOne())
+      producer.loadActivations(p, tiles, first, stride);
+    if (warp == 2 && electOne())
+      producer.loadWeights(p, tiles, first, stride);
+    if (E::kBias && warp == 1)
       for (int t = first, turn = 0; t < tiles.count(); t += stride, ++turn) {
         int m, n;
         tiles.find(t, m, n);

@@ -79,9 +79,10 @@ template <typename C, typename A> struct Consumer {
     u32 before = 0;
 #pragma unroll 1
     for (int step = 0; step < steps; ++step, at.next()) {
+      u32 x = uniform(
+          tileDescriptor(m.x(at.stage) + warpgroup * 64 * C::kRowBytes));
+      u32 w = uniform(tileDescriptor(m.w(at.stage)));
       barrierWait(m.full(at.stage), at.phase);
-      u32 x = tileDescriptor(m.x(at.stage) + warpgroup * 64 * C::kRowBytes);
-      u32 w = tileDescriptor(m.w(at.stage));
       wgmmaFence();
 #pragma unroll
       for (int k = 0; k < 4; ++k)
@@ -178,7 +179,7 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
   __syncthreads();
   if (threadIdx.x < 128) {
     registersDown<40>();
-    if (threadIdx.x == 0)
+    if (threadIdx.x / 32 == 0 && electOne())
       Producer<C>{x, w, m}.run(a, tiles, steps);
     __syncwarp();
   } else {

@@ -143,8 +143,9 @@ template <typename C, typename A> struct Member {
   /// d += w * x^T of a stage.
   __device__ __forceinline__ void multiply(Sums &d, u32 stage,
                                            u32 phase) const {
+    u32 rows = uniform(tileDescriptor(m.w(stage)));
+    u32 tokens = uniform(tileDescriptor(m.x(stage)));
     barrierWait(m.full(stage), phase);
-    u32 rows = tileDescriptor(m.w(stage)), tokens = tileDescriptor(m.x(stage));
     wgmmaFence();
 #pragma unroll
     for (int k = 0; k < 4; ++k)
@@ -185,7 +186,7 @@ template <typename C, typename A> struct Member {
     u32 stage = stageOf(at.stage);
     if (lane() == 0)
       barrierArrive(m.empty(stage));
-    if (threadIdx.x % 128 == 0) {
+    if (warp() % 4 == 0 && electOne()) {
       barrierWait(m.empty(stage), at.phase);
       copyW(w, stage, i);
       copyX(x, stage, i);
@@ -271,7 +272,7 @@ template <typename C, typename A> struct Member {
   __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
                                       bool present) {
     int steps = (a.k + 64 * C::kWarpgroups - 1) / (64 * C::kWarpgroups);
-    if (present && threadIdx.x % 128 == 0)
+    if (present && warp() % 4 == 0 && electOne())
       begin(x, w, steps);
     __syncwarp();
     float2 b = warpgroup() == 0 ? bias() : float2{};

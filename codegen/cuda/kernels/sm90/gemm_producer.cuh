@@ -1,6 +1,6 @@
 //===- gemm_producer.cuh - gemm.cuh's copies ------------------ -*- C++ -*-===//
 //
-// The thread that keeps a CTA's stages full, of both operands, by tensor maps.
+// The threads that keep a CTA's stages full, of both operands, by tensor maps.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_PRODUCER_CUH
@@ -76,40 +76,69 @@ template <typename C> struct Producer {
     }
   }
 
+  /// Two threads, as one does not issue the copies of small tiles as fast as
+  /// they are multiplied: one for activations and one for weights.
+  ///
   /// Weights do not wait for the kernel before; activations do. With many rows
   /// the kernel before fills the device, too, and is done soon after this one
-  /// begins: then one stage is ahead, behind more the first activations would
-  /// queue. With few, all are: they come from memory.
-  __device__ void run(const Problem &p, const Tiles<C> &tiles, int first,
-                      int stride) const {
-    int m, n, ahead = 0;
-    if (first < tiles.count()) {
-      tiles.find(first, m, n);
-      int most = p.rows > 512 ? 1 : C::kStages;
-      for (; ahead < min(most, p.steps); ++ahead) {
-        barrierExpect(stages.full(ahead), C::kStageBytes);
-        loadW(ahead, n, (p.start + ahead) * kDepth);
-      }
-    }
-    dependencyWait();
-    Cursor<C::kStages> at;
-    for (int t = first; t < tiles.count(); t += stride) {
-      tiles.find(t, m, n);
-      for (int step = 0; step < p.steps; ++step, at.next()) {
-        if (ahead > 0) {
-          --ahead;
-        } else {
-          barrierWait(stages.empty(at.stage), at.phase ^ 1);
-          barrierExpect(stages.full(at.stage), C::kStageBytes);
-          loadW(at.stage, n, (p.start + step) * kDepth);
-        }
-        loadA(at.stage, m, (p.start + step) * kDepth);
-      }
-    }
+  /// begins: then one stage is ahead, and the first turn of the others' weights
+  /// is left to the thread of the activations, which would queue behind them.
+  /// With few rows all are ahead: they come from memory.
+  __device__ void loadActivations(const Problem &p, const Tiles<C> &tiles,
+                                  int first, int stride) const {
+    const int ahead = stagesAhead(p);
+    Cursor<C::kStages> at = eachStep(
+        p, tiles, first, stride,
+        [&](const Cursor<C::kStages> &at, int number, int m, int n, int k) {
+          if (number == 0)
+            dependencyWait();
+          if (number >= C::kStages)
+            barrierWait(stages.empty(at.stage), at.phase ^ 1);
+          else if (number >= ahead)
+            expectWeights(at.stage, n, k);
+          loadA(at.stage, m, k);
+        });
     // Nobody leaves while others' arrivals are on their way to it.
     if constexpr (C::kPart > 1)
       for (int s = 0; s < C::kStages; ++s, at.next())
         barrierWait(stages.empty(at.stage), at.phase ^ 1);
+  }
+  __device__ void loadWeights(const Problem &p, const Tiles<C> &tiles,
+                              int first, int stride) const {
+    const int ahead = stagesAhead(p);
+    eachStep(p, tiles, first, stride,
+             [&](const Cursor<C::kStages> &at, int number, int, int n, int k) {
+               if (number >= C::kStages)
+                 barrierWait(stages.empty(at.stage), at.phase ^ 1);
+               else if (number >= ahead)
+                 return;
+               expectWeights(at.stage, n, k);
+             });
+  }
+
+private:
+  __device__ static int stagesAhead(const Problem &p) {
+    return p.rows > 512 ? 1 : C::kStages;
+  }
+  __device__ void expectWeights(u32 stage, int n, int k) const {
+    barrierExpect(stages.full(stage), C::kStageBytes);
+    loadW(stage, n, k);
+  }
+  /// load(its stage, number, m, n, k) of every step of every tile. Returns the
+  /// place behind the last.
+  template <typename F>
+  __device__ __forceinline__ Cursor<C::kStages>
+  eachStep(const Problem &p, const Tiles<C> &tiles, int first, int stride,
+           F &&load) const {
+    Cursor<C::kStages> at;
+    int number = 0;
+    for (int t = first; t < tiles.count(); t += stride) {
+      int m, n;
+      tiles.find(t, m, n);
+      for (int step = 0; step < p.steps; ++step, ++number, at.next())
+        load(at, number, m, n, (p.start + step) * kDepth);
+    }
+    return at;
   }
 };
 

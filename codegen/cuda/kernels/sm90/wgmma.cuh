@@ -41,6 +41,13 @@ __device__ __forceinline__ u32 tileDescriptor(u32 address) {
 __device__ __forceinline__ u32 rowsDescriptor(u32 address, u32 blockBytes) {
   return address >> 4 | blockBytes >> 4 << 16;
 }
+/// What all lanes have, as ptxas then knows: descriptors so made lie in uniform
+/// registers, and products that take them follow each other at once.
+__device__ __forceinline__ u32 uniform(u32 x) {
+  u32 y;
+  asm volatile("shfl.sync.idx.b32 %0, %1, 0, 31, -1;" : "=r"(y) : "r"(x));
+  return y;
+}
 
 /// Before the first multiply, and after other code touched the sums.
 __device__ __forceinline__ void wgmmaFence() {
