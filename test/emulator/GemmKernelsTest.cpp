@@ -285,4 +285,30 @@ TEST(GemmKernelsTest, NormOfOneCta) {
             Epilogue::NormRms>();
 }
 
+// Outputs on the 64-row side: three parts of 24 rows, and slots for all.
+template <typename T, int BM, int BN, int stages, int warpgroups,
+          bool pingPong = false, int CM = 1, int CN = 1>
+using Swapped = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
+                             CN, 1, 1, false, gemm::Columns, true>;
+
+TEST(GemmKernelsTest, Swapped) {
+  runConfig<Swapped<bf16, 72, 128, 7, 2, false, 2>, Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, SwappedByTurns) {
+  runConfig<Swapped<f16, 72, 128, 7, 2, true>, Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, SwappedThreeWarpgroups) {
+  runConfig<Swapped<f16, 144, 192, 4, 3, false, 1, 2>, Epilogue::GeluErf>();
+}
+TEST(GemmKernelsTest, SwappedTwoBlocks) {
+  runConfig<Swapped<bf16, 144, 256, 4, 2>, Epilogue::Bias>();
+}
+// Two slots for six parts: residuals come while others leave.
+TEST(GemmKernelsTest, SwappedFewSlots) {
+  runConfig<Swapped<bf16, 144, 256, 4, 2>, Epilogue::Added>();
+}
+TEST(GemmKernelsTest, SwappedOneWarpgroup) {
+  runConfig<Swapped<f16, 80, 64, 10, 1>, Epilogue::Residual>();
+}
+
 } // namespace

@@ -64,7 +64,7 @@ static Status decodeLoadMatrix(Decoder &d) {
                                      : loadMatrix<uint64_t, false>));
 }
 
-/// The transposes of 4 matrices: as loadMatrix, the other way.
+/// The transposes of matrices: as loadMatrix, the other way.
 template <typename A>
 static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
   if (mask != ~0u)
@@ -90,7 +90,9 @@ static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
 
 static Status decodeStoreMatrix(Decoder &d) {
   d.take("sync"), d.take("aligned");
-  if (!d.take("m8n8") || !d.take("x4") || !d.take("trans") ||
+  bool known = d.take("m8n8");
+  std::string count(d.takeOneOf({"x2", "x4"}));
+  if (!known || count.empty() || !d.take("trans") ||
       d.takeOneOf({"shared", "shared::cta"}).empty() || !d.take("b16"))
     return d.unknown();
   const Operand &from = d.operand(1);
@@ -98,7 +100,7 @@ static Status decodeStoreMatrix(Decoder &d) {
   for (const Operand &o :
        from.kind == Operand::Vector ? from.parts : std::vector{from})
     registers.push_back(d.source(o, 4, true));
-  if (registers.size() != 4)
+  if (registers.size() != size_t(count[1] - '0'))
     return d.unknown();
   bool narrow = false;
   d.list(registers);

@@ -47,6 +47,15 @@ __device__ __forceinline__ void storeMatricesTransposed(u32 address,
                "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
                : "memory");
 }
+/// Of two: lanes 0 .. 15 have addresses.
+__device__ __forceinline__ void storeMatricesTransposed(u32 address,
+                                                        const u32 (&r)[2]) {
+  asm volatile(
+      "stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(
+          address),
+      "r"(r[0]), "r"(r[1])
+      : "memory");
+}
 /// The transpose of a matrix of 8 x 8.
 __device__ __forceinline__ u32 transposed(u32 x) {
   u32 r;

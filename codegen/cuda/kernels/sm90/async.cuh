@@ -313,6 +313,11 @@ __device__ __forceinline__ void storeShared4(u32 to, float4 v) {
                "f"(v.y), "f"(v.z), "f"(v.w)
                : "memory");
 }
+__device__ __forceinline__ float loadShared1(u32 from) {
+  float v;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(from) : "memory");
+  return v;
+}
 __device__ __forceinline__ float2 loadShared2(u32 from) {
   float2 v;
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"

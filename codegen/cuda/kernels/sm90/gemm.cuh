@@ -37,6 +37,7 @@
 #include "sm90/gemm_producer.cuh"
 #include "sm90/gemm_shape.cuh"
 #include "sm90/gemm_split.cuh"
+#include "sm90/gemm_swapped.cuh"
 #include "sm90/wgmma.cuh"
 
 // Where a CTA's time goes: test builds have epilogues that note it.
@@ -49,6 +50,21 @@
 namespace ft {
 namespace gemm {
 
+/// What ends a tile.
+template <typename C, typename E, bool heads, bool swapped>
+struct FinisherChoice {
+  using Type = Finisher<C, E>;
+};
+template <typename C, typename E> struct FinisherChoice<C, E, true, false> {
+  using Type = HeadsFinisher<C, E>;
+};
+template <typename C, typename E> struct FinisherChoice<C, E, false, true> {
+  using Type = SwappedFinisher<C, E>;
+};
+template <typename C, typename E>
+using FinisherOf =
+    typename FinisherChoice<C, E, C::Columns::kHeads, C::kSwapped>::Type;
+
 //===----------------------------------------------------------------------===//
 // Consumer: a warpgroup
 //===----------------------------------------------------------------------===//
@@ -56,7 +72,7 @@ namespace gemm {
 template <typename C> struct Consumer {
   static constexpr int kBlocks = C::kRows / 64; // wgmmas that share w
   static constexpr int kReleases = C::CM + C::CN - 1;
-  using Sums = float[kBlocks][C::BN / 2];
+  using Sums = float[kBlocks][C::kN / 2];
 
   Stages<C> stages;
   int cm, cn, split;
@@ -89,22 +105,29 @@ template <typename C> struct Consumer {
   }
 
   template <typename E>
-  __device__ __forceinline__ void begin(Sums &d, u32 turn) const {
+  __device__ __forceinline__ void begin(Sums &d, u32 turn, int row) const {
     if constexpr (E::kBias) {
-      Bias<C, E>{stages}.begin(d, turn);
+      Bias<C, E>{stages}.begin(d, turn, row);
     } else {
 #pragma unroll
       for (int b = 0; b < kBlocks; ++b)
 #pragma unroll
-        for (int i = 0; i < C::BN / 2; ++i)
+        for (int i = 0; i < C::kN / 2; ++i)
           d[b][i] = 0;
     }
   }
-  /// Of a stage's operands.
+  /// Of a stage's operands; `row`: the warpgroup's first of wgmma's rows.
   __device__ void descriptors(u32 &a, u32 &w, u32 stage, int row) const {
-    a = uniform(tileDescriptor(stages.a(stage) + row * kRowBytes));
-    w = C::kRows == C::BM ? a + C::BM * kRowBytes / 16
-                          : uniform(tileDescriptor(stages.w(stage)));
+    u32 rowsOf = uniform(tileDescriptor(
+        (C::kSwapped ? stages.w(stage) : stages.a(stage)) + row * kRowBytes));
+    if constexpr (C::kSwapped) {
+      w = rowsOf;
+      a = uniform(tileDescriptor(stages.a(stage)));
+    } else {
+      a = rowsOf;
+      w = C::kRows == C::BM ? a + C::BM * kRowBytes / 16
+                            : uniform(tileDescriptor(stages.w(stage)));
+    }
   }
   /// d += one tile's product, rows from `row` on. beside() once, when the first
   /// step is under way.
@@ -124,8 +147,9 @@ template <typename C> struct Consumer {
       for (int k = 0; k < kDepth / 16; ++k)
 #pragma unroll
         for (int b = 0; b < kBlocks; ++b) // addresses count 16 bytes
-          Wgmma<typename C::T, C::BN>::multiply(
-              d[b], a + 2 * k + b * (64 * kRowBytes / 16), w + 2 * k);
+          Wgmma<typename C::T, C::kN>::multiply(
+              d[b], (C::kSwapped ? w : a) + 2 * k + b * (64 * kRowBytes / 16),
+              (C::kSwapped ? a : w) + 2 * k);
       wgmmaCommit();
       if (step == 0)
         beside();
@@ -149,7 +173,8 @@ template <typename C> struct Consumer {
     Cursor<C::kStages> at;
     int row = C::kPingPong ? 0 : warpgroup * C::kRows;
     int thread = threadIdx.x % 128;
-    Parts<C> rows{stages.slab(warpgroup * 4 + thread / 32)};
+    Parts<C> rows{
+        stages.slab(warpgroup * 4 + (C::kSwapped ? 0 : thread / 32))};
     u32 taken = 0; // tiles seen
     dependencyWait();
     FT_GEMM_MARK(e, 2);
@@ -160,10 +185,14 @@ template <typename C> struct Consumer {
       }
       int m, n;
       tiles.find(t, m, n);
-      Place place{m + cm * C::BM + row + thread / 32 * 16 + thread % 32 / 4,
-                  p.rows, n + cn * C::kOutputs + split * C::kOwn, p.outputs};
+      Place place{m + cm * C::BM, p.rows,
+                  n + cn * C::kOutputs + split * C::kOwn, p.outputs};
+      if constexpr (C::kSwapped)
+        place.n += row;
+      else
+        place.m += row + thread / 32 * 16 + thread % 32 / 4;
       Sums d;
-      begin<E>(d, taken);
+      begin<E>(d, taken, row);
       awaitTurn(warpgroup, taken / 2);
       FinisherOf<C, E> finish(place, e, rows);
 #ifdef FT_GEMM_MARKS

@@ -76,19 +76,33 @@ template <typename C, typename E> struct Bias {
     __syncwarp();
     warpArrive(stages.biasFull(slot));
   }
-  /// By a warp of consumers: d = the bias of its columns, in all rows.
+  /// By a warp of consumers: d = the bias of its columns, in all rows. Swapped,
+  /// outputs are wgmma's rows, the warpgroup's from `row` on.
   template <int blocks, int sums>
-  __device__ __forceinline__ void begin(float (&d)[blocks][sums],
-                                        u32 turn) const {
-    u32 slot = turn & 1, from = stages.bias(slot) + threadIdx.x % 4 * 8;
+  __device__ __forceinline__ void begin(float (&d)[blocks][sums], u32 turn,
+                                        int row) const {
+    u32 slot = turn & 1, from = stages.bias(slot);
     barrierWait(stages.biasFull(slot), turn >> 1 & 1);
-#pragma unroll
-    for (int g = 0; g < sums / 4; ++g) {
-      float2 x = loadShared2(from + 32 * g);
+    if constexpr (C::kSwapped) {
+      from += 4 * (row + threadIdx.x % 128 / 32 * 16 + threadIdx.x % 32 / 4);
 #pragma unroll
       for (int b = 0; b < blocks; ++b) {
-        d[b][4 * g] = d[b][4 * g + 2] = x.x;
-        d[b][4 * g + 1] = d[b][4 * g + 3] = x.y;
+        float low = loadShared1(from + 256 * b);
+        float high = loadShared1(from + 256 * b + 32);
+#pragma unroll
+        for (int i = 0; i < sums; ++i)
+          d[b][i] = i % 4 < 2 ? low : high;
+      }
+    } else {
+      from += threadIdx.x % 4 * 8;
+#pragma unroll
+      for (int g = 0; g < sums / 4; ++g) {
+        float2 x = loadShared2(from + 32 * g);
+#pragma unroll
+        for (int b = 0; b < blocks; ++b) {
+          d[b][4 * g] = d[b][4 * g + 2] = x.x;
+          d[b][4 * g + 1] = d[b][4 * g + 3] = x.y;
+        }
       }
     }
     __syncwarp();

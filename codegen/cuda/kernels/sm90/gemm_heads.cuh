@@ -232,15 +232,6 @@ private:
   float2 cosine_[kSets][kAtOnce][2], sine_[kSets][kAtOnce][2];
 };
 
-template <typename C, typename E, bool heads> struct FinisherChoice {
-  using Type = Finisher<C, E>;
-};
-template <typename C, typename E> struct FinisherChoice<C, E, true> {
-  using Type = HeadsFinisher<C, E>;
-};
-template <typename C, typename E>
-using FinisherOf = typename FinisherChoice<C, E, C::Columns::kHeads>::Type;
-
 } // namespace gemm
 } // namespace ft
 

@@ -30,6 +30,14 @@ constexpr int slotsOf(int parts, int left) {
   return slots < parts ? slots : parts;
 }
 
+/// Rows of a swapped tile that leave together.
+constexpr int partRowsOf(int rows) {
+  for (int part : {32, 24, 40, 16})
+    if (rows % part == 0)
+      return part;
+  return 8;
+}
+
 /// A tile's columns are rows of w, in their order.
 struct Columns {
   static constexpr bool kHeads = false, kInOrder = true;
@@ -62,10 +70,13 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// of a tile's sums each, over a part of k, and each stores a part of its
 /// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole
 /// rows, of at most CN * BN outputs, which the epilogue normalizes
-/// (gemm_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's.
+/// (gemm_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's. Swapped,
+/// a tile's outputs are the 64-row side of wgmma and its rows the other, which
+/// may be any multiple of 8; its end is gemm_swapped.cuh's.
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
-          int splits = 1, bool norm = false, typename Columns_ = Columns>
+          int splits = 1, bool norm = false, typename Columns_ = Columns,
+          bool swapped = false>
 struct Config {
   using T = T_;
   using Columns = Columns_;
@@ -73,8 +84,12 @@ struct Config {
   static_assert(splits >= 1 && splits <= 4);
   static_assert(!pingPong || (splits == 1 && !norm));
   static_assert(!norm || (CM_ == 1 && !gated), "a cluster holds whole rows");
+  static_assert(!swapped || (!gated && splits == 1 && !norm &&
+                             Columns_::kInOrder && !Columns_::kHeads));
   static constexpr bool kGated = gated, kPingPong = pingPong, kNorm = norm;
+  static constexpr bool kSwapped = swapped;
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
+  static constexpr int kM = swapped ? BN : BM, kN = swapped ? BM : BN; // wgmma's
   static constexpr int kStages = stages, kWarpgroups = warpgroups;
   static constexpr int kSplits = splits;
   static constexpr int kPart = CM * CN; // CTAs that share a range of k
@@ -84,13 +99,13 @@ struct Config {
   /// launch: with few sums some are left to a small kernel that runs beside
   /// this one, which so awaits its end in place (gemm.cuh). Exchanges and
   /// turns need more registers beside the sums.
-  static constexpr int kSums = (pingPong ? BM : BM / warpgroups) * BN / 128;
+  static constexpr int kSums = (pingPong ? kM : kM / warpgroups) * kN / 128;
   static constexpr bool kSpare = ctas == 1 && warpgroups <= 2 && !pingPong &&
                                  kSums <= (splits > 1 || norm ? 72 : 96);
   static constexpr int kBound = kSpare ? kThreads + 128 : kThreads;
   static constexpr int kOutputs = gated ? BN / 2 : BN; // columns of a tile
   static constexpr int kOwn = kOutputs / splits; // of them, that a CTA stores
-  static constexpr int kRows = pingPong ? BM : BM / warpgroups;
+  static constexpr int kRows = pingPong ? kM : kM / warpgroups;
   static constexpr int kBoxA = boxOf(BM, CN);
   static constexpr int kBoxW =
       Columns::kInOrder ? kOutputs / CM : Columns::kRun;
@@ -98,7 +113,7 @@ struct Config {
   /// Warps that store; each has 16 rows of a 64-row tile.
   static constexpr int kStoring = 4 * warpgroups;
   /// Of a thread and 64 rows, what it stores.
-  static constexpr int kOwnSums = BN / splits / 2;
+  static constexpr int kOwnSums = kN / splits / 2;
   /// The sums of the other parts of k, of the columns that a CTA stores.
   static constexpr int kSumBytes = (splits - 1) * kStoring * 64 * kOwn;
   /// What a norm's rows get of their numbers, from all CTAs of the row.
@@ -115,6 +130,8 @@ struct Config {
   static constexpr int kPartColumns = 32, kPartBytes = 16 * 2 * kPartColumns;
   static constexpr int kBlocks = kRows / 64; // of rows, of a warpgroup
   static constexpr int kBlockParts = (kOwn + kPartColumns - 1) / kPartColumns;
+  /// Swapped: parts are so many rows of 64 outputs of a warpgroup's.
+  static constexpr int kPartRows = partRowsOf(kN);
   static constexpr int kAllParts = kBlockParts * kBlocks;
   static constexpr int kRowColumns = BN / splits; // gated: twice what is needed
   static constexpr bool kWholeRows =
@@ -122,20 +139,24 @@ struct Config {
   static constexpr int kOtherBytes = 1024 + stages * (kStageBytes + 16) + 16 +
                                      kSumBytes + kNormBytes + kBiasBytes;
   static constexpr int kSlots =
-      kWholeRows ? kAllParts
+      swapped      ? slotsOf(kN / kPartRows * kBlocks,
+                             (kMostShared / ctas - kOtherBytes) /
+                                 (warpgroups * 128 * kPartRows))
+      : kWholeRows ? kAllParts
                  : slotsOf((kRowColumns + kPartColumns - 1) / kPartColumns *
                                kBlocks,
                            (kMostShared / ctas - kOtherBytes) /
                                (kStoring * kPartBytes));
   static constexpr int kRowPitch = 2 * kRowColumns + 16; // spreads eight rows
-  static constexpr int kSlabBytes =
-      kWholeRows ? 16 * kRowPitch : kSlots * kPartBytes;
+  static constexpr int kSlabBytes = swapped      ? kSlots * 32 * kPartRows
+                                    : kWholeRows ? 16 * kRowPitch
+                                                 : kSlots * kPartBytes;
   static constexpr int kSharedBytes = kOtherBytes + kStoring * kSlabBytes;
   /// Cluster tiles in m that are taken together, so that their weights and
   /// activations stay in L2.
   static constexpr int kBand = BM * CM < 2048 ? 2048 / (BM * CM) : 1;
 
-  static_assert((kRows == 64 || kRows == 128) && BN % 16 == 0 && BN <= 256);
+  static_assert((kRows == 64 || kRows == 128) && kN % 8 == 0 && kN <= 256);
   static_assert(kRows == 64 || (splits == 1 && !norm));
   static_assert(splits == 1 || (!gated && !norm && kOwn % 8 == 0));
   static_assert(kCluster <= 16);

@@ -1,6 +1,7 @@
 //===- wgmma.cuh - warpgroup matrix multiply, sm_90a ------------*- C++ -*-===//
 //
-// d[64, N] += a[64, 16] * b, 16-bit operands, fp32 sums; N = 16, 32, ... 256.
+// d[64, N] += a[64, 16] * b, 16-bit operands, fp32 sums; N = 16, 32, ... 256,
+// and 72.
 // Tiles in shared memory have rows of 128 bytes swizzled by 128 bytes, as a
 // tensor copy of 64 16-bit columns leaves them.
 //   begin, multiply: a and b[N, 16] from shared memory, k along the rows;
@@ -95,6 +96,7 @@ template <typename T, int N> struct Wgmma;
 #define FT_R14 FT_R13 ", %104, %105, %106, %107, %108, %109, %110, %111"
 #define FT_R15 FT_R14 ", %112, %113, %114, %115, %116, %117, %118, %119"
 #define FT_R16 FT_R15 ", %120, %121, %122, %123, %124, %125, %126, %127"
+#define FT_R4h FT_R4 ", %32, %33, %34, %35" // and half a group
 #define FT_F(i) "+f"(d[i])
 #define FT_F8(i)                                                               \
   FT_F(i), FT_F(i + 1), FT_F(i + 2), FT_F(i + 3), FT_F(i + 4), FT_F(i + 5),    \
@@ -103,6 +105,7 @@ template <typename T, int N> struct Wgmma;
 #define FT_D2 FT_D1, FT_F8(8)
 #define FT_D3 FT_D2, FT_F8(16)
 #define FT_D4 FT_D3, FT_F8(24)
+#define FT_D4h FT_D4, FT_F(32), FT_F(33), FT_F(34), FT_F(35)
 #define FT_D5 FT_D4, FT_F8(32)
 #define FT_D6 FT_D5, FT_F8(40)
 #define FT_D7 FT_D6, FT_F8(48)
@@ -164,6 +167,7 @@ FT_WGMMA(16, 1, 8, 9, 10, 11, 12)
 FT_WGMMA(32, 2, 16, 17, 18, 19, 20)
 FT_WGMMA(48, 3, 24, 25, 26, 27, 28)
 FT_WGMMA(64, 4, 32, 33, 34, 35, 36)
+FT_WGMMA(72, 4h, 36, 37, 38, 39, 40)
 FT_WGMMA(80, 5, 40, 41, 42, 43, 44)
 FT_WGMMA(96, 6, 48, 49, 50, 51, 52)
 FT_WGMMA(112, 7, 56, 57, 58, 59, 60)
