@@ -287,9 +287,9 @@ TEST(GemmKernelsTest, NormOfOneCta) {
 
 // Outputs on the 64-row side: three parts of 24 rows, and slots for all.
 template <typename T, int BM, int BN, int stages, int warpgroups,
-          bool pingPong = false, int CM = 1, int CN = 1>
+          bool pingPong = false, int CM = 1, int CN = 1, int boxes = 1>
 using Swapped = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
-                             CN, 1, 1, false, gemm::Columns, true>;
+                             CN, 1, 1, false, gemm::Columns, true, boxes>;
 
 TEST(GemmKernelsTest, Swapped) {
   runConfig<Swapped<bf16, 72, 128, 7, 2, false, 2>, Epilogue::Residual>();
@@ -309,6 +309,36 @@ TEST(GemmKernelsTest, SwappedFewSlots) {
 }
 TEST(GemmKernelsTest, SwappedOneWarpgroup) {
   runConfig<Swapped<f16, 80, 64, 10, 1>, Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, SwappedWide) {
+  runConfig<Swapped<bf16, 112, 128, 5, 2>, Epilogue::F32>();
+}
+TEST(GemmKernelsTest, SwappedTwoBoxes) {
+  runConfig<Swapped<bf16, 72, 64, 6, 1, false, 1, 1, 2>, Epilogue::Residual>();
+}
+
+// Stages of 128 columns: k of whole boxes, of one and a part, of a part.
+template <typename T, int BN, int stages, int CM = 1, int CN = 1,
+          int splits = 1>
+using TwoBoxes = gemm::Config<T, false, 64, BN, stages, 1, false, CM, CN, 1,
+                              splits, false, gemm::Columns, false, 2>;
+
+TEST(GemmKernelsTest, TwoBoxes) {
+  runConfig<TwoBoxes<f16, 96, 5>, Epilogue::GeluErf>();
+}
+TEST(GemmKernelsTest, TwoBoxesShareRows) {
+  runConfig<TwoBoxes<bf16, 96, 5, 1, 2>, Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, TwoBoxesShareWeights) {
+  runConfig<TwoBoxes<f16, 96, 5, 2, 1>, Epilogue::Bias>();
+}
+TEST(GemmKernelsTest, TwoBoxesFourCtasShareK) {
+  runConfig<TwoBoxes<bf16, 64, 6, 1, 1, 4>, Epilogue::Residual>();
+}
+TEST(GemmKernelsTest, TwoBoxesOfTwoWarpgroupsShareK) {
+  runConfig<gemm::Config<bf16, false, 128, 64, 4, 2, false, 1, 1, 1, 2, false,
+                         gemm::Columns, false, 2>,
+            Epilogue::Added>();
 }
 
 } // namespace

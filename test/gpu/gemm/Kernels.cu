@@ -70,6 +70,19 @@ void addConfig(const char *name) {
   }
 }
 
+/// Outputs on wgmma's 64-row side.
+template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
+          int CN>
+void addSwapped(const char *name) {
+  using Plain =
+      gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM, CN, 1, 1,
+                   false, gemm::Columns, true>;
+  add<Plain, Epilogue::Bias>(name);
+  add<Plain, Epilogue::GeluErf>(name);
+  add<Plain, Epilogue::Residual>(name);
+  addWide<Plain, Epilogue::Bias, Epilogue::GeluErf, Epilogue::Residual>(name);
+}
+
 /// A cluster of CN CTAs that normalizes rows.
 template <int BM, int BN, int stages, int warpgroups, int CN>
 void addNorm(const char *name) {
@@ -84,11 +97,15 @@ template <int group> struct Registrar {
 #define CONFIG(number, name, ...)                                              \
   if constexpr (group == number)                                               \
     addConfig<__VA_ARGS__>(name);
+#define SWAPPED(number, name, ...)                                             \
+  if constexpr (group == number)                                               \
+    addSwapped<__VA_ARGS__>(name);
 #define NORM(number, name, ...)                                                \
   if constexpr (group == number)                                               \
     addNorm<__VA_ARGS__>(name);
 #include "Configs.inc"
 #undef CONFIG
+#undef SWAPPED
 #undef NORM
   }
 };

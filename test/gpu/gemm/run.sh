@@ -32,7 +32,7 @@ fi
 flags=(-std=c++20 -O2 -I "$here" -I "$root/test/gpu" -I "$root/codegen/cuda/kernels"
   -gencode=arch=compute_90a,code=sm_90a)
 started=$(date +%s)
-groups=$(sed -nE 's/^(CONFIG|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort -un)
+groups=$(sed -nE 's/^(CONFIG|SWAPPED|NORM)\(([0-9]+),.*/\2/p' "$here/Configs.inc" | sort -un)
 {
   for source in Harness.cu Correct.cu Time.cpp Main.cpp; do
     echo "$source -I $blas/include -o $build/${source%.*}.o"

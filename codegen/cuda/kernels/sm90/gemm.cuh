@@ -6,8 +6,8 @@
 // included, reaches no earlier row, and later rows of `out` are not written.
 //
 // A persistent CTA per multiprocessor (Config::kCtas of them) takes tiles of
-// BM x BN. Warp 0 copies 64 columns of both operands a stage, through tensor
-// maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
+// BM x BN. Two warps copy 64 columns of both operands a stage, or 128, through
+// tensor maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
 // CN in n, each load a part of what they share and copy it to all that need
 // it. Sums are made in ascending k: results depend on neither grid nor tile,
 // but for Config's splits and norm.
@@ -125,7 +125,7 @@ template <typename C> struct Consumer {
       a = uniform(tileDescriptor(stages.a(stage)));
     } else {
       a = rowsOf;
-      w = C::kRows == C::BM ? a + C::BM * kRowBytes / 16
+      w = C::kRows == C::BM ? a + C::kBoxes * C::kBytesA / 16
                             : uniform(tileDescriptor(stages.w(stage)));
     }
   }
@@ -144,12 +144,15 @@ template <typename C> struct Consumer {
       barrierWait(stages.full(at.stage), at.phase);
       wgmmaFence();
 #pragma unroll
-      for (int k = 0; k < kDepth / 16; ++k)
+      for (int k = 0; k < C::kDepth / 16; ++k) {
+        u32 x = a + k / 4 * (C::kBytesA / 16) + 2 * (k % 4);
+        u32 y = w + k / 4 * (C::kBytesW / 16) + 2 * (k % 4);
 #pragma unroll
         for (int b = 0; b < kBlocks; ++b) // addresses count 16 bytes
           Wgmma<typename C::T, C::kN>::multiply(
-              d[b], (C::kSwapped ? w : a) + 2 * k + b * (64 * kRowBytes / 16),
-              (C::kSwapped ? a : w) + 2 * k);
+              d[b], (C::kSwapped ? y : x) + b * (64 * kRowBytes / 16),
+              C::kSwapped ? x : y);
+      }
       wgmmaCommit();
       if (step == 0)
         beside();
@@ -306,7 +309,7 @@ __device__ __forceinline__ void run(const TensorMap &a, const TensorMap &w,
 
   int rank = C::kCluster == 1 ? 0 : int(clusterRank());
   int split = rank / C::kPart, cm = rank % C::CM, cn = rank % C::kPart / C::CM;
-  int steps = (k + kDepth - 1) / kDepth;
+  int steps = (k + C::kDepth - 1) / C::kDepth;
   int own = (steps + C::kSplits - 1) / C::kSplits;
   Problem p{rows, C::kGated ? n / 2 : n, split * own,
             max(0, min(own, steps - split * own))};

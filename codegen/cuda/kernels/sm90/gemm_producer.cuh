@@ -15,7 +15,7 @@ namespace gemm {
 struct Problem {
   int rows; // true count
   int outputs;
-  int start, steps; // of kDepth columns, this CTA's
+  int start, steps; // of Config::kDepth columns, this CTA's
 };
 
 template <typename C> struct Producer {
@@ -25,12 +25,12 @@ template <typename C> struct Producer {
   int split;   // range of k
   int outputs; // where w's second half begins
 
-  /// This CTA's part of the tile of `a` at (m, k), to its cluster row.
-  __device__ void loadA(u32 stage, int m, int k) const {
+  /// This CTA's part of a box of the tile of `a` at (m, k), to its cluster row.
+  __device__ void loadA(u32 stage, int box, int m, int k) const {
     int part = cn * C::kBoxA;
     if (part >= C::BM) // others bring all of it
       return;
-    u32 target = stages.a(stage) + part * kRowBytes;
+    u32 target = stages.a(stage) + box * C::kBytesA + part * kRowBytes;
     int y = m + cm * C::BM + part;
     if constexpr (C::CN == 1) {
       copyBox(target, a, k, y, stages.full(stage));
@@ -41,17 +41,18 @@ template <typename C> struct Producer {
       copyBoxToAll(target, a, k, y, stages.full(stage), u16(mask));
     }
   }
-  /// This CTA's part of the tile of `w` at (n, k), to its cluster column.
-  __device__ void loadW(u32 stage, int n, int k) const {
+  /// This CTA's part of a box of the tile of `w` at (n, k), to its cluster
+  /// column.
+  __device__ void loadW(u32 stage, int box, int n, int k) const {
     int part = cm * C::kBoxW;
-    u32 target = stages.w(stage) + part * kRowBytes;
+    u32 tile = stages.w(stage) + box * C::kBytesW;
     int y = n + cn * C::kOutputs + part;
     if constexpr (!C::Columns::kInOrder) {
-      loadRuns(stage, y, k);
+      loadRuns(tile, stages.full(stage), y, k);
     } else {
 #pragma unroll
       for (int half = 0; half < (C::kGated ? 2 : 1); ++half) {
-        u32 to = target + half * C::kOutputs * kRowBytes;
+        u32 to = tile + (part + half * C::kOutputs) * kRowBytes;
         if constexpr (C::CM == 1)
           copyBox(to, w, k, y + half * outputs, stages.full(stage));
         else
@@ -63,13 +64,12 @@ template <typename C> struct Producer {
   }
   /// The runs of w's tile from column n on (HeadColumns), by pairs: a box is a
   /// run of both halves of a head.
-  __device__ void loadRuns(u32 stage, int n, int k) const {
+  __device__ void loadRuns(u32 tile, u32 full, int n, int k) const {
     using H = typename C::Columns;
     int half = n / H::kSize * 2, at = n % H::kSize / 2;
 #pragma unroll
     for (int i = 0; i < C::BN; i += 2 * H::kRun) {
-      copyBox(stages.w(stage) + i * kRowBytes, w, k, at, half,
-              stages.full(stage));
+      copyBox(tile + i * kRowBytes, w, k, at, half, full);
       at += H::kRun;
       if (at == H::kSize / 2) // the next head
         at = 0, half += 2;
@@ -96,7 +96,9 @@ template <typename C> struct Producer {
             barrierWait(stages.empty(at.stage), at.phase ^ 1);
           else if (number >= ahead)
             expectWeights(at.stage, n, k);
-          loadA(at.stage, m, k);
+#pragma unroll
+          for (int box = 0; box < C::kBoxes; ++box)
+            loadA(at.stage, box, m, k + box * kBoxDepth);
         });
     // Nobody leaves while others' arrivals are on their way to it.
     if constexpr (C::kPart > 1)
@@ -122,7 +124,9 @@ private:
   }
   __device__ void expectWeights(u32 stage, int n, int k) const {
     barrierExpect(stages.full(stage), C::kStageBytes);
-    loadW(stage, n, k);
+#pragma unroll
+    for (int box = 0; box < C::kBoxes; ++box)
+      loadW(stage, box, n, k + box * kBoxDepth);
   }
   /// load(its stage, number, m, n, k) of every step of every tile. Returns the
   /// place behind the last.
@@ -136,7 +140,7 @@ private:
       int m, n;
       tiles.find(t, m, n);
       for (int step = 0; step < p.steps; ++step, ++number, at.next())
-        load(at, number, m, n, (p.start + step) * kDepth);
+        load(at, number, m, n, (p.start + step) * C::kDepth);
     }
     return at;
   }

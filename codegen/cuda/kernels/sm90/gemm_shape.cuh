@@ -11,8 +11,8 @@
 namespace ft {
 namespace gemm {
 
-constexpr int kDepth = 64; // columns of a stage: 128 bytes
-constexpr int kRowBytes = 2 * kDepth;
+constexpr int kBoxDepth = 64; // columns of a box: 128 bytes
+constexpr int kRowBytes = 2 * kBoxDepth;
 
 /// Rows of a tile of `rows` that each of `ctas` CTAs brings, or some of them:
 /// whole swizzle patterns, and a divisor.
@@ -72,11 +72,14 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// rows, of at most CN * BN outputs, which the epilogue normalizes
 /// (gemm_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's. Swapped,
 /// a tile's outputs are the 64-row side of wgmma and its rows the other, which
-/// may be any multiple of 8; its end is gemm_swapped.cuh's.
+/// may be any multiple of 8; its end is gemm_swapped.cuh's. A stage has `boxes`
+/// boxes of 64 columns of each operand: two where a tile is so small that
+/// stages of one cost more to hand over than to multiply (64 x 96 of 512 x 768,
+/// k 3072: 11.2 us, so 8.6).
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
           int splits = 1, bool norm = false, typename Columns_ = Columns,
-          bool swapped = false>
+          bool swapped = false, int boxes = 1>
 struct Config {
   using T = T_;
   using Columns = Columns_;
@@ -91,6 +94,7 @@ struct Config {
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
   static constexpr int kM = swapped ? BN : BM, kN = swapped ? BM : BN; // wgmma's
   static constexpr int kStages = stages, kWarpgroups = warpgroups;
+  static constexpr int kBoxes = boxes, kDepth = boxes * kBoxDepth;
   static constexpr int kSplits = splits;
   static constexpr int kPart = CM * CN; // CTAs that share a range of k
   static constexpr int kCtas = ctas, kCluster = kPart * splits;
@@ -109,7 +113,8 @@ struct Config {
   static constexpr int kBoxA = boxOf(BM, CN);
   static constexpr int kBoxW =
       Columns::kInOrder ? kOutputs / CM : Columns::kRun;
-  static constexpr int kStageBytes = (BM + BN) * kRowBytes;
+  static constexpr int kBytesA = BM * kRowBytes, kBytesW = BN * kRowBytes;
+  static constexpr int kStageBytes = boxes * (kBytesA + kBytesW);
   /// Warps that store; each has 16 rows of a 64-row tile.
   static constexpr int kStoring = 4 * warpgroups;
   /// Of a thread and 64 rows, what it stores.
@@ -183,11 +188,14 @@ template <typename C> struct Tiles {
   }
 };
 
-/// The stages of shared memory and their barriers.
+/// The stages of shared memory and their barriers. Of a stage first all boxes
+/// of `a`, then those of `w`.
 template <typename C> struct Stages {
   u32 base;
   __device__ u32 a(u32 stage) const { return base + stage * C::kStageBytes; }
-  __device__ u32 w(u32 stage) const { return a(stage) + C::BM * kRowBytes; }
+  __device__ u32 w(u32 stage) const {
+    return a(stage) + C::kBoxes * C::kBytesA;
+  }
   /// Of storing warp `warp`, at a multiple of 256.
   __device__ u32 slab(u32 warp) const {
     return a(C::kStages) + warp * C::kSlabBytes;

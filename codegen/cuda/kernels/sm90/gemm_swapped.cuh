@@ -9,7 +9,8 @@
 // 64 outputs: matrices of 8 x 8 are transposed on their way to shared memory,
 // and 16 bytes a lane, 128 a row, go from there. Residuals come the same way.
 // Parts are numbered by blocks of 64 outputs and, in each, by rows; part q has
-// slot q % Config::kSlots. Outputs and residuals are of 16 bits.
+// slot q % Config::kSlots. Outputs and residuals of 32 bits go to and from where
+// they lie.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_SWAPPED_CUH
@@ -30,8 +31,8 @@ template <typename C, typename E> class SwappedFinisher {
   using Out = typename E::Out;
   using Residual = typename E::Residual;
   using Sums = float[C::kBlocks][C::kN / 2];
-  static_assert(!C::kSwapped || sizeof(Out) == 2);
-  static_assert(!C::kSwapped || !E::kResidual || sizeof(Residual) == 2);
+  static constexpr bool kPacked = sizeof(Out) == 2;
+  static constexpr bool kEarly = E::kResidual && sizeof(Residual) == 2;
 
 public:
   __device__ __forceinline__ SwappedFinisher(const Place &p, const E &e,
@@ -39,7 +40,7 @@ public:
       : p_(p), e_(e), base_(parts.base) {}
   /// The first residuals, under way.
   __device__ __forceinline__ void begin() {
-    if constexpr (E::kResidual) {
+    if constexpr (kEarly) {
 #pragma unroll
       for (int q = 0; q < C::kSlots && q < kAll; ++q)
         fetch(q);
@@ -114,7 +115,7 @@ private:
   }
   template <int q> __device__ __forceinline__ void runFrom(const Sums &d) {
     u32 residual[(kGroups + 1) / 2][4] = {};
-    if constexpr (E::kResidual) {
+    if constexpr (kEarly) {
       // Of parts, as many are under way as have come into slots since.
       constexpr int more = q < 2 ? 0 : q - 1;
       constexpr int asked = C::kSlots + more < kAll ? C::kSlots + more : kAll;
@@ -129,31 +130,60 @@ private:
     }
 #pragma unroll
     for (int g = 0; g < kGroups; g += 2) {
-      u32 made[2][2];
+      float2 y[2][2]; // of a group and 8 outputs: this thread's two rows
 #pragma unroll
       for (int i = 0; i < 4; ++i)
         if (g + i / 2 < kGroups)
-          made[i / 2][i % 2] =
-              outputs(d[q / kOfBlock], residual[g / 2][i],
-                      4 * (q % kOfBlock * kGroups + g + i / 2) + i % 2 * 2);
-      if (g + 1 < kGroups)
-        storeMatricesTransposed(
-            matrices(q, g), {made[0][0], made[0][1], made[1][0], made[1][1]});
-      else
-        storeMatricesTransposed(matrices(q, g), {made[0][0], made[0][1]});
+          y[i / 2][i % 2] =
+              results(q, g + i / 2, i % 2, d[q / kOfBlock], residual[g / 2][i]);
+      if constexpr (kPacked)
+        keep(q, g, y);
     }
-    meet();
-    store(q);
+    if constexpr (kPacked) {
+      meet();
+      store(q);
+    }
     if constexpr (q + 1 < kAll)
       runFrom<q + 1>(d);
   }
-  /// Of sums `at` and the next.
-  __device__ __forceinline__ u32 outputs(const float (&sums)[C::kN / 2],
-                                         u32 residual, int at) const {
+  /// Of group g of part q, the warp's first 8 outputs or its second: stored, if
+  /// they are not packed.
+  __device__ __forceinline__ float2 results(int q, int g, int half,
+                                            const float (&sums)[C::kN / 2],
+                                            u32 residual) const {
+    int m = rowOf(q) + 8 * g + lane() % 4 * 2;
+    int n = columnOf(q) + int(threadIdx.x) % 128 / 32 * 16 + lane() / 4 +
+            8 * half;
+    int at = 4 * (q % kOfBlock * kGroups + g) + 2 * half;
     float r[2] = {};
-    if constexpr (E::kResidual)
+    if constexpr (kEarly)
       split<Residual>(residual, r);
-    return packPair<Out>(e_(sums[at], r[0]), e_(sums[at + 1], r[1]));
+    float2 y;
+#pragma unroll
+    for (int j = 0; j < 2; ++j) {
+      bool there = m + j < p_.rows && n < p_.half;
+      if constexpr (E::kResidual && !kEarly)
+        if (there)
+          r[j] = toFloat(e_.residual[(m + j) * e_.residualStride + n]);
+      (j == 0 ? y.x : y.y) = e_(sums[at + j], r[j]);
+      if constexpr (!kPacked)
+        if (there)
+          e_.out[(m + j) * e_.outStride + n] =
+              fromFloat<Out>(j == 0 ? y.x : y.y);
+    }
+    return y;
+  }
+  /// Packed, as matrices, to where they leave from.
+  __device__ __forceinline__ void keep(int q, int g,
+                                       const float2 (&y)[2][2]) const {
+    auto pack = [&](int group, int half) {
+      return packPair<Out>(y[group][half].x, y[group][half].y);
+    };
+    if (g + 1 < kGroups)
+      storeMatricesTransposed(matrices(q, g),
+                              {pack(0, 0), pack(0, 1), pack(1, 0), pack(1, 1)});
+    else
+      storeMatricesTransposed(matrices(q, g), {pack(0, 0), pack(0, 1)});
   }
 
   const Place p_;
