@@ -27,6 +27,8 @@ struct GemmShape {
   int64_t splits = 1;     // CTAs of a cluster that share k
   bool norm = false;      // a cluster holds whole rows
   bool pingPong = false;  // warpgroups take tiles in turn
+  bool swapped = false;   // outputs are the 64-row side of wgmma
+  int64_t boxes = 1;      // of 64 columns of k, a stage
 
   int64_t cluster() const { return cm * cn * splits; }
   int64_t threads() const { return 128 * (1 + warpgroups); }
@@ -40,8 +42,8 @@ struct GemmShape {
   /// How its tiles hold pairs; a run of 0: they do not. REQUIRES: match.append.
   HeadRuns runsOf(const GemmMatch &match) const;
   /// "128x192_2x1": rows x columns, of the cluster; "k2" where two share k,
-  /// "n" in front where rows are normalized, "p" behind where warpgroups take
-  /// turns.
+  /// "n" in front where rows are normalized, behind "s" where swapped, "p"
+  /// where warpgroups take turns.
   std::string name() const;
 };
 

@@ -246,10 +246,15 @@ static std::string configText(const GemmMatch &match, const GemmShape &tile) {
   text += "/*pingPong=*/" + std::string(tile.pingPong ? "true" : "false");
   for (int64_t number : {tile.cm, tile.cn, tile.ctas, tile.splits})
     text += ", " + std::to_string(number);
-  if (tile.norm)
-    text += ", /*norm=*/true";
-  if (match.append)
-    text += ", /*norm=*/false, " + headColumns(tile.runsOf(match));
+  bool more = tile.swapped || tile.boxes > 1;
+  if (tile.norm || match.append || more)
+    text += std::string(", /*norm=*/") + (tile.norm ? "true" : "false");
+  if (match.append || more)
+    text += ", " + (match.append ? headColumns(tile.runsOf(match))
+                                 : std::string("gemm::Columns"));
+  if (more)
+    text += std::string(", /*swapped=*/") + (tile.swapped ? "true" : "false") +
+            ", /*boxes=*/" + std::to_string(tile.boxes);
   return text + ">";
 }
 

@@ -77,21 +77,27 @@ void add(Kind kind, const std::string &name, bool row) {
 /// A plain tile, for all that it fits.
 template <int BM, int BN, int stages, int warpgroups, int CM = 1, int CN = 1,
           int ctas = 1, int splits = 1, bool pingPong = false,
-          bool swapped = false>
+          bool swapped = false, int boxes = 1>
 void tile(const std::string &name) {
   using C =
       gemm::Config<f16, false, BM, BN, stages, warpgroups, pingPong, CM, CN,
-                   ctas, splits, false, gemm::Columns, swapped>;
+                   ctas, splits, false, gemm::Columns, swapped, boxes>;
   add<C, Epilogue::Bias>(Qkv, name, false);
   add<C, Epilogue::GeluErf>(Up, name, false);
   // As GemmShape::withResidual has it.
   constexpr bool fewer =
       BM == 128 && BN == 192 && warpgroups == 2 && splits == 1 && !pingPong;
-  using R = gemm::Config<f16, false, BM, BN, fewer ? 4 : stages, warpgroups,
-                         pingPong, CM, CN, ctas, splits, false, gemm::Columns,
-                         swapped>;
+  using R =
+      gemm::Config<f16, false, BM, BN, fewer ? 4 : stages, warpgroups, pingPong,
+                   CM, CN, ctas, splits, false, gemm::Columns, swapped, boxes>;
   add<R, Epilogue::Residual>(Output, name, true);
   add<R, Epilogue::Residual>(Down, name, true);
+}
+/// A tile of stages of two boxes.
+template <int BM, int BN, int stages, int warpgroups, int CM = 1, int CN = 1,
+          int splits = 1>
+void deep(const std::string &name) {
+  tile<BM, BN, stages, warpgroups, CM, CN, 1, splits, false, false, 2>(name);
 }
 /// A tile of BM rows, wgmma's other side.
 template <int BM, int BN, int stages, int warpgroups, int CM = 1, int CN = 1,

@@ -42,10 +42,11 @@ template <typename C, Epilogue... kinds> void addWide(const char *name) {
 }
 
 template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
-          int CN, int ctas, int splits = 1>
+          int CN, int ctas, int splits = 1, int boxes = 1>
 void addConfig(const char *name) {
-  using Plain = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
-                             CN, ctas, splits>;
+  using Plain =
+      gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM, CN, ctas,
+                   splits, false, gemm::Columns, false, boxes>;
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   addWide<Plain, Epilogue::Bias, Epilogue::GeluErf>(name);
@@ -56,8 +57,8 @@ void addConfig(const char *name) {
     addWide<Plain, Epilogue::Residual>(name);
   }
   if constexpr (splits == 1 && BN % (16 * CM) == 0 && BN >= 96) {
-    using Gated = gemm::Config<T, true, BM, BN, stages, warpgroups, pingPong,
-                               CM, CN, ctas>;
+    using Gated = gemm::Config<T, true, BM, BN, stages * boxes, warpgroups,
+                               pingPong, CM, CN, ctas>;
     add<Gated, Epilogue::Gated>(name);
     if constexpr (BM >= 128 && BN >= 128)
       addWide<Gated, Epilogue::SiluMul>(name);
@@ -72,11 +73,10 @@ void addConfig(const char *name) {
 
 /// Outputs on wgmma's 64-row side.
 template <int BM, int BN, int stages, int warpgroups, bool pingPong, int CM,
-          int CN>
+          int CN, int boxes = 1>
 void addSwapped(const char *name) {
-  using Plain =
-      gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM, CN, 1, 1,
-                   false, gemm::Columns, true>;
+  using Plain = gemm::Config<T, false, BM, BN, stages, warpgroups, pingPong, CM,
+                             CN, 1, 1, false, gemm::Columns, true, boxes>;
   add<Plain, Epilogue::Bias>(name);
   add<Plain, Epilogue::GeluErf>(name);
   add<Plain, Epilogue::Residual>(name);
