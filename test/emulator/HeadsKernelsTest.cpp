@@ -276,6 +276,12 @@ TEST(HeadsKernelsTest, SharedK) {
   runShape<Config<64, 64, 12, 1, HeadColumns<64, 16, true>, false, 1, 1, 2>,
            Shape<bf16, 2, 2, 64, 16, true>>();
 }
+// Stages of two boxes, of which each has a run's copies.
+TEST(HeadsKernelsTest, TwoBoxes) {
+  runShape<gemm::Config<bf16, false, 64, 96, 5, 1, false, 1, 2, 1, 1, false,
+                        HeadColumns<64, 16, false>, false, 2>,
+           Shape<bf16, 4, 1, 64, 16, true>>();
+}
 TEST(HeadsKernelsTest, Interleaved) {
   runShape<Config<128, 96, 7, 2, HeadColumns<64, 16, true>>,
            Shape<bf16, 4, 1, 64, 16, true>>();
