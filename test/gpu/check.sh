@@ -67,6 +67,8 @@ start conformance 300 "$bin/unit/DeviceConformanceTest" --plans "$plans" \
   --gtest_filter='*PlansTest*' --gtest_brief=1
 start joined 100 test/gpu/joined.py "$bin/ft-run" \
   "$plans/bert-no-pooler.f16.plan" test/e2e/checkpoints/bert-no-pooler
+[ ! -d "$plans/layers" ] || start layers 200 test/gpu/layers.py "$bin/ft-run" \
+  "$plans/layers/bert-base-layer.f16.plan"
 goldens goldens "$plans"
 export bin && export -f verify
 [ ! -x "$bin/ftc" ] || start verify 200 bash -c verify

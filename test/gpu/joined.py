@@ -7,14 +7,9 @@ The plan is of a small model with heads of 64 in f16 (bert-no-pooler), its
 batches are full and ragged ones of sequences of up to 63 tokens.
 """
 import json
-import pathlib
-import subprocess
 import sys
-import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] /
-                       "tools/testing"))
-from emulated import npy
+from beside_cpu import call, compare
 
 LONGEST = 63
 BATCHES = {"full": [LONGEST] * 132, "ragged": [48 + 7 * i % 16 for i in range(140)],
@@ -24,34 +19,15 @@ BATCHES = {"full": [LONGEST] * 132, "ragged": [48 + 7 * i % 16 for i in range(14
 
 def main():
     run, plan, weights = sys.argv[1:4]
-    call = lambda *more: subprocess.run(
-        [run, plan, *map(str, more)], check=True, text=True,
-        stdout=subprocess.PIPE).stdout
-    kernels = [json.loads(call("--device", "cuda", "--weights", "random",
-                               "--bench", "--json", "--repeat", 1, "--out", 0,
-                               "--in", LONGEST, "--batch", batch)
+    kernels = [json.loads(call(run, plan, "--device", "cuda", "--weights",
+                               "random", "--bench", "--json", "--repeat", 1,
+                               "--out", 0, "--in", LONGEST, "--batch", batch)
                           .splitlines()[-1])["encode"]["kernels"]
                for batch in (132, 2, 40)]
     assert max(kernels[:2]) < kernels[2], f"not joined: {kernels} kernels"
-    with tempfile.TemporaryDirectory() as folder:
-        ids, mask, want = (f"{folder}/{x}.npy" for x in ("ids", "mask", "want"))
-        for name, lengths in BATCHES.items():
-            longest = max(lengths)
-            npy(pathlib.Path(ids), [[(7 * i + j) % 131 for j in range(longest)]
-                                    for i in range(len(lengths))])
-            npy(pathlib.Path(mask), [[int(j < n) for j in range(longest)]
-                                     for n in lengths])
-            inputs = ["--weights", weights, "--input", f"input_ids=@{ids}",
-                      "--input", f"attention_mask=@{mask}"]
-            output = "last_hidden_state"
-            call("--device", "cpu", *inputs, "--output", f"{output}=@{want}")
-            # fp16's roundings of two layers, as of the emulated check.
-            call("--device", "cuda", *inputs, "--expect", f"{output}=@{want}",
-                 "--tolerance", "1e-3")
-            call("--device", "cuda", *inputs, "--output", f"{output}=@{want}")
-            call("--device", "cuda", *inputs, "--expect", f"{output}=@{want}",
-                 "--tolerance", 0)
-            print(f"{name}: {len(lengths)} sequences, {sum(lengths)} tokens")
+    for name, lengths in BATCHES.items():
+        # fp16's roundings of two layers, as of the emulated check.
+        compare(name, lengths, 1e-3, run, plan, "--weights", weights)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 # make-plans.sh BUILD PLANS: the plans that check.sh needs, made where the
 # compiler is: every checkpoint with goldens and every hand-written model in
 # three types, some of them in bf16 with --preview-kernels, the widest vocabulary
-# for the sampling tests, and models that sm_90a's prompts run by tiles.
+# for the sampling tests, models that sm_90a's prompts run by tiles, and a layer of
+# BERT-base's widths.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$1
@@ -18,6 +19,9 @@ for model in "$root"/test/emulator/Inputs/prompts-*; do
   "$build/bin/ftc" compile "$model" --dtype bf16 --target sm_90a \
     -o "$plans/prompts/$(basename "$model").plan"
 done
+mkdir -p "$plans/layers"
+"$build/bin/ftc" compile "$root/test/gpu/Inputs/bert-base-layer" --dtype f16 \
+  --target sm_90a -o "$plans/layers/bert-base-layer.f16.plan"
 # Of the real MiniLM the weights rounded to fp16 (tools/setup --test-models).
 [ ! -d "$build/packages/minilm-f16" ] ||
   cp -r "$build/packages/minilm-f16" "$plans"

@@ -63,7 +63,8 @@ class Suite:
         self.emulated = [RUN, "--build-dir", build]
 
     def compile(self, checkpoint, dtype, folder, *options):
-        plan = self.plans / folder / f"{checkpoint}.{dtype}.plan"
+        name = pathlib.Path(checkpoint).name
+        plan = self.plans / folder / f"{name}.{dtype}.plan"
         plan.parent.mkdir(parents=True, exist_ok=True)
         call([self.build / "bin/ftc", "compile", CHECKPOINTS / checkpoint,
               "-o", plan, "--dtype", dtype, "--target", "compute_90a",
@@ -158,6 +159,12 @@ class Suite:
               self.plans / "joined" / f"{JOINED}.f16.plan",
               CHECKPOINTS / JOINED])
 
+    def layers(self):
+        """A layer of BERT-base's widths, whose shapes small models do not have."""
+        plan = self.compile(ROOT / "test/gpu/Inputs/bert-base-layer", "f16",
+                            "layers")
+        call([*self.emulated, ROOT / "test/gpu/layers.py", "ft-run", plan, "1"])
+
     def joined_batch(self, lengths, few):
         longest = max(lengths)
         one, many = (["env", f"FT_EMULATED_MULTIPROCESSORS={n}",
@@ -245,4 +252,5 @@ def run(build):
     yield row("ftc verify (emulated)", suite.verify)
     yield row("ftc verify, prompts by tiles (emulated)", suite.prompts)
     yield row("q, k, v and attention in one launch (emulated)", suite.joined)
+    yield row("a layer of BERT-base's widths (emulated)", suite.layers)
     yield row("soak (emulated)", suite.soak)
