@@ -254,7 +254,8 @@ struct Costs {
 
 /// Fitted to products and layers of BERT-base, 32 to 6,304 rows, that were
 /// timed when stages came to have two boxes (docs/benchmarks, encoder-chain):
-/// what they choose is 0.5 % behind the fastest on average, the worst 8.
+/// what they would choose of all is 0.5 % behind the fastest on average, the
+/// worst 8.
 static constexpr Costs kCosts;
 /// Those that the choices of prompts were timed with.
 static constexpr Costs kPromptCosts = {.end = 500,

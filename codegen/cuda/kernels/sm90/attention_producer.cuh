@@ -22,6 +22,8 @@ template <typename C> struct Producer {
   Cursor<C::kStages> kAt, vAt;
   Cursor<C::kQStages> qAt;
 
+  /// Who keeps what the warp has found out. Copies are issued by an elected
+  /// thread (electOne), without a loop over lanes.
   __device__ static bool leader() { return threadIdx.x % 32 == 0; }
 
   /// Of the job's sequence.

@@ -7,10 +7,10 @@
 //
 // A persistent CTA per multiprocessor (Config::kCtas of them) takes tiles of
 // BM x BN. Two warps copy 64 columns of both operands a stage, or 128, through
-// tensor maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in m by
-// CN in n, each load a part of what they share and copy it to all that need
-// it. Sums are made in ascending k: results depend on neither grid nor tile,
-// but for Config's splits and norm.
+// tensor maps; consumer warpgroups multiply. The CTAs of a cluster, CM tiles in
+// m by CN in n, each load a part of what they share and copy it to all that
+// need it. Sums are made in ascending k: results depend on neither grid nor
+// tile, but for Config's splits and norm.
 //
 // Tensor maps (both 2-d, 128-byte swizzle, no interleave, zero fill, element =
 // T, coordinate 0 contiguous): `a` is {k, bound of rows}, row stride of a's
