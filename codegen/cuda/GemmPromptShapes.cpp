@@ -45,11 +45,21 @@ static std::vector<ShapeChoice> gatedShapes(const GemmMatch &match) {
 }
 
 /// Of q-k-v with rope and append, which shapes were timed from 512 rows on.
+/// Boxes of 16 rows of weights, where others have 32, were slow with many rows
+/// (H200, 1B, 4,096 rows by 128 x 96 124 us, by 128 x 192 82.5) when one thread
+/// made all copies; with 512 rows they gain now (whole prompts 1.95 to 1.98 ms,
+/// by 128 x 128 1.95 to 2.00).
 static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
   constexpr double worthAKernel = 0.99; // another must take so much less
   std::vector<GemmShape> shapes = shapesFor(match);
   std::vector<ShapeChoice> choices;
+  auto slowWithMany = [&](const GemmShape &s) {
+    HeadRuns runs = s.runsOf(match);
+    return !runs.interleaved && runs.size % 64 == 0 && runs.run < 32;
+  };
   for (int64_t rows : {512, 2048}) {
+    if (rows > 512)
+      llvm::erase_if(shapes, slowWithMany);
     if (shapes.empty())
       break;
     // Of two counts of rows.

@@ -347,16 +347,11 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
     llvm::erase_if(shapes, [](const GemmShape &s) {
       return s.pingPong && s.bm * s.bn > 128 * 160;
     });
-  // As measured (H200, 1B, rope and append in the tiles): 512 rows by 128 x 128
-  // 14.7 us, by 128 x 96, whose boxes are 16 rows of weights twice, 15.4 (in a
-  // whole prompt 2.00 ms for 1.97), by library and row program 14.5; 4,096 by
-  // 128 x 192 82.5, by turns 97.8 (96.3). By CTAs that share k it was not
-  // timed.
+  // As measured (H200, 1B, rope and append in the tiles): 4,096 rows by 128 x
+  // 192 82.5 us, by turns 97.8, by library and row program 96.3. By CTAs that
+  // share k it was not timed.
   auto slow = [&](const GemmShape &s) {
-    HeadRuns runs = s.runsOf(match);
-    bool whole = runs.interleaved || runs.size % 64 != 0;
-    return runs.run == 0 || s.pingPong || s.splits > 1 || s.swapped ||
-           (!whole && runs.run < 32);
+    return s.runsOf(match).run == 0 || s.pingPong || s.splits > 1 || s.swapped;
   };
   if (match.append)
     llvm::erase_if(shapes, slow);
