@@ -5,17 +5,14 @@ with the CPU (DeviceConformanceTest), with goldens (run.py), tuned, soaked, and
 as several ranks.
 """
 import json
-import os
 import pathlib
 import re
 import shutil
-import struct
-import subprocess
 import sys
 
 import gtest_rows
+from beside_cpu import ROOT, call, compare
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = ROOT / "test/emulator/run"
 E2E = ROOT / "test/e2e"
 CHECKPOINTS = E2E / "checkpoints"
@@ -166,25 +163,12 @@ class Suite:
         call([*self.emulated, ROOT / "test/gpu/layers.py", "ft-run", plan, "1"])
 
     def joined_batch(self, lengths, few):
-        longest = max(lengths)
         one, many = (["env", f"FT_EMULATED_MULTIPROCESSORS={n}",
                       *self.emulated] for n in (1, 132))
-        for dtype, tolerance in (("f16", "1e-3"), ("bf16", "8e-3")):
+        for dtype, tolerance in (("f16", 1e-3), ("bf16", 8e-3)):
             plan = self.compile(JOINED, dtype, "joined")
-            ids, mask, want = (plan.with_suffix(f".{name}.npy")
-                               for name in ("ids", "mask", "want"))
-            rows = [[7 * i + j for j in range(longest)]
-                    for i in range(len(lengths))]
-            npy(ids, [[x % 131 for x in row] for row in rows])
-            npy(mask, [[int(j < n) for j in range(longest)] for n in lengths])
-            inputs = ["--weights", CHECKPOINTS / JOINED,
-                      "--input", f"input_ids=@{ids}",
-                      "--input", f"attention_mask=@{mask}"]
-            call([self.build / "bin/ft-run", plan, "--device", "cpu", *inputs,
-                  "--output", f"last_hidden_state=@{want}"])
-            call([*one, "ft-run", plan, "--device", "cuda", *inputs,
-                  "--expect", f"last_hidden_state=@{want}", "--tolerance",
-                  tolerance])
+            compare(lengths, tolerance, [*one, "ft-run"], plan, "--weights",
+                    CHECKPOINTS / JOINED)
             bench = ["ft-run", plan, "--device", "cuda", "--weights", "random",
                      "--bench", "--json", "--repeat", "1", "--in", "63",
                      "--out", "0", "--batch"]
@@ -201,26 +185,6 @@ class Suite:
                  self.build, "--emulated", "--max-tp", "2", "--only",
                  "llama kv 3", "--random", "0"]):
             yield f"{name} (emulated)", outcome, detail
-
-
-def npy(path, rows):
-    """Writes rows of int64."""
-    head = (f"{{'descr': '<i8', 'fortran_order': False, "
-            f"'shape': ({len(rows)}, {len(rows[0])}), }}")
-    head += " " * (-(len(head) + 11) % 64) + "\n"
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) +
-                     head.encode() + b"".join(struct.pack(f"<{len(r)}q", *r)
-                                              for r in rows))
-
-
-def call(command):
-    """The output of a command that has to succeed."""
-    result = subprocess.run([str(x) for x in command], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if result.returncode:
-        raise RuntimeError(f"exit code {result.returncode} of "
-                           f"{' '.join(map(str, command))}\n{result.stdout}")
-    return result.stdout
 
 
 def row(name, check):
