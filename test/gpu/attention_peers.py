@@ -3,8 +3,9 @@
     python3 test/gpu/attention_peers.py
 
 cuDNN, FlashAttention-2 and the memory-efficient kernel, each captured in a CUDA
-graph of 20 calls on random data; medians of 11 replays. Nothing here is a back
-end: these are the numbers to beat.
+graph of 20 calls on random data; medians of 11 replays. A ragged batch has
+FlashAttention-2 and the memory-efficient kernel on packed sequences, and all
+kernels on padded ones. Nothing here is a back end: these are the numbers to beat.
 """
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -57,6 +58,23 @@ def row(name, batch, length, heads, kv_heads, size, causal, dtype):
     print(line, flush=True)
 
 
+def ragged(name, lengths, heads, size, dtype):
+    """Packed sequences of `lengths`, by kernels that take where each begins."""
+    total, longest = sum(lengths), max(lengths)
+    starts = torch.tensor([0] + lengths, device="cuda").cumsum(0).to(torch.int32)
+    q, k, v = (torch.randn(total, heads, size, device="cuda", dtype=dtype)
+               for _ in range(3))
+    batch = [x[None] for x in (q, k, v)]
+    aten = torch.ops.aten
+    calls = {
+        "flash": lambda: aten._flash_attention_forward(
+            q, k, v, starts, starts, longest, longest, 0.0, False, False),
+        "efficient": lambda: aten._efficient_attention_forward(
+            *batch, None, starts, starts, longest, longest, 0.0, 0)}
+    print(f"{name:28}" + "".join(f" {label} {microseconds(call):8.1f} us"
+                                 for label, call in calls.items()), flush=True)
+
+
 def main():
     print(torch.cuda.get_device_name(), torch.__version__,
           torch.backends.cudnn.version())
@@ -64,6 +82,9 @@ def main():
                           (32, 197)]:
         row(f"b{batch} s{length} 12 x 64", batch, length, 12, 12, 64, False,
             torch.float16)
+    # As `ragged` of AttentionTiles.h.
+    lengths = [20 + (i * 37 + 11) % 365 for i in range(32)]
+    ragged("b32 ragged 20-384 12 x 64", lengths, 12, 64, torch.float16)
     for causal in (False, True):
         row(f"16 x 64 b8 s2048 {'causal' if causal else 'full'}", 8, 2048, 16,
             16, 64, causal, torch.bfloat16)
