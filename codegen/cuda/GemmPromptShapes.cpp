@@ -47,7 +47,7 @@ static std::vector<ShapeChoice> gatedShapes(const GemmMatch &match) {
 /// Of q-k-v with rope and append, which shapes were timed from 512 rows on.
 /// Boxes of 16 rows of weights, where others have 32, were slow with many rows
 /// (H200, 1B, 4,096 rows by 128 x 96 124 us, by 128 x 192 82.5) when one thread
-/// made all copies; with 512 rows they gain now (whole prompts 1.95 to 1.98 ms,
+/// made all copies; with 512 rows they gain now (whole prompts 1.94 to 1.97 ms,
 /// by 128 x 128 1.95 to 2.00).
 static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
   constexpr double worthAKernel = 0.99; // another must take so much less
@@ -71,7 +71,7 @@ static std::vector<ShapeChoice> headShapes(const GemmMatch &match) {
         *llvm::min_element(shapes, [&](const auto &a, const auto &b) {
           return cycles(a) < cycles(b);
         });
-    if (!choices.empty() &&
+    if (!choices.empty() && !slowWithMany(choices[0].shape) &&
         cycles(best) > worthAKernel * cycles(choices[0].shape))
       choices[0].rows.push_back(2 * rows);
     else
