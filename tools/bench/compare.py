@@ -3,6 +3,7 @@
 
     compare.py --ft-run build-runtime/bin/ft-run --plans DIR -o results.json \
         [--only llama-3.2-1b] [--only "bert-base 8x128"] [--no-peers]
+        [--encoder-dtypes f16 bf16]
 
 DIR holds NAME.DTYPE.plan for the shapes in CASES, as `ftc compile
 examples/shapes/NAME` writes them, of PARTS with that --part. All of ours run first, then the peers, which take
@@ -139,6 +140,9 @@ def main():
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--only", action="append",
                         help="cases whose 'NAME BATCHxIN' holds this; repeatable")
+    parser.add_argument("--encoder-dtypes", nargs="+", metavar="DTYPE",
+                        help="each encoder in these types, one behind the other "
+                             "(default: f16)")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--peer-flags", default="--coordinate-descent",
                         help="more flags for peers.py")
@@ -154,6 +158,10 @@ def main():
     results = {"machine": machine(), "command": " ".join(sys.argv), "rows": []}
     cases = [c for c in CASES
              if not args.only or any(o in label(c) for o in args.only)]
+    if args.encoder_dtypes:
+        cases = [(name, dtype, batch, length, out)
+                 for name, own, batch, length, out in cases
+                 for dtype in ([own] if out else args.encoder_dtypes)]
     for case in cases:
         name, dtype, batch, length, out = case
         least, length = lengths(length)

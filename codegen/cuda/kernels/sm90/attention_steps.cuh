@@ -55,6 +55,10 @@ template <typename C> struct Steps : Softmax<C> {
       namedArrive(1 + (warpgroup + 1) % C::kWarpgroups, 256);
   }
   __device__ void release(u32 barrier) const { warpArrive(barrier); }
+  /// The tile's queries are there, and the job of a tile behind the first.
+  __device__ void awaitQueries() const {
+    barrierWait(at.qFull(qStage()), qPhase());
+  }
   /// A block that this warpgroup sees nothing of.
   __device__ void skipBlock() {
     await();
@@ -135,6 +139,7 @@ template <typename C> struct Steps : Softmax<C> {
     float factor = Score::kIdentity ? a.scale * kLog2e : 1.0f, keep[2];
     float s[N / 2];
     u32 queries = queryRows(), keys = keyRows();
+    awaitQueries();
     barrierWait(at.kFull(k.stage()), k.phase());
     await();
     discard(s);

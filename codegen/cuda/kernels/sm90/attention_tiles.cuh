@@ -81,8 +81,7 @@ template <typename C> struct Consumer : Steps<C> {
     int low, high;
   };
   /// Blocks that rows which all see keys [allLow, allHigh) see entirely, below
-  /// the one in which the last of them sees its first key: an even number of
-  /// them where they are computed in pairs. Else none, at `low`.
+  /// the one in which the last of them sees its first key. Else none, at `low`.
   __device__ static Range seenByAll(const Job &job, int allLow, int allHigh,
                                     int low) {
     Range none{low, low};
@@ -90,8 +89,6 @@ template <typename C> struct Consumer : Steps<C> {
       return none;
     Range seen{job.blockOf<C>(allLow), job.blockOf<C>(allHigh - 1)};
     seen.low += job.firstKey<C>(seen.low) < allLow;
-    if (C::kPairs)
-      seen.high -= (seen.high - seen.low) & 1;
     return seen.low < seen.high ? seen : none;
   }
 
@@ -164,17 +161,21 @@ template <typename C> struct Consumer : Steps<C> {
     }
     finish(t, p);
   }
-  /// So many blocks that all rows see; in pairs, where C::kPairs says so.
+  /// So many blocks that all rows see.
   __device__ __forceinline__ void clearBlocks(Tile<C> &t, Weights<C> &p,
                                               const Job &job, int count) {
     constexpr NoScore score;
     if constexpr (C::kPairs) { // weights change places without being moved
       Weights<C> other;
 #pragma unroll 1
-      for (; count > 0; count -= 2) {
+      for (; count > 1; count -= 2) {
         this->step(t, p, other, job, score, 0);
         this->step(t, other, p, job, score, 0);
       }
+      if (count == 0)
+        return;
+      this->step(t, p, other, job, score, 0);
+      p = other; // which costs less than a block with masks
     } else {
 #pragma unroll 1
       for (; count > 0; --count)
@@ -186,29 +187,28 @@ template <typename C> struct Consumer : Steps<C> {
                                         int firstRow) const {
     constexpr int groups = C::DV / 8;
     bool wide = gemm::wideRows(a.out, a.outStride) && C::S::DV % 8 == 0;
+    float scale[2];
+#pragma unroll
+    for (int lanes = 1; lanes <= 2; lanes *= 2)
+#pragma unroll
+      for (int r = 0; r < 2; ++r)
+        t.sum[r] += __shfl_xor_sync(~0u, t.sum[r], lanes);
+#pragma unroll
+    for (int r = 0; r < 2; ++r)
+      scale[r] = t.sum[r] == 0 ? 0.0f : 1 / t.sum[r];
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int row = firstRow + 8 * r, token = row / C::kPack, h = row % C::kPack;
-      t.sum[r] += __shfl_xor_sync(~0u, t.sum[r], 1);
-      t.sum[r] += __shfl_xor_sync(~0u, t.sum[r], 2);
-      float scale = t.sum[r] == 0 ? 0.0f : 1 / t.sum[r];
       gemm::Row<T> to{a.out + (job.firstToken + token) * a.outStride +
                           (job.firstHead + h) * C::S::DV,
                       C::S::DV, token < job.tokens && h < job.heads, wide};
-      auto put = [&](auto y, int first) {
-        constexpr int count = sizeof(y.v) / sizeof(y.v[0]);
+      gemm::Pairs<groups> y;
 #pragma unroll
-        for (int g = 0; g < count; ++g)
+      for (int g = 0; g < groups; ++g)
 #pragma unroll
-          for (int i = 0; i < 2; ++i)
-            y.v[g][i] = t.o[4 * (first + g) + 2 * r + i] * scale;
-        gemm::store(y, to, 8 * first);
-      };
-#pragma unroll
-      for (int g = 0; g + 4 <= groups; g += 4)
-        put(gemm::Pairs<4>{}, g);
-      if constexpr (groups % 4 != 0)
-        put(gemm::Pairs<groups % 4>{}, groups / 4 * 4);
+        for (int i = 0; i < 2; ++i)
+          y.v[g][i] = t.o[4 * g + 2 * r + i] * scale[r];
+      gemm::store(y, to);
     }
   }
 
@@ -239,6 +239,8 @@ template <typename C> struct Consumer : Steps<C> {
         phases(t, job, low, high, upTo, clear);
       else
         blocks(t, job, score, low, high, upTo);
+    } else {
+      this->awaitQueries();
     }
     release(at.qEmpty(qStage()));
     for (n = low < high ? low : n; n > 0; --n)
@@ -251,7 +253,8 @@ template <typename C> struct Consumer : Steps<C> {
       passOn(); // the first turn
 #pragma unroll 1
     for (;; ++tiles) {
-      barrierWait(at.qFull(qStage()), qPhase());
+      if (tiles > 0) // the first one was looked up before the barriers were met
+        this->awaitQueries();
       const Job &job = at.job(tiles % kJobs); // read where needed, not kept
       if (job.tokens == 0)
         return;
@@ -285,7 +288,8 @@ runTiles(const TensorMap &q, const TensorMap &k, const TensorMap &v,
     if (copies)
       producer.copy();
   } else {
-    dependencyWait(); // for what is stored; loads wait for the producer's
+    // The producer's wait for the kernel in front is everyone's: what is stored
+    // comes after a tile's queries and keys, whose copies come after that.
     if constexpr (C::kMoveRegisters)
       registersUp<C::kRegisters>();
     Consumer<C>{{{a}, at, warpgroup}}.run(score);

@@ -235,7 +235,6 @@ template <typename C, typename A> struct Rows {
   /// REQUIRES: rows of `out` lie on 16 bytes.
   __device__ __forceinline__ void store(Attended<C> &x, const View &t,
                                         int head) const {
-    constexpr int width = kGroups % 4 == 0 ? 4 : 2;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       int own = row() + 8 * r;
@@ -245,16 +244,13 @@ template <typename C, typename A> struct Rows {
       gemm::Row<T> to{a.out + i64(t.tile.firstToken + own) * a.outStride +
                           head * C::kSize,
                       C::kSize, own < t.tile.tokens, /*wide=*/true};
+      gemm::Pairs<kGroups> y;
 #pragma unroll
-      for (int group = 0; group < kGroups; group += width) {
-        gemm::Pairs<width> y;
+      for (int g = 0; g < kGroups; ++g)
 #pragma unroll
-        for (int g = 0; g < width; ++g)
-#pragma unroll
-          for (int i = 0; i < 2; ++i)
-            y.v[g][i] = x.o[4 * (group + g) + 2 * r + i] * factor;
-        gemm::store(y, to, 8 * group);
-      }
+        for (int i = 0; i < 2; ++i)
+          y.v[g][i] = x.o[4 * g + 2 * r + i] * factor;
+      gemm::store(y, to);
     }
   }
 };
