@@ -240,7 +240,8 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
   __shared__ State state;
   int rows = counts[axis]; // under way first; weights do not wait for it
   launchDependents();
-  Ring<C> ring(&state, size);
+  Ring<C> ring(&state, size,
+               n > C::kHalves * size * int(gridDim.x / C::kSplits));
   ring.init();
   Problem p = Problem::make<C>(n, k, size);
   __syncwarp();

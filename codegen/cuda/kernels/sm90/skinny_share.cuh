@@ -89,9 +89,10 @@ struct State {
 
 /// Dynamic shared memory: stages of w, the up rows of each box behind its gate
 /// rows, stages of x, what other CTAs send. x comes from L2, in a part of the
-/// time that weights take: its ring is as long as `kAhead` bytes of weights
-/// (H200: 144 KB take 1 to 4 % less than 72 KB at 16 and 32 rows, and more at
-/// 64, where they leave too few stages to weights).
+/// time that weights take: its ring is as long as 72 or 144 KB of weights. (H200:
+/// 144 KB take 1 to 4 % less at 16 and 32 rows, and more at 64, where they leave
+/// too few stages to weights, but for CTAs with tiles in turn: 8B's output
+/// matrix takes 2 % less.)
 template <typename C> struct Ring {
   u32 half; // bytes of a tile's gate rows, or of all
   u32 box;  // bytes of a box of w, or two
@@ -99,8 +100,9 @@ template <typename C> struct Ring {
   Stages w, x;
   State *state;
 
-  __device__ __forceinline__ Ring(State *s, int size) : state(s) {
-    constexpr u32 kAhead = (C::NT <= 32 ? 144 : 72) * 1024;
+  /// `turns`: CTAs have several tiles.
+  __device__ __forceinline__ Ring(State *s, int size, bool turns) : state(s) {
+    u32 ahead = (C::NT <= 32 || turns ? 144 : 72) * 1024;
     u32 dynamic = sharedAddress(dynamicShared<char>()), bytes;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
     half = u32(size + 7) / 8 * 8 * kRowBytes;
@@ -109,7 +111,7 @@ template <typename C> struct Ring {
     w.bytes = C::kBoxes * box;
     x.bytes = C::kBoxes * C::NT * kRowBytes;
     bytes -= w.base - dynamic + C::kSplitBytes;
-    x.count = min(kMaxStages, int((kAhead + w.bytes - 1) / w.bytes));
+    x.count = min(kMaxStages, int((ahead + w.bytes - 1) / w.bytes));
     x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
     x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));
     w.count = min(kMaxStages, int((bytes - x.count * x.bytes) / w.bytes));
