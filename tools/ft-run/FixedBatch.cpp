@@ -41,8 +41,11 @@ std::vector<Length> promptLengths(const RunOptions &options) {
   std::vector<Length> lengths;
   int64_t least = options.inLeast ? options.inLeast : options.in;
   int64_t gaps = std::max<int64_t>(1, options.batch - 1);
-  for (int64_t i = 0; i < options.batch; ++i)
-    lengths.push_back({options.in - (options.in - least) * i / gaps, 0});
+  // Rounded to the nearest, so that their mean is that of the two ends.
+  for (int64_t i = 0; i < options.batch; ++i) {
+    int64_t shorter = (2 * (options.in - least) * i + gaps) / (2 * gaps);
+    lengths.push_back({options.in - shorter, 0});
+  }
   return lengths;
 }
 

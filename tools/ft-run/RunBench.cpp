@@ -218,6 +218,14 @@ Json Bench::section(const std::vector<double> &times,
   return json;
 }
 
+/// Of all prompts.
+int64_t tokensOf(const std::vector<Length> &lengths) {
+  int64_t tokens = 0;
+  for (const Length &length : lengths)
+    tokens += length.tokens;
+  return tokens;
+}
+
 Json Bench::report(const Json &startUp) const {
   const plan::Plan &plan = model_.plan();
   Json json = {{"model", plan.name},
@@ -226,6 +234,7 @@ Json Bench::report(const Json &startUp) const {
                {"batch", options_.batch},
                {"in", options_.in},
                {"in_least", options_.inLeast ? options_.inLeast : options_.in},
+               {"prompt_tokens", tokensOf(promptLengths(options_))},
                {"ranks", plan.ranks()},
                {"memory_bytes", model_.memory().total()},
                {"start_up", startUp}};
