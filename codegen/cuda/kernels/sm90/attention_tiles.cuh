@@ -81,10 +81,7 @@ template <typename C> struct Consumer : Steps<C> {
     int low, high;
   };
   /// Blocks that rows which all see keys [allLow, allHigh) see entirely, below
-  /// the one in which the last of them sees its first key: an even number of
-  /// them where they are computed in pairs. Else none, at `low`. (An odd one
-  /// would be one more step behind the pairs, and with that ptxas serialises
-  /// all products: causal 8,192 1,240 us for 897.)
+  /// the one in which the last of them sees its first key. Else none, at `low`.
   __device__ static Range seenByAll(const Job &job, int allLow, int allHigh,
                                     int low) {
     Range none{low, low};
@@ -92,8 +89,6 @@ template <typename C> struct Consumer : Steps<C> {
       return none;
     Range seen{job.blockOf<C>(allLow), job.blockOf<C>(allHigh - 1)};
     seen.low += job.firstKey<C>(seen.low) < allLow;
-    if (C::kPairs)
-      seen.high -= (seen.high - seen.low) & 1;
     return seen.low < seen.high ? seen : none;
   }
 
@@ -166,22 +161,36 @@ template <typename C> struct Consumer : Steps<C> {
     }
     finish(t, p);
   }
-  /// So many blocks that all rows see; in pairs, where C::kPairs says so.
+  /// So many blocks that all rows see.
   __device__ __forceinline__ void clearBlocks(Tile<C> &t, Weights<C> &p,
                                               const Job &job, int count) {
     constexpr NoScore score;
     if constexpr (C::kPairs) { // weights change places without being moved
       Weights<C> other;
 #pragma unroll 1
-      for (; count > 0; count -= 2) {
+      for (; count > 1; count -= 2) {
         this->step(t, p, other, job, score, 0);
         this->step(t, other, p, job, score, 0);
       }
+      if (count == 0)
+        return;
+      this->step(t, p, other, job, score, 0);
+      move(p, other); // which costs less than a block with masks
     } else {
 #pragma unroll 1
       for (; count > 0; --count)
         this->step(t, p, p, job, score, 0);
     }
+  }
+  /// By instructions that stay behind the step. As an assignment they move into
+  /// it, and ptxas serialises all products: causal 8,192 took 1,240 us for 897.
+  __device__ __forceinline__ static void move(Weights<C> &to,
+                                              const Weights<C> &from) {
+#pragma unroll
+    for (int j = 0; j < C::BN / 16; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        asm volatile("mov.b32 %0, %1;" : "=r"(to.of[j][i]) : "r"(from.of[j][i]));
   }
 
   __device__ __forceinline__ void store(Tile<C> &t, const Job &job,
