@@ -181,16 +181,13 @@ template <typename C> struct Consumer {
     u32 taken = 0; // tiles seen
     dependencyWait();
     FT_GEMM_MARK(e, 2);
-    int m = 0, n = 0;
-    if (!C::kPingPong && first < tiles.count())
-      tiles.find(first, m, n);
     for (int t = first; t < tiles.count(); t += stride, ++taken) {
       if (C::kPingPong && int(taken % 2) != warpgroup) {
         at.skip(p.steps);
         continue;
       }
-      if (C::kPingPong)
-        tiles.find(t, m, n);
+      int m, n;
+      tiles.find(t, m, n);
       Place place{m + cm * C::BM, p.rows,
                   n + cn * C::kOutputs + split * C::kOwn, p.outputs};
       if constexpr (C::kSwapped)
@@ -216,8 +213,6 @@ template <typename C> struct Consumer {
       multiply(d, at, p.steps, row, [&] {
         if (!early)
           finish.begin();
-        if (!C::kPingPong) // the next one: divisions take some 250 cycles
-          tiles.find(min(t + stride, tiles.count() - 1), m, n);
       });
       FT_GEMM_MARK(e, 5);
       passTurn(warpgroup);
