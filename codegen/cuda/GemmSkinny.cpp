@@ -69,8 +69,8 @@ struct Tile {
 
 /// Bytes that leave room for the kernel behind: a row program beside all of
 /// them, and of q-k-v with many rows an attention's CTA, whose ring then fills
-/// as soon as the products are made (8B on an H200, a layer: 1.1 us less with 64
-/// rows, with 32 0.6 more).
+/// as soon as the products are made (8B on an H200, a layer: 1.1 us less with
+/// 64 rows, with 32 0.6 more).
 static int64_t mostShared(ir::FusedOp fused, int64_t tokens) {
   bool attends = llvm::any_of(fused->getUsers(), [](Operation *user) {
     auto other = dyn_cast<ir::FusedOp>(user);
@@ -204,8 +204,7 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   text.grid = {params.builder().getI64IntegerAttr(
       clustersAtOnce(tile.splits, context) * tile.splits)};
   text.block = {tile.threads(), 1, 1};
-  text.sharedBytes =
-      tile.sharedBytes(match.k, mostShared(fused, tile.tokens));
+  text.sharedBytes = tile.sharedBytes(match.k, mostShared(fused, tile.tokens));
   text.residentGrid = true;
   text.args.assign(params.args().begin(), params.args().end());
   return made;

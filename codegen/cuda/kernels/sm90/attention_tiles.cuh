@@ -2,8 +2,8 @@
 //
 // f16 and bf16; what it computes, Shape, Args and score functors: attention.cuh
 // of the folder above. Of Args, q, k and v, their strides, `positions`,
-// `pack` and `partials` are unused; `scale` must be positive. Results depend on neither
-// the grid nor on which CTA takes which tile.
+// `pack` and `partials` are unused; `scale` must be positive. Results depend on
+// neither the grid nor on which CTA takes which tile.
 //
 //     using Tile = attention::Config<Shape, pack, warpgroups, keys, boxRows>;
 //     attention::runTiles<Tile>(q, k, v, args, score);
@@ -23,7 +23,8 @@
 // Paged sequences' tokens have consecutive positions, the last one that of the
 // last key. Packed sequences that share a tile are masked from each other, but
 // a NaN or an infinity among the values of one reaches the rows of its
-// neighbours in the tile, as 0 * NaN. What lies beyond the batch's keys reaches none.
+// neighbours in the tile, as 0 * NaN. What lies beyond the batch's keys reaches
+// none.
 //
 // Tensor maps (128-byte swizzle, no interleave, zero fill, element = T), three
 // dimensions, the contiguous first: {D or DV, heads, rows}. Boxes: q {64, pack,
@@ -190,7 +191,9 @@ template <typename C> struct Consumer : Steps<C> {
     for (int j = 0; j < C::BN / 16; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        asm volatile("mov.b32 %0, %1;" : "=r"(to.of[j][i]) : "r"(from.of[j][i]));
+        asm volatile("mov.b32 %0, %1;"
+                     : "=r"(to.of[j][i])
+                     : "r"(from.of[j][i]));
   }
 
   __device__ __forceinline__ void store(Tile<C> &t, const Job &job,

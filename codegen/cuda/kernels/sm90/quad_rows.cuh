@@ -36,8 +36,8 @@ __device__ __forceinline__ void transposeQuads(Vec16 (&vectors)[count]) {
         }
 }
 
-/// A row of `limit` elements, or none. `wide`: it consists of whole chunks of 16
-/// bytes, on addresses that are multiples of that.
+/// A row of `limit` elements, or none. `wide`: it consists of whole chunks of
+/// 16 bytes, on addresses that are multiples of that.
 template <typename T> struct Row {
   T *at;
   int limit;
@@ -74,8 +74,7 @@ __device__ __forceinline__ void store(const Pairs<G> &y, const Row<T> &row) {
     for (int j = 0; j < fours; ++j)
 #pragma unroll
       for (int g = 0; g < 4; ++g)
-        v[j].word[g] =
-            packPair<T>(y.v[4 * j + g][0], y.v[4 * j + g][1]);
+        v[j].word[g] = packPair<T>(y.v[4 * j + g][0], y.v[4 * j + g][1]);
     transposeQuads(v);
 #pragma unroll
     for (int j = 0; j < fours; ++j)
