@@ -340,8 +340,8 @@ void timeShape(const std::vector<const Variant *> &fit, bool bf16,
     owned.push_back(std::move(chain));
   };
   enter(algorithm < 0 ? nullptr : bench.theirs(algorithm));
-  // Of many rows: at the power limit large tiles, which read less for as many
-  // products, can pass those that are ahead while the device is cool.
+  // Of many rows: what is fastest while the device is cool need not be at its
+  // power limit.
   const size_t most = s.tokens > 1024 ? 10 : 4;
   size_t finalists = 1;
   while (finalists < std::min(most, ours.size()) &&
