@@ -126,12 +126,39 @@ KernelChoice::addSplit(ir::FusedOp fused, const GemmMatch &match,
   return success();
 }
 
+/// Leaves the buckets of `first` to `last` rows to others. A count of rows runs
+/// what names the nearest one, and of an interval both ends are named.
+static void leave(std::vector<GemmCandidate> &candidates, int64_t first,
+                  int64_t last, int64_t step) {
+  auto nearest = [&](int64_t wanted) {
+    GemmCandidate *found = nullptr;
+    int64_t least = INT64_MAX;
+    for (GemmCandidate &made : candidates)
+      for (int64_t rows : made.rows)
+        if (std::abs(rows - wanted) < least)
+          least = std::abs(rows - wanted), found = &made;
+    return found;
+  };
+  GemmCandidate *before = nearest(first - step), *behind = nearest(last + step);
+  for (GemmCandidate &made : candidates)
+    llvm::erase_if(made.rows, [&](int64_t rows) {
+      return rows >= first && rows <= last;
+    });
+  for (auto [made, rows] : {std::pair{before, first - step},
+                            std::pair{behind, last + step}})
+    if (made && !llvm::is_contained(made->rows, rows)) {
+      made->rows.push_back(rows);
+      llvm::sort(made->rows);
+    }
+  llvm::erase_if(candidates,
+                 [](const GemmCandidate &made) { return made.rows.empty(); });
+}
+
 /// The same by our tiles, for each shape. The row program starts early, and
 /// prefers shared memory as the tiles do: a multiprocessor that has to change
 /// its split waits until it is empty. (H200, BERT-base, four linears in a chain
 /// with their norms and GELU, us a layer: 1,024 rows 37.0, with library calls
-/// 45.5; 32 rows 17.8 and 25.9. No row count has a norm inside the tiles
-/// ahead.)
+/// 45.5; 32 rows 17.8 and 25.9.) Few rows go to clusters that normalize.
 LogicalResult
 KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
                           const LaunchContext &context,
@@ -151,6 +178,20 @@ KernelChoice::addTilesRow(ir::FusedOp fused, const GemmMatch &match,
   auto candidates = withResident(split->call(), *call, context);
   if (failed(candidates))
     return failure();
+  if (context.encoder && !preview_) {
+    std::vector<GemmCandidate> few = emitGemmFewRows(fused, match, context);
+    constexpr int64_t step = 64; // between buckets
+    for (size_t i = 0; i < few.size(); ++i) {
+      int64_t first = few[i].rows.front();
+      while (i + 1 < few.size() &&
+             few[i + 1].rows.front() == few[i].rows.back() + step)
+        ++i;
+      leave(*candidates, first, few[i].rows.back(), step);
+    }
+    for (GemmCandidate &made : few)
+      implementations.push_back(implementation(
+          made.name, clustered(made, *take(made.kernel)), made.rows));
+  }
   for (const GemmCandidate &made : *candidates) {
     DictionaryAttr tiles = clustered(made, *take(made.kernel));
     bool before = std::exchange(behindKernel_, true);

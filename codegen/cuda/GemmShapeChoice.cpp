@@ -20,6 +20,10 @@ static constexpr double kNamedShare = 2.0 / 3;
 static constexpr int64_t kSampled = 16;
 /// The last count that is given a shape of its own.
 static constexpr int64_t kMostRows = 16384;
+/// Few rows, whose clusters normalize (docs/rationale/encoders.md): whole
+/// models are faster so from here on, and are not at 320 rows.
+static constexpr int64_t kFirstFewRows = 128, kLastFewRows = 1024;
+static constexpr int64_t kBoxDepth = 64; // columns of k
 /// A shape is worth its kernel where it makes the mean so much less.
 static constexpr double kWorthAKernel = 0.002;
 
@@ -201,6 +205,34 @@ std::vector<ShapeChoice> ft::codegen::chooseShapes(const GemmMatch &match) {
   };
   return chooseByRules(shapesFor(match), {cycles, 32, kRows, kWorthAKernel},
                        /*tries=*/true);
+}
+
+/// Rows whose clusters run at once, as whole pairs of buckets.
+static int64_t rowsAtOnce(const GemmShape &shape) {
+  return clustersAtOnce(shape) * shape.bm / 128 * 128;
+}
+
+std::vector<ShapeChoice>
+ft::codegen::chooseFewRows(const GemmMatch &match) {
+  // Weights of the last boxes come while the first are multiplied.
+  constexpr int64_t late = 4;
+  std::vector<ShapeChoice> choices;
+  for (const GemmShape &shape : shapesFor(match))
+    if (shape.swapped && match.k <= (shape.stages + late) * kBoxDepth)
+      choices.push_back({shape, {}});
+  llvm::sort(choices, [](const ShapeChoice &a, const ShapeChoice &b) {
+    return a.shape.bm < b.shape.bm;
+  });
+  int64_t first = kFirstFewRows;
+  for (ShapeChoice &choice : choices) {
+    int64_t last = std::min(rowsAtOnce(choice.shape), kLastFewRows);
+    if (first <= last)
+      choice.rows = {first, last};
+    // The first bucket of a larger tile: too few clusters.
+    first = std::max(first, last + (choice.shape.bm == 16 ? 128 : 64));
+  }
+  llvm::erase_if(choices, [](const ShapeChoice &c) { return c.rows.empty(); });
+  return choices;
 }
 
 ShapeChoice ft::codegen::chooseSomeRows(const GemmMatch &match) {

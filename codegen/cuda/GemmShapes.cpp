@@ -129,6 +129,7 @@ static constexpr GemmShape kGated[] = {
 };
 
 /// Of shapes that normalize, `cn` is what the row needs, at most eight CTAs.
+/// Swapped they are for few rows.
 static constexpr GemmShape kNorm[] = {
     {.bm = 64, .bn = 48, .stages = 8, .warpgroups = 1, .norm = true},
     {.bm = 64, .bn = 64, .stages = 8, .warpgroups = 1, .norm = true},
@@ -138,6 +139,24 @@ static constexpr GemmShape kNorm[] = {
     {.bm = 128, .bn = 96, .stages = 6, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 128, .stages = 5, .warpgroups = 2, .norm = true},
     {.bm = 128, .bn = 192, .stages = 4, .warpgroups = 2, .norm = true},
+    {.bm = 16,
+     .bn = 128,
+     .stages = 11,
+     .warpgroups = 2,
+     .norm = true,
+     .swapped = true},
+    {.bm = 32,
+     .bn = 128,
+     .stages = 10,
+     .warpgroups = 2,
+     .norm = true,
+     .swapped = true},
+    {.bm = 64,
+     .bn = 128,
+     .stages = 8,
+     .warpgroups = 2,
+     .norm = true,
+     .swapped = true},
 };
 static constexpr int64_t kMaxCluster = 8; // that every device runs
 static constexpr int64_t kSharedRowsK = 2048;
@@ -172,6 +191,8 @@ int64_t GemmShape::sharedBytes() const {
   int64_t columns = bn / splits;    // that a CTA stores
   int64_t sums = (splits - 1) * storing * 64 * columns;
   int64_t numbers = norm ? 2 * cn * bm * 8 + 16 + 8 * bn : 0;
+  if (norm && swapped)
+    numbers += (storing + 1) * bm * 8;
   int64_t bias = 8 * bn + 32;
   int64_t other = 1024 + stages * (boxes * (bm + bn) * 128 + 16) + 16 + sums +
                   numbers + bias;
@@ -226,9 +247,7 @@ std::string GemmShape::name() const {
 // What a shape takes
 //===----------------------------------------------------------------------===//
 
-/// Clusters that run at once, as an H200's driver counts them: none spans two
-/// of the device's parts, some of which lack multiprocessors.
-static int64_t clustersAtOnce(const GemmShape &shape) {
+int64_t ft::codegen::clustersAtOnce(const GemmShape &shape) {
   int64_t size = shape.cluster();
   bool even = (size & (size - 1)) == 0;
   return (size <= 2 ? 132 : even ? 120 : 102) / size * shape.ctas;
@@ -318,6 +337,17 @@ double ft::codegen::cyclesOf(const GemmShape &shape, const GemmMatch &match,
          (shape.pingPong ? 2 : double(waves)) * stored;
 }
 
+/// Whether all that a norm's step stores has 16 bits.
+static bool storesHalf(const GemmMatch &match) {
+  auto half = [](mlir::Value value) {
+    mlir::Type type =
+        llvm::cast<ft::ir::PackedType>(value.getType()).getElementType();
+    return type.isBF16() || type.isF16();
+  };
+  return half(match.outNorm->getResult(0)) &&
+         (!match.storesSum || half(match.result));
+}
+
 std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
   std::vector<GemmShape> shapes;
   if (match.outNorm) {
@@ -326,6 +356,8 @@ std::vector<GemmShape> ft::codegen::shapesFor(const GemmMatch &match) {
       // Of a short row most of a cluster's columns would be idle.
       bool full =
           shape.bn * shape.cn - match.n <= std::max<int64_t>(16, match.n / 8);
+      if (shape.swapped && !storesHalf(match))
+        continue;
       if (shape.cluster() <= kMaxCluster && shape.sharedBytes() <= 227 * 1024 &&
           (full || shape.cn == 1))
         shapes.push_back(shape);

@@ -47,6 +47,10 @@ struct GemmShape {
   std::string name() const;
 };
 
+/// Clusters that run at once, as an H200's driver counts them: none spans two
+/// of the device's parts, some of which lack multiprocessors.
+int64_t clustersAtOnce(const GemmShape &shape);
+
 /// Those that can run `match`.
 std::vector<GemmShape> shapesFor(const GemmMatch &match);
 /// Cycles of a multiprocessor that `rows` rows of `match` take, as far as they
@@ -87,6 +91,12 @@ std::vector<ShapeChoice> chooseShapes(const GemmMatch &match);
 /// with what follows them, and q-k-v with rope and append; of others the
 /// shortest prompts alone, if at all, and the rest is the library's.
 std::vector<ShapeChoice> choosePromptShapes(const GemmMatch &match);
+
+/// Those that normalize few rows, each with the first and last bucket that it
+/// is the fastest of all in; none where rows are long or weights do not wait in
+/// shared memory. Tiles and a row program have the others. REQUIRES:
+/// match.outNorm.
+std::vector<ShapeChoice> chooseFewRows(const GemmMatch &match);
 
 /// One for at most 64 rows, without a norm.
 ShapeChoice chooseSomeRows(const GemmMatch &match);

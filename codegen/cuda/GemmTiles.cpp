@@ -266,8 +266,9 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   CudaPrinter out;
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
   // With constants addresses are made ahead, for which whole tiles' sums and
-  // norms leave no registers.
-  bool known = !tile.norm && !(tile.pingPong && hasResidual(match));
+  // norms of many rows leave no registers.
+  bool known = (!tile.norm || tile.swapped) &&
+               !(tile.pingPong && hasResidual(match));
   std::string epilogue = match.append
                              ? printHeadsEpilogue(fused, match, params, out)
                              : printEpilogue(fused, match, params, out, known);
@@ -318,16 +319,29 @@ static std::vector<ShapeChoice> shapesIn(const LaunchContext &context,
   return chooseShapes(match);
 }
 
-std::vector<GemmCandidate>
-codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
-                       const LaunchContext &context) {
+static std::vector<GemmCandidate>
+emitShapes(ir::FusedOp fused, const GemmMatch &match,
+           const LaunchContext &context,
+           const std::vector<ShapeChoice> &choices) {
   std::vector<GemmCandidate> candidates;
   bool residual = hasResidual(match);
-  for (const ShapeChoice &choice : shapesIn(context, match)) {
+  for (const ShapeChoice &choice : choices) {
     candidates.push_back(
         emitTile(fused, match, context,
                  residual ? choice.shape.withResidual() : choice.shape));
     candidates.back().rows = choice.rows;
   }
   return candidates;
+}
+
+std::vector<GemmCandidate>
+codegen::emitGemmTiles(ir::FusedOp fused, const GemmMatch &match,
+                       const LaunchContext &context) {
+  return emitShapes(fused, match, context, shapesIn(context, match));
+}
+
+std::vector<GemmCandidate>
+codegen::emitGemmFewRows(ir::FusedOp fused, const GemmMatch &match,
+                         const LaunchContext &context) {
+  return emitShapes(fused, match, context, chooseFewRows(match));
 }

@@ -80,6 +80,10 @@ bool gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
 std::vector<GemmCandidate> emitGemmTiles(ir::FusedOp fused,
                                          const GemmMatch &match,
                                          const LaunchContext &context);
+/// The same with its norm, by clusters that hold whole rows, for few rows.
+std::vector<GemmCandidate> emitGemmFewRows(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           const LaunchContext &context);
 mlir::FailureOr<TemplateKernel> emitAttention(ir::FusedOp fused,
                                               const LaunchContext &context);
 /// Whether a fused attention stores the batch's keys and values itself.

@@ -112,6 +112,14 @@ void norm(const std::string &name) {
   add<C, Epilogue::NormLayer>(Output, name, false);
   add<C, Epilogue::NormLayer>(Down, name, false);
 }
+/// Rows of few, wgmma's other side, by CTAs of 128 outputs.
+template <int BM, int stages, int boxes, int CN = 6>
+void swappedNorm(const std::string &name) {
+  using C = gemm::Config<f16, false, BM, 128, stages, 2, false, 1, CN, 1, 1,
+                         true, gemm::Columns, true, boxes>;
+  add<C, Epilogue::NormLayer>(Output, name, false);
+  add<C, Epilogue::NormLayer>(Down, name, false);
+}
 
 void addAll() {
   cuda(cudaFuncSetAttribute(rowNorm,

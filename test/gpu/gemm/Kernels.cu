@@ -84,10 +84,11 @@ void addSwapped(const char *name) {
 }
 
 /// A cluster of CN CTAs that normalizes rows.
-template <int BM, int BN, int stages, int warpgroups, int CN>
+template <int BM, int BN, int stages, int warpgroups, int CN,
+          bool swapped = false, int boxes = 1>
 void addNorm(const char *name) {
   using Rows = gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1, CN,
-                            1, 1, true>;
+                            1, 1, true, gemm::Columns, swapped, boxes>;
   add<Rows, Epilogue::NormLayer>(name);
   add<Rows, Epilogue::NormRms>(name);
 }

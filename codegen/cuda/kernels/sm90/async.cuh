@@ -326,6 +326,10 @@ __device__ __forceinline__ float2 loadShared2(u32 from) {
                : "memory");
   return v;
 }
+__device__ __forceinline__ void storeShared2(u32 to, float x, float y) {
+  asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x), "f"(y)
+               : "memory");
+}
 __device__ __forceinline__ float4 loadShared4(u32 from) {
   float4 v;
   asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"

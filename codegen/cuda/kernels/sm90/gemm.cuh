@@ -38,6 +38,7 @@
 #include "sm90/gemm_shape.cuh"
 #include "sm90/gemm_split.cuh"
 #include "sm90/gemm_swapped.cuh"
+#include "sm90/gemm_swapped_norm.cuh"
 #include "sm90/wgmma.cuh"
 
 // Where a CTA's time goes: test builds have epilogues that note it.
@@ -222,6 +223,9 @@ template <typename C> struct Consumer {
             own[0], d[0], warpgroup, taken);
         FT_GEMM_MARK(e, 6);
         finish.run(own);
+      } else if constexpr (C::kNorm && C::kSwapped) {
+        RowNumbers<C> exchange{stages, cn, p.outputs};
+        SwappedNorm<C, E>(place, e, exchange).run(d, finish, row, taken);
       } else if constexpr (C::kNorm) {
         finish.keep(d);
         RowNumbers<C> exchange{stages, cn, p.outputs};

@@ -87,8 +87,8 @@ struct Config {
   static_assert(splits >= 1 && splits <= 4);
   static_assert(!pingPong || (splits == 1 && !norm));
   static_assert(!norm || (CM_ == 1 && !gated), "a cluster holds whole rows");
-  static_assert(!swapped || (!gated && splits == 1 && !norm &&
-                             Columns_::kInOrder && !Columns_::kHeads));
+  static_assert(!swapped || (!gated && splits == 1 && Columns_::kInOrder &&
+                             !Columns_::kHeads));
   static constexpr bool kGated = gated, kPingPong = pingPong, kNorm = norm;
   static constexpr bool kSwapped = swapped;
   static constexpr int BM = BM_, BN = BN_, CM = CM_, CN = CN_;
@@ -122,10 +122,14 @@ struct Config {
   /// The sums of the other parts of k, of the columns that a CTA stores.
   static constexpr int kSumBytes = (splits - 1) * kStoring * 64 * kOwn;
   /// What a norm's rows get of their numbers, from all CTAs of the row.
-  static constexpr int kNumberBytes = CN * kStoring * 16 * 8;
+  static constexpr int kNumberBytes = CN * BM * 8;
   /// Two sets of the numbers of each row from each CTA, their barriers, and
-  /// scale and shift of the columns.
-  static constexpr int kNormBytes = norm ? 2 * CN * BM * 8 + 16 + 8 * BN : 0;
+  /// scale and shift of the columns; swapped, also numbers of each row from each
+  /// warp, and of the whole row.
+  static constexpr int kNormBytes =
+      norm ? 2 * CN * BM * 8 + 16 + 8 * BN +
+                 (swapped ? (4 * warpgroups + 1) * BM * 8 : 0)
+           : 0;
   /// Two slots for what the sums begin with, and their barriers.
   static constexpr int kBiasBytes = 2 * 4 * BN + 32;
   /// Rows on their way in and out, of each warp that stores, by parts of 32
@@ -219,6 +223,11 @@ template <typename C> struct Stages {
   }
   /// {scale, scale, shift, shift} of columns 2 * pair and the next.
   __device__ u32 columns(u32 pair) const { return rowsFull(2) + 16 * pair; }
+  /// Swapped: {mean, squares} of row `row` from warp `warp`; behind the last
+  /// warp's {mean, factor} of the whole row.
+  __device__ u32 warpNumbers(u32 warp, u32 row) const {
+    return columns(C::BN / 2) + (warp * C::BM + row) * 8;
+  }
   __device__ u32 bias(u32 slot) const {
     return sums() + C::kSumBytes + C::kNormBytes + 4 * C::BN * slot;
   }

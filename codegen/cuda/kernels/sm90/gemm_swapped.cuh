@@ -50,10 +50,37 @@ public:
     runFrom<0>(d);
     meet(); // slots are used again by the next tile
   }
+  /// d = what `run` would store, unrounded.
+  __device__ __forceinline__ void keep(Sums &d) const { keepFrom<0>(d); }
+  /// d, as `keep` leaves it or later, to the rows of `to`.
+  __device__ __forceinline__ void put(const Sums &d, Out *to,
+                                      i64 stride) const {
+    static_assert(kPacked, "rows of 32 bits do not go through slots");
+#pragma unroll
+    for (int q = 0; q < kAll; ++q) {
+#pragma unroll
+      for (int g = 0; g < kGroups; g += 2) {
+        float2 y[2][2];
+#pragma unroll
+        for (int i = 0; i < 4 && g + i / 2 < kGroups; ++i) {
+          int at = sumOf(q, g + i / 2, i % 2);
+          y[i / 2][i % 2] = {d[q / kOfBlock][at], d[q / kOfBlock][at + 1]};
+        }
+        pack(q, g, y);
+      }
+      meet();
+      store(q, to, stride);
+    }
+    meet(); // slots are used again
+  }
 
 private:
   /// Of the warpgroup.
   __device__ static void meet() { namedSync(threadIdx.x / 128, 128); }
+  /// Where a thread's sums of two rows of group g of part q are.
+  __device__ static constexpr int sumOf(int q, int g, int half) {
+    return 4 * (q % kOfBlock * kGroups + g) + 2 * half;
+  }
   __device__ static int lane() { return threadIdx.x % 32; }
 
   __device__ u32 slot(int q) const { return base_ + q % C::kSlots * kBytes; }
@@ -93,15 +120,14 @@ private:
       });
     copyAsyncCommit();
   }
-  __device__ __forceinline__ void store(int q) const {
-    Out *to = e_.out;
-    if (isWide(to, e_.outStride))
+  __device__ __forceinline__ void store(int q, Out *to, i64 stride) const {
+    if (isWide(to, stride))
       each<8>(q, [&](int m, int n, u32 from) {
-        store16(to + m * e_.outStride + n, loadSharedVec(from));
+        store16(to + m * stride + n, loadSharedVec(from));
       });
     else
       each<1>(q, [&](int m, int n, u32 from) {
-        to[m * e_.outStride + n] = Out{loadShared16(from)};
+        to[m * stride + n] = Out{loadShared16(from)};
       });
   }
 
@@ -113,8 +139,10 @@ private:
     int chunk = threadIdx.x % 128 / 32 * 2 + lane() / 8 % 2;
     return slot(q) + swizzled(group * 8 + lane() % 8, chunk);
   }
-  template <int q> __device__ __forceinline__ void runFrom(const Sums &d) {
-    u32 residual[(kGroups + 1) / 2][4] = {};
+  /// Of part q.
+  using Residuals = u32[(kGroups + 1) / 2][4];
+  template <int q>
+  __device__ __forceinline__ void await(Residuals &residual) const {
     if constexpr (kEarly) {
       // Of parts, as many are under way as have come into slots since.
       constexpr int more = q < 2 ? 0 : q - 1;
@@ -128,6 +156,10 @@ private:
         loadMatrices<true>(residual[g / 2], matrices(q, g));
       __syncwarp(); // a lane stores what others have read
     }
+  }
+  template <int q> __device__ __forceinline__ void runFrom(const Sums &d) {
+    Residuals residual = {};
+    await<q>(residual);
 #pragma unroll
     for (int g = 0; g < kGroups; g += 2) {
       float2 y[2][2]; // of a group and 8 outputs: this thread's two rows
@@ -137,14 +169,29 @@ private:
           y[i / 2][i % 2] =
               results(q, g + i / 2, i % 2, d[q / kOfBlock], residual[g / 2][i]);
       if constexpr (kPacked)
-        keep(q, g, y);
+        pack(q, g, y);
     }
     if constexpr (kPacked) {
       meet();
-      store(q);
+      store(q, e_.out, e_.outStride);
     }
     if constexpr (q + 1 < kAll)
       runFrom<q + 1>(d);
+  }
+  template <int q> __device__ __forceinline__ void keepFrom(Sums &d) const {
+    Residuals residual = {};
+    await<q>(residual);
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float2 y = results(q, g, half, d[q / kOfBlock],
+                           residual[g / 2][g % 2 * 2 + half]);
+        d[q / kOfBlock][sumOf(q, g, half)] = y.x;
+        d[q / kOfBlock][sumOf(q, g, half) + 1] = y.y;
+      }
+    if constexpr (q + 1 < kAll)
+      keepFrom<q + 1>(d);
   }
   /// Of group g of part q, the warp's first 8 outputs or its second: stored, if
   /// they are not packed.
@@ -154,7 +201,7 @@ private:
     int m = rowOf(q) + 8 * g + lane() % 4 * 2;
     int n = columnOf(q) + int(threadIdx.x) % 128 / 32 * 16 + lane() / 4 +
             8 * half;
-    int at = 4 * (q % kOfBlock * kGroups + g) + 2 * half;
+    int at = sumOf(q, g, half);
     float r[2] = {};
     if constexpr (kEarly)
       split<Residual>(residual, r);
@@ -174,16 +221,16 @@ private:
     return y;
   }
   /// Packed, as matrices, to where they leave from.
-  __device__ __forceinline__ void keep(int q, int g,
+  __device__ __forceinline__ void pack(int q, int g,
                                        const float2 (&y)[2][2]) const {
-    auto pack = [&](int group, int half) {
+    auto pair = [&](int group, int half) {
       return packPair<Out>(y[group][half].x, y[group][half].y);
     };
     if (g + 1 < kGroups)
       storeMatricesTransposed(matrices(q, g),
-                              {pack(0, 0), pack(0, 1), pack(1, 0), pack(1, 1)});
+                              {pair(0, 0), pair(0, 1), pair(1, 0), pair(1, 1)});
     else
-      storeMatricesTransposed(matrices(q, g), {pack(0, 0), pack(0, 1)});
+      storeMatricesTransposed(matrices(q, g), {pair(0, 0), pair(0, 1)});
   }
 
   const Place p_;

@@ -117,10 +117,6 @@ template <typename C> struct Output {
   }
 };
 
-__device__ __forceinline__ void storeShared2(u32 to, float x, float y) {
-  asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x), "f"(y)
-               : "memory");
-}
 __device__ __forceinline__ float loadShared1(u32 from) {
   return __uint_as_float(loadShared(from));
 }
