@@ -141,11 +141,10 @@ static void leave(std::vector<GemmCandidate> &candidates, int64_t first,
   };
   GemmCandidate *before = nearest(first - step), *behind = nearest(last + step);
   for (GemmCandidate &made : candidates)
-    llvm::erase_if(made.rows, [&](int64_t rows) {
-      return rows >= first && rows <= last;
-    });
-  for (auto [made, rows] : {std::pair{before, first - step},
-                            std::pair{behind, last + step}})
+    llvm::erase_if(made.rows,
+                   [&](int64_t rows) { return rows >= first && rows <= last; });
+  for (auto [made, rows] :
+       {std::pair{before, first - step}, std::pair{behind, last + step}})
     if (made && !llvm::is_contained(made->rows, rows)) {
       made->rows.push_back(rows);
       llvm::sort(made->rows);

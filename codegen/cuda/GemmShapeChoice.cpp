@@ -212,8 +212,7 @@ static int64_t rowsAtOnce(const GemmShape &shape) {
   return clustersAtOnce(shape) * shape.bm / 128 * 128;
 }
 
-std::vector<ShapeChoice>
-ft::codegen::chooseFewRows(const GemmMatch &match) {
+std::vector<ShapeChoice> ft::codegen::chooseFewRows(const GemmMatch &match) {
   // Weights of the last boxes come while the first are multiplied.
   constexpr int64_t late = 4;
   std::vector<ShapeChoice> choices;
@@ -227,9 +226,12 @@ ft::codegen::chooseFewRows(const GemmMatch &match) {
   for (ShapeChoice &choice : choices) {
     int64_t last = std::min(rowsAtOnce(choice.shape), kLastFewRows);
     if (first <= last)
-      choice.rows = {first, last};
-    // The first bucket of a larger tile: too few clusters.
-    first = std::max(first, last + (choice.shape.bm == 16 ? 128 : 64));
+      choice.rows = {first};
+    if (first < last)
+      choice.rows.push_back(last);
+    // Of 32 rows a cluster the next bucket's are too few (320 rows: ten).
+    bool small = choice.shape.bm == 16;
+    first = std::max(first, last + (small ? 128 : 64));
   }
   llvm::erase_if(choices, [](const ShapeChoice &c) { return c.rows.empty(); });
   return choices;

@@ -267,8 +267,8 @@ static GemmCandidate emitTile(ir::FusedOp fused, const GemmMatch &match,
   openKernel(out, "Linear layers of many rows.", {"sm90/gemm.cuh"});
   // With constants addresses are made ahead, for which whole tiles' sums and
   // norms of many rows leave no registers.
-  bool known = (!tile.norm || tile.swapped) &&
-               !(tile.pingPong && hasResidual(match));
+  bool known =
+      (!tile.norm || tile.swapped) && !(tile.pingPong && hasResidual(match));
   std::string epilogue = match.append
                              ? printHeadsEpilogue(fused, match, params, out)
                              : printEpilogue(fused, match, params, out, known);
