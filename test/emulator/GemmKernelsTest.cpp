@@ -317,6 +317,26 @@ TEST(GemmKernelsTest, SwappedTwoBoxes) {
   runConfig<Swapped<bf16, 72, 64, 6, 1, false, 1, 1, 2>, Epilogue::Residual>();
 }
 
+// Few rows, normalized: warps of 16 outputs, CTAs of 128, or 64, the cluster.
+template <typename T, int BM, int BN, int stages, int warpgroups, int CN,
+          int boxes = 1>
+using SwappedNorm =
+    gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1, CN, 1, 1, true,
+                 gemm::Columns, true, boxes>;
+
+TEST(GemmKernelsTest, SwappedNormOfThreeCtas) {
+  runConfig<SwappedNorm<bf16, 16, 128, 11, 2, 3>, Epilogue::NormLayer>();
+}
+TEST(GemmKernelsTest, SwappedNormStoresSums) {
+  runConfig<SwappedNorm<f16, 32, 128, 10, 2, 2>, Epilogue::NormRms>();
+}
+TEST(GemmKernelsTest, SwappedNormTwoParts) {
+  runConfig<SwappedNorm<f16, 64, 128, 8, 2, 2>, Epilogue::NormLayer>();
+}
+TEST(GemmKernelsTest, SwappedNormOneWarpgroup) {
+  runConfig<SwappedNorm<bf16, 40, 64, 5, 1, 4, 2>, Epilogue::NormLayer>();
+}
+
 // Stages of 128 columns: k of whole boxes, of one and a part, of a part.
 template <typename T, int BN, int stages, int CM = 1, int CN = 1,
           int splits = 1>
