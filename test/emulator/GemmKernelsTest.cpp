@@ -320,9 +320,8 @@ TEST(GemmKernelsTest, SwappedTwoBoxes) {
 // Few rows, normalized: warps of 16 outputs, CTAs of 128, or 64, the cluster.
 template <typename T, int BM, int BN, int stages, int warpgroups, int CN,
           int boxes = 1>
-using SwappedNorm =
-    gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1, CN, 1, 1, true,
-                 gemm::Columns, true, boxes>;
+using SwappedNorm = gemm::Config<T, false, BM, BN, stages, warpgroups, false, 1,
+                                 CN, 1, 1, true, gemm::Columns, true, boxes>;
 
 TEST(GemmKernelsTest, SwappedNormOfThreeCtas) {
   runConfig<SwappedNorm<bf16, 16, 128, 11, 2, 3>, Epilogue::NormLayer>();
