@@ -70,7 +70,7 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// of a tile's sums each, over a part of k, and each stores a part of its
 /// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole
 /// rows, of at most CN * BN outputs, which the epilogue normalizes
-/// (gemm_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's. Swapped,
+/// (gemm_norm.cuh, swapped gemm_swapped_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's. Swapped,
 /// a tile's outputs are the 64-row side of wgmma and its rows the other, which
 /// may be any multiple of 8; its end is gemm_swapped.cuh's. A stage has `boxes`
 /// boxes of 64 columns of each operand: two where a tile is so small that
