@@ -70,12 +70,12 @@ template <int size, int run, bool interleaved> struct HeadColumns {
 /// of a tile's sums each, over a part of k, and each stores a part of its
 /// columns (gemm_split.cuh). With norm the CN CTAs side by side hold whole
 /// rows, of at most CN * BN outputs, which the epilogue normalizes
-/// (gemm_norm.cuh, swapped gemm_swapped_norm.cuh). With HeadColumns the epilogue is gemm_heads.cuh's. Swapped,
-/// a tile's outputs are the 64-row side of wgmma and its rows the other, which
-/// may be any multiple of 8; its end is gemm_swapped.cuh's. A stage has `boxes`
-/// boxes of 64 columns of each operand: two where a tile is so small that
-/// stages of one cost more to hand over than to multiply (64 x 96 of 512 x 768,
-/// k 3072: 11.2 us, so 8.6).
+/// (gemm_norm.cuh, swapped gemm_swapped_norm.cuh). With HeadColumns the
+/// epilogue is gemm_heads.cuh's. Swapped, a tile's outputs are the 64-row side
+/// of wgmma and its rows the other, which may be any multiple of 8; its end is
+/// gemm_swapped.cuh's. A stage has `boxes` boxes of 64 columns of each operand:
+/// two where a tile is so small that stages of one cost more to hand over than
+/// to multiply (64 x 96 of 512 x 768, k 3072: 11.2 us, so 8.6).
 template <typename T_, bool gated, int BM_, int BN_, int stages, int warpgroups,
           bool pingPong = false, int CM_ = 1, int CN_ = 1, int ctas = 1,
           int splits = 1, bool norm = false, typename Columns_ = Columns,
