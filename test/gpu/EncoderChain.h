@@ -112,7 +112,7 @@ void norm(const std::string &name) {
   add<C, Epilogue::NormLayer>(Output, name, false);
   add<C, Epilogue::NormLayer>(Down, name, false);
 }
-/// Rows of few, wgmma's other side, by CTAs of 128 outputs.
+/// Few rows, on wgmma's other side, that clusters of CN CTAs normalize.
 template <int BM, int stages, int boxes, int CN = 6>
 void swappedNorm(const std::string &name) {
   using C = gemm::Config<f16, false, BM, 128, stages, 2, false, 1, CN, 1, 1,

@@ -139,8 +139,8 @@ private:
     int chunk = threadIdx.x % 128 / 32 * 2 + lane() / 8 % 2;
     return slot(q) + swizzled(group * 8 + lane() % 8, chunk);
   }
-  /// Of part q.
   using Residuals = u32[(kGroups + 1) / 2][4];
+  /// Those of part q, when they have come.
   template <int q>
   __device__ __forceinline__ void await(Residuals &residual) const {
     if constexpr (kEarly) {

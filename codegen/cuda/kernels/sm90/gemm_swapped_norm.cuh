@@ -1,4 +1,4 @@
-//===- gemm_swapped_norm.cuh - rows of few, normalized ----------*- C++ -*-===//
+//===- gemm_swapped_norm.cuh - few rows that a cluster normalizes *- C++ -*-===//
 //
 // gemm_norm.cuh's for swapped tiles: a cluster's CTAs side by side have whole
 // rows, 64 outputs a warpgroup. With few rows a tile of 64 would leave most
