@@ -291,6 +291,32 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   return tiles ? addTiles(fused, match, context, implementations) : success();
 }
 
+/// Of a prompt few rows are wanted at the end, whatever its length: on their
+/// axis, what runs 9 to 64 tokens, and a prompt's kernels for more.
+LogicalResult
+KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  constexpr int64_t some = 64, more = 128;
+  auto type = cast<ir::PackedType>(match.input.getType());
+  if (!context.prompts() || preview_ || type.getAxis() != "rows" ||
+      hopperArchs().empty())
+    return addGemm(fused, match, context, implementations);
+  LaunchContext few = context;
+  few.maxTokens = some;
+  SmallVector<Attribute> many;
+  if (failed(addTiles(fused, match, few, implementations)) ||
+      failed(addGemm(fused, match, context, many)))
+    return failure();
+  bool counted = llvm::any_of(many, [](Attribute one) {
+    return cast<DictionaryAttr>(one).contains("rows");
+  });
+  if (!implementations.empty() && !many.empty() && !counted)
+    many.front() = withRows(many.front(), {more});
+  llvm::append_range(implementations, many);
+  return success();
+}
+
 /// In front of all others, the launches that run the attention behind, too.
 /// They are right for batches only of few short sequences, or whose sequences
 /// lie whole in tiles.

@@ -211,7 +211,8 @@ LogicalResult KernelChoice::select(ir::FusedOp fused,
       return failure();
     match = *found;
   }
-  LogicalResult made = match ? addGemm(fused, *match, context, implementations)
+  LogicalResult made = match
+                           ? addByRows(fused, *match, context, implementations)
                              : addDefaults(fused, context, implementations);
   if (failed(made) || failed(addJoined(fused, implementations)))
     return failure();

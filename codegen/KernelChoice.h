@@ -57,6 +57,10 @@ private:
           const LaunchContext &context,
           llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
+  addByRows(ir::FusedOp fused, const GemmMatch &match,
+            const LaunchContext &context,
+            llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+  mlir::LogicalResult
   addFused(ir::FusedOp fused, const GemmMatch &match,
            const LaunchContext &context,
            llvm::SmallVectorImpl<mlir::Attribute> &implementations);

@@ -237,7 +237,12 @@ bool isUnary(Operation *op) {
 
 bool isRowOp(Operation *op) {
   return op->hasTrait<ft::ir::OpTrait::RowWise>() ||
-         isa<PositionsOp, RowsOp>(op);
+         isa<PositionsOp, RowsOp>(op) || isOneOfSequence(op);
+}
+
+bool isOneOfSequence(Operation *op) {
+  auto reduce = dyn_cast<SegmentReduceOp>(op);
+  return reduce && (reduce.getKind() == "first" || reduce.getKind() == "last");
 }
 
 bool isLeaf(Operation *op) { return isa<BroadcastOp, PositionsOp>(op); }

@@ -181,6 +181,8 @@ const RowCapability &rowCapability();
 bool isUnary(mlir::Operation *op);
 /// True for operations that row programs hold.
 bool isRowOp(mlir::Operation *op);
+/// segment_reduce of one row: nothing is reduced, a row program loads it.
+bool isOneOfSequence(mlir::Operation *op);
 /// True for operations without packed operands: computed where they are read.
 bool isLeaf(mlir::Operation *op);
 

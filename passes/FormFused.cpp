@@ -42,7 +42,10 @@ ir::Pattern patternOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, ir::Pattern>(op)
       .Case<LinearOp>([](auto) { return ir::Pattern::Gemm; })
       .Case<AttentionOp>([](auto) { return ir::Pattern::Attention; })
-      .Case<SegmentReduceOp>([](auto) { return ir::Pattern::SegmentReduce; })
+      .Case<SegmentReduceOp>([](auto op) {
+        return isOneOfSequence(op) ? ir::Pattern::Row
+                                   : ir::Pattern::SegmentReduce;
+      })
       .Case<PatchesOp>([](auto) { return ir::Pattern::Patches; })
       .Case<ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp>(
           [](auto) { return ir::Pattern::Argmax; })

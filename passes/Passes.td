@@ -209,6 +209,32 @@ def CloneStepKinds : FtPass<"ft-clone-step-kinds"> {
   ];
 }
 
+def GatherEarly : FtPass<"ft-gather-early"> {
+  let summary = "gather wanted rows in front of the last layer's linears";
+  let description = [{
+    Of a prompt the logits of one row are wanted, of images the class token: the
+    last layer's linears behind its attention make other rows for nobody. In
+    step kinds without a bound, `rows` and the first row of a sequence move in
+    front of all that makes rows one by one and is read by nothing else, if a
+    linear is among it. Few tokens mostly are all wanted: their step kinds stay.
+
+    ```mlir
+    // before
+    %o = ft.linear %a, @o : ...tokens...
+    %y = ft.add %x, %o : ...tokens...
+    %z = ft.rows %y, %wanted : ...
+    // after
+    %b = ft.rows %a, %wanted : ...
+    %c = ft.rows %x, %wanted : ...
+    %o = ft.linear %b, @o : ...rows...
+    %z = ft.add %c, %o : ...rows...
+    ```
+  }];
+  let statistics = [
+    Statistic<"numNarrowed", "narrowed", "Operations that make fewer rows">
+  ];
+}
+
 def GroupOps : FtPass<"ft-group-ops"> {
   let summary = "fuse operations into steps by the capability table";
   let description = [{

@@ -65,6 +65,7 @@ static void addFuse(OpPassManager &manager, const PipelineOptions &options) {
     // Merging comes before cloning: the clones share the merged weights.
     manager.addPass(createMergeLinears());
     manager.addPass(createCloneStepKinds());
+    manager.addPass(createGatherEarly());
     manager.addPass(
         createGroupOps({.archs = archs, .preview = options.preview}));
     manager.addPass(createJoinSteps({.archs = archs}));

@@ -109,10 +109,6 @@ static std::vector<ShapeChoice> shortPromptShape(const GemmMatch &match) {
 
 std::vector<ShapeChoice>
 ft::codegen::choosePromptShapes(const GemmMatch &match) {
-  // Of a prompt few rows are wanted at the end, whatever its length.
-  auto type = llvm::cast<ft::ir::PackedType>(match.input.getType());
-  if (type.getAxis() == "rows")
-    return {};
   if (match.append)
     return headShapes(match);
   if (match.gated)

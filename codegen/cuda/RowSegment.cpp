@@ -54,14 +54,14 @@ RowSegmentPrinter::argument(BlockArgument argument, View view) {
               view);
 }
 
-/// A row of the batch's wanted rows; its input comes straight from memory.
-FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::gather(ir::RowsOp op,
-                                                             View view) {
-  auto source = dyn_cast<BlockArgument>(op.getInput());
+/// Row `row` of what `op` reads, straight from memory.
+FailureOr<RowSegmentPrinter::Held>
+RowSegmentPrinter::gather(Operation *op, const std::string &row, View view) {
+  auto source = dyn_cast<BlockArgument>(op->getOperand(0));
   if (!source)
-    return op.emitError("row program: rows must be the first op of its fused "
-                        "op");
-  std::string rows = params_.add("const int *", "rows", params_.batch("rows"));
+    return op->emitError("row program: ")
+           << op->getName().stripDialect()
+           << " must be the first op of its fused op";
   unsigned number = source.getArgNumber();
   auto type = cast<ir::PackedType>(source.getType());
   Placement place = placementOf(fused_.getInputs()[number]);
@@ -69,14 +69,62 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::gather(ir::RowsOp op,
   StringRef element = typeText(type.getElementType());
   params_.add(("const " + element + " *").str(), name, params_.in(number));
   params_.add("i64", name + "Stride", params_.i64(place.rowStride));
-  if (wanted_.empty()) {
-    wanted_ = "wanted";
-    ahead_.line("const i64 " + wanted_ + " = " + rows + "[row];");
-  }
-  return load(type,
-              name + " + " + wanted_ + " * " + name + "Stride" +
-                  groupOffset(type),
+  return load(type, name + " + " + row + " * " + name + "Stride" +
+                        groupOffset(type),
               view);
+}
+
+/// A row of the batch's wanted rows.
+FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::gather(ir::RowsOp op,
+                                                             View view) {
+  std::string rows = params_.add("const int *", "rows", params_.batch("rows"));
+  std::string &wanted = gathered_[rows];
+  if (wanted.empty()) {
+    wanted = "wanted";
+    ahead_.line("const i64 " + wanted + " = " + rows + "[row];");
+  }
+  return gather(op.getOperation(), wanted, view);
+}
+
+/// The first or last row of the sequence, or one so many behind or before it;
+/// zeros where it has none.
+FailureOr<RowSegmentPrinter::Held>
+RowSegmentPrinter::oneOfSequence(ir::SegmentReduceOp op, View view) {
+  int sequences = int(inputOf(op.getSequences()));
+  std::string from = "cuTokens" + std::to_string(sequences);
+  params_.add("const int *", from, params_.batch("cu_tokens", sequences));
+  bool first = op.getKind() == "first";
+  std::string index = std::to_string(int64_t(op.getIndex()));
+  std::string &token = gathered_[from + op.getKind().str() + index];
+  if (token.empty()) {
+    token = "token" + std::to_string(count_++);
+    ahead_.line("const int " + token + " = " + from +
+                (first ? "[row] + " + index : "[row + 1] - 1 - " + index) +
+                ";");
+    ahead_.line("const bool " + token + "Is = " + token +
+                (first ? " < " + from + "[row + 1];"
+                       : " >= " + from + "[row];"));
+  }
+  std::string is = token + "Is";
+  FailureOr<Held> held = gather(
+      op.getOperation(), "i64(" + is + " ? " + token + " : 0)", view);
+  if (failed(held))
+    return failure();
+  return keepIf(is, *held);
+}
+
+/// `held`, or zeros.
+RowSegmentPrinter::Held RowSegmentPrinter::keepIf(const std::string &condition,
+                                                  Held held) {
+  if (held.kind == Kind::Elements) {
+    out_.eachElement("L::kElements", held.name + "[e] = " + condition + " ? " +
+                                         held.name + "[e] : 0.0f;");
+    return held;
+  }
+  std::string name = fresh(View::Own);
+  out_.line("const float " + name + " = " + condition + " ? " + held.name +
+            " : 0.0f;");
+  return {name, Kind::Number};
 }
 
 std::string RowSegmentPrinter::position(Value sequences) {
@@ -135,15 +183,7 @@ RowSegmentPrinter::embedding(ir::EmbeddingOp op, View view) {
            table + " + i64(" + mine + " ? " + row + " : 0) * " +
                std::to_string(type.getRowElements()) + groupOffset(type),
            view);
-  if (held.kind == Kind::Elements) {
-    out_.eachElement("L::kElements", held.name + "[e] = " + mine + " ? " +
-                                         held.name + "[e] : 0.0f;");
-    return held;
-  }
-  std::string name = fresh(View::Own);
-  out_.line("const float " + name + " = " + mine + " ? " + held.name +
-            " : 0.0f;");
-  return Held{name, Kind::Number};
+  return keepIf(mine, held);
 }
 
 /// A weight of the row's last extent.
@@ -307,6 +347,8 @@ FailureOr<RowSegmentPrinter::Held> RowSegmentPrinter::operation(Operation *op,
     return embedding(lookup, view);
   if (auto rows = dyn_cast<ir::RowsOp>(op))
     return gather(rows, view);
+  if (auto reduce = dyn_cast<ir::SegmentReduceOp>(op))
+    return oneOfSequence(reduce, view);
   if (auto rotation = dyn_cast<ir::RopeOp>(op))
     return rope(rotation, view);
   if (auto number = dyn_cast<ir::ToFloatOp>(op))

@@ -52,6 +52,10 @@ private:
   mlir::FailureOr<Held> weight(ir::BroadcastOp op, View view);
   mlir::FailureOr<Held> embedding(ir::EmbeddingOp op, View view);
   mlir::FailureOr<Held> gather(ir::RowsOp op, View view);
+  mlir::FailureOr<Held> oneOfSequence(ir::SegmentReduceOp op, View view);
+  mlir::FailureOr<Held> gather(mlir::Operation *op, const std::string &row,
+                               View view);
+  Held keepIf(const std::string &condition, Held held);
   mlir::FailureOr<Held> rope(ir::RopeOp op, View view);
   mlir::FailureOr<Held> cumsum(ir::CumsumOp op, View view);
   mlir::FailureOr<Held> elementwise(mlir::Operation *op, View view);
@@ -95,7 +99,7 @@ private:
   std::map<Key, Held> held_;
   std::map<void *, std::string> numbers_; // prefix of an op's line numbers
   std::map<std::string, std::string> positions_;
-  std::string wanted_;    // the wanted row's number in the batch
+  std::map<std::string, std::string> gathered_; // the row's number, by what it is
   std::string pairShape_; // of the rope whose partners `pair` names
   std::vector<StagedWeight> *staged_;
   int count_ = 0;
