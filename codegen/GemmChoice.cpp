@@ -291,28 +291,54 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
   return tiles ? addTiles(fused, match, context, implementations) : success();
 }
 
+static SmallVector<int64_t> rowsOf(Attribute implementation) {
+  auto rows = cast<DictionaryAttr>(implementation)
+                  .getAs<DenseI64ArrayAttr>("rows");
+  return rows ? SmallVector<int64_t>(rows.asArrayRef())
+              : SmallVector<int64_t>();
+}
+
 /// Of a prompt few rows are wanted at the end, whatever its length: on their
-/// axis, what runs 9 to 64 tokens, and a prompt's kernels for more.
+/// axis, what runs 1 to 8 tokens, then 9 to 64, and a prompt's kernels for more.
 LogicalResult
 KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
-  constexpr int64_t some = 64, more = 128;
+  constexpr int64_t few = 8, some = 64, more = 128;
   auto type = cast<ir::PackedType>(match.input.getType());
   if (!context.prompts() || preview_ || type.getAxis() != "rows" ||
       hopperArchs().empty())
     return addGemm(fused, match, context, implementations);
-  LaunchContext few = context;
-  few.maxTokens = some;
-  SmallVector<Attribute> many;
-  if (failed(addTiles(fused, match, few, implementations)) ||
+  LaunchContext upTo = context;
+  upTo.maxTokens = some;
+  SmallVector<Attribute> middle, many;
+  if (failed(addTiles(fused, match, upTo, middle)) ||
       failed(addGemm(fused, match, context, many)))
     return failure();
-  bool counted = llvm::any_of(many, [](Attribute one) {
-    return cast<DictionaryAttr>(one).contains("rows");
-  });
-  if (!implementations.empty() && !many.empty() && !counted)
+  upTo.maxTokens = few;
+  targets_ = hopperArchs();
+  FailureOr<SmallVector<Attribute>> first = hopper(fused, upTo);
+  if (failed(first))
+    return failure();
+  if (middle.empty() || many.empty()) {
+    implementations = std::move(many);
+    return success();
+  }
+  // Those of up to 8 are right for no more: the next begins behind them.
+  if (first->size() == 1)
+    first->front() = withRows(first->front(), {1, few});
+  if (!first->empty()) {
+    Attribute &next = *llvm::min_element(middle, [](Attribute a, Attribute b) {
+      return rowsOf(a) < rowsOf(b);
+    });
+    SmallVector<int64_t> rows = rowsOf(next);
+    rows.insert(rows.begin(), few + 1);
+    next = withRows(next, rows);
+  }
+  if (llvm::all_of(many, [](Attribute one) { return rowsOf(one).empty(); }))
     many.front() = withRows(many.front(), {more});
+  implementations = std::move(*first);
+  llvm::append_range(implementations, middle);
   llvm::append_range(implementations, many);
   return success();
 }

@@ -99,17 +99,28 @@ static StringRef layerPrefix(StringRef label) {
   return "";
 }
 
+/// Whether a linear of a layer reads what `op` makes.
+static bool isReadInLayer(Operation *op) {
+  return llvm::any_of(op->getUsers(), [](Operation *user) {
+    auto linear = dyn_cast<LinearOp>(user);
+    return linear && !layerPrefix(linear.getWeight()).empty();
+  });
+}
+
 /// A step without weights is in the layer of the last step it reads, unless it
-/// leaves the token axis: pooling and sampling come after the layers. An
-/// exchange is named after that step whole: a layer has several.
+/// leaves the token axis: pooling and sampling come after the layers, but for
+/// rows that the last one's linears read. An exchange is named after that step
+/// whole: a layer has several.
 static std::string labelWithoutWeights(ArrayRef<Operation *> ops,
                                        ArrayRef<StringRef> mnemonics) {
   std::string label = llvm::join(mnemonics, "+");
   FusedOp producer;
   std::string cacheLayer;
+  bool inLayer = llvm::any_of(ops, isReadInLayer);
   for (Operation *op : ops) {
     if (isa<SegmentReduceOp, ArgmaxOp, LocalArgmaxOp, MergeArgmaxOp, SampleOp,
-            RowsOp>(op))
+            RowsOp>(op) &&
+        !inLayer)
       return label;
     for (Value operand : op->getOperands())
       if (auto step = operand.getDefiningOp<FusedOp>())

@@ -57,7 +57,7 @@
 // BERT: ft.fused row {{.*}} "l1.ln2"
 // BERT: ft.layer_norm
 // BERT: ft.cast
-// BERT: ft.fused segment_reduce
+// BERT: ft.fused row {{.*}} "segment_reduce"
 // BERT: ft.fused gemm {{.*}} "pooler"
 // BERT: ft.tanh
 // BERT: ft.fused row {{.*}} "cast"
@@ -73,7 +73,7 @@
 // CALLS: ft.add
 // CALLS: ft.fused row {{.*}} "l0.ln2"
 // CALLS: ft.fused gemm {{.*}} "l1.q+k+v"
-// CALLS: ft.fused segment_reduce
+// CALLS: ft.fused row {{.*}} "segment_reduce"
 // CALLS: ft.fused gemm {{.*}} "pooler"
 // CALLS: ft.fused row {{.*}} "tanh"
 
@@ -85,6 +85,11 @@
 // GPT2: ft.fused gemm {{.*}} "l1.q+k+v"
 // GPT2: ft.fused row {{.*}} "l1.cache_append"
 // GPT2: ft.fused attention {{.*}} "l1.attention"
+// GPT2: ft.fused row {{.*}} "l1.rows"
+// GPT2-NEXT: ^bb0
+// GPT2-NEXT: = ft.rows
+// GPT2-NEXT: = ft.rows
+// GPT2-NEXT: ft.yield
 // GPT2: ft.fused gemm {{.*}} "l1.o"
 // GPT2: ft.fused row {{.*}} "l1.ln2"
 // GPT2: ft.fused gemm {{.*}} "l1.fc"
@@ -92,7 +97,6 @@
 // GPT2: ft.fused gemm {{.*}} "l1.proj"
 // GPT2: ft.fused row {{.*}} "ln"
 // GPT2-NEXT: ^bb0
-// GPT2-NEXT: = ft.rows
 // GPT2-NEXT: ft.layer_norm
 
 // RUN: ft-opt %S/Inputs/qwen3.mlir --ft-to-schedule=dtype=bf16 | FileCheck %s --check-prefix=QWEN

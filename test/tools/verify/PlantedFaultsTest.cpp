@@ -376,6 +376,8 @@ const Fault kFaults[] = {
      loseCausalInOneClone, "l0.a", 9},
     {"CloneUnfused", "ft-clone-step-kinds", "llama-gqa", false, swapAppended,
      "l0.a"},
+    {"RowsOfOtherTokens", "ft-gather-early", "bert-sequence", true,
+     lastTokenPooled, "l1.a"},
     {"StepInputsSwapped", "ft-group-ops", "llama-gqa", true, swapInputs,
      "l0.a"},
     {"JoinedInAnotherOrder", "ft-join-steps", "bert-pooler", true,

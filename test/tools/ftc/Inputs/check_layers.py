@@ -24,4 +24,5 @@ for program in report["programs"]:
     assert None not in run and run == sorted(run), numbers
     outside = len(numbers) - len(run)
     kernels = found["kernels"] * layers + outside
-    assert abs(program["all"]["kernels"] - kernels) <= 1, (program["all"], found)
+    # The first may have the embedding's norm, the last gathers wanted rows.
+    assert abs(program["all"]["kernels"] - kernels) <= 2, (program["all"], found)
