@@ -292,14 +292,15 @@ KernelChoice::addGemm(ir::FusedOp fused, const GemmMatch &match,
 }
 
 static SmallVector<int64_t> rowsOf(Attribute implementation) {
-  auto rows = cast<DictionaryAttr>(implementation)
-                  .getAs<DenseI64ArrayAttr>("rows");
+  auto rows =
+      cast<DictionaryAttr>(implementation).getAs<DenseI64ArrayAttr>("rows");
   return rows ? SmallVector<int64_t>(rows.asArrayRef())
               : SmallVector<int64_t>();
 }
 
 /// Of a prompt few rows are wanted at the end, whatever its length: on their
-/// axis, what runs 1 to 8 tokens, then 9 to 64, and a prompt's kernels for more.
+/// axis, what runs 1 to 8 tokens, then 9 to 64, and a prompt's kernels for
+/// more.
 LogicalResult
 KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context,
@@ -328,9 +329,8 @@ KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
   if (first->size() == 1)
     first->front() = withRows(first->front(), {1, few});
   if (!first->empty()) {
-    Attribute &next = *llvm::min_element(middle, [](Attribute a, Attribute b) {
-      return rowsOf(a) < rowsOf(b);
-    });
+    Attribute &next = *llvm::min_element(
+        middle, [](Attribute a, Attribute b) { return rowsOf(a) < rowsOf(b); });
     SmallVector<int64_t> rows = rowsOf(next);
     rows.insert(rows.begin(), few + 1);
     next = withRows(next, rows);

@@ -213,7 +213,7 @@ LogicalResult KernelChoice::select(ir::FusedOp fused,
   }
   LogicalResult made = match
                            ? addByRows(fused, *match, context, implementations)
-                             : addDefaults(fused, context, implementations);
+                           : addDefaults(fused, context, implementations);
   if (failed(made) || failed(addJoined(fused, implementations)))
     return failure();
   behindKernel_ = fused.getPattern() != ir::Pattern::Collective;

@@ -1,10 +1,10 @@
 //===- GatherEarly.cpp - compute no row that nobody wants -----------------===//
 //
-// A gather takes some rows of a value: those that a batch wants, or the first of
-// each sequence. For one at a time, what is in front of it is walked against the
-// order of the block: an operation is narrowed if all its readers are, or are
-// the gather, and it makes rows one by one out of rows. What those read from
-// outside is gathered in place of the value.
+// A gather takes some rows of a value: those that a batch wants, or the first
+// of each sequence. For one at a time, what is in front of it is walked against
+// the order of the block: an operation is narrowed if all its readers are, or
+// are the gather, and it makes rows one by one out of rows. What those read
+// from outside is gathered in place of the value.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/FormFused.h"

@@ -17,7 +17,7 @@
 //     that can compute it as well: there it costs nothing.
 //  5. Attention takes the append to its layer, ropes and norms of q and k as
 //     far as the table has an implementation; they wait for it. Patches,
-//     segment_reduce, argmax and sample are groups alone.
+//     segment_reduce but of one row, argmax and sample are groups alone.
 //  6. A row operation joins the first group, from the last one it depends on,
 //     that has its axis and accepts it: its producer if that is a row group
 //     (norm after an unfused residual add), else an independent segment beside

@@ -241,7 +241,7 @@ def GroupOps : FtPass<"ft-group-ops"> {
     Every operation ends up in an `ft.fused`, one a kernel: linears with the
     prologue and epilogue that an implementation exists for (passes/Capability),
     row programs as large as the order of operations allows, attention with its
-    prologue, and patches, segment_reduce, argmax and sample alone. The algorithm is
+    prologue, and patches, segment_reduce but of one row, argmax and sample alone. The algorithm is
     described in GroupOps.cpp.
 
     ```mlir

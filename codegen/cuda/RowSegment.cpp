@@ -69,8 +69,8 @@ RowSegmentPrinter::gather(Operation *op, const std::string &row, View view) {
   StringRef element = typeText(type.getElementType());
   params_.add(("const " + element + " *").str(), name, params_.in(number));
   params_.add("i64", name + "Stride", params_.i64(place.rowStride));
-  return load(type, name + " + " + row + " * " + name + "Stride" +
-                        groupOffset(type),
+  return load(type,
+              name + " + " + row + " * " + name + "Stride" + groupOffset(type),
               view);
 }
 
@@ -94,20 +94,22 @@ RowSegmentPrinter::oneOfSequence(ir::SegmentReduceOp op, View view) {
   std::string from = "cuTokens" + std::to_string(sequences);
   params_.add("const int *", from, params_.batch("cu_tokens", sequences));
   bool first = op.getKind() == "first";
-  std::string index = std::to_string(int64_t(op.getIndex()));
-  std::string &token = gathered_[from + op.getKind().str() + index];
+  auto index = int64_t(op.getIndex());
+  std::string &token =
+      gathered_[from + op.getKind().str() + std::to_string(index)];
   if (token.empty()) {
     token = "token" + std::to_string(count_++);
     ahead_.line("const int " + token + " = " + from +
-                (first ? "[row] + " + index : "[row + 1] - 1 - " + index) +
+                (first ? "[row]" + (index ? " + " + std::to_string(index) : "")
+                       : "[row + 1] - " + std::to_string(index + 1)) +
                 ";");
-    ahead_.line("const bool " + token + "Is = " + token +
-                (first ? " < " + from + "[row + 1];"
-                       : " >= " + from + "[row];"));
+    ahead_.line(
+        "const bool " + token + "Is = " + token +
+        (first ? " < " + from + "[row + 1];" : " >= " + from + "[row];"));
   }
   std::string is = token + "Is";
-  FailureOr<Held> held = gather(
-      op.getOperation(), "i64(" + is + " ? " + token + " : 0)", view);
+  FailureOr<Held> held =
+      gather(op.getOperation(), "i64(" + is + " ? " + token + " : 0)", view);
   if (failed(held))
     return failure();
   return keepIf(is, *held);

@@ -99,7 +99,8 @@ private:
   std::map<Key, Held> held_;
   std::map<void *, std::string> numbers_; // prefix of an op's line numbers
   std::map<std::string, std::string> positions_;
-  std::map<std::string, std::string> gathered_; // the row's number, by what it is
+  std::map<std::string, std::string>
+      gathered_;          // the row's number, by what it is
   std::string pairShape_; // of the rope whose partners `pair` names
   std::vector<StagedWeight> *staged_;
   int count_ = 0;

@@ -208,8 +208,6 @@ FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
                        .Case("mean", "Mean")
                        .Case("sum", "Sum")
                        .Case("max", "Max")
-                       .Case("first", "First")
-                       .Case("last", "Last")
                        .Default("");
   if (kind.empty())
     return op.emitError("segment_reduce: no kernel for '")
@@ -226,19 +224,13 @@ FailureOr<TemplateKernel> codegen::emitSegmentReduce(ir::FusedOp fused) {
   params.add("int", "width", params.i32(width));
   params.add("const int *", "cuTokens", params.batch("cu_tokens", int(s)));
   params.add("const int *", "counts", params.batch("counts"));
-  // A text without an index serves every one that needs none.
-  std::string index;
-  if (op.getIndex()) {
-    params.add("int", "index", params.i32(int64_t(op.getIndex())));
-    index = ", index";
-  }
   CudaPrinter out;
   openKernel(out, "One row a sequence.", {"segment_reduce.cuh"});
   TemplateKernel kernel =
       finish(out, params, ("segment_reduce_" + op.getKind()).str(), "256",
              ("segment_reduce::run<segment_reduce::Kind::" + kind +
               ">(x, xStride, out, outStride, width, cuTokens, counts, " +
-              llvm::Twine(axisNumber(fused, result.getAxis())) + index + ");")
+              llvm::Twine(axisNumber(fused, result.getAxis())) + ");")
                  .str());
   Builder &builder = params.builder();
   kernel.text.grid = {builder.getI64IntegerAttr((width + 31) / 32),

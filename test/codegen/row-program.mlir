@@ -88,3 +88,44 @@ module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
     ft.return %r : !ft.packed<tokens, 8x64xbf16>
   }
 }
+
+// -----
+
+// Rows that a batch wants, of two values; rows of sequences, and the second last
+// one, which is zeros where there is none. What says which is not written by the
+// kernel in front.
+// CHECK-LABEL: ft.kernel @row_rows "row_rows"
+// CHECK-SAME:  const i64 wanted = rows[row];\0A      dependencyWait();
+// CHECK-SAME:  line.load(v0, in0 + wanted * in0Stride);
+// CHECK-SAME:  line.load(v0, in1 + wanted * in1Stride);
+// CHECK:       ft.kernel @row_segment_reduce "row_segment_reduce"
+// CHECK-SAME:  const int token0 = cuTokens1[row];
+// CHECK-SAME:  const bool token0Is = token0 < cuTokens1[row + 1];
+// CHECK-SAME:  dependencyWait();
+// CHECK-SAME:  line.load(v1, in0 + i64(token0Is ? token0 : 0) * in0Stride);
+// CHECK-SAME:  v1[e] = token0Is ? v1[e] : 0.0f;
+// CHECK-SAME:  const int token0 = cuTokens1[row + 1] - 2;
+// CHECK-SAME:  const bool token0Is = token0 >= cuTokens1[row];
+// CHECK:       ft.fused row {{.*}} "rows" attributes
+// CHECK-SAME:  {batch = "rows"}
+// CHECK-SAME:  grid = [{axis = "rows",
+// CHECK:       ft.fused row {{.*}} "first" attributes
+// CHECK-SAME:  {batch = "cu_tokens", of = 1 : i64}
+// CHECK-SAME:  grid = [{axis = "sequences",
+module attributes {ft.axes = ["tokens", "sequences", "rows"]} {
+  ft.entry @step(%x: !ft.packed<tokens, 96xbf16>, %y: !ft.packed<tokens, 96xbf16>, %s: !ft.sequences<tokens, sequences>, %r: !ft.rows<rows, tokens>) -> (!ft.packed<rows, 96xbf16>, !ft.packed<rows, 96xbf16>, !ft.packed<sequences, 96xbf16>, !ft.packed<sequences, 96xbf16>) attributes {arena = array<i64: 0, 384, 384>} {
+    %a, %b = ft.fused row (%x, %y, %r) "rows" attributes {slots = [#ft.slot<0 + [0, 384, 0] stride 96>, #ft.slot<0 + [0, 384, 192] stride 96>]} {
+    ^bb0(%0: !ft.packed<tokens, 96xbf16>, %1: !ft.packed<tokens, 96xbf16>, %2: !ft.rows<rows, tokens>):
+      %3 = ft.rows %0, %2 : (!ft.packed<tokens, 96xbf16>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 96xbf16>
+      %4 = ft.rows %1, %2 : (!ft.packed<tokens, 96xbf16>, !ft.rows<rows, tokens>) -> !ft.packed<rows, 96xbf16>
+      ft.yield %3, %4 : !ft.packed<rows, 96xbf16>, !ft.packed<rows, 96xbf16>
+    } : (!ft.packed<tokens, 96xbf16>, !ft.packed<tokens, 96xbf16>, !ft.rows<rows, tokens>) -> (!ft.packed<rows, 96xbf16>, !ft.packed<rows, 96xbf16>)
+    %c, %d = ft.fused row (%x, %s, %y) "first" attributes {slots = [#ft.slot<0 + [0, 0, 0] stride 96>, #ft.slot<0 + [0, 192, 0] stride 96>]} {
+    ^bb0(%0: !ft.packed<tokens, 96xbf16>, %1: !ft.sequences<tokens, sequences>, %2: !ft.packed<tokens, 96xbf16>):
+      %3 = ft.segment_reduce "first" %0 at %1 : (!ft.packed<tokens, 96xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 96xbf16>
+      %4 = ft.segment_reduce "last" %2 at %1 {index = 1 : i64} : (!ft.packed<tokens, 96xbf16>, !ft.sequences<tokens, sequences>) -> !ft.packed<sequences, 96xbf16>
+      ft.yield %3, %4 : !ft.packed<sequences, 96xbf16>, !ft.packed<sequences, 96xbf16>
+    } : (!ft.packed<tokens, 96xbf16>, !ft.sequences<tokens, sequences>, !ft.packed<tokens, 96xbf16>) -> (!ft.packed<sequences, 96xbf16>, !ft.packed<sequences, 96xbf16>)
+    ft.return %a, %b, %c, %d : !ft.packed<rows, 96xbf16>, !ft.packed<rows, 96xbf16>, !ft.packed<sequences, 96xbf16>, !ft.packed<sequences, 96xbf16>
+  }
+}

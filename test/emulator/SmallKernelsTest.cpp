@@ -61,7 +61,7 @@ void runSegments(Kernels &kernels, const std::string &instance) {
 }
 TEST(SmallKernelsTest, Segments) {
   std::vector<std::string> instances;
-  for (int kind = 0; kind < 5; ++kind)
+  for (int kind = 0; kind < 3; ++kind)
     instances.push_back("check::segmentKernel<ft::segment_reduce::Kind(" +
                         std::to_string(kind) + "), ft::f16>");
   Kernels kernels("GemvKernels.cuh", instances);
@@ -74,8 +74,6 @@ TEST(SmallKernelsTest, Segments) {
   runSegments<Kind(0), f16>(kernels, instances[0]);
   runSegments<Kind(1), f16>(kernels, instances[1]);
   runSegments<Kind(2), f16>(kernels, instances[2]);
-  runSegments<Kind(3), f16>(kernels, instances[3]);
-  runSegments<Kind(4), f16>(kernels, instances[4]);
   EXPECT_EQ(failures, before) << "printed above";
 }
 

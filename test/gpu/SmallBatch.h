@@ -87,10 +87,7 @@ void checkSegments(const Run &run) {
       }
       double value = kind == Kind::Mean  ? sum / lengths[s]
                      : kind == Kind::Sum ? sum
-                     : kind == Kind::Max ? top
-                     : kind == Kind::First
-                         ? at(cu.host[s])
-                         : at(std::max(cu.host[s + 1] - 1, 0));
+                                         : top;
       want.push_back(lengths[s] ? value : 0);
     }
   run((width + 31) / 32, count + 2, x.device, i64(stride), out.device,

@@ -137,8 +137,6 @@ template <typename T> static void checkSmall() {
   checkSegments<Kind::Mean, T>();
   checkSegments<Kind::Sum, T>();
   checkSegments<Kind::Max, T>();
-  checkSegments<Kind::First, T>();
-  checkSegments<Kind::Last, T>();
   checkAllPatches<T>();
 }
 

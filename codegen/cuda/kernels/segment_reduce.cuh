@@ -1,9 +1,9 @@
 //===- segment_reduce.cuh - one row a sequence ------------------*- C++ -*-===//
 //
-// out[s, j] = mean, sum, max, first or last over the tokens t of sequence s of
-// x[t, j], in fp32. x: [tokens, width], out: [sequences, width], row strides
-// in elements. `index` counts on from the first row, or back from the last; a
-// sequence without that row gives 0. max passes NaN on.
+// out[s, j] = mean, sum or max over the tokens t of sequence s of x[t, j], in
+// fp32. x: [tokens, width], out: [sequences, width], row strides in elements. A
+// sequence without rows gives 0. max passes NaN on. (The first row, or the last,
+// is a row program's.)
 //
 // Launch: block (32, 8); grid (ceil(width / 32), bound of the sequences axis).
 // Dynamic shared: 0.
@@ -19,7 +19,7 @@
 
 namespace ft::segment_reduce {
 
-enum class Kind { Mean, Sum, Max, First, Last };
+enum class Kind { Mean, Sum, Max };
 
 constexpr int kColumns = 32;
 constexpr int kPartials = 8;
@@ -34,7 +34,7 @@ __device__ __forceinline__ float combine(float a, float b) {
 template <Kind kind, typename T, typename Out>
 __device__ void run(const T *x, i64 xStride, Out *out, i64 outStride,
                     int width, const int *cuTokens, const int *counts,
-                    int sequencesAxis, int index = 0) {
+                    int sequencesAxis) {
   __shared__ float partial[kPartials][kColumns];
   launchDependents();
   dependencyWait();
@@ -42,14 +42,6 @@ __device__ void run(const T *x, i64 xStride, Out *out, i64 outStride,
   if (s >= counts[sequencesAxis])
     return;
   int begin = cuTokens[s], end = cuTokens[s + 1];
-  if (kind == Kind::First) {
-    begin += index;
-    end = min(end, begin + 1);
-  }
-  if (kind == Kind::Last) {
-    end -= index;
-    begin = max(begin, end - 1);
-  }
   int column = blockIdx.x * kColumns + threadIdx.x;
   float identity = kind == Kind::Max ? __int_as_float(0xff800000) : 0.0f;
   float acc = identity;
