@@ -197,10 +197,10 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   params_.add(type + " *", "out", params_.out(0));
   member(type + " *", "out");
   stride("outStride", fused_.getResult(0));
-  body_.line("out[m * outStride + n] = fromFloat<" + type + ">(" + *result +
-             ");");
+  body_.line("return " + *result + ";");
 
   out.open("struct Epilogue");
+  out.line("using Stored = " + type + ";");
   out.line("static constexpr bool kGated = " +
            llvm::Twine(match_.gated ? "true;" : "false;"));
   for (const std::string &text : members_)
@@ -213,10 +213,16 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   out.splice(loads_);
   out.line("return o;");
   out.close();
-  out.open("__device__ __forceinline__ void operator()(int m, int n, const "
-           "Operands &o, float y" +
-           llvm::Twine(match_.gated ? ", float y2" : "") + ") const");
+  std::string sums = match_.gated ? ", float y, float y2" : ", float y";
+  out.open("__device__ __forceinline__ float value(const Operands &o" + sums +
+           ") const");
   out.splice(body_);
+  out.close();
+  out.open("__device__ __forceinline__ void operator()(int m, int n, const "
+           "Operands &o" +
+           sums + ") const");
+  out.line("out[m * outStride + n] = fromFloat<Stored>(value(o, y" +
+           llvm::Twine(match_.gated ? ", y2" : "") + "));");
   out.close();
   out.close(";");
   return success();

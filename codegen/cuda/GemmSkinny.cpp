@@ -38,6 +38,7 @@ namespace {
 /// skinny::Skinny, without the types, and the outputs of a tile.
 struct Tile {
   int64_t tokens, halves, blocks, groups, splits, boxes, size, turns;
+  int64_t stored; // bytes of a result's element, if rows are stored whole
 
   int64_t threads() const { return 128 * groups + 64; }
   int64_t rows() const { // of w, as a stage has room for them
@@ -48,6 +49,13 @@ struct Tile {
   int64_t splitBytes() const {
     return (splits - 1) * 128 * groups * blocks * (tokens / 2 / splits) * 4;
   }
+  int64_t behindBytes() const {
+    int64_t most = stored < 4 ? 64 : splits > 1 ? 16 : 32;
+    int64_t turned = stored > 0 ? groups * std::min(most, tokens / splits) *
+                                      (64 * stored + 16)
+                                : 0;
+    return std::max(splitBytes(), turned);
+  }
   int64_t steps(int64_t k) const { // of a CTA
     return turns *
            int64_t(llvm::divideCeil(llvm::divideCeil(k, 64 * boxes), splits));
@@ -55,7 +63,7 @@ struct Tile {
   /// No more than the CTA fills: what is left holds the kernels in front and
   /// behind.
   int64_t sharedBytes(int64_t k, int64_t most) const {
-    return std::min(most, 1024 + splitBytes() +
+    return std::min(most, 1024 + behindBytes() +
                               std::max<int64_t>(2, steps(k)) * stageBytes());
   }
   std::string name() const {
@@ -86,30 +94,42 @@ static int64_t clustersAtOnce(int64_t splits, const LaunchContext &context) {
          splits;
 }
 
-/// The largest tiles that divide the outputs evenly. Where a CTA has several in
-/// turn, each begins on a sector of eight f32 (tiles of 248 outputs for 243: 3
-/// to 5 us of 8B's output matrix with 64 rows); turns stay as many, as larger
+/// Bytes of a result's element where its rows can be stored whole
+/// (sm90/skinny_store.cuh), else 0.
+static int64_t storedWhole(ir::FusedOp fused, const GemmMatch &match,
+                           const Tile &tile) {
+  auto type = cast<ir::PackedType>(fused.getResult(0).getType());
+  int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+  int64_t vector = 16 / bytes;
+  bool quads = tile.tokens / 2 / tile.splits % 4 == 0; // sums of a thread
+  bool fits = quads && placementOf(fused.getResult(0)).alignment >= 16 &&
+              match.n / tile.halves % vector == 0 && tile.size % vector == 0;
+  return fits ? bytes : 0;
+}
+
+/// The largest tiles that divide the outputs evenly and begin on 16 bytes of
+/// their rows, so that these are stored whole; turns stay as many, as larger
 /// tiles are fewer. Of four blocks of sums two warpgroups have a half each;
 /// clusters exchange no more than two blocks. (H200, as
 /// docs/rationale/decode.md.)
-static Tile tileOf(const GemmMatch &match, int64_t tokens, int64_t splits,
-                   const LaunchContext &context) {
+static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
+                   int64_t splits, const LaunchContext &context) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
-  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0};
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
   tile.turns = llvm::divideCeil(outputs, clusters * reach);
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
-  if (tile.turns > 1)
-    tile.size = llvm::alignTo(tile.size, 8);
+  tile.size = llvm::alignTo(tile.size, 8);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
   bool wide = tile.blocks * tokens > 64 && splits != 2;
   if (tile.size > 64 && (tile.blocks > 2 || wide)) {
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }
+  tile.stored = storedWhole(fused, match, tile);
   int64_t box = tile.stageBytes();
   if (4 * box <= longRows)
     tile.boxes = 4;
@@ -138,11 +158,11 @@ static double costOf(const Tile &tile, int64_t k,
   return copied + exchanged;
 }
 
-static Tile chooseTile(const GemmMatch &match, int64_t tokens,
-                       const LaunchContext &context) {
-  Tile best = tileOf(match, tokens, 1, context);
+static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
+                       int64_t tokens, const LaunchContext &context) {
+  Tile best = tileOf(fused, match, tokens, 1, context);
   for (int64_t splits : {2, 4})
-    if (Tile tile = tileOf(match, tokens, splits, context);
+    if (Tile tile = tileOf(fused, match, tokens, splits, context);
         costOf(tile, match.k, context) < costOf(best, match.k, context))
       best = tile;
   return best;
@@ -184,7 +204,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   made.rows = {tile.tokens};
   KernelText &text = made.kernel.text;
   std::string numbers = std::to_string(tile.tokens);
-  for (int64_t number : {tile.blocks, tile.groups, tile.splits, tile.boxes})
+  for (int64_t number :
+       {tile.blocks, tile.groups, tile.splits, tile.boxes, tile.stored})
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "");
@@ -195,8 +216,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kSplits)");
   out.line("__launch_bounds__(Tile::kThreads, 1)");
   out.open(text.function + "(" + params.declaration() + ")");
-  out.line("static_assert(Tile::kSplitBytes == " +
-           std::to_string(tile.splitBytes()) + ");");
+  out.line("static_assert(Tile::kBehindBytes == " +
+           std::to_string(tile.behindBytes()) + ");");
   out.line("skinny::run<Tile>(x, w, columns, inner, size, counts, axis,");
   out.line("                  " + *epilogue + ");");
   out.close();
@@ -215,8 +236,8 @@ codegen::emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
                         const LaunchContext &context) {
   std::vector<GemmCandidate> candidates;
   for (int64_t tokens : {64, 32, 16}) {
-    FailureOr<GemmCandidate> made =
-        emitTile(fused, match, context, chooseTile(match, tokens, context));
+    FailureOr<GemmCandidate> made = emitTile(
+        fused, match, context, chooseTile(fused, match, tokens, context));
     if (failed(made))
       return failure();
     candidates.push_back(std::move(*made));

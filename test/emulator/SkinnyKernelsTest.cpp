@@ -21,7 +21,7 @@ template <typename C> void runTokens(const std::string &config) {
   }
   int before = failures;
   skinnyCases<C>([&](const SkinnyCase &c) {
-    checkGemv<T, T, NoNorm, C::kGated>(c.gemv, [&](auto &b) {
+    checkGemv<T, SkinnyOut<C>, NoNorm, C::kGated>(c.gemv, [&](auto &b) {
       SkinnyMaps<C> maps(b, c.size);
       kernels.launch(instance, {uint32_t(c.gemv.grid), 1, 1},
                      {uint32_t(C::kThreads), 1, 1}, kSkinnyShared<C>, maps.x,
@@ -43,5 +43,25 @@ TEST(SkinnyKernelsTest, LongRows) { RUN_TOKENS(bf16, false, 32, 1, 1, 2, 4); }
 TEST(SkinnyKernelsTest, Split4) { RUN_TOKENS(bf16, false, 16, 2, 1, 4, 2); }
 TEST(SkinnyKernelsTest, Split4Groups) { RUN_TOKENS(bf16, false, 64, 1, 2, 4); }
 TEST(SkinnyKernelsTest, Split4Gated) { RUN_TOKENS(f16, true, 64, 2, 1, 4, 2); }
+// Rows stored whole.
+TEST(SkinnyKernelsTest, Whole) { RUN_TOKENS(bf16, false, 64, 1, 1, 1, 1, 2); }
+TEST(SkinnyKernelsTest, WholeGroups) {
+  RUN_TOKENS(f16, false, 32, 2, 2, 1, 1, 2);
+}
+TEST(SkinnyKernelsTest, WholeGated) {
+  RUN_TOKENS(bf16, true, 64, 2, 2, 1, 1, 2);
+}
+TEST(SkinnyKernelsTest, WholeSplit) {
+  RUN_TOKENS(bf16, false, 64, 2, 1, 2, 1, 2);
+}
+TEST(SkinnyKernelsTest, WholeSplit4) {
+  RUN_TOKENS(bf16, false, 32, 1, 2, 4, 2, 2);
+}
+TEST(SkinnyKernelsTest, WholeF32) {
+  RUN_TOKENS(bf16, false, 64, 2, 2, 1, 1, 4);
+}
+TEST(SkinnyKernelsTest, WholeF32Split) {
+  RUN_TOKENS(f16, false, 64, 1, 1, 2, 1, 4);
+}
 
 } // namespace

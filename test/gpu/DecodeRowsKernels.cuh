@@ -32,9 +32,15 @@ struct Variant {
 template <bool gated> struct ChainEpilogue : Epilogue<bf16, bf16, gated> {
   using Base = Epilogue<bf16, bf16, gated>;
   bool gelu;
+  __device__ float value(const typename Base::Operands &o, float y,
+                         float y2 = 0) const {
+    if (gated)
+      return silu16(y) * y2;
+    return Base::value(o, gelu ? geluTanh16(y) : y);
+  }
   __device__ void operator()(int m, int n, const typename Base::Operands &o,
                              float y, float y2 = 0) const {
-    Base::operator()(m, n, o, gelu && !gated ? geluTanh16(y) : y, y2);
+    this->out[m * this->outStride + n] = fromFloat<bf16>(value(o, y, y2));
   }
 };
 template <bool gated>
@@ -69,7 +75,7 @@ template <typename C> int ringOf(const Shape &s, int size, int turns) {
   int rows = (C::kHalves - 1) * half + std::max(half, 64) + C::NT;
   int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
   steps = (steps + C::kSplits - 1) / C::kSplits * turns;
-  return std::min(kSkinnyRing, 1024 + C::kSplitBytes +
+  return std::min(kSkinnyRing, 1024 + C::kBehindBytes +
                                    std::max(2, steps) * C::kBoxes * rows * 128);
 }
 
@@ -87,6 +93,8 @@ void addSkinny(std::vector<Variant> &to, const Shape &s,
   int size = (s.outputs() + clusters * turns - 1) / (clusters * turns);
   if (size <= C::kReach - 64)
     return; // fewer blocks do
+  if (C::kStoredBytes > 0)
+    size = (size + 7) / 8 * 8;
   int tiles = (s.outputs() + size - 1) / size;
   int grid = std::min(tiles, clusters) * C::kSplits;
   int shared = ringOf<C>(s, size, turns);
@@ -152,29 +160,40 @@ void addTile(std::vector<Variant> &to, const Shape &s,
 
 /// What codegen/cuda/GemmSkinny.cpp chooses from: b1 one block of 64 rows of
 /// the weights, x2 two warpgroups, k4 a cluster of four that shares k, w2 two
-/// boxes of k a stage.
-template <int NT> void addTokens(std::vector<Variant> &to, const Shape &s) {
+/// boxes of k a stage; rows stored whole, and, behind "e-", by elements.
+template <int NT, int stored>
+void addTokens(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;
-  addSkinny<Skinny<bf16, true, NT, 2, 2>>(to, s, "g2x2");
-  addSkinny<Skinny<bf16, true, NT, 2>>(to, s, "g2");
-  addSkinny<Skinny<bf16, false, NT, 1, 1, 2, 2>>(to, s, "b1k2w2");
+  std::string by = stored ? "" : "e-";
+  addSkinny<Skinny<bf16, true, NT, 2, 2, 1, 1, stored>>(to, s, by + "g2x2");
+  addSkinny<Skinny<bf16, true, NT, 2, 1, 1, 1, stored>>(to, s, by + "g2");
+  addSkinny<Skinny<bf16, false, NT, 1, 1, 2, 2, stored>>(to, s, by + "b1k2w2");
   if constexpr (NT < 64) {
-    addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 2>>(to, s, "b2k2w2");
-    addSkinny<Skinny<bf16, false, NT, 2, 1, 4, 2>>(to, s, "b2k4w2");
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 2, stored>>(to, s,
+                                                           by + "b2k2w2");
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 4, 2, NT == 16 ? 0 : stored>>(
+        to, s, by + "b2k4w2");
   } else {
-    addSkinny<Skinny<bf16, false, NT, 2, 1, 2>>(to, s, "b2k2");
-    addSkinny<Skinny<bf16, false, NT, 1, 2, 4>>(to, s, "b1x2k4");
-    addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 2>>(to, s, "b1x2k4w2");
+    addSkinny<Skinny<bf16, false, NT, 2, 1, 2, 1, stored>>(to, s, by + "b2k2");
+    addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 1, stored>>(to, s,
+                                                           by + "b1x2k4");
+    addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 2, stored>>(to, s,
+                                                           by + "b1x2k4w2");
   }
 }
 
-inline void addVariants(std::vector<Variant> &to, const Shape &s) {
+template <int stored> void addBy(std::vector<Variant> &to, const Shape &s) {
   if (s.rows <= 16)
-    addTokens<16>(to, s);
+    addTokens<16, stored>(to, s);
   else if (s.rows <= 32)
-    addTokens<32>(to, s);
+    addTokens<32, stored>(to, s);
   else
-    addTokens<64>(to, s);
+    addTokens<64, stored>(to, s);
+}
+
+inline void addVariants(std::vector<Variant> &to, const Shape &s) {
+  addBy<2>(to, s);
+  addBy<0>(to, s);
   if (s.n * i64(s.k) > 8 << 20)
     return;
   addTile<false, 64, 64, 6, 4>(to, s, "64x64_k4");

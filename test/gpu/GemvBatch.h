@@ -83,7 +83,8 @@ template <> inline LayerNorm makeNorm(const float *weight, const float *bias) {
 struct GemvCase {
   int m, bound, n, k, grid, pad;
   Ring ring = {};
-  int skew = 0; // norm weights so many elements off 16 bytes, and no bias
+  int skew = 0;  // norm weights so many elements off 16 bytes, and no bias
+  int align = 1; // of y's rows, elements
 };
 /// Norm weights that no vector load can take.
 constexpr GemvCase kSkewedCase = {
@@ -98,7 +99,7 @@ template <typename T, typename Out, typename Norm, bool gated>
 struct GemvBatch {
   const GemvCase &c;
   int outputs = gated ? c.n / 2 : c.n, xStride = c.k + c.pad;
-  size_t stride = outputs + 5;
+  size_t stride = (outputs + 4 + c.align) / c.align * c.align;
   Array<T> x, w;
   Array<float> weight, bias;
   Array<int> counts;

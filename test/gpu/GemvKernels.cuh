@@ -13,24 +13,27 @@ using namespace ft;
 
 template <typename T, typename Out, bool gated> struct Epilogue {
   static constexpr bool kGated = gated;
+  using Stored = Out;
   const T *residual; // or null
   Out *out;
-  i64 stride;
+  i64 outStride;
   struct Operands {
     T residual;
   };
   __device__ Operands load(int m, int n) const {
     Operands o = {};
     if (residual)
-      o.residual = residual[m * stride + n];
+      o.residual = residual[m * outStride + n];
     return o;
+  }
+  __device__ float value(const Operands &o, float y, float y2 = 0) const {
+    if (gated)
+      y = y / (1 + expf(-y)) * y2;
+    return y + toFloat(o.residual);
   }
   __device__ void operator()(int m, int n, const Operands &o, float y,
                              float y2 = 0) const {
-    if (gated)
-      y = y / (1 + expf(-y)) * y2;
-    y += toFloat(o.residual);
-    out[m * stride + n] = fromFloat<Out>(y);
+    out[m * outStride + n] = fromFloat<Out>(value(o, y, y2));
   }
 };
 

@@ -17,7 +17,7 @@ struct SkinnyCase {
 template <typename C> struct SkinnyMaps {
   TensorMap x, w;
   explicit SkinnyMaps(
-      const GemvBatch<typename C::T, typename C::T, NoNorm, C::kGated> &b,
+      const GemvBatch<typename C::T, SkinnyOut<C>, NoNorm, C::kGated> &b,
       int size) {
     bool isBf16 = std::is_same_v<typename C::T, bf16>;
     encodeMap(&x, isBf16, b.x.device,
@@ -29,16 +29,23 @@ template <typename C> struct SkinnyMaps {
 /// Two stages of the largest tile, the least there may be.
 template <typename C>
 constexpr int kSkinnyShared =
-    1024 + C::kSplitBytes +
+    1024 + C::kBehindBytes +
     2 * C::kBoxes *(C::kHalves *C::kReach + C::NT) * skinny::kRowBytes;
 
-/// run(case) for rows and shapes that are multiples of nothing.
+/// run(case) for rows and shapes that are multiples of nothing, but where rows
+/// of y are stored whole.
 template <typename C, typename Run> void skinnyCases(const Run &run) {
   constexpr int s = C::kSplits;
   auto make = [&](int m, int bound, int n, int k, int clusters, int pad,
                   int size) {
-    run(SkinnyCase{GemvCase{m, bound, n, k, clusters * s, pad},
-                   std::min(size, C::kReach)});
+    GemvCase one{m, bound, n, k, clusters * s, pad};
+    size = std::min(size, C::kReach);
+    if (C::kStoredBytes > 0) {
+      one.align = 8;
+      one.n = (n + 15) / 16 * 16;
+      size = (size + 7) / 8 * 8;
+    }
+    run(SkinnyCase{one, size});
   };
   for (int m : {1, 9, 16, 33, 64, 65})
     make(m, m + 3, 336, 328, 5, 8, 61);

@@ -7,8 +7,18 @@
 
 namespace check {
 
+/// What comes out: rows that are stored whole may be f32.
+template <typename T, int stored> struct SkinnyResult {
+  using Type = T;
+};
+template <typename T> struct SkinnyResult<T, 4> {
+  using Type = float;
+};
+template <typename C>
+using SkinnyOut = typename SkinnyResult<typename C::T, C::kStoredBytes>::Type;
+
 template <typename C,
-          typename E = Epilogue<typename C::T, typename C::T, C::kGated>>
+          typename E = Epilogue<typename C::T, SkinnyOut<C>, C::kGated>>
 __global__ void __cluster_dims__(C::kSplits) __launch_bounds__(C::kThreads, 1)
     skinnyKernel(const __grid_constant__ TensorMap x,
                  const __grid_constant__ TensorMap w, int n, int k, int size,

@@ -90,7 +90,7 @@ private:
     encodeMap(&b, true, at_, {{k, 0, 64}, {n, k * 2, C::kColumns}});
     LayerEpilogue epilogue;
     epilogue.residual = out.device == h_.device ? h_.device : nullptr;
-    epilogue.out = out.device, epilogue.stride = n;
+    epilogue.out = out.device, epilogue.outStride = n;
     epilogue.bias = bias_.device, epilogue.gelu = gelu;
     DependentLaunch launch(residentGrid<C>(n), C::kThreads, shared, stream_,
                            early_);

@@ -17,7 +17,7 @@ template <typename C> static void checkTokens() {
   using T = typename C::T;
   auto kernel = prepared<C>(kSkinnyShared<C>);
   skinnyCases<C>([&](const SkinnyCase &c) {
-    checkGemv<T, T, NoNorm, C::kGated>(c.gemv, [&](auto &b) {
+    checkGemv<T, SkinnyOut<C>, NoNorm, C::kGated>(c.gemv, [&](auto &b) {
       SkinnyMaps<C> maps(b, c.size);
       launch(kernel, c.gemv.grid, C::kThreads, kSkinnyShared<C>, nullptr,
              maps.x, maps.w, c.gemv.n, c.gemv.k, c.size, b.counts.device,
@@ -76,6 +76,16 @@ int main(int argc, char **argv) {
   checkTokens<Skinny<bf16, false, 16, 2, 1, 4, 2>>();
   checkTokens<Skinny<bf16, false, 64, 1, 2, 4>>();
   checkTokens<Skinny<f16, true, 64, 2, 1, 4, 2>>();
+  // Rows stored whole.
+  checkTokens<Skinny<bf16, false, 64, 1, 1, 1, 1, 2>>();
+  checkTokens<Skinny<f16, false, 32, 2, 2, 1, 1, 2>>();
+  checkTokens<Skinny<bf16, false, 16, 2, 1, 1, 1, 2>>();
+  checkTokens<Skinny<bf16, true, 64, 2, 2, 1, 1, 2>>();
+  checkTokens<Skinny<bf16, false, 64, 2, 1, 2, 1, 2>>();
+  checkTokens<Skinny<bf16, false, 32, 1, 2, 4, 2, 2>>();
+  checkTokens<Skinny<bf16, false, 64, 2, 2, 1, 1, 4>>();
+  checkTokens<Skinny<bf16, false, 16, 2, 2, 1, 1, 4>>();
+  checkTokens<Skinny<f16, false, 64, 1, 1, 2, 1, 4>>();
   if (argc > 1 && std::string(argv[1]) == "--time") {
     timeShape<Skinny<bf16, false, 16, 2, 2>>(16, 128256, 4096, processors);
     timeShape<Skinny<bf16, false, 32, 2, 2>>(32, 128256, 4096, processors);

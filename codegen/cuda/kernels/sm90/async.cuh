@@ -83,6 +83,17 @@ __device__ __forceinline__ void barrierArriveAt(u32 barrier, u32 rank) {
                "r"(rank)
                : "memory");
 }
+/// The same behind writes to shared memory that the other CTA's follow.
+__device__ __forceinline__ void barrierReleaseAt(u32 barrier, u32 rank) {
+  asm volatile("{\n\t"
+               ".reg .b32 remote;\n\t"
+               "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
+               "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+               "[remote];\n\t"
+               "}" ::"r"(barrier),
+               "r"(rank)
+               : "memory");
+}
 /// Blocks until the phase of parity `parity` is complete. A fresh barrier
 /// counts its phase of parity 1 as complete. Test builds define FT_SPIN_LIMIT:
 /// a barrier that nobody completes then costs a wrong result and no hang.

@@ -2,7 +2,11 @@
 //
 // y[m, n] = epilogue(sum over k of x[m, k] * w[n, k]) for about 9 to 64 rows
 // of x (any count is right; w is read once for every NT rows), f16 and bf16,
-// rows of a multiple of 16 bytes, fp32 sums. Epilogues are those of gemv.cuh.
+// rows of a multiple of 16 bytes, fp32 sums. Epilogues are those of gemv.cuh;
+// where y's rows are stored whole, with
+//       using Stored = ...; Stored *out; ...outStride (elements);
+//       __device__ float value(const Operands &o, float y) const; // of a sum
+//
 //
 // Weights are the 64-row operand of wgmma and tokens the N side, so few tokens
 // cost no padding to 64 rows. A tile has as many outputs as divide evenly among
@@ -16,7 +20,7 @@
 //
 // Launch: block Skinny::kThreads, __launch_bounds__ of it, __cluster_dims__(
 // kSplits); grid = any multiple of kSplits, at most as many clusters as run at
-// once; `size` <= kReach; dynamic shared memory 1024 + kSplitBytes + two stages
+// once; `size` <= kReach; dynamic shared memory 1024 + kBehindBytes + two stages
 // at least, more is ring; may be launched dependent.
 //
 //===----------------------------------------------------------------------===//
@@ -24,6 +28,7 @@
 #define FT_KERNELS_SM90_GEMM_SKINNY_CUH
 
 #include "sm90/skinny_split.cuh"
+#include "sm90/skinny_store.cuh"
 #include "sm90/wgmma.cuh"
 
 namespace ft {
@@ -210,16 +215,41 @@ template <typename C, typename E> struct Consumer {
           store(tile, pass, d, operands);
         } else {
           float own[C::kBlocks][C::kRun];
-          bool more = tile + p.stride < p.tiles || (pass + 1) * C::NT < rows;
-          SplitSums<C>{ring, p.split}.exchange(d, own, turn, more);
+          SplitSums<C> sums{ring, p.split};
+          sums.exchange(d, own, turn);
           store(tile, pass, own, operands);
+          if (tile + p.stride < p.tiles || (pass + 1) * C::NT < rows)
+            sums.release();
         }
       }
   }
 
   __device__ __forceinline__ void
+  storeWhole(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+             const Operands (&operands)[C::kStored][C::kRun]) const {
+    WholeRows<C, E> whole{p, ring, e, rows};
+    int token = pass * C::NT + (C::kSplits > 1 ? p.split * C::kRun * 2 : 0);
+    whole.begin();
+#pragma unroll
+    for (int b = 0; b < C::kStored; ++b)
+      whole.store(tile, ring.blockStart(block(b)), block(b) * 64, token,
+                  [&](int i) {
+                    if constexpr (C::kGated)
+                      return e.value(operands[b][i], sums[b][i],
+                                     sums[b + C::kStored][i]);
+                    else
+                      return e.value(operands[b][i], sums[b][i]);
+                  });
+  }
+
+  __device__ __forceinline__ void
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
-        const Operands (&operands)[C::kStored][C::kRun]) const {
+        Operands (&operands)[C::kStored][C::kRun]) const {
+    if constexpr (C::kStoredBytes > 0) {
+      if (!kAhead)
+        load(tile, pass, operands);
+      return storeWhole(tile, pass, sums, operands);
+    }
     each(tile, pass, [&](int b, int i, int m, int n) {
       Operands own = kAhead ? operands[b][i] : e.load(m, n);
       if constexpr (C::kGated)

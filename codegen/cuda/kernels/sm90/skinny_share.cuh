@@ -18,9 +18,10 @@ constexpr int kMaxStages = 32;
 /// NT tokens by tiles of at most kReach outputs (gated: of which each has a
 /// gate row and an up row), `blocks` blocks of 64 rows of w for each of
 /// `groups` warpgroups. `splits` CTAs of a cluster have a part of k each. A
-/// stage is `boxes` times 64 columns.
+/// stage is `boxes` times 64 columns. `stored`: bytes of an element of y, whose
+/// rows are stored whole (skinny_store.cuh), or 0.
 template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
-          int splits = 1, int boxes = 1>
+          int splits = 1, int boxes = 1, int stored = 0>
 struct Skinny {
   using T = T_;
   static constexpr bool kGated = gated;
@@ -36,6 +37,18 @@ struct Skinny {
   /// What a CTA gets from the others of its cluster.
   static constexpr int kSplitBytes =
       (splits - 1) * kConsumers * blocks * kRun * 4;
+  static constexpr int kStoredBytes = stored;
+  /// Tokens that a warpgroup turns over at a time, and bytes of their rows.
+  static constexpr int kMostTokens = stored < 4 ? 64 : splits > 1 ? 16 : 32;
+  static constexpr int kStoreTokens = kMostTokens < NT / splits ? kMostTokens
+                                                                : NT / splits;
+  static constexpr int kStorePitch = 64 * stored + 16;
+  static constexpr int kTurnedBytes =
+      stored > 0 ? groups * kStoreTokens * kStorePitch : 0;
+  /// Behind the stages: of one tile first the one, then the other.
+  static constexpr int kBehindBytes =
+      kSplitBytes > kTurnedBytes ? kSplitBytes : kTurnedBytes;
+  static_assert(stored == 0 || kRun % 4 == 0);
   static_assert(NT % 16 == 0 && NT <= 64 && blocks % kHalves == 0);
   static_assert(splits == 1 || splits == 2 || splits == 4);
 };
@@ -88,7 +101,7 @@ struct State {
 };
 
 /// Dynamic shared memory: stages of w, the up rows of each box behind its gate
-/// rows, stages of x, what other CTAs send. x comes from L2, in a part of the
+/// rows, stages of x, what other CTAs send and then rows of y. x comes from L2, in a part of the
 /// time that weights take: its ring is as long as 72 or 144 KB of weights.
 /// (H200: 144 KB take 1 to 4 % less at 16 and 32 rows, and more at 64, where
 /// they leave too few stages to weights, but for CTAs with tiles in turn: 8B's
@@ -96,7 +109,7 @@ struct State {
 template <typename C> struct Ring {
   u32 half; // bytes of a tile's gate rows, or of all
   u32 box;  // bytes of a box of w, or two
-  u32 sums; // what other CTAs send
+  u32 sums; // what other CTAs send, or rows of y
   Stages w, x;
   State *state;
 
@@ -110,7 +123,7 @@ template <typename C> struct Ring {
     w.base = (dynamic + 1023) & ~1023u;
     w.bytes = C::kBoxes * box;
     x.bytes = C::kBoxes * C::NT * kRowBytes;
-    bytes -= w.base - dynamic + C::kSplitBytes;
+    bytes -= w.base - dynamic + C::kBehindBytes;
     x.count = min(kMaxStages, int((ahead + w.bytes - 1) / w.bytes));
     x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));
     x.count = min(x.count, int((bytes - 2 * w.bytes) / x.bytes));

@@ -32,10 +32,9 @@ template <typename C> struct SplitSums {
     return (b * C::kRun + i) * C::kConsumers * 4;
   }
 
-  /// own = this CTA's part of all CTAs' sums of tile `turn`; `more`: another
-  /// tile follows, here and in all.
-  __device__ __forceinline__ void exchange(const Sums &d, Own &own, u32 turn,
-                                           bool more) const {
+  /// own = this CTA's part of all CTAs' sums of tile `turn`.
+  __device__ __forceinline__ void exchange(const Sums &d, Own &own,
+                                           u32 turn) const {
     if (threadIdx.x == 0)
       barrierExpect(ring.sumsFull(), C::kSplitBytes);
     if (turn == 0)
@@ -67,8 +66,17 @@ template <typename C> struct SplitSums {
     }
     barrierWait(ring.sumsFull(), turn & 1);
     add(own);
+  }
+  /// Where another tile follows, here and in all: others may send its sums,
+  /// where rows of y were turned over since.
+  __device__ __forceinline__ void release() const {
     __syncwarp();
-    if (int lane = threadIdx.x % 32; more && lane < C::kSplits && lane != split)
+    int lane = threadIdx.x % 32;
+    if (lane >= C::kSplits || lane == split)
+      return;
+    if (C::kStoredBytes > 0)
+      barrierReleaseAt(ring.sumsFree(), lane);
+    else
       barrierArriveAt(ring.sumsFree(), lane);
   }
 
