@@ -1,9 +1,11 @@
 // RUN: ft-opt %s --ft-select-kernels=archs=sm_90a | FileCheck %s
 
-// 33,000 outputs are a tile of 250 for each of 132 multiprocessors. 128,256 are
-// four, of 243, which begin on whole sectors of the sums: 248.
+// 33,000 outputs are a tile of 250 for each of 132 multiprocessors, 128,256 four
+// of 243. Tiles begin on whole vectors of a row of results, which are stored so:
+// 256 and 248.
+// CHECK: using Tile = skinny::Skinny<bf16, false, 64, 2, 2, 1, 1, 2>;
 // CHECK: ft.fused gemm {{.*}} "one"
-// CHECK-SAME: name = "skinny_64x250"
+// CHECK-SAME: name = "skinny_64x256"
 // CHECK: ft.fused gemm {{.*}} "four"
 // CHECK-SAME: name = "skinny_64x248"
 // CHECK-SAME: name = "skinny_32x248"
