@@ -7,7 +7,6 @@
 //       using Stored = ...; Stored *out; ...outStride (elements);
 //       __device__ float value(const Operands &o, float y) const; // of a sum
 //
-//
 // Weights are the 64-row operand of wgmma and tokens the N side, so few tokens
 // cost no padding to 64 rows. A tile has as many outputs as divide evenly among
 // the multiprocessors, over all of k or, by CTAs of a cluster, a part of it:

@@ -101,8 +101,9 @@ struct State {
 };
 
 /// Dynamic shared memory: stages of w, the up rows of each box behind its gate
-/// rows, stages of x, what other CTAs send and then rows of y. x comes from L2, in a part of the
-/// time that weights take: its ring is as long as 72 or 144 KB of weights.
+/// rows, stages of x, what other CTAs send and then rows of y. x comes from L2,
+/// in a part of the time that weights take: its ring is as long as 72 or 144 KB
+/// of weights.
 /// (H200: 144 KB take 1 to 4 % less at 16 and 32 rows, and more at 64, where
 /// they leave too few stages to weights, but for CTAs with tiles in turn: 8B's
 /// output matrix takes 2 % less.)

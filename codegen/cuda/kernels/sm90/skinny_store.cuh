@@ -1,11 +1,10 @@
 //===- skinny_store.cuh - gemm_skinny.cuh's results by whole rows -*- C++ -*-===//
 //
 // A thread has sums of two outputs for many tokens: stored as they are, an
-// instruction reaches four rows of y, 16 bytes in each, and a multiprocessor
-// takes some 27 cycles for it, whatever it carries (H200, 8B, 64 rows: ends of
-// q-k-v 2.4 us, of gate-up 3.7, of the output matrix's four tiles 31). So a
-// warpgroup turns its block over in shared memory, some tokens at a time, and
-// stores 16 bytes a thread, 64 outputs of a token side by side.
+// instruction reaches four rows of y, 16 bytes in each. So a warpgroup turns its
+// block over in shared memory, some tokens at a time, and stores 16 bytes a
+// thread, 64 outputs of a token side by side (H200, 8B, 64 rows: q-k-v takes 1.4
+// us less, o 0.6, gate-up 0.9, down 0.7, the output matrix what it took).
 //
 // REQUIRES: rows of y, its first element and tiles begin on 16 bytes, and the
 // outputs end there.
