@@ -39,18 +39,26 @@ namespace {
 struct Tile {
   int64_t tokens, halves, blocks, groups, splits, boxes, size, turns;
   int64_t stored; // bytes of a result's element, if rows are stored whole
+  int64_t across; // rows of w beside 64 tokens (sm90/skinny_across.cuh), or 0
 
   int64_t threads() const { return 128 * groups + 64; }
   int64_t rows() const { // of w, as a stage has room for them
+    if (across > 0)
+      return across;
     int64_t half = llvm::alignTo(size, 8);
     return (halves - 1) * half + std::max<int64_t>(half, 64);
   }
   int64_t stageBytes() const { return boxes * (rows() + tokens) * 128; }
   int64_t splitBytes() const {
-    return (splits - 1) * 128 * groups * blocks * (tokens / 2 / splits) * 4;
+    int64_t sums = (across > 0 ? across : tokens) / 2;
+    return (splits - 1) * 128 * groups * blocks * (sums / splits) * 4;
   }
   int64_t behindBytes() const {
     int64_t most = stored < 4 ? 64 : splits > 1 ? 16 : 32;
+    if (across > 0) {
+      int64_t pitch = (across / halves / splits / 8 | 1) * 16;
+      return std::max(splitBytes(), stored == 2 ? 64 * pitch : 0);
+    }
     int64_t turned = stored > 0 ? groups * std::min(most, tokens / splits) *
                                       (64 * stored + 16)
                                 : 0;
@@ -107,6 +115,15 @@ static int64_t storedWhole(ir::FusedOp fused, const GemmMatch &match,
   return fits ? bytes : 0;
 }
 
+/// Rows of w beside 64 tokens, where blocks of 64 rows are more than one, or 0.
+static int64_t acrossOf(const Tile &tile) {
+  if (tile.tokens != 64 || tile.halves * tile.size <= 64 || tile.stored == 0)
+    return 0;
+  if (tile.halves == 2)
+    return tile.splits == 1 ? 2 * tile.size : 0; // sizes are multiples of 8
+  return llvm::alignTo(tile.size, std::max<int64_t>(16, 8 * tile.splits));
+}
+
 /// The largest tiles that divide the outputs evenly and begin on 16 bytes of
 /// their rows, so that these are stored whole; turns stay as many, as larger
 /// tiles are fewer. Of four blocks of sums two warpgroups have a half each;
@@ -116,7 +133,7 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
                    int64_t splits, const LaunchContext &context) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
-  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0};
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0, 0};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
@@ -130,6 +147,9 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
     tile.groups = 2;
   }
   tile.stored = storedWhole(fused, match, tile);
+  tile.across = acrossOf(tile);
+  if (tile.across > 0)
+    tile.blocks = tile.groups = 1;
   int64_t box = tile.stageBytes();
   if (4 * box <= longRows)
     tile.boxes = 4;
@@ -205,7 +225,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   KernelText &text = made.kernel.text;
   std::string numbers = std::to_string(tile.tokens);
   for (int64_t number :
-       {tile.blocks, tile.groups, tile.splits, tile.boxes, tile.stored})
+       {tile.blocks, tile.groups, tile.splits, tile.boxes, tile.stored,
+        tile.across})
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "");

@@ -64,8 +64,8 @@ static Status decodeLoadMatrix(Decoder &d) {
                                      : loadMatrix<uint64_t, false>));
 }
 
-/// The transposes of matrices: as loadMatrix, the other way.
-template <typename A>
+/// As loadMatrix, the other way.
+template <typename A, bool transposed>
 static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
   if (mask != ~0u)
     return missing(w, i);
@@ -78,10 +78,10 @@ static Flow storeMatrix(Warp &w, const Inst &i, uint32_t mask) {
     if (!w.writes(i, lane, row, 16))
       return Flow::Fail;
     const uint32_t *r = w.lanes<uint32_t>(w.function->lists[i.list + lane / 8]);
-    // Column lane % 8 of the matrix.
+    // Row lane % 8 of the matrix, or its column.
     for (uint32_t k = 0; k < 8; ++k) {
-      uint32_t from = r[k * 4 + lane % 8 / 2];
-      uint16_t value = uint16_t(from >> 16 * (lane % 2));
+      uint32_t y = transposed ? k : lane % 8, x = transposed ? lane % 8 : k;
+      uint16_t value = uint16_t(r[y * 4 + x / 2] >> 16 * (x % 2));
       std::memcpy(row + 2 * k, &value, 2);
     }
   }
@@ -92,7 +92,8 @@ static Status decodeStoreMatrix(Decoder &d) {
   d.take("sync"), d.take("aligned");
   bool known = d.take("m8n8");
   std::string count(d.takeOneOf({"x2", "x4"}));
-  if (!known || count.empty() || !d.take("trans") ||
+  bool transposed = d.take("trans");
+  if (!known || count.empty() ||
       d.takeOneOf({"shared", "shared::cta"}).empty() || !d.take("b16"))
     return d.unknown();
   const Operand &from = d.operand(1);
@@ -105,7 +106,10 @@ static Status decodeStoreMatrix(Decoder &d) {
   bool narrow = false;
   d.list(registers);
   d.address(d.operand(0), narrow);
-  return d.emit(narrow ? storeMatrix<uint32_t> : storeMatrix<uint64_t>);
+  return d.emit(narrow ? (transposed ? storeMatrix<uint32_t, true>
+                                     : storeMatrix<uint32_t, false>)
+                       : (transposed ? storeMatrix<uint64_t, true>
+                                     : storeMatrix<uint64_t, false>));
 }
 
 /// d = the transpose of a.

@@ -338,10 +338,10 @@ TEST(MatrixTest, MoveMatrix) {
   }
 }
 
-TEST(MatrixTest, StoreMatricesTransposed) {
-  // Lane l has columns 2 (l % 4) and the next of row l / 4 of four matrices:
-  // 64 l + 1 and 64 l + 2, 2,048 more a matrix. Lane 8 m + i says where what
-  // becomes row i of matrix m goes: here backwards, and each reads its own.
+/// Lane l has columns 2 (l % 4) and the next of row l / 4 of four matrices:
+/// 64 l + 1 and 64 l + 2, 2,048 more a matrix. Lane 8 m + i says where row i of
+/// matrix m, or what becomes that, goes: here backwards, and each reads its own.
+static void storeMatrices(bool transposed) {
   Tiles t;
   std::string body =
       "shl.b32 %r1, %r0, 6; add.u32 %r1, %r1, 1; add.u32 %r2, %r1, 1;"
@@ -349,8 +349,9 @@ TEST(MatrixTest, StoreMatricesTransposed) {
       "add.u32 %r2, %r1, 134219776; add.u32 %r3, %r2, 134219776;"
       "add.u32 %r4, %r3, 134219776;\n"
       "sub.u32 %r5, 31, %r0; shl.b32 %r5, %r5, 4; add.u32 %r5, %r5, %r21;\n"
-      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%r5], "
-      "{%r1, %r2, %r3, %r4};\n"
+      "stmatrix.sync.aligned.m8n8.x4" +
+      std::string(transposed ? ".trans" : "") +
+      ".shared.b16 [%r5], {%r1, %r2, %r3, %r4};\n"
       "bar.warp.sync -1;\n"
       "mul.wide.u32 %d4, %r0, 16; add.s64 %d5, %d1, %d4;\n";
   for (const char *at : {"0", "4", "8", "12"})
@@ -361,12 +362,14 @@ TEST(MatrixTest, StoreMatricesTransposed) {
   for (uint32_t lane = 0; lane < 32; ++lane) {
     uint16_t row[8];
     std::memcpy(row, &t.out[lane * 4], 16);
-    for (uint32_t k = 0; k < 8;
-         ++k) // row k, column lane % 8 of matrix lane / 8
-      EXPECT_EQ(row[k],
-                (k * 4 + lane % 8 / 2) * 64 + 1 + lane % 2 + 2048 * (lane / 8))
+    for (uint32_t k = 0; k < 8; ++k) {
+      uint32_t y = transposed ? k : lane % 8, x = transposed ? lane % 8 : k;
+      EXPECT_EQ(row[k], (y * 4 + x / 2) * 64 + 1 + x % 2 + 2048 * (lane / 8))
           << lane << ", " << k;
+    }
   }
 }
+TEST(MatrixTest, StoreMatrices) { storeMatrices(false); }
+TEST(MatrixTest, StoreMatricesTransposed) { storeMatrices(true); }
 
 } // namespace

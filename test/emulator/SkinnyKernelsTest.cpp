@@ -63,5 +63,21 @@ TEST(SkinnyKernelsTest, WholeF32) {
 TEST(SkinnyKernelsTest, WholeF32Split) {
   RUN_TOKENS(f16, false, 64, 1, 1, 2, 1, 4);
 }
+// Tokens on the 64-row side.
+TEST(SkinnyKernelsTest, Across) {
+  RUN_TOKENS(bf16, false, 64, 1, 1, 1, 1, 2, 96);
+}
+TEST(SkinnyKernelsTest, AcrossGated) {
+  RUN_TOKENS(f16, true, 64, 1, 1, 1, 2, 2, 112);
+}
+TEST(SkinnyKernelsTest, AcrossSplit) {
+  RUN_TOKENS(bf16, false, 64, 1, 1, 2, 2, 2, 96);
+}
+TEST(SkinnyKernelsTest, AcrossSplit4) {
+  RUN_TOKENS(f16, false, 64, 1, 1, 4, 1, 2, 128);
+}
+TEST(SkinnyKernelsTest, AcrossF32) {
+  RUN_TOKENS(bf16, false, 64, 1, 1, 1, 1, 4, 256);
+}
 
 } // namespace

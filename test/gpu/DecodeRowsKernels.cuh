@@ -71,8 +71,9 @@ constexpr int kSkinnyRing = 220 * 1024;
 
 /// What a ring needs that holds all that a CTA copies, if that is less.
 template <typename C> int ringOf(const Shape &s, int size, int turns) {
-  int half = (size + 7) / 8 * 8;
-  int rows = (C::kHalves - 1) * half + std::max(half, 64) + C::NT;
+  int half = C::kAcross > 0 ? C::kReach : (size + 7) / 8 * 8;
+  int last = C::kAcross > 0 ? half : std::max(half, 64);
+  int rows = (C::kHalves - 1) * half + last + C::NT;
   int steps = (s.k + 64 * C::kBoxes - 1) / (64 * C::kBoxes);
   steps = (steps + C::kSplits - 1) / C::kSplits * turns;
   return std::min(kSkinnyRing, 1024 + C::kBehindBytes +
@@ -91,7 +92,7 @@ void addSkinny(std::vector<Variant> &to, const Shape &s,
                                       C::kSplits, C::kThreads, kSkinnyRing)});
   int turns = (s.outputs() + clusters * C::kReach - 1) / (clusters * C::kReach);
   int size = (s.outputs() + clusters * turns - 1) / (clusters * turns);
-  if (size <= C::kReach - 64)
+  if (size <= C::kReach - (C::kAcross > 0 ? 16 : 64))
     return; // fewer blocks do
   if (C::kStoredBytes > 0)
     size = (size + 7) / 8 * 8;
@@ -161,6 +162,19 @@ void addTile(std::vector<Variant> &to, const Shape &s,
 /// What codegen/cuda/GemmSkinny.cpp chooses from: b1 one block of 64 rows of
 /// the weights, x2 two warpgroups, k4 a cluster of four that shares k, w2 two
 /// boxes of k a stage; rows stored whole, and, behind "e-", by elements.
+/// Tokens on the 64-row side, "a" and the rows of w on the other.
+inline void addAcross(std::vector<Variant> &to, const Shape &s) {
+  using namespace skinny;
+  addSkinny<Skinny<bf16, true, 64, 1, 1, 1, 1, 2, 224>>(to, s, "a224"); // 8B
+  addSkinny<Skinny<bf16, true, 64, 1, 1, 1, 1, 2, 128>>(to, s, "a128"); // 1B
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 2, 1, 2, 96>>(to, s, "a96k2");
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 96>>(to, s, "a96k2w2");
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 64>>(to, s, "a64k2w2");
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 4, 1, 2, 128>>(to, s, "a128k4");
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 4, 2, 2, 96>>(to, s, "a96k4w2");
+  addSkinny<Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 48>>(to, s, "a48k2w2");
+}
+
 template <int NT, int stored>
 void addTokens(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;
@@ -179,6 +193,8 @@ void addTokens(std::vector<Variant> &to, const Shape &s) {
                                                            by + "b1x2k4");
     addSkinny<Skinny<bf16, false, NT, 1, 2, 4, 2, stored>>(to, s,
                                                            by + "b1x2k4w2");
+    if constexpr (stored > 0)
+      addAcross(to, s);
   }
 }
 

@@ -86,6 +86,14 @@ int main(int argc, char **argv) {
   checkTokens<Skinny<bf16, false, 64, 2, 2, 1, 1, 4>>();
   checkTokens<Skinny<bf16, false, 16, 2, 2, 1, 1, 4>>();
   checkTokens<Skinny<f16, false, 64, 1, 1, 2, 1, 4>>();
+  // Tokens on the 64-row side.
+  checkTokens<Skinny<bf16, false, 64, 1, 1, 1, 1, 2, 96>>();
+  checkTokens<Skinny<bf16, true, 64, 1, 1, 1, 1, 2, 224>>();
+  checkTokens<Skinny<f16, false, 64, 1, 1, 2, 2, 2, 96>>();
+  checkTokens<Skinny<f16, false, 64, 1, 1, 4, 1, 2, 128>>();
+  checkTokens<Skinny<f16, true, 64, 1, 1, 1, 2, 2, 112>>();
+  checkTokens<Skinny<bf16, false, 64, 1, 1, 1, 1, 4, 256>>();
+  checkTokens<Skinny<bf16, false, 64, 1, 1, 2, 1, 4, 64>>();
   if (argc > 1 && std::string(argv[1]) == "--time") {
     timeShape<Skinny<bf16, false, 16, 2, 2>>(16, 128256, 4096, processors);
     timeShape<Skinny<bf16, false, 32, 2, 2>>(32, 128256, 4096, processors);

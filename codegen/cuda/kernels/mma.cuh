@@ -56,6 +56,21 @@ __device__ __forceinline__ void storeMatricesTransposed(u32 address,
       "r"(r[0]), "r"(r[1])
       : "memory");
 }
+/// Four matrices of 8 x 8, sm_90: lane 8 m + i has the address of row i of
+/// matrix m.
+__device__ __forceinline__ void storeMatrices(u32 address, const u32 (&r)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 "
+               "[%0], {%1, %2, %3, %4};" ::"r"(address),
+               "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+               : "memory");
+}
+/// Two: lanes 0 .. 15 have addresses.
+__device__ __forceinline__ void storeMatrices(u32 address, const u32 (&r)[2]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.shared.b16 [%0], {%1, %2};" ::"r"(
+                   address),
+               "r"(r[0]), "r"(r[1])
+               : "memory");
+}
 /// The transpose of a matrix of 8 x 8.
 __device__ __forceinline__ u32 transposed(u32 x) {
   u32 r;

@@ -26,6 +26,7 @@
 #ifndef FT_KERNELS_SM90_GEMM_SKINNY_CUH
 #define FT_KERNELS_SM90_GEMM_SKINNY_CUH
 
+#include "sm90/skinny_across.cuh"
 #include "sm90/skinny_split.cuh"
 #include "sm90/skinny_store.cuh"
 #include "sm90/wgmma.cuh"
@@ -105,10 +106,15 @@ template <typename C, typename E> struct Consumer {
   const E &e;
   int rows;
 
+  /// Outputs' blocks; across, a thread's sums of outputs are a block.
+  static constexpr int kStored = C::kAcross > 0 ? 1 : C::kStored;
+  static constexpr int kValues =
+      C::kAcross > 0 ? C::kRun / C::kHalves : C::kRun;
+  using AllOperands = Operands[kStored][kValues];
   /// Whether what the epilogue needs is loaded before the products: if it finds
   /// room beside their sums.
   static constexpr bool kAhead =
-      C::kBlocks * C::kSums + C::kStored * C::kRun <= 64;
+      C::kBlocks * C::kSums + kStored * kValues <= 64;
 
   float d[C::kBlocks][C::kSums];
 
@@ -124,8 +130,10 @@ template <typename C, typename E> struct Consumer {
     u32 rows[C::kBlocks];
 #pragma unroll
     for (int b = 0; b < C::kBlocks; ++b) {
-      rows[b] = ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
-                (b >= C::kStored ? ring.half / 16 : 0);
+      if constexpr (C::kAcross == 0)
+        rows[b] =
+            ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
+            (b >= C::kStored ? ring.half / 16 : 0);
 #pragma unroll
       for (int i = 0; i < C::kSums; ++i)
         d[b][i] = 0;
@@ -144,8 +152,12 @@ template <typename C, typename E> struct Consumer {
         for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
 #pragma unroll
           for (int b = 0; b < C::kBlocks; ++b)
-            Wgmma<typename C::T, C::NT>::multiply(d[b], tile + rows[b] + 2 * k,
-                                                  tokens + 2 * k);
+            if constexpr (C::kAcross > 0)
+              Wgmma<typename C::T, C::kAcross>::multiply(d[b], tokens + 2 * k,
+                                                         tile + 2 * k);
+            else
+              Wgmma<typename C::T, C::NT>::multiply(
+                  d[b], tile + rows[b] + 2 * k, tokens + 2 * k);
       }
       wgmmaCommit();
       wgmmaWait<1>();
@@ -192,10 +204,13 @@ template <typename C, typename E> struct Consumer {
       }
   }
 
-  __device__ __forceinline__ void
-  load(int tile, int pass, Operands (&operands)[C::kStored][C::kRun]) const {
-    each(tile, pass,
-         [&](int b, int i, int m, int n) { operands[b][i] = e.load(m, n); });
+  __device__ __forceinline__ void load(int tile, int pass,
+                                       AllOperands &operands) const {
+    if constexpr (C::kAcross > 0)
+      AcrossStore<C, E>{p, ring, e, rows}.load(tile, pass, operands[0]);
+    else
+      each(tile, pass,
+           [&](int b, int i, int m, int n) { operands[b][i] = e.load(m, n); });
   }
 
   __device__ __forceinline__ void run() {
@@ -206,7 +221,7 @@ template <typename C, typename E> struct Consumer {
     for (int pass = 0; pass * C::NT < max(1, rows); ++pass)
 #pragma unroll 1
       for (int tile = p.first; tile < p.tiles; tile += p.stride, ++turn) {
-        Operands operands[C::kStored][C::kRun] = {};
+        AllOperands operands = {};
         if (kAhead)
           load(tile, pass, operands);
         multiply(w, x);
@@ -225,7 +240,7 @@ template <typename C, typename E> struct Consumer {
 
   __device__ __forceinline__ void
   storeWhole(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
-             const Operands (&operands)[C::kStored][C::kRun]) const {
+             const AllOperands &operands) const {
     WholeRows<C, E> whole{p, ring, e, rows};
     int token = pass * C::NT + (C::kSplits > 1 ? p.split * C::kRun * 2 : 0);
     whole.begin();
@@ -243,11 +258,15 @@ template <typename C, typename E> struct Consumer {
 
   __device__ __forceinline__ void
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
-        Operands (&operands)[C::kStored][C::kRun]) const {
+        AllOperands &operands) const {
     if constexpr (C::kStoredBytes > 0) {
       if (!kAhead)
         load(tile, pass, operands);
-      return storeWhole(tile, pass, sums, operands);
+      if constexpr (C::kAcross > 0)
+        return AcrossStore<C, E>{p, ring, e, rows}.store(tile, pass, sums[0],
+                                                         operands[0]);
+      else
+        return storeWhole(tile, pass, sums, operands);
     }
     each(tile, pass, [&](int b, int i, int m, int n) {
       Operands own = kAhead ? operands[b][i] : e.load(m, n);

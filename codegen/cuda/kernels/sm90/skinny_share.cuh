@@ -15,25 +15,37 @@ namespace skinny {
 constexpr int kDepth = 64, kRowBytes = 128; // of a box
 constexpr int kMaxStages = 32;
 
+/// Rows of `outputs` of 64 tokens on their way, 16 of each warp. Vectors of 16
+/// bytes of eight rows lie in all banks.
+template <int outputs, int stored> struct AcrossRows {
+  static constexpr int kPitch = (outputs / 8 | 1) * 16;
+  static constexpr int kBytes = stored == 2 ? 64 * kPitch : 0;
+};
+
 /// NT tokens by tiles of at most kReach outputs (gated: of which each has a
 /// gate row and an up row), `blocks` blocks of 64 rows of w for each of
 /// `groups` warpgroups. `splits` CTAs of a cluster have a part of k each. A
 /// stage is `boxes` times 64 columns. `stored`: bytes of an element of y, whose
-/// rows are stored whole (skinny_store.cuh), or 0.
+/// rows are stored whole (skinny_store.cuh), or 0. `across`, with 64 tokens of
+/// one block and group and rows stored whole: tokens are the 64-row side and so
+/// many rows of w the other (skinny_across.cuh); else 0.
 template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
-          int splits = 1, int boxes = 1, int stored = 0>
+          int splits = 1, int boxes = 1, int stored = 0, int across = 0>
 struct Skinny {
   using T = T_;
   static constexpr bool kGated = gated;
   static constexpr int NT = NT_, kBlocks = blocks, kGroups = groups;
   static constexpr int kSplits = splits, kBoxes = boxes;
   static constexpr int kHalves = gated ? 2 : 1;
+  static constexpr int kAcross = across;
   static constexpr int kStored = blocks / kHalves; // blocks of outputs
-  static constexpr int kReach = 64 * kStored * groups;
+  static constexpr int kReach =
+      across > 0 ? across / kHalves : 64 * kStored * groups;
   static constexpr int kConsumers = 128 * groups;
   static constexpr int kThreads = kConsumers + 64; // and two that copy
-  static constexpr int kSums = NT / 2;             // of a thread and block
-  static constexpr int kRun = kSums / splits;      // of those, stored by a CTA
+  static constexpr int kSums = (across > 0 ? across : NT) / 2; // of a thread
+                                              // and block
+  static constexpr int kRun = kSums / splits; // of those, stored by a CTA
   /// What a CTA gets from the others of its cluster.
   static constexpr int kSplitBytes =
       (splits - 1) * kConsumers * blocks * kRun * 4;
@@ -44,12 +56,16 @@ struct Skinny {
                                                                 : NT / splits;
   static constexpr int kStorePitch = 64 * stored + 16;
   static constexpr int kTurnedBytes =
-      stored > 0 ? groups * kStoreTokens * kStorePitch : 0;
+      across > 0 ? AcrossRows<across / kHalves / splits, stored>::kBytes
+      : stored > 0 ? groups * kStoreTokens * kStorePitch
+                   : 0;
   /// Behind the stages: of one tile first the one, then the other.
   static constexpr int kBehindBytes =
       kSplitBytes > kTurnedBytes ? kSplitBytes : kTurnedBytes;
   static_assert(stored == 0 || kRun % 4 == 0);
-  static_assert(NT % 16 == 0 && NT <= 64 && blocks % kHalves == 0);
+  static_assert(NT % 16 == 0 && NT <= 64);
+  static_assert(across > 0 ? NT == 64 && blocks == 1 && groups == 1 && stored > 0
+                           : blocks % kHalves == 0);
   static_assert(splits == 1 || splits == 2 || splits == 4);
 };
 
@@ -119,8 +135,9 @@ template <typename C> struct Ring {
     u32 ahead = (C::NT <= 32 || turns ? 144 : 72) * 1024;
     u32 dynamic = sharedAddress(dynamicShared<char>()), bytes;
     asm("mov.u32 %0, %%dynamic_smem_size;" : "=r"(bytes));
-    half = u32(size + 7) / 8 * 8 * kRowBytes;
-    box = (C::kHalves - 1) * half + max(half, 64u * kRowBytes);
+    half = (C::kAcross > 0 ? C::kReach : u32(size + 7) / 8 * 8) * kRowBytes;
+    u32 last = C::kAcross > 0 ? half : max(half, 64u * kRowBytes); // as read
+    box = (C::kHalves - 1) * half + last;
     w.base = (dynamic + 1023) & ~1023u;
     w.bytes = C::kBoxes * box;
     x.bytes = C::kBoxes * C::NT * kRowBytes;
