@@ -224,9 +224,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   made.rows = {tile.tokens};
   KernelText &text = made.kernel.text;
   std::string numbers = std::to_string(tile.tokens);
-  for (int64_t number :
-       {tile.blocks, tile.groups, tile.splits, tile.boxes, tile.stored,
-        tile.across})
+  for (int64_t number : {tile.blocks, tile.groups, tile.splits, tile.boxes,
+                         tile.stored, tile.across})
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "");

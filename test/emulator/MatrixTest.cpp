@@ -340,7 +340,8 @@ TEST(MatrixTest, MoveMatrix) {
 
 /// Lane l has columns 2 (l % 4) and the next of row l / 4 of four matrices:
 /// 64 l + 1 and 64 l + 2, 2,048 more a matrix. Lane 8 m + i says where row i of
-/// matrix m, or what becomes that, goes: here backwards, and each reads its own.
+/// matrix m, or what becomes that, goes: here backwards, and each reads its
+/// own.
 static void storeMatrices(bool transposed) {
   Tiles t;
   std::string body =
