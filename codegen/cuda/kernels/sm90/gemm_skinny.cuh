@@ -11,7 +11,8 @@
 // cost no padding to 64 rows. A tile has as many outputs as divide evenly among
 // the multiprocessors, over all of k or, by CTAs of a cluster, a part of it:
 // rows of a block beyond the tile are products of what lies there and are not
-// stored. Two warps copy, one weights, which do not wait for the kernel in
+// stored. 64 tokens may be the 64-row operand instead, and all of a tile's rows
+// of w the other (skinny_across.cuh). Two warps copy, one weights, which do not wait for the kernel in
 // front, one tokens. Sums depend on n, k and Skinny's parameters only.
 //
 // Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
