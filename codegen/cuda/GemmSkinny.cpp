@@ -54,11 +54,11 @@ struct Tile {
     return (splits - 1) * 128 * groups * blocks * (sums / splits) * 4;
   }
   int64_t behindBytes() const {
-    int64_t most = stored < 4 ? 64 : splits > 1 ? 16 : 32;
     if (across > 0) {
       int64_t pitch = (across / halves / splits / 8 | 1) * 16;
       return std::max(splitBytes(), stored == 2 ? 64 * pitch : 0);
     }
+    int64_t most = stored < 4 ? 64 : splits > 1 ? 16 : 32;
     int64_t turned = stored > 0 ? groups * std::min(most, tokens / splits) *
                                       (64 * stored + 16)
                                 : 0;
@@ -115,7 +115,10 @@ static int64_t storedWhole(ir::FusedOp fused, const GemmMatch &match,
   return fits ? bytes : 0;
 }
 
-/// Rows of w beside 64 tokens, where blocks of 64 rows are more than one, or 0.
+/// Rows of w beside 64 tokens, where blocks of 64 rows would be more than one
+/// and results are stored whole, or 0. Of a cluster each CTA stores whole
+/// groups of 8 outputs; one of gate and up rows would store a part of either:
+/// not offered.
 static int64_t acrossOf(const Tile &tile) {
   if (tile.tokens != 64 || tile.halves * tile.size <= 64 || tile.stored == 0)
     return 0;

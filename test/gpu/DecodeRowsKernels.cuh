@@ -159,10 +159,7 @@ void addTile(std::vector<Variant> &to, const Shape &s,
        }});
 }
 
-/// What codegen/cuda/GemmSkinny.cpp chooses from: b1 one block of 64 rows of
-/// the weights, x2 two warpgroups, k4 a cluster of four that shares k, w2 two
-/// boxes of k a stage; rows stored whole, and, behind "e-", by elements.
-/// Tokens on the 64-row side, "a" and the rows of w on the other.
+/// Tokens on the 64-row side, "a" and the number of rows of w on the other.
 inline void addAcross(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;
   addSkinny<Skinny<bf16, true, 64, 1, 1, 1, 1, 2, 224>>(to, s, "a224"); // 8B
@@ -175,6 +172,9 @@ inline void addAcross(std::vector<Variant> &to, const Shape &s) {
   addSkinny<Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 48>>(to, s, "a48k2w2");
 }
 
+/// What codegen/cuda/GemmSkinny.cpp chooses from: b1 one block of 64 rows of
+/// the weights, x2 two warpgroups, k4 a cluster of four that shares k, w2 two
+/// boxes of k a stage; rows stored whole, and, behind "e-", by elements.
 template <int NT, int stored>
 void addTokens(std::vector<Variant> &to, const Shape &s) {
   using namespace skinny;

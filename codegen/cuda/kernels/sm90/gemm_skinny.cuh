@@ -12,8 +12,9 @@
 // the multiprocessors, over all of k or, by CTAs of a cluster, a part of it:
 // rows of a block beyond the tile are products of what lies there and are not
 // stored. 64 tokens may be the 64-row operand instead, and all of a tile's rows
-// of w the other (skinny_across.cuh). Two warps copy, one weights, which do not wait for the kernel in
-// front, one tokens. Sums depend on n, k and Skinny's parameters only.
+// of w the other (skinny_across.cuh). Two warps copy, one weights, which do not
+// wait for the kernel in front, one tokens. Sums depend on n, k and Skinny's
+// parameters only.
 //
 // Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
 // (gated: a copy for the gate rows, one for the up rows).

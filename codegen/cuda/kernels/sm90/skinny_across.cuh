@@ -2,8 +2,8 @@
 //
 // 64 tokens fill wgmma's 64-row side: then the rows of w, as many as a tile has,
 // are the other one. A stage's tokens are read from shared memory once, not once
-// for every 64 rows of w, and no block of 64 rows is part empty: the products
-// take less power, which is what steps of 64 sequences are bound by
+// for every 64 rows of w, and no block of 64 rows is part empty. Steps of 64
+// sequences run at the power limit, where the clock is 2 % higher so
 // (docs/rationale/decode.md).
 //
 // A thread has sums of two tokens, of each pairs of neighbouring outputs. Those of
