@@ -343,31 +343,23 @@ KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
   return success();
 }
 
-/// In front of all others, the launches that run the attention behind, too.
-/// They are right for batches only of few short sequences, or whose sequences
-/// lie whole in tiles.
-LogicalResult
-KernelChoice::addJoined(ir::FusedOp fused,
-                        SmallVectorImpl<Attribute> &implementations) {
-  auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
-  targets_ = hopperArchs();
-  if (!behind || !behind.getJoins() || targets_.empty())
-    return success();
-  FailureOr<GemmMatch> match = matchGemm(fused);
-  if (failed(match))
-    return failure();
-  if (!gemmAttentionTakes(fused, behind, *match))
+/// Launches that run the attention behind, too. They are right for batches only
+/// of few short sequences, or whose sequences lie whole in tiles.
+LogicalResult KernelChoice::addJoinedAttention(
+    ir::FusedOp fused, ir::FusedOp attention, const GemmMatch &match,
+    SmallVectorImpl<Attribute> &implementations) {
+  if (!gemmAttentionTakes(fused, attention, match))
     return success();
   Builder builder(module_.getContext());
   FailureOr<DictionaryAttr> made =
-      take(emitGemmAttention(fused, behind, *match));
+      take(emitGemmAttention(fused, attention, match));
   NamedAttrList joined(implementation("joined_128", *made));
   joined.set("steps", builder.getI64IntegerAttr(2));
   joined.set("packed", builder.getI64IntegerAttr(plan::batch::kPackTokens));
-  joined.set("packed_ctas", builder.getI64IntegerAttr(joinedCtas(*match)));
+  joined.set("packed_ctas", builder.getI64IntegerAttr(joinedCtas(match)));
   SmallVector<Attribute> all;
   for (JoinedCandidate &candidate :
-       emitGemmAttentionClusters(fused, behind, *match)) {
+       emitGemmAttentionClusters(fused, attention, match)) {
     FailureOr<DictionaryAttr> one = take(std::move(candidate.kernel));
     if (failed(one))
       return failure();
@@ -383,4 +375,49 @@ KernelChoice::addJoined(ir::FusedOp fused,
   all.push_back(joined.getDictionary(module_.getContext()));
   implementations.insert(implementations.begin(), all.begin(), all.end());
   return success();
+}
+
+/// Launches that choose the tokens behind, too, as the largest outputs of their
+/// rows. They are right for batches only of which nothing else is read.
+LogicalResult
+KernelChoice::addLikeliest(ir::FusedOp fused, const GemmMatch &match,
+                           const LaunchContext &context,
+                           SmallVectorImpl<Attribute> &implementations) {
+  LaunchContext own = context;
+  own.likeliest = true;
+  FailureOr<std::vector<GemmCandidate>> made = std::vector<GemmCandidate>();
+  if (gemvRingTakes(fused, match, own))
+    made = emitGemvRing(fused, match, own);
+  else if (gemmSkinnyTakes(fused, match, own))
+    made = emitGemmSkinny(fused, match, own);
+  if (failed(made))
+    return failure();
+  Builder builder(module_.getContext());
+  SmallVector<Attribute> all;
+  for (const GemmCandidate &candidate : *made) {
+    NamedAttrList joined(implementation(
+        candidate.name + "_likeliest",
+        clustered(candidate, *take(candidate.kernel)), candidate.rows));
+    joined.set("steps", builder.getI64IntegerAttr(2));
+    joined.set("likeliest", builder.getUnitAttr());
+    all.push_back(joined.getDictionary(module_.getContext()));
+  }
+  implementations.insert(implementations.begin(), all.begin(), all.end());
+  return success();
+}
+
+/// In front of all others, the launches that run the step behind, too.
+LogicalResult
+KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
+  targets_ = hopperArchs();
+  if (!behind || !behind.getJoins() || targets_.empty())
+    return success();
+  FailureOr<GemmMatch> match = matchGemm(fused);
+  if (failed(match))
+    return failure();
+  return behind.getPattern() == ir::Pattern::Attention
+             ? addJoinedAttention(fused, behind, *match, implementations)
+             : addLikeliest(fused, *match, context, implementations);
 }

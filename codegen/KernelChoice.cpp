@@ -214,7 +214,7 @@ LogicalResult KernelChoice::select(ir::FusedOp fused,
   LogicalResult made = match
                            ? addByRows(fused, *match, context, implementations)
                            : addDefaults(fused, context, implementations);
-  if (failed(made) || failed(addJoined(fused, implementations)))
+  if (failed(made) || failed(addJoined(fused, context, implementations)))
     return failure();
   behindKernel_ = fused.getPattern() != ir::Pattern::Collective;
   fused.setLaunchAttr(ArrayAttr::get(module_.getContext(),

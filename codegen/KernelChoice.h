@@ -69,8 +69,16 @@ private:
               const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
-  addJoined(ir::FusedOp fused,
+  addJoined(ir::FusedOp fused, const LaunchContext &context,
             llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+  mlir::LogicalResult
+  addJoinedAttention(ir::FusedOp fused, ir::FusedOp attention,
+                     const GemmMatch &match,
+                     llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+  mlir::LogicalResult
+  addLikeliest(ir::FusedOp fused, const GemmMatch &match,
+               const LaunchContext &context,
+               llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
   addDefaults(ir::FusedOp fused, const LaunchContext &context,
               llvm::SmallVectorImpl<mlir::Attribute> &implementations,

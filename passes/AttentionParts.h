@@ -31,10 +31,6 @@ AttentionParts growAttention(ir::AttentionOp attention,
 /// else.
 mlir::FailureOr<AttentionParts> analyzeAttention(ir::FusedOp fused);
 
-/// The merged linears of q, k and v that one launch may run with the fused
-/// attention behind them, where the capability table has one; null where not.
-ir::FusedOp joinedLinears(ir::FusedOp attention, const KernelContext &ctx);
-
 } // namespace ft::passes
 
 #endif // FT_PASSES_ATTENTIONPARTS_H

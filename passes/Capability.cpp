@@ -224,6 +224,26 @@ const JoinedCapability *findJoined(const JoinedForm &form,
   return nullptr;
 }
 
+/// What runs up to 8 tokens, then up to 64.
+static constexpr LikeliestCapability kLikeliest[] = {
+    {.name = "likeliest", .maxTokens = 64, .innerMultiple = 8},
+};
+
+const LikeliestCapability *findLikeliest(const LikeliestForm &form,
+                                         const KernelContext &ctx) {
+  const GemmForm &gemm = form.gemm;
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
+  bool plain = gemm.linears == 1 && gemm.combine == Combine::None &&
+               !gemm.outNorm && !gemm.heads.append;
+  if (!half || !plain || llvm::none_of(ctx.archs, isHopper))
+    return nullptr;
+  for (const LikeliestCapability &likeliest : kLikeliest)
+    if (ctx.maxTokens > 0 && ctx.maxTokens <= likeliest.maxTokens &&
+        gemm.inner > 0 && gemm.inner % likeliest.innerMultiple == 0)
+      return &likeliest;
+  return nullptr;
+}
+
 const RowCapability &rowCapability() {
   static constexpr RowCapability capability{.maxOps = 48, .maxSegments = 8};
   return capability;

@@ -169,6 +169,25 @@ struct JoinedCapability {
 const JoinedCapability *findJoined(const JoinedForm &form,
                                    const KernelContext &ctx);
 
+/// A linear whose rows' largest outputs a step behind it chooses:
+///   argmax of (norm(x) * weight^T + bias, then unary operations, a residual)
+struct LikeliestForm {
+  GemmForm gemm;
+  mlir::Type element; // of x and weight; null: they differ
+};
+
+/// A kernel that runs both in one launch and stores no outputs, sm_90a's, for
+/// batches of which nothing else is read.
+struct LikeliestCapability {
+  llvm::StringLiteral name;
+  int64_t maxTokens;     // of the step kind
+  int64_t innerMultiple; // of x's row elements
+};
+
+/// The first implementation that covers `form`; null if none.
+const LikeliestCapability *findLikeliest(const LikeliestForm &form,
+                                         const KernelContext &ctx);
+
 /// Limits of generated row programs; which values may meet in one segment is
 /// RowGroup's rule.
 struct RowCapability {

@@ -1,9 +1,12 @@
-//===- JoinSteps.cpp - linears and attention for one launch ---------------===//
+//===- JoinSteps.cpp - two steps that one launch may run ------------------===//
 //
 // Marks what a kernel may run together and changes no step: the kernel is right
-// for batches of short sequences only, all others run the two steps.
+// for some batches only, of short sequences, or of which no logits are read;
+// all others run the two steps.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/JoinSteps.h"
+
 #include "passes/AttentionParts.h"
 #include "passes/GemmParts.h"
 #include "passes/Passes.h"
@@ -73,7 +76,7 @@ static Type commonElement(GemmParts &gemm, AttentionOp attention) {
   return element;
 }
 
-FusedOp joinedLinears(FusedOp fused, const KernelContext &ctx) {
+static FusedOp joinedLinears(FusedOp fused, const KernelContext &ctx) {
   AttentionOp attention = plainAttention(fused);
   auto linears = dyn_cast_or_null<FusedOp>(fused->getPrevNode());
   FailureOr<GemmParts> gemm = plainLinears(linears);
@@ -95,6 +98,43 @@ FusedOp joinedLinears(FusedOp fused, const KernelContext &ctx) {
   return findJoined(form, ctx) ? linears : FusedOp();
 }
 
+/// Whether the steps read `value` nowhere but in `fused`. What an entry returns
+/// is for batches to want or not.
+static bool isReadBy(Value value, FusedOp fused) {
+  return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    return user == fused || isa<ReturnOp>(user);
+  });
+}
+
+/// The linear whose rows' largest outputs `fused` chooses, or tokens by it.
+static FusedOp likeliestLinear(FusedOp fused, const KernelContext &ctx) {
+  if (fused.getPattern() != ir::Pattern::Sample)
+    return {};
+  auto linear = dyn_cast_or_null<FusedOp>(fused->getPrevNode());
+  SampleOp sample = *fused.getBody().front().getOps<SampleOp>().begin();
+  auto logits = dyn_cast<BlockArgument>(sample.getInput());
+  if (!linear || linear.getPattern() != ir::Pattern::Gemm ||
+      linear.getNumResults() != 1 || !logits ||
+      fused.getInputs()[logits.getArgNumber()] != linear.getResult(0) ||
+      !isReadBy(linear.getResult(0), fused))
+    return {};
+  FailureOr<GemmParts> parts = analyzeGemm(linear);
+  if (failed(parts))
+    return {};
+  LinearOp first = parts->linears.front();
+  Type element = first.getInput().getType().getElementType();
+  ParamOp weight = lookupParam(first, first.getWeightAttr());
+  bool same = weight.getTensorType().getElementType() == element;
+  LikeliestForm form{parts->form(), same ? element : Type()};
+  return findLikeliest(form, ctx) ? linear : FusedOp();
+}
+
+FusedOp joinedStep(FusedOp fused, const KernelContext &ctx) {
+  if (FusedOp linears = joinedLinears(fused, ctx))
+    return linears;
+  return likeliestLinear(fused, ctx);
+}
+
 namespace {
 
 struct JoinSteps : impl::JoinStepsBase<JoinSteps> {
@@ -108,8 +148,10 @@ struct JoinSteps : impl::JoinStepsBase<JoinSteps> {
       KernelContext context{.dtype = dtype ? dtype.getValue() : Type(),
                             .archs = targets,
                             .encoder = !entry.getCausal()};
+      if (auto kind = entry.getKind())
+        context.maxTokens = kind->getMaxTokens();
       for (FusedOp fused : entry.getBody().getOps<FusedOp>())
-        if (joinedLinears(fused, context)) {
+        if (joinedStep(fused, context)) {
           fused.setJoins(true);
           ++numJoined;
         }

@@ -281,14 +281,20 @@ def SplitOps : FtPass<"ft-split-ops"> {
 }
 
 def JoinSteps : FtPass<"ft-join-steps"> {
-  let summary = "mark attentions that one launch may run with the linears in front";
+  let summary = "mark steps that one launch may run with the one in front";
   let description = [{
     An encoder's attention gets `joins` where sm_90a has a kernel that makes q,
     k and v as well (JoinedCapability of passes/Capability): merged linears of
     16-bit types and nothing else are the step in front, and nobody else reads
     what they make; the attention is bidirectional within its sequences, over
-    operands, with a positive scale, without a window or a score region. Both
-    stay steps: the kernel is right for some batches only.
+    operands, with a positive scale, without a window or a score region.
+
+    A choice of tokens gets it where sm_90a has a kernel that keeps of each row
+    the largest output of the linear in front (LikeliestCapability): one linear
+    of 16-bit types and what is fused around it but a norm behind, in step kinds
+    of up to 64 tokens, whose result no other step reads; an entry may return it.
+
+    Both stay steps: the kernels are right for some batches only.
 
     ```mlir
     %qkv:3 = ft.fused gemm (%x) "q+k+v" {...ft.linear, ft.linear, ft.linear...} : ...
@@ -302,7 +308,7 @@ def JoinSteps : FtPass<"ft-join-steps"> {
                "architectures the kernels are for (default sm_90a,ptx)">
   ];
   let statistics = [
-    Statistic<"numJoined", "joined", "Attentions marked">
+    Statistic<"numJoined", "joined", "Steps marked">
   ];
 }
 

@@ -2,6 +2,7 @@
 #include "passes/AttentionParts.h"
 #include "passes/FormFused.h"
 #include "passes/GemmParts.h"
+#include "passes/JoinSteps.h"
 #include "passes/Passes.h"
 #include "passes/RowGroup.h"
 
@@ -51,9 +52,6 @@ LogicalResult verifyAttention(FusedOp fused, const KernelContext &context) {
   if (parts->append && !findAttention(parts->form(), context))
     return fused.emitError(
         "has no implementation in the capability table for this step kind");
-  if (fused.getJoins() && !joinedLinears(fused, context))
-    return fused.emitError("joins the step in front, with which the capability "
-                           "table has no implementation of it");
   return success();
 }
 
@@ -67,8 +65,6 @@ LogicalResult verifyAlone(FusedOp fused) {
 }
 
 LogicalResult verifyStep(FusedOp fused, const KernelContext &context) {
-  if (fused.getJoins() && fused.getPattern() != ir::Pattern::Attention)
-    return fused.emitError("joins the step in front, but is no attention");
   switch (fused.getPattern()) {
   case ir::Pattern::Gemm:
     return verifyGemm(fused, context);
@@ -92,6 +88,9 @@ LogicalResult verifyEntry(EntryOp entry, KernelContext context) {
       return op.emitError("is outside ft.fused after the fuse phase");
     if (failed(verifyStep(fused, context)))
       return failure();
+    if (fused.getJoins() && !joinedStep(fused, context))
+      return fused.emitError("joins the step in front, with which the "
+                             "capability table has no implementation of it");
   }
   return success();
 }

@@ -8,8 +8,6 @@
 
 namespace ft::codegen {
 
-inline constexpr int64_t kCounterBytes = 65536; // common.cuh
-
 /// The operands of an attention op.
 struct AttentionShape {
   mlir::Type element;

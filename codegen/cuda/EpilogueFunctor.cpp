@@ -15,8 +15,9 @@ namespace {
 class EpiloguePrinter {
 public:
   EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
-                  KernelParams &params, bool exact)
-      : fused_(fused), match_(match), params_(params), exact_(exact) {}
+                  KernelParams &params, bool exact, int64_t mostRows)
+      : fused_(fused), match_(match), params_(params), exact_(exact),
+        mostRows_(mostRows) {}
 
   LogicalResult print(CudaPrinter &out);
   /// `name, name, ...` for the functor's members.
@@ -62,6 +63,7 @@ private:
   const GemmMatch &match_;
   KernelParams &params_;
   bool exact_; // what is absent is left out, no null pointer
+  int64_t mostRows_;
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
   std::string initialisers_;
@@ -194,15 +196,22 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   FailureOr<std::string> result = printResidual();
   if (failed(result))
     return failure();
-  params_.add(type + " *", "out", params_.out(0));
-  member(type + " *", "out");
-  stride("outStride", fused_.getResult(0));
-  body_.line("return " + *result + ";");
+  if (mostRows_ == 0) {
+    params_.add(type + " *", "out", params_.out(0));
+    member(type + " *", "out");
+    stride("outStride", fused_.getResult(0));
+    body_.line("return " + *result + ";");
+  } else {
+    body_.line("return toFloat(fromFloat<Stored>(" + *result + "));");
+  }
 
   out.open("struct Epilogue");
   out.line("using Stored = " + type + ";");
   out.line("static constexpr bool kGated = " +
            llvm::Twine(match_.gated ? "true;" : "false;"));
+  if (mostRows_ > 0)
+    out.line("static constexpr int kMostRows = " + std::to_string(mostRows_) +
+             ";");
   for (const std::string &text : members_)
     out.line(text + ";");
   out.open("struct Operands");
@@ -221,8 +230,10 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   out.open("__device__ __forceinline__ void operator()(int m, int n, const "
            "Operands &o" +
            sums + ") const");
-  out.line("out[m * outStride + n] = fromFloat<Stored>(value(o, y" +
-           llvm::Twine(match_.gated ? ", y2" : "") + "));");
+  std::string value = match_.gated ? "value(o, y, y2)" : "value(o, y)";
+  out.line(mostRows_ > 0
+               ? "likeliest::offer<kMostRows>(m, n, " + value + ");"
+               : "out[m * outStride + n] = fromFloat<Stored>(" + value + ");");
   out.close();
   out.close(";");
   return success();
@@ -231,9 +242,21 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
 FailureOr<std::string> codegen::printEpilogue(ir::FusedOp fused,
                                               const GemmMatch &match,
                                               KernelParams &params,
-                                              CudaPrinter &out, bool exact) {
-  EpiloguePrinter epilogue(fused, match, params, exact);
+                                              CudaPrinter &out, bool exact,
+                                              int64_t mostRows) {
+  EpiloguePrinter epilogue(fused, match, params, exact, mostRows);
   if (failed(epilogue.print(out)))
     return failure();
   return "Epilogue{" + epilogue.initialisers() + "}";
+}
+
+std::string LikeliestText::begin(int64_t mostRows) {
+  return "likeliest::begin<" + std::to_string(mostRows) + ">();";
+}
+
+std::string LikeliestText::finish(int64_t mostRows, KernelParams &params) {
+  params.add("int *", "tokens", params.nextOut(0));
+  params.add("u32 *", "counters", params.workspace(0));
+  return "likeliest::finish<" + std::to_string(mostRows) +
+         ">(counts[axis], tokens, counters);";
 }

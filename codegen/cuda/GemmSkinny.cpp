@@ -40,6 +40,7 @@ struct Tile {
   int64_t tokens, halves, blocks, groups, splits, boxes, size, turns;
   int64_t stored; // bytes of a result's element, if rows are stored whole
   int64_t across; // rows of w beside 64 tokens (sm90/skinny_across.cuh), or 0
+  bool likeliest; // of a row the largest is kept, nothing stored
 
   int64_t threads() const { return 128 * groups + 64; }
   int64_t rows() const { // of w, as a stage has room for them
@@ -120,7 +121,8 @@ static int64_t storedWhole(ir::FusedOp fused, const GemmMatch &match,
 /// groups of 8 outputs; one of gate and up rows would store a part of either:
 /// not offered.
 static int64_t acrossOf(const Tile &tile) {
-  if (tile.tokens != 64 || tile.halves * tile.size <= 64 || tile.stored == 0)
+  bool stores = tile.stored > 0 || tile.likeliest;
+  if (tile.tokens != 64 || tile.halves * tile.size <= 64 || !stores)
     return 0;
   if (tile.halves == 2)
     return tile.splits == 1 ? 2 * tile.size : 0; // sizes are multiples of 8
@@ -136,20 +138,22 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
                    int64_t splits, const LaunchContext &context) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
-  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0, 0};
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0, 0,
+            context.likeliest};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
   tile.turns = llvm::divideCeil(outputs, clusters * reach);
   tile.size = llvm::divideCeil(outputs, clusters * tile.turns);
-  tile.size = llvm::alignTo(tile.size, 8);
+  if (!context.likeliest) // rows are stored whole
+    tile.size = llvm::alignTo(tile.size, 8);
   tile.blocks = llvm::divideCeil(tile.size, 64) * tile.halves;
   bool wide = tile.blocks * tokens > 64 && splits != 2;
   if (tile.size > 64 && (tile.blocks > 2 || wide)) {
     tile.blocks = llvm::divideCeil(tile.blocks, 2 * tile.halves) * tile.halves;
     tile.groups = 2;
   }
-  tile.stored = storedWhole(fused, match, tile);
+  tile.stored = context.likeliest ? 0 : storedWhole(fused, match, tile);
   tile.across = acrossOf(tile);
   if (tile.across > 0)
     tile.blocks = tile.groups = 1;
@@ -184,6 +188,8 @@ static double costOf(const Tile &tile, int64_t k,
 static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
                        int64_t tokens, const LaunchContext &context) {
   Tile best = tileOf(fused, match, tokens, 1, context);
+  if (context.likeliest)
+    return best;
   for (int64_t splits : {2, 4})
     if (Tile tile = tileOf(fused, match, tokens, splits, context);
         costOf(tile, match.k, context) < costOf(best, match.k, context))
@@ -201,10 +207,11 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
                                          const Tile &tile) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
+  int64_t mostRows = tile.likeliest ? context.maxTokens : 0;
   openKernel(out, "Linear layers of some rows.", {"sm90/gemm_skinny.cuh"});
   // Their shapes tell q-k-v, o and gate-up apart, so little would be shared.
   FailureOr<std::string> epilogue =
-      printEpilogue(fused, match, params, out, /*exact=*/true);
+      printEpilogue(fused, match, params, out, /*exact=*/true, mostRows);
   if (failed(epilogue))
     return failure();
   const char *map = "const __grid_constant__ TensorMap";
@@ -220,6 +227,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis",
              params.i32(axisNumber(fused, inputType(match).getAxis())));
+  std::string finish =
+      tile.likeliest ? LikeliestText::finish(mostRows, params) : "";
 
   GemmCandidate made;
   made.name = tile.name();
@@ -231,7 +240,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
                          tile.stored, tile.across})
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
-                  (match.gated ? "_gated" : "");
+                  (match.gated ? "_gated" : "") +
+                  (tile.likeliest ? "_likeliest" : "");
   out.line("using Tile = skinny::Skinny<" +
            typeText(inputType(match).getElementType()) +
            (match.gated ? ", true, " : ", false, ") + numbers + ">;");
@@ -241,8 +251,14 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("static_assert(Tile::kBehindBytes == " +
            std::to_string(tile.behindBytes()) + ");");
+  if (tile.likeliest)
+    out.line(LikeliestText::begin(mostRows));
   out.line("skinny::run<Tile>(x, w, columns, inner, size, counts, axis,");
   out.line("                  " + *epilogue + ");");
+  if (tile.likeliest) {
+    out.line(finish);
+    made.kernel.workspaceBytes = kCounterBytes;
+  }
   out.close();
   text.source = out.take();
   text.grid = {params.builder().getI64IntegerAttr(

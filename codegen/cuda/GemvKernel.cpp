@@ -66,8 +66,12 @@ FailureOr<TemplateKernel> codegen::printGemv(ir::FusedOp fused,
                                              const GemvTemplate &call) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
-  openKernel(out, "Linear layers of a few rows.", {call.header});
-  FailureOr<std::string> epilogue = printEpilogue(fused, match, params, out);
+  SmallVector<StringRef> headers{call.header};
+  if (call.mostRows > 0)
+    headers.push_back(LikeliestText::kHeader);
+  openKernel(out, "Linear layers of a few rows.", headers);
+  FailureOr<std::string> epilogue = printEpilogue(
+      fused, match, params, out, /*exact=*/false, call.mostRows);
   if (failed(epilogue))
     return failure();
 
@@ -82,11 +86,14 @@ FailureOr<TemplateKernel> codegen::printGemv(ir::FusedOp fused,
   params.add("int", "inner", params.i32(match.k));
   params.add("const int *", "counts", params.batch("counts"));
   params.add("int", "axis", params.i32(axisNumber(fused, type.getAxis())));
-  std::string norm = gemvNormText(match, params);
+  std::string norm = gemvNormText(match, params), finish;
+  if (call.mostRows > 0)
+    finish = LikeliestText::finish(call.mostRows, params);
 
   TemplateKernel kernel;
   KernelText &text = kernel.text;
-  text.function = call.function.str() + (match.gated ? "_gated" : "");
+  text.function = call.function.str() + (match.gated ? "_gated" : "") +
+                  (call.mostRows > 0 ? "_likeliest" : "");
   if (match.norm)
     text.function +=
         isa<ir::RmsNormOp>(match.norm) ? "_rms_norm" : "_layer_norm";
@@ -99,11 +106,17 @@ FailureOr<TemplateKernel> codegen::printGemv(ir::FusedOp fused,
            std::to_string(call.threads) + ", " + std::to_string(call.ctas) +
            ")");
   out.open(text.function + "(" + params.declaration() + ")");
+  if (call.mostRows > 0)
+    out.line(LikeliestText::begin(call.mostRows));
   out.line("gemv::" + call.run +
            "(x, xStride, w, columns, inner, counts, "
            "axis, " +
            norm + ",");
   out.line("          " + *epilogue + ");");
+  if (call.mostRows > 0) {
+    out.line(finish);
+    kernel.workspaceBytes = kCounterBytes;
+  }
   out.close();
   text.source = out.take();
   text.block = {call.threads, 1, 1};

@@ -115,7 +115,8 @@ static FailureOr<GemmCandidate> printRing(ir::FusedOp fused,
                  .run = run + ">",
                  .threads = kThreads,
                  .ctas = small ? 2 : 1,
-                 .cluster = form.cluster});
+                 .cluster = form.cluster,
+                 .mostRows = context.likeliest ? kGemvRows : 0});
   if (failed(kernel))
     return failure();
   KernelText &text = kernel->text;

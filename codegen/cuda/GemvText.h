@@ -14,6 +14,7 @@ struct GemvTemplate {
   int64_t threads = 0;
   int64_t ctas = 1;    // of a multiprocessor, for __launch_bounds__
   int64_t cluster = 1; // CTAs
+  int64_t mostRows = 0; // printEpilogue's
 };
 
 /// The kernel's text and arguments; its grid and shared memory are the

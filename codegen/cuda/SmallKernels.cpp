@@ -14,7 +14,6 @@ using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
-static constexpr int64_t kCounterBytes = 65536; // common.cuh
 static constexpr int64_t kSampleCtas = 8;       // of a row: cluster.cuh
 
 int32_t codegen::axisNumber(Operation *from, StringAttr axis) {

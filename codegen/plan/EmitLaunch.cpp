@@ -215,6 +215,7 @@ LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
       implementation.longest = int32_t(longest.getInt());
     if (auto most = dict.getAs<IntegerAttr>("most_sequences"))
       implementation.mostSequences = int32_t(most.getInt());
+    implementation.likeliest = dict.contains("likeliest");
     LaunchEmitter emitter(index, refs);
     for (auto one :
          dict.getAs<ArrayAttr>("launches").getAsRange<DictionaryAttr>())

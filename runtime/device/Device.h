@@ -79,13 +79,15 @@ struct Binding {
 /// What a run is told of the batch in the block.
 struct BatchCounts {
   BatchCounts(std::vector<int64_t> counts, int64_t tiles = 0,
-              int64_t longest = 0)
-      : axes(std::move(counts)), packs(tiles), longest(longest) {}
+              int64_t longest = 0, bool likeliest = false)
+      : axes(std::move(counts)), packs(tiles), longest(longest),
+        likeliest(likeliest) {}
   BatchCounts(std::initializer_list<int64_t> counts) : axes(counts) {}
 
   std::vector<int64_t> axes; // the true counts, as also written in the block
   int64_t packs = 0;         // tiles of plan::batch::kPacks; 0: it has none
   int64_t longest = 0; // tokens of the longest sequence; 0: it is not known
+  bool likeliest = false; // of wanted rows the likeliest token is read alone
 };
 
 /// One step's share of a profiled run, or that of several that one

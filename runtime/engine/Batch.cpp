@@ -196,13 +196,19 @@ void HostBatch::packInputs(std::span<const SequenceSlice> slices) {
   }
 }
 
-Status HostBatch::build(std::span<const SequenceSlice> slices) {
+Status HostBatch::build(std::span<const SequenceSlice> slices,
+                        Results results) {
   used_.clear();
   namesPlaces_ = false;
   FT_RETURN_IF_ERROR(checkCounts(slices));
   FT_RETURN_IF_ERROR(packTokens(slices));
   packSequences(slices);
   packSampling(slices);
+  likeliest_ =
+      results == Results::Tokens &&
+      std::all_of(slices.begin(), slices.end(), [](const auto &slice) {
+        return slice.wanted != WantedRows::Last || slice.sampling.isLikeliest();
+      });
   packInputs(slices);
   int32_t *counts = ints(layout_.counts);
   for (size_t axis = 0; axis < counts_.size(); ++axis)

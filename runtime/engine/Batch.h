@@ -18,6 +18,10 @@ namespace ft {
 /// Which rows of a sequence's slice the caller wants from the `rows` axis.
 enum class WantedRows { None, Last, All };
 
+/// What of a run the caller reads: any output, or the wanted rows' tokens alone,
+/// for which the device may store less.
+enum class Results { All, Tokens };
+
 /// A run of consecutive tokens of one sequence, as one batch holds it. Spans
 /// and pages belong to the caller and outlive the build() call only.
 struct SequenceSlice {
@@ -47,12 +51,15 @@ public:
 
   /// Packs `slices`; every count must be within the bounds (OutOfRange with
   /// the numbers where not) and every token id below the input's limit.
-  Status build(std::span<const SequenceSlice> slices);
+  Status build(std::span<const SequenceSlice> slices,
+               Results results = Results::All);
 
   /// True counts by axis.
   const std::vector<int64_t> &counts() const { return counts_; }
   /// What an Executable is told.
-  BatchCounts batchCounts() const { return {counts_, packs_, longest_}; }
+  BatchCounts batchCounts() const {
+    return {counts_, packs_, longest_, likeliest_};
+  }
 
   /// Enqueues to `block` the used parts of the fields that it does not hold.
   Status upload(Device &device, std::byte *block) const;
@@ -98,6 +105,7 @@ private:
   std::vector<int64_t> counts_;
   int64_t packs_ = 0;          // tiles of whole sequences
   int64_t longest_ = 0;        // tokens of a sequence
+  bool likeliest_ = false;     // nothing but likeliest tokens is read
   std::vector<Range> used_;    // by field, in the order of packing
   std::vector<Range> changed_; // sorted, of what is to be sent
   bool namesPlaces_ = false, sendsPlaces_ = false;

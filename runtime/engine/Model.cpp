@@ -144,12 +144,13 @@ Status Model::waited(const Status &status) {
   return board_->failure();
 }
 
-Status Model::prepare(int index, std::span<const SequenceSlice> slices) {
+Status Model::prepare(int index, std::span<const SequenceSlice> slices,
+                      Results results) {
   FT_RETURN_IF_ERROR(board_->failure());
   const std::shared_ptr<HostBatch> &batch = batches_[size_t(index)];
   if (last_.entry != index)
     batch->forget();
-  FT_RETURN_IF_ERROR(batch->build(slices));
+  FT_RETURN_IF_ERROR(batch->build(slices, results));
   int64_t tokens =
       batch->counts()[size_t(entry(index).sequences[0].tokensAxis)];
   FT_ASSIGN_OR_RETURN(int program, programIndex(index, tokens));
@@ -157,8 +158,9 @@ Status Model::prepare(int index, std::span<const SequenceSlice> slices) {
   return Status::success();
 }
 
-Status Model::run(int index, std::span<const SequenceSlice> slices) {
-  FT_RETURN_IF_ERROR(prepare(index, slices));
+Status Model::run(int index, std::span<const SequenceSlice> slices,
+                  Results results) {
+  FT_RETURN_IF_ERROR(prepare(index, slices, results));
   HostBatch &batch = *batches_[size_t(index)];
   Status ran =
       onRanks([call = last_](Rank &rank, int) { return rank.run(call); });
@@ -172,8 +174,8 @@ Status Model::run(int index, std::span<const SequenceSlice> slices) {
 
 StatusOr<std::vector<std::vector<StepTime>>>
 Model::profile(int index, std::span<const SequenceSlice> slices,
-               const StepObserver &after) {
-  FT_RETURN_IF_ERROR(prepare(index, slices));
+               const StepObserver &after, Results results) {
+  FT_RETURN_IF_ERROR(prepare(index, slices, results));
   // What is enqueued without the end of a step leaves the block as it is.
   batches_[size_t(index)]->forget();
   auto times =
@@ -189,8 +191,9 @@ Model::profile(int index, std::span<const SequenceSlice> slices,
 }
 
 StatusOr<int64_t> Model::kernelCount(int index,
-                                     std::span<const SequenceSlice> slices) {
-  FT_RETURN_IF_ERROR(prepare(index, slices));
+                                     std::span<const SequenceSlice> slices,
+                                     Results results) {
+  FT_RETURN_IF_ERROR(prepare(index, slices, results));
   batches_[size_t(index)]->forget();
   auto counts = std::make_shared<std::vector<int64_t>>(ranks_->size());
   FT_RETURN_IF_ERROR(

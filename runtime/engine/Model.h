@@ -56,14 +56,16 @@ public:
   }
 
   /// Uploads `slices` as a batch of `entry` and enqueues the program for its
-  /// token count.
-  Status run(int entry, std::span<const SequenceSlice> slices);
+  /// token count. With Results::Tokens, what readOutput() gives of others than
+  /// the tokens is undefined.
+  Status run(int entry, std::span<const SequenceSlice> slices,
+             Results results = Results::All);
   /// As run(), step by step, with each step's time, by rank. `after`, which may
   /// be empty, is called when a step of rank 0 is done, on that rank's thread,
   /// and may read its buffers.
   StatusOr<std::vector<std::vector<StepTime>>>
   profile(int entry, std::span<const SequenceSlice> slices,
-          const StepObserver &after = {});
+          const StepObserver &after = {}, Results results = Results::All);
 
   /// Waits, then copies rows `first` .. `first + count - 1` of output `output`
   /// of the last run, which was one of `entry`, to `to`.
@@ -92,7 +94,8 @@ public:
   /// The program that a batch of `tokens` tokens runs.
   StatusOr<int> programIndex(int entry, int64_t tokens) const;
   StatusOr<int64_t> kernelCount(int entry,
-                                std::span<const SequenceSlice> slices);
+                                std::span<const SequenceSlice> slices,
+                                Results results = Results::All);
 
 private:
   using Ranks = std::vector<std::unique_ptr<Rank>>;
@@ -101,7 +104,8 @@ private:
   Status checkDevices(const std::vector<std::unique_ptr<Device>> &devices);
   Status loadRanks(std::vector<std::unique_ptr<Device>> devices,
                    const ModelOptions &options, const Sizes &sizes);
-  Status prepare(int entry, std::span<const SequenceSlice> slices);
+  Status prepare(int entry, std::span<const SequenceSlice> slices,
+                 Results results);
   Status onRanks(const std::function<Status(Rank &, int rank)> &job);
   Status waited(const Status &status);
 

@@ -319,9 +319,15 @@ struct Implementation {
   int32_t longest = 0;
   /// It is taken only where the batch has no more sequences; 0: always.
   int32_t mostSequences = 0;
+  /// It is right for batches only of which each wanted row's likeliest token is
+  /// read and nothing else: no row has a sampling record, no output but the
+  /// token is wanted.
+  bool likeliest = false;
 
   /// Taken before others and before a tuning, where it can be.
-  bool isSpecial() const { return steps > 1 || packed > 0 || longest > 0; }
+  bool isSpecial() const {
+    return steps > 1 || packed > 0 || longest > 0 || likeliest;
+  }
 };
 
 /// The machine that times were measured on: choices made there hold on its

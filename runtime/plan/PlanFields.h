@@ -232,6 +232,7 @@ template <typename Io> void fields(Io &io, Member<Io, Implementation> impl) {
   io.optional("packed_ctas", impl.packedCtas, 0);
   io.optional("longest", impl.longest, 0);
   io.optional("most_sequences", impl.mostSequences, 0);
+  io.optional("likeliest", impl.likeliest, false);
 }
 
 template <typename Io> void fields(Io &io, Member<Io, Cost> cost) {

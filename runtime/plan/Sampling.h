@@ -34,6 +34,8 @@ struct SamplingRecord {
   int32_t logprobs = 0;  // 1 + how many of the most likely; with kState
   int32_t reserved[3] = {0, 0, 0};
   bool operator==(const SamplingRecord &) const = default;
+  /// Whether the token is that of the largest logit, and nothing else is kept.
+  bool isLikeliest() const { return temperature == 0 && flags == 0; }
 };
 static_assert(sizeof(SamplingRecord) == 64);
 

@@ -61,6 +61,8 @@ inline unsigned __umulhi(unsigned x, unsigned) { return x; }
 inline void __syncthreads() {}
 inline void __syncwarp() {}
 inline void __threadfence() {}
+inline float __fadd_rn(float x, float y) { return x + y; }
+template <typename T, typename U> T atomicExch(T *p, U) { return *p; }
 template <typename T, typename U> T atomicAdd(T *p, U) { return *p; }
 template <typename T, typename U> T atomicMax(T *p, U) { return *p; }
 template <typename T, typename U> T atomicMin(T *p, U) { return *p; }

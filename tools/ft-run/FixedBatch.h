@@ -35,6 +35,9 @@ public:
   const std::vector<SequenceSlice> &slices() const { return slices_; }
   const BatchShape &shape() const { return shape_; }
   const plan::Program &program() const { return *program_; }
+  /// What is read of a run; all, unless said.
+  Results results() const { return results_; }
+  void setResults(Results results) { results_ = results; }
   /// Whether the next run may use the images and rows that the last one sent.
   void keepInputs(bool kept);
 
@@ -50,6 +53,7 @@ private:
   std::vector<std::vector<int32_t>> tokens_;
   std::vector<std::vector<float>> data_; // by input, of one sequence
   std::vector<SequenceSlice> slices_;
+  Results results_ = Results::All;
   BatchShape shape_;
   const plan::Program *program_ = nullptr;
   std::vector<std::vector<std::byte>> images_; // by input, random

@@ -152,9 +152,13 @@ Status Bench::encode(bool counted) {
 }
 
 StatusOr<std::unique_ptr<FixedBatch>> Bench::batch(bool decode) const {
-  return FixedBatch::make(model_, entryIndex_,
-                          decode ? decodeLengths(options_)
-                                 : promptLengths(options_));
+  FT_ASSIGN_OR_RETURN(auto fixed,
+                      FixedBatch::make(model_, entryIndex_,
+                                       decode ? decodeLengths(options_)
+                                              : promptLengths(options_)));
+  if (entry_.causal && options_.sampling.isGreedy()) // as the engine's steps
+    fixed->setResults(Results::Tokens);
+  return fixed;
 }
 
 Status Bench::run() {
@@ -174,7 +178,8 @@ Status Bench::run() {
     exchange_ = collectiveMs(times);
   }
   FT_ASSIGN_OR_RETURN(kernels_,
-                      model_.kernelCount(entryIndex_, fixed->slices()));
+                      model_.kernelCount(entryIndex_, fixed->slices(),
+                                         fixed->results()));
   return Status::success();
 }
 

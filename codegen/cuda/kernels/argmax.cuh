@@ -41,6 +41,19 @@ __device__ __forceinline__ Best nothing() {
   return {__int_as_float(0xff800000), kNone};
 }
 
+/// A value and its index so that the larger is the larger value, or the lower
+/// index of equals.
+__device__ __forceinline__ u64 packed(float value, int index) {
+  u32 bits = __float_as_uint(__fadd_rn(value, 0.0f)); // no negative zero
+  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+  return u64(bits) << 32 | ~u32(index);
+}
+__device__ __forceinline__ float valueOf(u64 pack) {
+  u32 bits = u32(pack >> 32);
+  return __uint_as_float(bits & 0x80000000u ? bits & 0x7fffffffu : ~bits);
+}
+__device__ __forceinline__ int indexOf(u64 pack) { return int(~u32(pack)); }
+
 /// Best of the warp.
 __device__ __forceinline__ Best reduceWarp(Best best) {
 #pragma unroll

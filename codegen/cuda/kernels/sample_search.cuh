@@ -7,11 +7,15 @@
 #ifndef FT_KERNELS_SAMPLE_SEARCH_CUH
 #define FT_KERNELS_SAMPLE_SEARCH_CUH
 
+#include "argmax.cuh"
 #include "cluster.cuh"
 #include "sample_row.cuh"
 
 namespace ft::sample {
 
+using argmax::indexOf;
+using argmax::packed;
+using argmax::valueOf;
 using cluster::kCluster;
 
 constexpr int kThreads = 512, kWarps = kThreads / 32, kBins = 256;
@@ -25,19 +29,6 @@ struct Shared {
   u64 before;
   int bin;
 };
-
-/// A value and its index so that the larger is the larger value, or the lower
-/// index of equals.
-__device__ __forceinline__ u64 packed(float value, int index) {
-  u32 bits = __float_as_uint(__fadd_rn(value, 0.0f)); // no negative zero
-  bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return u64(bits) << 32 | ~u32(index);
-}
-__device__ __forceinline__ float valueOf(u64 pack) {
-  u32 bits = u32(pack >> 32);
-  return __uint_as_float(bits & 0x80000000u ? bits & 0x7fffffffu : ~bits);
-}
-__device__ __forceinline__ int indexOf(u64 pack) { return int(~u32(pack)); }
 
 struct Sum {
   __device__ u64 operator()(u64 a, u64 b) const { return a + b; }

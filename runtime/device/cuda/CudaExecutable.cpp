@@ -159,6 +159,8 @@ bool CudaExecutable::isMet(const BatchCondition &condition,
   if (condition.longest > 0 &&
       (batch.longest == 0 || batch.longest > condition.longest))
     return false;
+  if (condition.likeliest && !batch.likeliest)
+    return false;
   return condition.mostSequences == 0 ||
          batch.axes[sequencesAxis_] <= condition.mostSequences;
 }

@@ -348,7 +348,7 @@ Status StepLoader::addChoices(ReadyStep &ready,
 static size_t conditionOf(const plan::Implementation &way,
                           std::vector<BatchCondition> &conditions) {
   BatchCondition asked{way.packed, way.packedCtas, way.longest,
-                       way.mostSequences};
+                       way.mostSequences, way.likeliest};
   auto found = std::find(conditions.begin(), conditions.end(), asked);
   size_t number = size_t(found - conditions.begin());
   if (found == conditions.end())

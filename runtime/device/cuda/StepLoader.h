@@ -53,6 +53,7 @@ struct ReadyChoice {
 /// What an implementation asks of a batch (members of plan::Implementation).
 struct BatchCondition {
   int32_t packed = 0, packedCtas = 0, longest = 0, mostSequences = 0;
+  bool likeliest = false;
   bool operator==(const BatchCondition &) const = default;
 };
 

@@ -6,6 +6,8 @@
 // where y's rows are stored whole, with
 //       using Stored = ...; Stored *out; ...outStride (elements);
 //       __device__ float value(const Operands &o, float y) const; // of a sum
+// and where of each row the largest alone is kept (likeliest.cuh), `value` and
+//       static constexpr int kMostRows;
 //
 // Weights are the 64-row operand of wgmma and tokens the N side, so few tokens
 // cost no padding to 64 rows. A tile has as many outputs as divide evenly among
@@ -28,6 +30,7 @@
 #ifndef FT_KERNELS_SM90_GEMM_SKINNY_CUH
 #define FT_KERNELS_SM90_GEMM_SKINNY_CUH
 
+#include "likeliest.cuh"
 #include "sm90/skinny_across.cuh"
 #include "sm90/skinny_split.cuh"
 #include "sm90/skinny_store.cuh"
@@ -258,9 +261,48 @@ template <typename C, typename E> struct Consumer {
                   });
   }
 
+  /// f(b, i, token, output, place among the thread's tokens) for each sum.
+  template <typename F>
+  __device__ __forceinline__ void eachPlaced(int tile, int pass, F &&f) const {
+    if constexpr (C::kAcross > 0)
+      AcrossStore<C, E>{p, ring, e, rows}.each(
+          tile, pass,
+          [&](int i, int m, int n) { f(0, i, m, n, i / 2 % 2); });
+    else
+      each(tile, pass, [&](int b, int i, int m, int n) {
+        f(b, i, m, n, i / 4 * 2 + i % 2);
+      });
+  }
+  /// What is kept of a tile: of each token the largest.
+  __device__ __forceinline__ void
+  keepLargest(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+              const AllOperands &operands) const {
+    constexpr bool across = C::kAcross > 0;
+    constexpr int tokens = across ? 2 : C::kRun / 2, most = E::kMostRows;
+    constexpr int lanes = across ? 3 : 28; // that have a token's outputs
+    static_assert(C::kSplits == 1 && !C::kGated);
+    likeliest::Running best[tokens];
+    eachPlaced(tile, pass, [&](int b, int i, int m, int n, int place) {
+      Operands own = kAhead ? operands[b][i] : e.load(m, n);
+      best[place].add(n, e.value(own, sums[b][i]));
+    });
+    int lane = threadIdx.x % 32;
+    int token = pass * C::NT + (across ? threadIdx.x / 32 * 16 + lane / 4
+                                       : lane % 4 * 2);
+#pragma unroll
+    for (int t = 0; t < tokens; ++t) {
+      best[t].template merge<lanes>();
+      if ((lane & lanes) == 0)
+        likeliest::offer<most>(
+            token + (across ? t * 8 : t / 2 * 8 + t % 2), best[t].best);
+    }
+  }
+
   __device__ __forceinline__ void
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
         AllOperands &operands) const {
+    if constexpr (likeliest::kMostOf<E> > 0)
+      return keepLargest(tile, pass, sums, operands);
     if constexpr (C::kStoredBytes > 0) {
       if (!kAhead)
         load(tile, pass, operands);

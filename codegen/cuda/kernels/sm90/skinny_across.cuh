@@ -25,7 +25,7 @@ namespace skinny {
 template <typename C, typename E> struct AcrossStore {
   using Operands = typename E::Operands;
   using Out = typename E::Stored;
-  static_assert(sizeof(Out) == C::kStoredBytes);
+  static_assert(sizeof(Out) == C::kStoredBytes || C::kStoredBytes == 0);
   /// Outputs that this CTA stores, and a thread's sums of them.
   static constexpr int kOutputs = C::kAcross / C::kHalves / C::kSplits;
   static constexpr int kValues = kOutputs / 2;

@@ -27,8 +27,8 @@ template <int outputs, int stored> struct AcrossRows {
 /// `groups` warpgroups. `splits` CTAs of a cluster have a part of k each. A
 /// stage is `boxes` times 64 columns. `stored`: bytes of an element of y, whose
 /// rows are stored whole (skinny_store.cuh), or 0. `across`, with 64 tokens of
-/// one block and group and rows stored whole: tokens are the 64-row side and so
-/// many rows of w the other (skinny_across.cuh); else 0.
+/// one block and group and rows stored whole, or none: tokens are the 64-row
+/// side and so many rows of w the other (skinny_across.cuh); else 0.
 template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
           int splits = 1, int boxes = 1, int stored = 0, int across = 0>
 struct Skinny {
@@ -64,7 +64,7 @@ struct Skinny {
       kSplitBytes > kTurnedBytes ? kSplitBytes : kTurnedBytes;
   static_assert(stored == 0 || kRun % 4 == 0);
   static_assert(NT % 16 == 0 && NT <= 64);
-  static_assert(across > 0 ? NT == 64 && blocks == 1 && groups == 1 && stored > 0
+  static_assert(across > 0 ? NT == 64 && blocks == 1 && groups == 1
                            : blocks % kHalves == 0);
   static_assert(splits == 1 || splits == 2 || splits == 4);
 };

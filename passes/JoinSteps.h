@@ -1,0 +1,16 @@
+//===- JoinSteps.h - two steps that one launch may run ----------*- C++ -*-===//
+#ifndef FT_PASSES_JOINSTEPS_H
+#define FT_PASSES_JOINSTEPS_H
+
+#include "passes/Capability.h"
+
+namespace ft::passes {
+
+/// The step in front of `fused` that one launch may run with it, where the
+/// capability table has one; null where not: the merged linears of q, k and v
+/// of an attention, the linear whose rows' largest outputs are chosen.
+ir::FusedOp joinedStep(ir::FusedOp fused, const KernelContext &ctx);
+
+} // namespace ft::passes
+
+#endif // FT_PASSES_JOINSTEPS_H
