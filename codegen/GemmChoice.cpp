@@ -406,18 +406,54 @@ KernelChoice::addLikeliest(ir::FusedOp fused, const GemmMatch &match,
   return success();
 }
 
+/// Two launches in place of three steps: an RMS norm is made by the linears
+/// around it.
+LogicalResult
+KernelChoice::addNormHalves(ir::FusedOp fused, ir::FusedOp norm,
+                            const LaunchContext &context,
+                            SmallVectorImpl<Attribute> &implementations) {
+  auto behind = cast<ir::FusedOp>(norm->getNextNode());
+  FailureOr<std::vector<NormHalves>> made =
+      emitSkinnyNorm(fused, norm, behind, context);
+  if (failed(made))
+    return failure();
+  Builder builder(module_.getContext());
+  SmallVector<Attribute> all;
+  for (const NormHalves &halves : *made) {
+    DictionaryAttr begin = clustered(halves.begin, *take(halves.begin.kernel));
+    bool before = std::exchange(behindKernel_, true);
+    NamedAttrList end(clustered(halves.end, *take(halves.end.kernel)));
+    behindKernel_ = before;
+    end.set("behind", builder.getI64IntegerAttr(2));
+    NamedAttrList joined(
+        implementation(halves.begin.name + "_norm",
+                       {begin, end.getDictionary(module_.getContext())},
+                       halves.begin.rows));
+    joined.set("steps", builder.getI64IntegerAttr(3));
+    all.push_back(joined.getDictionary(module_.getContext()));
+  }
+  implementations.insert(implementations.begin(), all.begin(), all.end());
+  return success();
+}
+
 /// In front of all others, the launches that run the step behind, too.
 LogicalResult
 KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
   targets_ = hopperArchs();
-  if (!behind || !behind.getJoins() || targets_.empty())
+  if (fused.getPattern() != ir::Pattern::Gemm || !behind ||
+      !behind.getJoins() || targets_.empty())
     return success();
   FailureOr<GemmMatch> match = matchGemm(fused);
   if (failed(match))
     return failure();
-  return behind.getPattern() == ir::Pattern::Attention
-             ? addJoinedAttention(fused, behind, *match, implementations)
-             : addLikeliest(fused, *match, context, implementations);
+  switch (behind.getPattern()) {
+  case ir::Pattern::Attention:
+    return addJoinedAttention(fused, behind, *match, implementations);
+  case ir::Pattern::Row:
+    return addNormHalves(fused, behind, context, implementations);
+  default:
+    return addLikeliest(fused, *match, context, implementations);
+  }
 }

@@ -76,6 +76,10 @@ private:
                      const GemmMatch &match,
                      llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
+  addNormHalves(ir::FusedOp fused, ir::FusedOp norm,
+                const LaunchContext &context,
+                llvm::SmallVectorImpl<mlir::Attribute> &implementations);
+  mlir::LogicalResult
   addLikeliest(ir::FusedOp fused, const GemmMatch &match,
                const LaunchContext &context,
                llvm::SmallVectorImpl<mlir::Attribute> &implementations);

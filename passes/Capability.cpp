@@ -244,6 +244,28 @@ const LikeliestCapability *findLikeliest(const LikeliestForm &form,
   return nullptr;
 }
 
+/// g * h is stored: bf16 has room for whatever it is, f16 has not.
+static constexpr NormHalvesCapability kNormHalves[] = {
+    {.name = "skinny", .minTokens = 9, .maxTokens = 64, .innerMultiple = 8},
+};
+
+const NormHalvesCapability *findNormHalves(const NormHalvesForm &form,
+                                           const KernelContext &ctx) {
+  bool wide = form.element && form.element.isBF16();
+  bool plain = form.before.linears == 1 && !form.before.norm &&
+               !form.before.outNorm && !form.behind.norm &&
+               !form.behind.outNorm && !form.behind.heads.append;
+  if (!wide || !plain || llvm::none_of(ctx.archs, isHopper))
+    return nullptr;
+  for (const NormHalvesCapability &halves : kNormHalves)
+    if (ctx.maxTokens >= halves.minTokens &&
+        ctx.maxTokens <= halves.maxTokens &&
+        form.before.inner % halves.innerMultiple == 0 &&
+        form.behind.inner % halves.innerMultiple == 0)
+      return &halves;
+  return nullptr;
+}
+
 const RowCapability &rowCapability() {
   static constexpr RowCapability capability{.maxOps = 48, .maxSegments = 8};
   return capability;

@@ -188,6 +188,24 @@ struct LikeliestCapability {
 const LikeliestCapability *findLikeliest(const LikeliestForm &form,
                                          const KernelContext &ctx);
 
+/// An RMS norm between two linears, alone in its step:
+///   linear of norm(residual + linear...)
+struct NormHalvesForm {
+  GemmForm before, behind;
+  mlir::Type element; // of all values and weights; null: they differ
+};
+
+/// Kernels that make it in halves, sm_90a's: no launch is between.
+struct NormHalvesCapability {
+  llvm::StringLiteral name;
+  int64_t minTokens, maxTokens; // of the step kind
+  int64_t innerMultiple;        // of both x's row elements and of the norm's
+};
+
+/// The first implementation that covers `form`; null if none.
+const NormHalvesCapability *findNormHalves(const NormHalvesForm &form,
+                                           const KernelContext &ctx);
+
 /// Limits of generated row programs; which values may meet in one segment is
 /// RowGroup's rule.
 struct RowCapability {

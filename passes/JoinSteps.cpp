@@ -129,10 +129,70 @@ static FusedOp likeliestLinear(FusedOp fused, const KernelContext &ctx) {
   return findLikeliest(form, ctx) ? linear : FusedOp();
 }
 
+/// The type that a linear's x, weights and result have in common; null where
+/// they differ.
+static Type elementOf(const GemmParts &parts, FusedOp fused) {
+  Type element =
+      cast<PackedType>(fused.getResult(0).getType()).getElementType();
+  for (LinearOp linear : parts.linears) {
+    ParamOp weight = lookupParam(linear, linear.getWeightAttr());
+    if (linear.getInput().getType().getElementType() != element ||
+        weight.getTensorType().getElementType() != element)
+      return {};
+  }
+  return element;
+}
+
+/// Whether `norm` is a step of one RMS norm of whole rows, of the sum that the
+/// step in front makes, whose only reader is the linear behind.
+static bool isNormBetween(FusedOp norm, const KernelContext &ctx) {
+  Block &body = norm.getBody().front();
+  auto before = dyn_cast_or_null<FusedOp>(norm->getPrevNode());
+  auto behind = dyn_cast_or_null<FusedOp>(norm->getNextNode());
+  auto op = dyn_cast<RmsNormOp>(body.front());
+  if (norm.getPattern() != ir::Pattern::Row ||
+      body.getOperations().size() != 2 || !op || !before || !behind ||
+      before.getPattern() != ir::Pattern::Gemm ||
+      behind.getPattern() != ir::Pattern::Gemm ||
+      before.getNumResults() != 1 || op.getType().getShape().size() != 1 ||
+      norm.getInputs().front() != before.getResult(0) ||
+      !norm.getResult(0).hasOneUse() ||
+      *norm.getResult(0).user_begin() != behind)
+    return false;
+  FailureOr<GemmParts> first = analyzeGemm(before);
+  FailureOr<GemmParts> second = analyzeGemm(behind);
+  if (failed(first) || failed(second) ||
+      behind.getInputs()[cast<BlockArgument>(
+                             second->linears.front().getInput())
+                             .getArgNumber()] != norm.getResult(0))
+    return false;
+  Type element = elementOf(*first, before);
+  if (elementOf(*second, behind) != element ||
+      op.getType().getElementType() != element)
+    element = {};
+  ParamOp weight = lookupParam(op, op.getWeightAttr());
+  return weight.getTensorType().getElementType().isF32() &&
+         findNormHalves({first->form(), second->form(), element}, ctx);
+}
+
+static FusedOp normNeighbour(FusedOp fused, const KernelContext &ctx) {
+  auto before = dyn_cast_or_null<FusedOp>(fused->getPrevNode());
+  if (!before)
+    return {};
+  bool joins = fused.getPattern() == ir::Pattern::Row
+                   ? isNormBetween(fused, ctx)
+                   : fused.getPattern() == ir::Pattern::Gemm &&
+                         before.getPattern() == ir::Pattern::Row &&
+                         isNormBetween(before, ctx);
+  return joins ? before : FusedOp();
+}
+
 FusedOp joinedStep(FusedOp fused, const KernelContext &ctx) {
   if (FusedOp linears = joinedLinears(fused, ctx))
     return linears;
-  return likeliestLinear(fused, ctx);
+  if (FusedOp linear = likeliestLinear(fused, ctx))
+    return linear;
+  return normNeighbour(fused, ctx);
 }
 
 namespace {

@@ -30,12 +30,12 @@ inline bool storesColumns(ir::FusedOp step) {
          });
 }
 
-/// The last step that `user` keeps its operands for: itself, or the one behind
-/// it, where one launch may run both and write the result of the second while
+/// The last step that `user` keeps its operands for: itself, or the last one
+/// behind it that joins the one in front, where one launch may run both and write the result of the second while
 /// it still reads what is the first's.
 inline mlir::Operation *lastReader(mlir::Operation *user) {
   auto next = mlir::dyn_cast_or_null<ir::FusedOp>(user->getNextNode());
-  return next && next.getJoins() ? next.getOperation() : user;
+  return next && next.getJoins() ? lastReader(next) : user;
 }
 
 /// The place of `axis` in the module's ft.axes, or their number where it is

@@ -26,10 +26,10 @@ struct Placed {
   int begin, end;
 };
 
-/// Whether one launch may run `op` and the step behind it.
-bool isJoined(Operation *op) {
+/// How many steps behind `op` one launch may run with it.
+int joinedBehind(Operation *op) {
   auto behind = dyn_cast_or_null<FusedOp>(op->getNextNode());
-  return behind && behind.getJoins();
+  return behind && behind.getJoins() ? 1 + joinedBehind(behind) : 0;
 }
 
 bool sharesTime(const Placed &a, const Placed &b) {
@@ -91,7 +91,7 @@ private:
                   numbers_[value.getDefiningOp()],
                   numbers_[value.getDefiningOp()]};
     for (Operation *user : value.getUsers())
-      placed.end = std::max(placed.end, numbers_[user] + isJoined(user));
+      placed.end = std::max(placed.end, numbers_[user] + joinedBehind(user));
     for (int64_t i = 0; i < static_cast<int64_t>(arena.size()); ++i)
       if (i != axis && slot.getPerAxis()[i] != (i < axis ? arena[i] : 0))
         return emitError(value.getLoc(), "slot lies outside its region");

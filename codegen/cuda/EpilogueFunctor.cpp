@@ -3,6 +3,7 @@
 
 #include "codegen/cuda/OpText.h"
 #include "codegen/cuda/RowPlan.h"
+#include "codegen/cuda/Templates.h"
 
 using namespace mlir;
 using namespace ft;
@@ -15,9 +16,9 @@ namespace {
 class EpiloguePrinter {
 public:
   EpiloguePrinter(ir::FusedOp fused, const GemmMatch &match,
-                  KernelParams &params, bool exact, int64_t mostRows)
-      : fused_(fused), match_(match), params_(params), exact_(exact),
-        mostRows_(mostRows) {}
+                  KernelParams &params, const EpilogueForm &form)
+      : fused_(fused), match_(match), params_(params), exact_(form.exact),
+        mostRows_(form.mostRows), norm_(form.norm) {}
 
   LogicalResult print(CudaPrinter &out);
   /// `name, name, ...` for the functor's members.
@@ -25,6 +26,7 @@ public:
 
 private:
   void printBias();
+  void addNorm();
   FailureOr<std::string> printResidual();
   Operation *linear() const {
     ir::LinearOp first = match_.linears.front();
@@ -64,6 +66,7 @@ private:
   KernelParams &params_;
   bool exact_; // what is absent is left out, no null pointer
   int64_t mostRows_;
+  NormHalf norm_;
   llvm::DenseMap<Value, std::string> names_;
   SmallVector<std::string> members_;
   std::string initialisers_;
@@ -188,6 +191,36 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
   return assign(match_.result, *sum + " + " + r);
 }
 
+/// What a part of a norm reads and writes besides.
+void EpiloguePrinter::addNorm() {
+  if (!norm_.norm)
+    return;
+  auto op = *norm_.norm.getBody().front().getOps<ir::RmsNormOp>().begin();
+  std::string slots = std::to_string(norm_.slots);
+  auto give = [&](const std::string &type, const std::string &name,
+                  DictionaryAttr arg) {
+    params_.add(type, name, arg);
+    member(type, name);
+  };
+  DictionaryAttr squares = params_.workspace(kCounterBytes);
+  if (!norm_.begins) {
+    members_.push_back("static constexpr int kEndedSlots = " + slots);
+    give("const float *", "squares", squares);
+    members_.push_back(
+        "static constexpr float inner = " +
+        floatLiteral(double(op.getInput().getType().getRowElements())) +
+        ", eps = " + floatLiteral(op.getEps().convertToDouble()));
+    return;
+  }
+  members_.push_back("static constexpr int kBegunSlots = " + slots);
+  give("float *", "squares", squares);
+  give("const float *", "gain", params_.weight(op.getWeightAttr()));
+  auto scaled = cast<ir::PackedType>(norm_.norm.getResult(0).getType());
+  give(typeText(scaled.getElementType()).str() + " *", "scaled",
+       params_.nextOut(0));
+  stride("scaledStride", norm_.norm.getResult(0));
+}
+
 LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
   auto stored =
       cast<ir::PackedType>(fused_.getResult(0).getType()).getElementType();
@@ -205,6 +238,7 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
     body_.line("return toFloat(fromFloat<Stored>(" + *result + "));");
   }
 
+  addNorm();
   out.open("struct Epilogue");
   out.line("using Stored = " + type + ";");
   out.line("static constexpr bool kGated = " +
@@ -242,9 +276,9 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
 FailureOr<std::string> codegen::printEpilogue(ir::FusedOp fused,
                                               const GemmMatch &match,
                                               KernelParams &params,
-                                              CudaPrinter &out, bool exact,
-                                              int64_t mostRows) {
-  EpiloguePrinter epilogue(fused, match, params, exact, mostRows);
+                                              CudaPrinter &out,
+                                              const EpilogueForm &form) {
+  EpiloguePrinter epilogue(fused, match, params, form);
   if (failed(epilogue.print(out)))
     return failure();
   return "Epilogue{" + epilogue.initialisers() + "}";

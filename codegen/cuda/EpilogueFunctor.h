@@ -8,15 +8,28 @@
 
 namespace ft::codegen {
 
+/// A part of an RMS norm that a linear makes (sm90/skinny_norm.cuh).
+struct NormHalf {
+  ir::FusedOp norm; // null: none
+  bool begins = false;
+  int64_t slots = 0; // of a row's sums
+};
+
 /// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
 /// activations, gate x up, residual, store. Returns how it is made. A bias or a
 /// residual that is absent is a null pointer, so that layers with and without
 /// it share a text; `exact`: the text has no place for it, and does not ask.
-/// `mostRows`, if it is not 0: of so many rows the largest output is kept and
-/// nothing stored (likeliest.cuh).
-mlir::FailureOr<std::string>
-printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
-              CudaPrinter &out, bool exact = false, int64_t mostRows = 0);
+struct EpilogueForm {
+  bool exact = false;
+  int64_t mostRows = 0; // if not 0: of so many rows the largest output is kept
+                        // and nothing stored (likeliest.cuh)
+  NormHalf norm;
+};
+mlir::FailureOr<std::string> printEpilogue(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           KernelParams &params,
+                                           CudaPrinter &out,
+                                           const EpilogueForm &form = {});
 
 /// What stands around the template's call then: includes, and both lines.
 struct LikeliestText {

@@ -87,7 +87,7 @@ emitForm(ir::FusedOp fused, const GemmMatch &match, const Form &form) {
   openKernel(out, "Linear layers of small weights.",
              {"sm90/gemm_resident.cuh"});
   FailureOr<std::string> epilogue =
-      printEpilogue(fused, match, params, out, /*exact=*/true);
+      printEpilogue(fused, match, params, out, {.exact = true});
   if (failed(epilogue))
     return failure();
   const char *map = "const __grid_constant__ TensorMap";

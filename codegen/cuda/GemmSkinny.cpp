@@ -135,7 +135,8 @@ static int64_t acrossOf(const Tile &tile) {
 /// clusters exchange no more than two blocks. (H200, as
 /// docs/rationale/decode.md.)
 static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
-                   int64_t splits, const LaunchContext &context) {
+                   int64_t splits, const LaunchContext &context,
+                   bool beginsNorm = false) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
   Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0, 0,
@@ -154,7 +155,7 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
     tile.groups = 2;
   }
   tile.stored = context.likeliest ? 0 : storedWhole(fused, match, tile);
-  tile.across = acrossOf(tile);
+  tile.across = beginsNorm ? 0 : acrossOf(tile);
   if (tile.across > 0)
     tile.blocks = tile.groups = 1;
   int64_t box = tile.stageBytes();
@@ -204,14 +205,17 @@ static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
 static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
                                          const GemmMatch &match,
                                          const LaunchContext &context,
-                                         const Tile &tile) {
+                                         const Tile &tile,
+                                         const NormHalf &norm = {}) {
   KernelParams params(fused.getContext());
   CudaPrinter out;
   int64_t mostRows = tile.likeliest ? context.maxTokens : 0;
   openKernel(out, "Linear layers of some rows.", {"sm90/gemm_skinny.cuh"});
   // Their shapes tell q-k-v, o and gate-up apart, so little would be shared.
   FailureOr<std::string> epilogue =
-      printEpilogue(fused, match, params, out, /*exact=*/true, mostRows);
+      printEpilogue(
+      fused, match, params, out,
+      {.exact = true, .mostRows = mostRows, .norm = norm});
   if (failed(epilogue))
     return failure();
   const char *map = "const __grid_constant__ TensorMap";
@@ -241,13 +245,16 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
     numbers += ", " + std::to_string(number);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "") +
-                  (tile.likeliest ? "_likeliest" : "");
+                  (tile.likeliest ? "_likeliest" : "") +
+                  (!norm.norm ? "" : norm.begins ? "_begins" : "_ends");
   out.line("using Tile = skinny::Skinny<" +
            typeText(inputType(match).getElementType()) +
            (match.gated ? ", true, " : ", false, ") + numbers + ">;");
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kSplits)");
-  out.line("__launch_bounds__(Tile::kThreads, 1)");
+  bool ends = norm.norm && !norm.begins;
+  out.line(ends ? "__launch_bounds__(skinny::kThreadsOf<Tile, Epilogue>, 1)"
+                : "__launch_bounds__(Tile::kThreads, 1)");
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("static_assert(Tile::kBehindBytes == " +
            std::to_string(tile.behindBytes()) + ");");
@@ -259,11 +266,14 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
     out.line(finish);
     made.kernel.workspaceBytes = kCounterBytes;
   }
+  if (norm.norm)
+    made.kernel.workspaceBytes =
+        kCounterBytes + 4 * 64 * norm.slots;
   out.close();
   text.source = out.take();
   text.grid = {params.builder().getI64IntegerAttr(
       clustersAtOnce(tile.splits, context) * tile.splits)};
-  text.block = {tile.threads(), 1, 1};
+  text.block = {tile.threads() + (ends ? 32 : 0), 1, 1};
   text.sharedBytes = tile.sharedBytes(match.k, mostShared(fused, tile.tokens));
   text.residentGrid = true;
   text.args.assign(params.args().begin(), params.args().end());
@@ -282,4 +292,63 @@ codegen::emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
     candidates.push_back(std::move(*made));
   }
   return candidates;
+}
+
+//===----------------------------------------------------------------------===//
+// A norm in halves
+//===----------------------------------------------------------------------===//
+
+/// The tile of a linear that begins a norm; none where no tile stores its rows
+/// whole.
+static std::optional<Tile> chooseBeginning(ir::FusedOp fused,
+                                           const GemmMatch &match,
+                                           int64_t tokens,
+                                           const LaunchContext &context) {
+  std::optional<Tile> best;
+  for (int64_t splits : {1, 2, 4}) {
+    Tile tile = tileOf(fused, match, tokens, splits, context,
+                       /*beginsNorm=*/true);
+    if (tile.stored == 2 && (!best || costOf(tile, match.k, context) <
+                                          costOf(*best, match.k, context)))
+      best = tile;
+  }
+  return best;
+}
+
+/// Sums of a row's squares: one a block of each tile.
+static int64_t slotsOf(const Tile &tile, const GemmMatch &match) {
+  return int64_t(llvm::divideCeil(match.n, tile.size)) * tile.blocks *
+         tile.groups;
+}
+
+FailureOr<std::vector<NormHalves>>
+codegen::emitSkinnyNorm(ir::FusedOp first, ir::FusedOp norm, ir::FusedOp second,
+                        const LaunchContext &context) {
+  std::vector<NormHalves> made;
+  FailureOr<GemmMatch> before = matchGemm(first), behind = matchGemm(second);
+  if (failed(before) || failed(behind))
+    return failure();
+  auto op = *norm.getBody().front().getOps<ir::RmsNormOp>().begin();
+  Placement scaled = placementOf(norm.getResult(0));
+  if (!gemmSkinnyTakes(first, *before, context) ||
+      !gemmSkinnyTakes(second, *behind, context) || scaled.alignment < 16 ||
+      scaled.rowStride % 8 != 0 ||
+      alignmentOf(ir::lookupParam(norm, op.getWeightAttr())) < 16)
+    return made;
+  for (int64_t tokens : {64, 32, 16}) {
+    std::optional<Tile> tile = chooseBeginning(first, *before, tokens, context);
+    if (!tile)
+      return std::vector<NormHalves>();
+    NormHalf half{norm, true, slotsOf(*tile, *before)};
+    FailureOr<GemmCandidate> begin =
+        emitTile(first, *before, context, *tile, half);
+    half.begins = false;
+    FailureOr<GemmCandidate> end =
+        emitTile(second, *behind, context,
+                 chooseTile(second, *behind, tokens, context), half);
+    if (failed(begin) || failed(end))
+      return failure();
+    made.push_back({std::move(*begin), std::move(*end)});
+  }
+  return made;
 }

@@ -70,8 +70,8 @@ FailureOr<TemplateKernel> codegen::printGemv(ir::FusedOp fused,
   if (call.mostRows > 0)
     headers.push_back(LikeliestText::kHeader);
   openKernel(out, "Linear layers of a few rows.", headers);
-  FailureOr<std::string> epilogue = printEpilogue(
-      fused, match, params, out, /*exact=*/false, call.mostRows);
+  FailureOr<std::string> epilogue =
+      printEpilogue(fused, match, params, out, {.mostRows = call.mostRows});
   if (failed(epilogue))
     return failure();
 

@@ -75,6 +75,16 @@ bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
 mlir::FailureOr<std::vector<GemmCandidate>>
 emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
                const LaunchContext &context);
+/// Two linears that make the RMS norm between them (sm90/skinny_norm.cuh), for
+/// the rows of either.
+struct NormHalves {
+  GemmCandidate begin, end;
+};
+/// By token tiles, as emitGemmSkinny; empty where the kernels do not take it.
+/// REQUIRES: `norm` joins `first`, and `second` joins `norm`.
+mlir::FailureOr<std::vector<NormHalves>>
+emitSkinnyNorm(ir::FusedOp first, ir::FusedOp norm, ir::FusedOp second,
+               const LaunchContext &context);
 /// Whether sm_90a's GEMM of many rows takes this one in this token range.
 bool gemmTilesTake(ir::FusedOp fused, const GemmMatch &match,
                    const LaunchContext &context);

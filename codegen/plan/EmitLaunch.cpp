@@ -15,8 +15,8 @@ namespace {
 /// Reads the dictionaries of one fused op's `launch`.
 class LaunchEmitter {
 public:
-  LaunchEmitter(const PlanIndex &index, const LaunchRefs &refs)
-      : index_(index), refs_(refs) {}
+  LaunchEmitter(const PlanIndex &index, ArrayRef<LaunchRefs> refs)
+      : index_(index), all_(refs) {}
 
   plan::Launch launch(DictionaryAttr dict);
   /// Whether every name and number so far stood for something.
@@ -46,8 +46,14 @@ private:
     return ok_ ? list[number] : Ref();
   }
 
+  const LaunchRefs &refs(int64_t behind) const {
+    static const LaunchRefs none;
+    return behind < int64_t(all_.size()) ? all_[behind] : none;
+  }
+
   const PlanIndex &index_;
-  const LaunchRefs &refs_;
+  ArrayRef<LaunchRefs> all_;
+  int64_t behind_ = 0; // the op that the launch's numbers are of
   bool ok_ = true;
 };
 
@@ -74,11 +80,11 @@ Arg LaunchEmitter::argument(DictionaryAttr dict) {
   Arg arg;
   arg.kind = Arg::Kind::Pointer;
   if (auto input = dict.getAs<IntegerAttr>("in")) {
-    arg.ref = ref(refs_.inputs, input.getInt());
+    arg.ref = ref(refs(behind_).inputs, input.getInt());
   } else if (auto output = dict.getAs<IntegerAttr>("out")) {
-    arg.ref = ref(refs_.outputs, output.getInt());
+    arg.ref = ref(refs(behind_).outputs, output.getInt());
   } else if (auto behind = dict.getAs<IntegerAttr>("next_out")) {
-    arg.ref = ref(refs_.nextOutputs, behind.getInt());
+    arg.ref = ref(refs(behind_ + 1).outputs, behind.getInt());
   } else if (auto weight = dict.getAs<FlatSymbolRefAttr>("weight")) {
     arg.ref = {RefKind::Weight, checked(index_.weight(weight))};
   } else if (auto cache = dict.getAs<FlatSymbolRefAttr>("cache")) {
@@ -90,9 +96,9 @@ Arg LaunchEmitter::argument(DictionaryAttr dict) {
     arg.kind = Arg::Kind::Batch;
     arg.field = field.getValue();
     if (dict.contains("of"))
-      arg.ref = ref(refs_.inputs, integer(dict, "of"));
+      arg.ref = ref(refs(behind_).inputs, integer(dict, "of"));
     else if (dict.contains("next_of"))
-      arg.ref = ref(refs_.nextInputs, integer(dict, "next_of"));
+      arg.ref = ref(refs(behind_ + 1).inputs, integer(dict, "next_of"));
   } else if (dict.contains("workspace")) {
     arg.kind = Arg::Kind::Workspace;
     arg.value = integer(dict, "workspace");
@@ -146,12 +152,12 @@ plan::KernelLaunch LaunchEmitter::kernel(DictionaryAttr dict) {
 plan::GemmCall LaunchEmitter::gemm(DictionaryAttr dict) {
   plan::GemmCall out;
   out.weight = checked(index_.weight(dict.getAs<FlatSymbolRefAttr>("gemm")));
-  out.a = ref(refs_.inputs, integer(dict, "in"));
-  out.out = ref(refs_.outputs, integer(dict, "out"));
+  out.a = ref(refs(behind_).inputs, integer(dict, "in"));
+  out.out = ref(refs(behind_).outputs, integer(dict, "out"));
   if (auto bias = dict.getAs<FlatSymbolRefAttr>("bias"))
     out.bias = checked(index_.weight(bias));
   if (dict.contains("residual")) {
-    plan::Ref residual = ref(refs_.inputs, integer(dict, "residual"));
+    plan::Ref residual = ref(refs(behind_).inputs, integer(dict, "residual"));
     assert(residual.kind == plan::RefKind::Buffer &&
            "set-precision copies inputs that are added to products");
     out.residual = residual.index;
@@ -175,8 +181,8 @@ plan::CollectiveCall LaunchEmitter::collective(DictionaryAttr dict) {
                 .Default(std::nullopt);
   ok_ &= op.has_value();
   out.op = op.value_or(Op::AllReduce);
-  out.in = ref(refs_.inputs, integer(dict, "in"));
-  out.out = ref(refs_.outputs, integer(dict, "out"));
+  out.in = ref(refs(behind_).inputs, integer(dict, "in"));
+  out.out = ref(refs(behind_).outputs, integer(dict, "out"));
   auto mesh = dict.getAs<StringAttr>("mesh");
   out.mesh = checked(mesh ? index_.mesh(mesh) : -1);
   out.elements = integer(dict, "elements");
@@ -185,6 +191,7 @@ plan::CollectiveCall LaunchEmitter::collective(DictionaryAttr dict) {
 }
 
 plan::Launch LaunchEmitter::launch(DictionaryAttr dict) {
+  behind_ = integer(dict, "behind");
   if (dict.contains("collective"))
     return collective(dict);
   if (dict.contains("gemm"))
@@ -193,7 +200,8 @@ plan::Launch LaunchEmitter::launch(DictionaryAttr dict) {
 }
 
 LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
-                                  const LaunchRefs &refs, plan::Step &step) {
+                                  ArrayRef<LaunchRefs> refs,
+                                  plan::Step &step) {
   if (!fused.getLaunch())
     return success();
   for (auto dict : fused.getLaunch()->getAsRange<DictionaryAttr>()) {

@@ -17,7 +17,8 @@
 // `in` and `out` number the fused op's operands and results. An implementation
 // with `steps` and `packed` (plan::Implementation) runs the ops behind it, too:
 // `next_out` numbers the results of the one behind it, `next_of` the operand of
-// that one whose sequences a batch field belongs to.
+// that one whose sequences a batch field belongs to. In a launch with `behind`
+// all these numbers are those of the op so many behind.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_CODEGEN_PLAN_EMITLAUNCH_H
@@ -30,12 +31,13 @@ namespace ft::codegen {
 /// Buffers that stand for a result in a launch: the root of a merged GEMM.
 struct LaunchRefs {
   llvm::SmallVector<plan::Ref> inputs, outputs;
-  llvm::SmallVector<plan::Ref> nextInputs, nextOutputs; // of the op behind
 };
 
-/// Appends the implementations of `fused` to `step`.
+/// Appends the implementations of `fused` to `step`. `refs`: of the op itself,
+/// then of those behind it, as far as launches name them.
 mlir::LogicalResult emitLaunch(ir::FusedOp fused, const PlanIndex &index,
-                               const LaunchRefs &refs, plan::Step &step);
+                               llvm::ArrayRef<LaunchRefs> refs,
+                               plan::Step &step);
 
 } // namespace ft::codegen
 

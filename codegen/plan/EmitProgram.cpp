@@ -131,11 +131,6 @@ LaunchRefs ProgramEmitter::launchRefs(ir::FusedOp fused) const {
   for (Value input : fused.getInputs())
     launch.inputs.push_back(refs_.lookup(input));
   launch.outputs = outputs_.lookup(fused);
-  if (auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode())) {
-    for (Value input : behind.getInputs())
-      launch.nextInputs.push_back(refs_.lookup(input));
-    launch.nextOutputs = outputs_.lookup(behind);
-  }
   return launch;
 }
 
@@ -168,12 +163,17 @@ LogicalResult ProgramEmitter::emitStep(ir::FusedOp fused) {
   step.name = fused.getLabel();
   step.pattern = ir::stringifyPattern(fused.getPattern());
   step.axis = stepAxis(fused);
-  LaunchRefs launch = launchRefs(fused);
+  SmallVector<LaunchRefs> launches{launchRefs(fused)};
+  for (auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
+       behind && behind.getJoins();
+       behind = dyn_cast_or_null<ir::FusedOp>(behind->getNextNode()))
+    launches.push_back(launchRefs(behind));
+  const LaunchRefs &launch = launches.front();
   SmallVector<Ref> results;
   for (Value result : fused.getResults())
     results.push_back(refs_.lookup(result));
   if (failed(emitMeaning(fused, index_, refs_, step)) ||
-      failed(emitLaunch(fused, index_, launch, step)))
+      failed(emitLaunch(fused, index_, launches, step)))
     return failure();
   step.reads = buffersOf(launch.inputs);
   step.writes = buffersOf(results);

@@ -218,6 +218,16 @@ template <typename C, typename E> struct Consumer {
            [&](int b, int i, int m, int n) { operands[b][i] = e.load(m, n); });
   }
 
+  /// Of a norm that begins: before the products, which take long enough.
+  using Gains = Gain[kStored];
+  __device__ __forceinline__ void loadGains(int tile, Gains &gains) const {
+    if constexpr (kBegun<E> > 0)
+#pragma unroll
+      for (int b = 0; b < kStored; ++b)
+        gains[b] = WholeRows<C, E>{p, ring, e, rows}.gainOf(
+            tile, ring.blockStart(block(b)));
+  }
+
   __device__ __forceinline__ void run() {
     RingPlace w(ring.w), x(ring.x);
     u32 turn = 0;
@@ -229,14 +239,21 @@ template <typename C, typename E> struct Consumer {
         AllOperands operands = {};
         if (kAhead)
           load(tile, pass, operands);
+        Gains gains;
+        loadGains(tile, gains);
         multiply(w, x);
+        if constexpr (kEnded<E> > 0) {
+          if (turn == 0)
+            NormEnd<C, E>::wait();
+          NormEnd<C, E>::scale(pass, d);
+        }
         if constexpr (C::kSplits == 1) {
-          store(tile, pass, d, operands);
+          store(tile, pass, d, operands, gains);
         } else {
           float own[C::kBlocks][C::kRun];
           SplitSums<C> sums{ring, p.split};
           sums.exchange(d, own, turn);
-          store(tile, pass, own, operands);
+          store(tile, pass, own, operands, gains);
           if (tile + p.stride < p.tiles || (pass + 1) * C::NT < rows)
             sums.release();
         }
@@ -245,7 +262,7 @@ template <typename C, typename E> struct Consumer {
 
   __device__ __forceinline__ void
   storeWhole(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
-             const AllOperands &operands) const {
+             const AllOperands &operands, const Gains &gains) const {
     WholeRows<C, E> whole{p, ring, e, rows};
     int token = pass * C::NT + (C::kSplits > 1 ? p.split * C::kRun * 2 : 0);
     whole.begin();
@@ -258,7 +275,8 @@ template <typename C, typename E> struct Consumer {
                                      sums[b + C::kStored][i]);
                     else
                       return e.value(operands[b][i], sums[b][i]);
-                  });
+                  },
+                  gains[b]);
   }
 
   /// f(b, i, token, output, place among the thread's tokens) for each sum.
@@ -300,7 +318,7 @@ template <typename C, typename E> struct Consumer {
 
   __device__ __forceinline__ void
   store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
-        AllOperands &operands) const {
+        AllOperands &operands, const Gains &gains) const {
     if constexpr (likeliest::kMostOf<E> > 0)
       return keepLargest(tile, pass, sums, operands);
     if constexpr (C::kStoredBytes > 0) {
@@ -310,7 +328,7 @@ template <typename C, typename E> struct Consumer {
         return AcrossStore<C, E>{p, ring, e, rows}.store(tile, pass, sums[0],
                                                          operands[0]);
       else
-        return storeWhole(tile, pass, sums, operands);
+        return storeWhole(tile, pass, sums, operands, gains);
     }
     each(tile, pass, [&](int b, int i, int m, int n) {
       Operands own = kAhead ? operands[b][i] : e.load(m, n);
@@ -344,7 +362,10 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
     Consumer<C, E>{p, ring, epilogue, rows}.run();
     return;
   }
-  if (electOne()) {
+  if (kEnded<E> > 0 && int(threadIdx.x) >= C::kThreads) {
+    if constexpr (kEnded<E> > 0)
+      NormEnd<C, E>::make(epilogue, rows);
+  } else if (electOne()) {
     if (int(threadIdx.x) < C::kConsumers + 32)
       copyWeights(w, p, ring, rows);
     else

@@ -164,7 +164,7 @@ template <typename C> struct Ring {
   __device__ __forceinline__ void init() const {
     constexpr int warps = C::kThreads / 32, consumers = C::kConsumers / 32;
     int warp = threadIdx.x / 32;
-    if (!electOne())
+    if (warp >= warps || !electOne()) // beyond them: skinny_norm.cuh
       return;
     auto make = [&](const Stages &s, int first) {
 #pragma unroll 1

@@ -15,7 +15,7 @@
 #define FT_KERNELS_SM90_SKINNY_STORE_CUH
 
 #include "mma.cuh"
-#include "sm90/skinny_share.cuh"
+#include "sm90/skinny_norm.cuh"
 
 namespace ft {
 namespace skinny {
@@ -54,17 +54,60 @@ template <typename C, typename E> struct WholeRows {
   /// w in the block, `own`: the first that no block in front has.
   template <typename F>
   __device__ __forceinline__ void store(int tile, int start, int own, int token,
-                                        F &&value) const {
+                                        F &&value, const Gain &gain) const {
 #pragma unroll
     for (int round = 0; round < kRounds; ++round) {
       turn(round, value);
       meet();
-      leave(tile, start, own, token + round * C::kStoreTokens);
+      int first = token + round * C::kStoreTokens;
+      if constexpr (kBegun<E> > 0)
+        leaveBegun(tile, start, own, first, gain);
+      else
+        leave(tile, start, own, first);
       meet();
     }
   }
+  /// g of this thread's vector of the block.
+  __device__ __forceinline__ Gain gainOf(int tile, int start) const {
+    Gain gain;
+    if constexpr (kBegun<E> > 0) {
+      int n = tile * p.size + start + threadIdx.x % kVectors * kElements;
+      if (n < p.outputs)
+        gain.load(e.gain + n);
+    }
+    return gain;
+  }
 
 private:
+  /// As leave(), and what else begins a norm.
+  __device__ __forceinline__ void leaveBegun(int tile, int start, int own,
+                                             int token,
+                                             const Gain &gain) const {
+    static_assert(sizeof(Out) == 2);
+    int thread = threadIdx.x % 128, vector = thread % kVectors;
+    int at = start + vector * kElements, n = tile * p.size + at;
+    bool there = at >= own && at < p.size && n < p.outputs;
+    u32 from = base() + vector * 16;
+#pragma unroll
+    for (int i = 0; i < C::kStoreTokens; i += 128 / kVectors) {
+      int t = i + thread / kVectors, m = token + t;
+      bool row = t < C::kStoreTokens && m < rows;
+      float squares = 0;
+      if (row && there) {
+        float4 raw = loadShared4(from + t * C::kStorePitch);
+        *reinterpret_cast<float4 *>(e.out + m * e.outStride + n) = raw;
+        Vec16 h{{__float_as_uint(raw.x), __float_as_uint(raw.y),
+                 __float_as_uint(raw.z), __float_as_uint(raw.w)}};
+        squares = gain.scale(h, e.scaled + m * e.scaledStride + n);
+      }
+#pragma unroll
+      for (int lane = 1; lane < kVectors; lane *= 2)
+        squares += __shfl_xor_sync(~0u, squares, lane);
+      int slot = tile * (C::kStored * C::kGroups) + own / 64;
+      if (row && vector == 0)
+        e.squares[slot * kMostRows + m] = squares;
+    }
+  }
   template <typename F>
   __device__ __forceinline__ void turn(int round, F &&value) const {
     int warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
