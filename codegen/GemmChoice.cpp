@@ -1,6 +1,8 @@
 //===- GemmChoice.cpp - implementations of a matrix product ---------------===//
 #include "codegen/KernelChoice.h"
 
+#include "codegen/NormedLinear.h"
+
 #include "codegen/SplitStep.h"
 #include "codegen/cuda/GemmShapes.h"
 #include "codegen/cuda/RowProgram.h"
@@ -406,6 +408,40 @@ KernelChoice::addLikeliest(ir::FusedOp fused, const GemmMatch &match,
   return success();
 }
 
+/// One launch for a norm and the small linears behind. Of more rows than it is
+/// offered for, the step of the norm goes alone.
+LogicalResult
+KernelChoice::addNormed(ir::FusedOp norm, ir::FusedOp linears,
+                        const LaunchContext &context,
+                        SmallVectorImpl<Attribute> &implementations) {
+  NormedLinear normed(norm, linears);
+  FailureOr<GemmMatch> match = matchGemm(normed.fused());
+  if (failed(match))
+    return failure();
+  if (!context.someTokens() ||
+      !gemmResidentTakes(normed.fused(), *match, context))
+    return success();
+  auto made = emitGemmResident(normed.fused(), *match, context);
+  if (failed(made))
+    return failure();
+  Builder builder(module_.getContext());
+  SmallVector<Attribute> all;
+  int64_t most = 0;
+  for (const GemmCandidate &candidate : *made) {
+    NamedAttrList joined(implementation(
+        candidate.name + "_norm",
+        clustered(candidate, NormedLinear::renumber(*take(candidate.kernel))),
+        candidate.rows));
+    joined.set("steps", builder.getI64IntegerAttr(2));
+    all.push_back(joined.getDictionary(module_.getContext()));
+    most = std::max(most, candidate.rows.back());
+  }
+  for (Attribute &plain : implementations)
+    plain = withRows(plain, {2 * most});
+  implementations.insert(implementations.begin(), all.begin(), all.end());
+  return success();
+}
+
 /// Two launches in place of three steps: an RMS norm is made by the linears
 /// around it.
 LogicalResult
@@ -417,6 +453,16 @@ KernelChoice::addNormHalves(ir::FusedOp fused, ir::FusedOp norm,
       emitSkinnyNorm(fused, norm, behind, context);
   if (failed(made))
     return failure();
+  // Small linears make a norm of few rows by themselves (addNormed).
+  if (NormedLinear normed(norm, behind); true) {
+    FailureOr<GemmMatch> match = matchGemm(normed.fused());
+    if (failed(match))
+      return failure();
+    if (gemmResidentTakes(normed.fused(), *match, context))
+      llvm::erase_if(*made, [](const NormHalves &halves) {
+        return halves.begin.rows.back() <= 32;
+      });
+  }
   Builder builder(module_.getContext());
   SmallVector<Attribute> all;
   for (const NormHalves &halves : *made) {
@@ -442,8 +488,11 @@ KernelChoice::addJoined(ir::FusedOp fused, const LaunchContext &context,
                         SmallVectorImpl<Attribute> &implementations) {
   auto behind = dyn_cast_or_null<ir::FusedOp>(fused->getNextNode());
   targets_ = hopperArchs();
-  if (fused.getPattern() != ir::Pattern::Gemm || !behind ||
-      !behind.getJoins() || targets_.empty())
+  if (!behind || !behind.getJoins() || targets_.empty())
+    return success();
+  if (fused.getPattern() == ir::Pattern::Row)
+    return addNormed(fused, behind, context, implementations);
+  if (fused.getPattern() != ir::Pattern::Gemm)
     return success();
   FailureOr<GemmMatch> match = matchGemm(fused);
   if (failed(match))

@@ -244,6 +244,31 @@ const LikeliestCapability *findLikeliest(const LikeliestForm &form,
   return nullptr;
 }
 
+static constexpr NormPrologueCapability kNormPrologues[] = {
+    {.name = "resident",
+     .minTokens = 9,
+     .maxTokens = 64,
+     .maxWeight = 4 << 20,
+     .innerMultiple = 64},
+};
+
+const NormPrologueCapability *findNormPrologue(const NormPrologueForm &form,
+                                               const KernelContext &ctx) {
+  const GemmForm &gemm = form.gemm;
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
+  bool plain = gemm.combine == Combine::None && !gemm.norm && !gemm.outNorm &&
+               !gemm.residual && !gemm.heads.append;
+  if (!half || !plain || ctx.encoder || llvm::none_of(ctx.archs, isHopper))
+    return nullptr;
+  for (const NormPrologueCapability &prologue : kNormPrologues)
+    if (ctx.maxTokens >= prologue.minTokens &&
+        ctx.maxTokens <= prologue.maxTokens &&
+        gemm.inner * gemm.outer * gemm.linears <= prologue.maxWeight &&
+        gemm.inner % prologue.innerMultiple == 0)
+      return &prologue;
+  return nullptr;
+}
+
 /// g * h is stored: bf16 has room for whatever it is, f16 has not.
 static constexpr NormHalvesCapability kNormHalves[] = {
     {.name = "skinny", .minTokens = 9, .maxTokens = 64, .innerMultiple = 8},

@@ -188,6 +188,25 @@ struct LikeliestCapability {
 const LikeliestCapability *findLikeliest(const LikeliestForm &form,
                                          const KernelContext &ctx);
 
+/// A norm alone in its step, and the linear behind, whose prologue it may be.
+struct NormPrologueForm {
+  GemmForm gemm;
+  mlir::Type element; // of x, weight and results; null: they differ
+};
+
+/// A kernel that runs both in one launch, sm_90a's, for small weights and few
+/// rows.
+struct NormPrologueCapability {
+  llvm::StringLiteral name;
+  int64_t minTokens, maxTokens; // of the step kind
+  int64_t maxWeight;            // elements
+  int64_t innerMultiple;        // of x's row elements
+};
+
+/// The first implementation that covers `form`; null if none.
+const NormPrologueCapability *findNormPrologue(const NormPrologueForm &form,
+                                               const KernelContext &ctx);
+
 /// An RMS norm between two linears, alone in its step:
 ///   linear of norm(residual + linear...)
 struct NormHalvesForm {

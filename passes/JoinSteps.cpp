@@ -143,47 +143,75 @@ static Type elementOf(const GemmParts &parts, FusedOp fused) {
   return element;
 }
 
-/// Whether `norm` is a step of one RMS norm of whole rows, of the sum that the
-/// step in front makes, whose only reader is the linear behind.
-static bool isNormBetween(FusedOp norm, const KernelContext &ctx) {
-  Block &body = norm.getBody().front();
-  auto before = dyn_cast_or_null<FusedOp>(norm->getPrevNode());
+/// A step of one norm of whole rows, and the linears behind, its only reader.
+struct NormedLinears {
+  FusedOp norm, linears;
+  Operation *op; // the norm
+  GemmParts parts;
+};
+
+static FailureOr<NormedLinears> normedLinears(FusedOp norm) {
   auto behind = dyn_cast_or_null<FusedOp>(norm->getNextNode());
-  auto op = dyn_cast<RmsNormOp>(body.front());
+  Block &body = norm.getBody().front();
+  Operation *op = &body.front();
   if (norm.getPattern() != ir::Pattern::Row ||
-      body.getOperations().size() != 2 || !op || !before || !behind ||
-      before.getPattern() != ir::Pattern::Gemm ||
-      behind.getPattern() != ir::Pattern::Gemm ||
-      before.getNumResults() != 1 || op.getType().getShape().size() != 1 ||
-      norm.getInputs().front() != before.getResult(0) ||
-      !norm.getResult(0).hasOneUse() ||
-      *norm.getResult(0).user_begin() != behind)
+      body.getOperations().size() != 2 || !isa<RmsNormOp, LayerNormOp>(op) ||
+      cast<PackedType>(op->getResult(0).getType()).getShape().size() != 1 ||
+      !behind || behind.getPattern() != ir::Pattern::Gemm ||
+      !norm.getResult(0).hasOneUse())
+    return failure();
+  FailureOr<GemmParts> parts = analyzeGemm(behind);
+  if (failed(parts))
+    return failure();
+  auto x = dyn_cast<BlockArgument>(parts->linears.front().getInput());
+  if (!x || behind.getInputs()[x.getArgNumber()] != norm.getResult(0))
+    return failure();
+  return NormedLinears{norm, behind, op, *parts};
+}
+
+/// Whether one launch makes the norm as the linears' prologue.
+static bool isPrologue(const NormedLinears &normed, const KernelContext &ctx) {
+  FusedOp linears = normed.linears;
+  return linears.getInputs().size() == 1 &&
+         findNormPrologue({normed.parts.form(),
+                           elementOf(normed.parts, linears)},
+                          ctx);
+}
+
+/// Whether the linear in front, whose sum the norm is of, and those behind make
+/// it.
+static bool isNormBetween(const NormedLinears &normed,
+                          const KernelContext &ctx) {
+  FusedOp norm = normed.norm;
+  auto before = dyn_cast_or_null<FusedOp>(norm->getPrevNode());
+  auto op = dyn_cast<RmsNormOp>(normed.op);
+  if (!op || !before || before.getPattern() != ir::Pattern::Gemm ||
+      before.getNumResults() != 1 ||
+      norm.getInputs().front() != before.getResult(0))
     return false;
   FailureOr<GemmParts> first = analyzeGemm(before);
-  FailureOr<GemmParts> second = analyzeGemm(behind);
-  if (failed(first) || failed(second) ||
-      behind.getInputs()[cast<BlockArgument>(
-                             second->linears.front().getInput())
-                             .getArgNumber()] != norm.getResult(0))
+  if (failed(first))
     return false;
   Type element = elementOf(*first, before);
-  if (elementOf(*second, behind) != element ||
+  if (elementOf(normed.parts, normed.linears) != element ||
       op.getType().getElementType() != element)
     element = {};
   ParamOp weight = lookupParam(op, op.getWeightAttr());
   return weight.getTensorType().getElementType().isF32() &&
-         findNormHalves({first->form(), second->form(), element}, ctx);
+         findNormHalves({first->form(), normed.parts.form(), element}, ctx);
 }
 
+/// Of a norm the linear in front, of linears the norm in front.
 static FusedOp normNeighbour(FusedOp fused, const KernelContext &ctx) {
   auto before = dyn_cast_or_null<FusedOp>(fused->getPrevNode());
   if (!before)
     return {};
-  bool joins = fused.getPattern() == ir::Pattern::Row
-                   ? isNormBetween(fused, ctx)
-                   : fused.getPattern() == ir::Pattern::Gemm &&
-                         before.getPattern() == ir::Pattern::Row &&
-                         isNormBetween(before, ctx);
+  bool linears = fused.getPattern() == ir::Pattern::Gemm;
+  FailureOr<NormedLinears> normed = normedLinears(linears ? before : fused);
+  if (failed(normed))
+    return {};
+  bool joins = isNormBetween(*normed, ctx) ||
+               (linears && isPrologue(*normed, ctx));
   return joins ? before : FusedOp();
 }
 

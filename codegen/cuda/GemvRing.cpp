@@ -96,8 +96,8 @@ static FailureOr<GemmCandidate> printRing(ir::FusedOp fused,
   bool all = ring + form.rows * row > form.room();
   bool fits = kFewStages * kStageBytes + form.rows * row <= kRingShared;
   // So small that the kernels in front and behind, which are of its kind, find
-  // room beside it.
-  bool small = !all && 2 * (ring + row) <= kRingShared &&
+  // room beside it; where largest outputs are kept, registers are too few then.
+  bool small = !all && !context.likeliest && 2 * (ring + row) <= kRingShared &&
                (!form.held || form.chunks <= kSmallChunks);
   std::string run = std::string("runRing<gemv::XIn::") +
                     (form.held ? "Registers"

@@ -143,6 +143,7 @@ plan::KernelLaunch LaunchEmitter::kernel(DictionaryAttr dict) {
   out.prefersShared = dict.contains("prefers_shared");
   out.cluster = int32_t(integer(dict, "cluster", 1));
   out.dependentLaunch = dict.contains("dependent");
+  out.behind = int32_t(behind_);
   if (auto args = dict.getAs<ArrayAttr>("args"))
     for (auto arg : args.getAsRange<DictionaryAttr>())
       out.args.push_back(argument(arg));

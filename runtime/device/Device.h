@@ -90,8 +90,7 @@ struct BatchCounts {
   bool likeliest = false; // of wanted rows the likeliest token is read alone
 };
 
-/// One step's share of a profiled run, or that of several that one
-/// implementation ran.
+/// One step's share of a profiled run, or that of several that one launch ran.
 struct StepTime {
   int32_t step = 0;        // the first
   double microseconds = 0; // from the start of the run
@@ -100,8 +99,8 @@ struct StepTime {
 };
 
 /// Called on the host when a step's work is complete, before the next begins,
-/// and once for several that one implementation runs, with the last: the others
-/// have stored nothing. Its error ends the run.
+/// and once for several that one implementation runs, with the last: what the
+/// others have stored is not what they mean. Its error ends the run.
 using StepObserver = std::function<Status(int32_t step)>;
 
 /// One way in which a step can run: an implementation and, of a library call,

@@ -255,6 +255,9 @@ struct KernelLaunch {
   bool prefersShared = false;
   /// May start before the launch in front of it ends; the kernel waits itself.
   bool dependentLaunch = false;
+  /// Where one implementation runs several steps: it does the work of the step
+  /// so many behind the first, and of those up to the next launch's.
+  int32_t behind = 0;
   std::vector<Arg> args;
 };
 
@@ -304,8 +307,8 @@ struct Implementation {
   std::vector<std::string> archs;
   std::vector<Launch> launches;
   /// It runs this step and the `steps` - 1 behind it, whose own implementations
-  /// are passed over then. What those in front of the last would store is not
-  /// stored.
+  /// are passed over then. What those in front of the last would store need not
+  /// be stored, unless steps further behind read it.
   int32_t steps = 1;
   /// It is right for batches only whose sequences lie whole in tiles of at most
   /// so many tokens (batch::kPacks), and taken where those are full enough; 0:

@@ -198,6 +198,7 @@ template <typename Io> void fields(Io &io, Member<Io, KernelLaunch> launch) {
   io.optional("cluster", launch.cluster, 1);
   io.optional("prefers_shared", launch.prefersShared, false);
   io.optional("dependent_launch", launch.dependentLaunch, false);
+  io.optional("behind", launch.behind, 0);
   io.list("args", launch.args);
 }
 

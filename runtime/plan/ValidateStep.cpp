@@ -195,11 +195,15 @@ Status StepValidator::validateImplementation(const Implementation &impl,
   for (size_t i = 0; i < impl.rows.size(); ++i)
     FT_RETURN_IF_ERROR((place / "rows" / i).range(impl.rows[i], 1, INT32_MAX));
   FT_RETURN_IF_ERROR(validateSpecial(impl, place));
+  int32_t behind = 0; // the launch before
   for (size_t i = 0; i < impl.launches.size(); ++i) {
     Place at = place / "launches" / i;
-    if (auto *launch = std::get_if<KernelLaunch>(&impl.launches[i]))
+    if (auto *launch = std::get_if<KernelLaunch>(&impl.launches[i])) {
       FT_RETURN_IF_ERROR(validateLaunch(*launch, at / "kernel"));
-    else if (auto *call = std::get_if<GemmCall>(&impl.launches[i]))
+      FT_RETURN_IF_ERROR((at / "kernel" / "behind")
+                             .range(launch->behind, behind, impl.steps - 1));
+      behind = launch->behind;
+    } else if (auto *call = std::get_if<GemmCall>(&impl.launches[i]))
       FT_RETURN_IF_ERROR(validateCall(*call, at / "gemm"));
     else
       FT_RETURN_IF_ERROR(validateCollective(

@@ -68,8 +68,11 @@ private:
   bool isMet(const BatchCondition &condition, const BatchCounts &batch,
              int64_t multiprocessors) const;
   Status enterGroup(bool launchesGraph);
+  /// `next`, if any, before a launch that is for a later step than the launch
+  /// before: so many behind `step`.
   Status enqueue(const ReadyStep &step, const Taken &taken,
-                 const Bucket &bucket);
+                 const Bucket &bucket,
+                 const std::function<Status(int32_t)> &next = {});
   Status enqueue(const ReadyKernel &kernel, const Bucket &bucket,
                  const plan::Step &step);
   StatusOr<int64_t> residentCtas(const ReadyKernel &kernel,
@@ -244,8 +247,15 @@ Status CudaExecutable::enqueue(const ReadyKernel &kernel, const Bucket &bucket,
 }
 
 Status CudaExecutable::enqueue(const ReadyStep &step, const Taken &taken,
-                               const Bucket &bucket) {
+                               const Bucket &bucket,
+                               const std::function<Status(int32_t)> &next) {
+  int32_t behind = 0;
   for (const auto &launch : taken.way->launches) {
+    if (auto *kernel = std::get_if<ReadyKernel>(&launch);
+        next && kernel && kernel->launch->behind != behind) {
+      behind = kernel->launch->behind;
+      FT_RETURN_IF_ERROR(next(behind));
+    }
     if (auto *kernel = std::get_if<ReadyKernel>(&launch)) {
       FT_RETURN_IF_ERROR(enqueue(*kernel, bucket, *step.step));
       behindKernel_ = true;
@@ -430,16 +440,23 @@ CudaExecutable::profile(const BatchCounts &counts, const StepObserver &after) {
   FT_RETURN_IF_ERROR(enterGroup(/*launchesGraph=*/false));
   Events events(context_.cu);
   std::vector<StepTime> times;
-  for (size_t i = 0; i < program_.steps.size();
-       i += size_t(times.back().steps)) {
+  for (size_t i = 0, end = 0; i < program_.steps.size(); i = end) {
     Taken taken = takenBy(program_.steps[i], bucket);
+    end = i + taken.way->steps;
+    times.push_back({.step = int32_t(i), .steps = int32_t(end - i)});
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    FT_RETURN_IF_ERROR(enqueue(program_.steps[i], taken, bucket));
+    FT_RETURN_IF_ERROR(enqueue(
+        program_.steps[i], taken, bucket, [&](int32_t behind) -> Status {
+          FT_RETURN_IF_ERROR(events.record(context_.stream));
+          int32_t next = int32_t(i) + behind;
+          times.back().steps = next - times.back().step;
+          times.push_back({.step = next, .steps = int32_t(end) - next});
+          return events.record(context_.stream);
+        }));
     FT_RETURN_IF_ERROR(events.record(context_.stream));
-    times.push_back({.step = int32_t(i), .steps = int32_t(taken.way->steps)});
     if (after) {
       FT_RETURN_IF_ERROR(context_.synchronize());
-      FT_RETURN_IF_ERROR(after(int32_t(i + taken.way->steps - 1)));
+      FT_RETURN_IF_ERROR(after(int32_t(end - 1)));
     }
   }
   FT_RETURN_IF_ERROR(context_.synchronize());
