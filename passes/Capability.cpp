@@ -269,18 +269,17 @@ const NormPrologueCapability *findNormPrologue(const NormPrologueForm &form,
   return nullptr;
 }
 
-/// g * h is stored: bf16 has room for whatever it is, f16 has not.
 static constexpr NormHalvesCapability kNormHalves[] = {
     {.name = "skinny", .minTokens = 9, .maxTokens = 64, .innerMultiple = 8},
 };
 
 const NormHalvesCapability *findNormHalves(const NormHalvesForm &form,
                                            const KernelContext &ctx) {
-  bool wide = form.element && form.element.isBF16();
+  bool half = form.element && (form.element.isBF16() || form.element.isF16());
   bool plain = form.before.linears == 1 && !form.before.norm &&
                !form.before.outNorm && !form.behind.norm &&
                !form.behind.outNorm && !form.behind.heads.append;
-  if (!wide || !plain || llvm::none_of(ctx.archs, isHopper))
+  if (!half || !plain || llvm::none_of(ctx.archs, isHopper))
     return nullptr;
   for (const NormHalvesCapability &halves : kNormHalves)
     if (ctx.maxTokens >= halves.minTokens &&

@@ -35,6 +35,7 @@ for program in ft-run soak ftc unit/DeviceConformanceTest; do
 done
 if command -v nvcc >/dev/null; then
   for name in gemv_check attention_check attention_decode_check skinny_check \
+    skinny_joined_check \
     resident_check joined_check attention_tiles_check sampling_check; do
     sources=""
     [ "$name" != sampling_check ] || sources=$(echo runtime/sampling/*.cpp)

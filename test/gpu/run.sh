@@ -22,7 +22,7 @@ build() {
 }
 names="gemv_check sampling_check attention_check"
 if [ "$architecture" = 90a ]; then
-  names="$names attention_tiles_check attention_decode_check skinny_check resident_check joined_check"
+  names="$names attention_tiles_check attention_decode_check skinny_check skinny_joined_check resident_check joined_check"
   [ "${1:-}" = --time ] && names="$names attention_tiles_time decode_time decode_rows_time encoder_time joined_time prefill_time heads_time ring_time attention_decode_time"
 fi
 pids=""

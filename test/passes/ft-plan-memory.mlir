@@ -176,3 +176,37 @@ module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
     ft.return %a : !ft.packed<tokens, 2x64xbf16>
   }
 }
+
+// -----
+
+// One launch may run the last three: x is read while the last result is stored.
+// CHECK-LABEL: ft.entry @three
+// CHECK: "x" attributes {slots = [#ft.slot<0 + [0] stride 64>]}
+// CHECK: "a" attributes {slots = [#ft.slot<0 + [128] stride 64>]}
+// CHECK: "b" attributes {joins, slots = [#ft.slot<0 + [256] stride 64>]}
+// CHECK: "c" attributes {joins, slots = [#ft.slot<0 + [384] stride 64>]}
+module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
+  ft.entry @three(%y: !ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
+    %x = ft.fused row (%y) "x" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %a = ft.fused row (%x) "a" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %b = ft.fused row (%a) "b" attributes {joins} {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %c = ft.fused row (%b) "c" attributes {joins} {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.relu %p : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    ft.return %c : !ft.packed<tokens, 64xbf16>
+  }
+}

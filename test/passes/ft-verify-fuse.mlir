@@ -36,7 +36,7 @@ module attributes {ft.axes = ["tokens", "sequences"], ft.dtype = bf16} {
 
 module attributes {ft.axes = ["tokens"]} {
   ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>} {
-    // expected-error @below {{joins the step in front, but is no attention}}
+    // expected-error @below {{joins the step in front, with which the capability table has no implementation of it}}
     %y = ft.fused row (%x) "silu" attributes {joins} {
     ^bb0(%p: !ft.packed<tokens, 8xf32>):
       %0 = ft.silu %p : !ft.packed<tokens, 8xf32>

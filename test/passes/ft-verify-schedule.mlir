@@ -161,3 +161,33 @@ module attributes {ft.axes = ["tokens"]} {
     ft.return %c : !ft.packed<tokens, 8xf32>
   }
 }
+
+// -----
+
+// So it is where one launch may run three steps.
+module attributes {ft.axes = ["tokens"]} {
+  ft.entry @e(%x: !ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32> attributes {entry = "e", kind = #ft.step_kind<1, 0>, arena = array<i64: 96>} {
+    %a = ft.fused row (%x) "a" attributes {slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %b = ft.fused row (%a) "b" attributes {slots = [#ft.slot<0 + [32] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    %c = ft.fused row (%b) "c" attributes {joins, slots = [#ft.slot<0 + [64] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    // expected-error @below {{shares bytes with the live value}}
+    %d = ft.fused row (%c) "d" attributes {joins, slots = [#ft.slot<0 + [0] stride 8>]} {
+    ^bb0(%p: !ft.packed<tokens, 8xf32>):
+      %0 = ft.silu %p : !ft.packed<tokens, 8xf32>
+      ft.yield %0 : !ft.packed<tokens, 8xf32>
+    } : (!ft.packed<tokens, 8xf32>) -> !ft.packed<tokens, 8xf32>
+    ft.return %d : !ft.packed<tokens, 8xf32>
+  }
+}

@@ -2,9 +2,9 @@
 //
 //   y[m] = W (g * h[m]) / rms(h[m])
 //
-// The GEMM that makes h begins the norm: beside h it stores g * h and, of each
-// row, the squares' sum over every block of outputs. The one that reads it
-// multiplies g * h as it is, joins the sums while its first tokens are on their
+// The GEMM that makes h begins the norm: beside h it stores g * h (f16: a
+// sixteenth of it) and, of each row, the squares' sum over every block of
+// outputs. The one that reads it multiplies g * h as it is, joins the sums while its first tokens are on their
 // way, and scales its sums of row m by 1 / rms(h[m]). No kernel is between.
 //
 // An epilogue that begins one has
@@ -16,8 +16,8 @@
 //       static constexpr int kEndedSlots;
 //       const float *squares; float inner, eps; // elements of a row
 //
-// REQUIRES: rows stored whole, bf16 (g * h may be beyond what f16 has), tokens
-// not across, where it begins; at most kMostRows rows.
+// REQUIRES: rows stored whole, of 16 bits, tokens not across, where it begins;
+// at most kMostRows rows.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_SKINNY_NORM_CUH
@@ -37,6 +37,11 @@ template <typename E, typename = void> constexpr int kEnded = 0;
 template <typename E>
 constexpr int kEnded<E, decltype(void(E::kEndedSlots))> = E::kEndedSlots;
 
+/// What g * h is stored times: f16 has room for a sixteenth of it where h has
+/// outliers, and for what is small beside them.
+template <typename T> constexpr float kGainScale = 1.0f;
+template <> constexpr float kGainScale<f16> = 0.0625f;
+
 /// g of a thread's vector of eight outputs.
 struct Gain {
   float value[8] = {};
@@ -53,6 +58,7 @@ struct Gain {
   /// g * h, which is stored; the sum of h's squares.
   template <typename T>
   __device__ __forceinline__ float scale(const Vec16 &h, T *to) const {
+    constexpr float s = kGainScale<T>;
     Vec16 scaled;
     float sum = 0;
 #pragma unroll
@@ -61,7 +67,7 @@ struct Gain {
       unpackPair(h.word[i], x, T{});
       sum += x[0] * x[0] + x[1] * x[1];
       scaled.word[i] =
-          packPair<T>(x[0] * value[2 * i], x[1] * value[2 * i + 1]);
+          packPair<T>(x[0] * (s * value[2 * i]), x[1] * (s * value[2 * i + 1]));
     }
     *reinterpret_cast<Vec16 *>(to) = scaled;
     return sum;
@@ -94,7 +100,8 @@ template <typename C, typename E> struct NormEnd {
       for (int other = kRows; other < 32; other *= 2)
         sum += __shfl_xor_sync(~0u, sum, other);
       if (part == 0)
-        factors()[m] = rsqrtf(sum / e.inner + e.eps);
+        factors()[m] =
+            rsqrtf(sum / e.inner + e.eps) / kGainScale<typename C::T>;
     }
     namedArrive(kBarrier, C::kConsumers + 32);
   }
