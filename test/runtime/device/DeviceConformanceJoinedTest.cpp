@@ -1,8 +1,9 @@
 //===- DeviceConformanceJoinedTest.cpp - two steps by one launch ----------===//
 //
 // Implementations that run the step behind theirs, too, for batches of packed
-// sequences only and of a few short ones. To be told apart, they multiply by
-// five and by seven where the steps multiply by two and three.
+// sequences only, of a few short ones, or of which likeliest tokens alone are
+// read. To be told apart, they multiply by five and by seven where the steps
+// multiply by two and three.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Batch.h"
@@ -140,6 +141,26 @@ TEST_P(JoinedTest, AFewShortSequences) {
   bind({{40, 0}, {1, 0}, {1, 0}});
   ASSERT_TRUE(run->executable()->run(run->batchCounts()).ok());
   expectFactor(6);
+}
+
+// A graph for each: the second run of a kind is captured, the third replayed.
+TEST_P(JoinedTest, LikeliestTokensAlone) {
+  TestProgram program = joinedPlan();
+  plan::Implementation &few = program.step().implementations[1];
+  few.longest = few.mostSequences = 0;
+  few.likeliest = true;
+  TestBatch batch;
+  batch.slices = {{50, 0}, {50, 0}};
+  TestRun likeliest(*device, program, batch);
+  likeliest.write(kX, Values(100 * kColumns, 1));
+  ASSERT_TRUE(likeliest.load().ok());
+  for (int times = 0; times < 3; ++times)
+    for (bool alone : {true, false}) {
+      BatchCounts counts(likeliest.counts(), 0, 50, alone);
+      ASSERT_TRUE(likeliest.executable()->run(counts).ok());
+      for (double value : likeliest.read(kOut))
+        ASSERT_EQ(value, onGpu() && alone ? 7 : 6);
+    }
 }
 
 // What was measured of the first step alone says nothing of both.

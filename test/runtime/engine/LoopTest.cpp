@@ -230,4 +230,34 @@ TEST(LoopTest, ABatchSaysHowItsSequencesArePacked) {
   EXPECT_EQ(packed(plan, {1, 129}), (Field{0, 2}));
 }
 
+TEST(LoopTest, ABatchSaysWhetherLikeliestTokensAloneAreRead) {
+  plan::Plan plan = smallPlan();
+  Bounds bounds;
+  bounds.axes.assign(plan.axes.size(), 8);
+  bounds.pageColumns = 8;
+  const plan::Entry &entry = plan.entries[0];
+  BatchLayout layout = makeBatchLayout(plan, entry, bounds);
+  HostBatch batch(plan, entry, bounds, layout);
+  Tokens tokens(2, 1);
+  auto likeliest = [&](plan::SamplingRecord record, WantedRows wanted,
+                       Results results) {
+    std::vector<SequenceSlice> slices{
+        {.tokens = tokens, .wanted = WantedRows::Last},
+        {.tokens = tokens, .wanted = wanted, .sampling = record}};
+    EXPECT_TRUE(batch.build(slices, results).ok());
+    return batch.batchCounts().likeliest;
+  };
+  plan::SamplingRecord drawn{.temperature = 1};
+  plan::SamplingRecord kept{.flags = plan::SamplingRecord::kState};
+  plan::SamplingRecord seeded{.seed = 7};
+  EXPECT_TRUE(likeliest({}, WantedRows::Last, Results::Tokens));
+  EXPECT_TRUE(likeliest(seeded, WantedRows::Last, Results::Tokens));
+  EXPECT_FALSE(likeliest({}, WantedRows::Last, Results::All));
+  EXPECT_FALSE(likeliest(drawn, WantedRows::Last, Results::Tokens));
+  EXPECT_FALSE(likeliest(kept, WantedRows::Last, Results::Tokens));
+  // Rows that are no generated token have no record.
+  EXPECT_TRUE(likeliest(drawn, WantedRows::All, Results::Tokens));
+  EXPECT_TRUE(likeliest(drawn, WantedRows::None, Results::Tokens));
+}
+
 } // namespace ft::test

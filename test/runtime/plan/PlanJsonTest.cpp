@@ -172,6 +172,8 @@ TEST(PlanJson, WritesEveryFieldUnderItsDocumentedName) {
       {step + "/implementations/1/packed_ctas", 12},
       {step + "/implementations/1/longest", 208},
       {step + "/implementations/1/most_sequences", 3},
+      {step + "/implementations/1/likeliest", true},
+      {step + "/implementations/1/launches/0/kernel/behind", 1},
       {launch + "/grid/0",
        {{"constant", 2}, {"axis", 0}, {"divisor", 64}, {"plus_axis", 1}}},
       {launch + "/kernel", 0},

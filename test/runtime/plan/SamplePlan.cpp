@@ -190,6 +190,8 @@ static Program sampleProgram() {
   joined.packedCtas = 12;
   joined.longest = 208;
   joined.mostSequences = 3;
+  joined.likeliest = true;
+  std::get<KernelLaunch>(joined.launches[0]).behind = 1;
   step.implementations = {sampleImplementation(), joined};
   Step behind = attentionStep();
   behind.name = "layers.1.attention";

@@ -374,12 +374,37 @@ const Case kStepCases[] = {
     {"MostSequences",
      [](Plan &p) { step(p).implementations[1].mostSequences = -1; },
      "/implementations/1/most_sequences"},
+    {"BehindAll",
+     [](Plan &p) {
+       std::get<KernelLaunch>(step(p).implementations[1].launches[0]).behind =
+           2;
+     },
+     "/implementations/1/launches/0/kernel/behind"},
+    {"BehindBackwards",
+     [](Plan &p) {
+       auto &launches = step(p).implementations[1].launches;
+       launches.push_back(launches[0]);
+       std::get<KernelLaunch>(launches.back()).behind = 0;
+     },
+     "/implementations/1/launches/3/kernel/behind"},
+    {"BehindAlone", [](Plan &p) { launch(p).behind = 1; },
+     "/implementations/0/launches/0/kernel/behind"},
+    {"OnlyLikeliest",
+     [](Plan &p) {
+       step(p).implementations.erase(step(p).implementations.begin());
+       Implementation &only = step(p).implementations[0];
+       std::get<KernelLaunch>(only.launches[0]).behind = 0;
+       only.steps = 1;
+       only.packed = only.longest = 0;
+     },
+     "/implementations/0/archs"},
     {"OnlyShort",
      [](Plan &p) {
        step(p).implementations.erase(step(p).implementations.begin());
        step(p).implementations[0].steps = 1;
        step(p).implementations[0].packed = 0;
        step(p).implementations[0].longest = 64;
+       step(p).implementations[0].likeliest = false;
      },
      "/implementations/0/archs"},
     {"OnlyPacked",
