@@ -347,9 +347,10 @@ KernelChoice::addByRows(ir::FusedOp fused, const GemmMatch &match,
 
 /// Launches that run the attention behind, too. They are right for batches only
 /// of few short sequences, or whose sequences lie whole in tiles.
-LogicalResult KernelChoice::addJoinedAttention(
-    ir::FusedOp fused, ir::FusedOp attention, const GemmMatch &match,
-    SmallVectorImpl<Attribute> &implementations) {
+LogicalResult
+KernelChoice::addJoinedAttention(ir::FusedOp fused, ir::FusedOp attention,
+                                 const GemmMatch &match,
+                                 SmallVectorImpl<Attribute> &implementations) {
   if (!gemmAttentionTakes(fused, attention, match))
     return success();
   Builder builder(module_.getContext());
@@ -471,10 +472,9 @@ KernelChoice::addNormHalves(ir::FusedOp fused, ir::FusedOp norm,
     NamedAttrList end(clustered(halves.end, *take(halves.end.kernel)));
     behindKernel_ = before;
     end.set("behind", builder.getI64IntegerAttr(2));
-    NamedAttrList joined(
-        implementation(halves.begin.name + "_norm",
-                       {begin, end.getDictionary(module_.getContext())},
-                       halves.begin.rows));
+    NamedAttrList joined(implementation(
+        halves.begin.name + "_norm",
+        {begin, end.getDictionary(module_.getContext())}, halves.begin.rows));
     joined.set("steps", builder.getI64IntegerAttr(3));
     all.push_back(joined.getDictionary(module_.getContext()));
   }

@@ -76,8 +76,7 @@ private:
                      const GemmMatch &match,
                      llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
-  addNormed(ir::FusedOp norm, ir::FusedOp linears,
-            const LaunchContext &context,
+  addNormed(ir::FusedOp norm, ir::FusedOp linears, const LaunchContext &context,
             llvm::SmallVectorImpl<mlir::Attribute> &implementations);
   mlir::LogicalResult
   addNormHalves(ir::FusedOp fused, ir::FusedOp norm,

@@ -33,7 +33,8 @@ NormedLinear::NormedLinear(ir::FusedOp norm, ir::FusedOp linear) {
 DictionaryAttr NormedLinear::renumber(DictionaryAttr launch) {
   Builder builder(launch.getContext());
   SmallVector<Attribute> args;
-  for (auto arg : launch.getAs<ArrayAttr>("args").getAsRange<DictionaryAttr>()) {
+  for (auto arg :
+       launch.getAs<ArrayAttr>("args").getAsRange<DictionaryAttr>()) {
     NamedAttrList dict(arg);
     if (Attribute number = dict.erase("out"))
       dict.set("next_out", number);

@@ -173,9 +173,8 @@ static FailureOr<NormedLinears> normedLinears(FusedOp norm) {
 static bool isPrologue(const NormedLinears &normed, const KernelContext &ctx) {
   FusedOp linears = normed.linears;
   return linears.getInputs().size() == 1 &&
-         findNormPrologue({normed.parts.form(),
-                           elementOf(normed.parts, linears)},
-                          ctx);
+         findNormPrologue(
+             {normed.parts.form(), elementOf(normed.parts, linears)}, ctx);
 }
 
 /// Whether the linear in front, whose sum the norm is of, and those behind make
@@ -210,8 +209,8 @@ static FusedOp normNeighbour(FusedOp fused, const KernelContext &ctx) {
   FailureOr<NormedLinears> normed = normedLinears(linears ? before : fused);
   if (failed(normed))
     return {};
-  bool joins = isNormBetween(*normed, ctx) ||
-               (linears && isPrologue(*normed, ctx));
+  bool joins =
+      isNormBetween(*normed, ctx) || (linears && isPrologue(*normed, ctx));
   return joins ? before : FusedOp();
 }
 

@@ -31,8 +31,8 @@ inline bool storesColumns(ir::FusedOp step) {
 }
 
 /// The last step that `user` keeps its operands for: itself, or the last one
-/// behind it that joins the one in front, where one launch may run both and write the result of the second while
-/// it still reads what is the first's.
+/// behind it that joins the one in front, where one launch may run both and
+/// write the result of the second while it still reads what is the first's.
 inline mlir::Operation *lastReader(mlir::Operation *user) {
   auto next = mlir::dyn_cast_or_null<ir::FusedOp>(user->getNextNode());
   return next && next.getJoins() ? lastReader(next) : user;

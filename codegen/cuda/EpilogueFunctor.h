@@ -25,11 +25,9 @@ struct EpilogueForm {
                         // and nothing stored (likeliest.cuh)
   NormHalf norm;
 };
-mlir::FailureOr<std::string> printEpilogue(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           KernelParams &params,
-                                           CudaPrinter &out,
-                                           const EpilogueForm &form = {});
+mlir::FailureOr<std::string>
+printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
+              CudaPrinter &out, const EpilogueForm &form = {});
 
 /// What stands around the template's call then: includes, and both lines.
 struct LikeliestText {

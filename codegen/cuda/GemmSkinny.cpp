@@ -139,8 +139,8 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
                    bool beginsNorm = false) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
-  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0, 0,
-            context.likeliest};
+  Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0,
+            0,      context.likeliest};
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
@@ -213,9 +213,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   openKernel(out, "Linear layers of some rows.", {"sm90/gemm_skinny.cuh"});
   // Their shapes tell q-k-v, o and gate-up apart, so little would be shared.
   FailureOr<std::string> epilogue =
-      printEpilogue(
-      fused, match, params, out,
-      {.exact = true, .mostRows = mostRows, .norm = norm});
+      printEpilogue(fused, match, params, out,
+                    {.exact = true, .mostRows = mostRows, .norm = norm});
   if (failed(epilogue))
     return failure();
   const char *map = "const __grid_constant__ TensorMap";
@@ -246,7 +245,9 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "") +
                   (tile.likeliest ? "_likeliest" : "") +
-                  (!norm.norm ? "" : norm.begins ? "_begins" : "_ends");
+                  (!norm.norm    ? ""
+                   : norm.begins ? "_begins"
+                                 : "_ends");
   out.line("using Tile = skinny::Skinny<" +
            typeText(inputType(match).getElementType()) +
            (match.gated ? ", true, " : ", false, ") + numbers + ">;");
@@ -267,8 +268,7 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
     made.kernel.workspaceBytes = kCounterBytes;
   }
   if (norm.norm)
-    made.kernel.workspaceBytes =
-        kCounterBytes + 4 * 64 * norm.slots;
+    made.kernel.workspaceBytes = kCounterBytes + 4 * 64 * norm.slots;
   out.close();
   text.source = out.take();
   text.grid = {params.builder().getI64IntegerAttr(

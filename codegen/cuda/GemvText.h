@@ -12,8 +12,8 @@ constexpr int64_t kGemvRows = 8; // gemv_norm.cuh: kMaxM
 struct GemvTemplate {
   llvm::StringRef header, function, run;
   int64_t threads = 0;
-  int64_t ctas = 1;    // of a multiprocessor, for __launch_bounds__
-  int64_t cluster = 1; // CTAs
+  int64_t ctas = 1;     // of a multiprocessor, for __launch_bounds__
+  int64_t cluster = 1;  // CTAs
   int64_t mostRows = 0; // printEpilogue's
 };
 

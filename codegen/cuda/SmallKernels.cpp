@@ -14,7 +14,7 @@ using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
 
-static constexpr int64_t kSampleCtas = 8;       // of a row: cluster.cuh
+static constexpr int64_t kSampleCtas = 8; // of a row: cluster.cuh
 
 int32_t codegen::axisNumber(Operation *from, StringAttr axis) {
   auto module = from->getParentOfType<ModuleOp>();

@@ -20,8 +20,8 @@ inline constexpr int64_t kCounterBytes = 65536; // common.cuh
 struct LaunchContext {
   int64_t maxTokens = 0; // of the program; 0 = unbounded
   int64_t multiprocessors = 132;
-  bool preview = false; // kernels that are seldom faster yet
-  bool encoder = false; // of an entry that is not causal
+  bool preview = false;   // kernels that are seldom faster yet
+  bool encoder = false;   // of an entry that is not causal
   bool likeliest = false; // a linear's rows' largest outputs alone are read
 
   /// More than the GEMV takes, and no more than one tile of a GEMM has rows.

@@ -201,8 +201,7 @@ plan::Launch LaunchEmitter::launch(DictionaryAttr dict) {
 }
 
 LogicalResult codegen::emitLaunch(ir::FusedOp fused, const PlanIndex &index,
-                                  ArrayRef<LaunchRefs> refs,
-                                  plan::Step &step) {
+                                  ArrayRef<LaunchRefs> refs, plan::Step &step) {
   if (!fused.getLaunch())
     return success();
   for (auto dict : fused.getLaunch()->getAsRange<DictionaryAttr>()) {

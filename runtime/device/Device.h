@@ -86,7 +86,7 @@ struct BatchCounts {
 
   std::vector<int64_t> axes; // the true counts, as also written in the block
   int64_t packs = 0;         // tiles of plan::batch::kPacks; 0: it has none
-  int64_t longest = 0; // tokens of the longest sequence; 0: it is not known
+  int64_t longest = 0;    // tokens of the longest sequence; 0: it is not known
   bool likeliest = false; // of wanted rows the likeliest token is read alone
 };
 

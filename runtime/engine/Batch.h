@@ -18,8 +18,8 @@ namespace ft {
 /// Which rows of a sequence's slice the caller wants from the `rows` axis.
 enum class WantedRows { None, Last, All };
 
-/// What of a run the caller reads: any output, or the wanted rows' tokens alone,
-/// for which the device may store less.
+/// What of a run the caller reads: any output, or the wanted rows' tokens
+/// alone, for which the device may store less.
 enum class Results { All, Tokens };
 
 /// A run of consecutive tokens of one sequence, as one batch holds it. Spans

@@ -212,8 +212,8 @@ Status Engine::enqueue() {
       inBatch_.begin(), inBatch_.end(),
       [](const Sequence *sequence) { return sequence->sampling.isGreedy(); });
   Ahead ahead{.step = model_.steps(), .batch = {}, .rows = {}};
-  FT_RETURN_IF_ERROR(model_.run(greedy ? greedy_ : step_, slices_,
-                                Results::Tokens));
+  FT_RETURN_IF_ERROR(
+      model_.run(greedy ? greedy_ : step_, slices_, Results::Tokens));
   for (size_t i = 0; i < slices_.size(); ++i) {
     Sequence &sequence = *inBatch_[i];
     sequence.computed += int64_t(slices_[i].tokens.size());

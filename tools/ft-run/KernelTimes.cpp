@@ -61,8 +61,8 @@ StatusOr<std::vector<KernelTimes>> timeKernels(Model &model, int entry,
   std::map<std::string, size_t> index;
   std::vector<std::vector<double>> durations;
   for (int run = 0; run < kRuns; ++run) {
-    FT_ASSIGN_OR_RETURN(auto times, model.profile(entry, batch.slices(), {},
-                                                  batch.results()));
+    FT_ASSIGN_OR_RETURN(
+        auto times, model.profile(entry, batch.slices(), {}, batch.results()));
     for (const StepTime &time : times[0]) {
       const plan::Step &step = program.steps[size_t(time.step)];
       std::string name = withoutNumbers(nameOf(program, time));
@@ -125,8 +125,8 @@ void printKernels(const std::vector<KernelTimes> &kernels) {
 
 Status writeTrace(Model &model, int entry, const FixedBatch &batch,
                   const std::string &path) {
-  FT_ASSIGN_OR_RETURN(auto times, model.profile(entry, batch.slices(), {},
-                                                  batch.results()));
+  FT_ASSIGN_OR_RETURN(
+      auto times, model.profile(entry, batch.slices(), {}, batch.results()));
   auto events = nlohmann::ordered_json::array();
   for (size_t rank = 0; rank < times.size(); ++rank)
     for (const StepTime &time : times[rank]) {

@@ -177,9 +177,8 @@ Status Bench::run() {
     FT_ASSIGN_OR_RETURN(auto times, timeKernels(model_, entryIndex_, *fixed));
     exchange_ = collectiveMs(times);
   }
-  FT_ASSIGN_OR_RETURN(kernels_,
-                      model_.kernelCount(entryIndex_, fixed->slices(),
-                                         fixed->results()));
+  FT_ASSIGN_OR_RETURN(kernels_, model_.kernelCount(entryIndex_, fixed->slices(),
+                                                   fixed->results()));
   return Status::success();
 }
 
