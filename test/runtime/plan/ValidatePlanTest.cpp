@@ -380,6 +380,8 @@ const Case kStepCases[] = {
            2;
      },
      "/implementations/1/launches/0/kernel/behind"},
+    {"BehindNegative", [](Plan &p) { launch(p).behind = -1; },
+     "/implementations/0/launches/0/kernel/behind"},
     {"BehindBackwards",
      [](Plan &p) {
        auto &launches = step(p).implementations[1].launches;
@@ -618,6 +620,8 @@ TEST(ValidatePlan, AcceptsTheEdges) {
   launch(plan).sharedRows = 8;
   launch(plan).block = {512, 2, 1};
   launch(plan).args[3].value = 128;
+  auto &joined = step(plan).implementations[1].launches;
+  joined.push_back(joined[0]); // both for the last step
   program(plan).buffers[2].offset.perAxis[0] = 128;
   plan.entries[0].programs[1].minTokens = 9;
   Status status = validatePlan(plan);
