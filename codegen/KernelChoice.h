@@ -1,7 +1,8 @@
 //===- KernelChoice.h - which kernels run a fused step ----------*- C++ -*-===//
 //
 // What ft-select-kernels asks for each step of an entry, in their order. Those
-// of matrix products: GemmChoice.cpp.
+// of matrix products: GemmChoice.cpp; of several steps at once:
+// JoinedChoice.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_CODEGEN_KERNELCHOICE_H
@@ -96,6 +97,9 @@ private:
   implementation(llvm::StringRef name,
                  llvm::ArrayRef<mlir::DictionaryAttr> launches,
                  llvm::ArrayRef<int64_t> rows = {});
+  /// The same, and that it is the fastest at `rows`.
+  static mlir::Attribute withRows(mlir::Attribute implementation,
+                                  llvm::ArrayRef<int64_t> rows);
   mlir::DictionaryAttr collective(ir::FusedOp fused);
   bool besideRings(ir::FusedOp fused, const LaunchContext &context) const;
   mlir::FailureOr<mlir::DictionaryAttr>

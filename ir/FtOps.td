@@ -141,8 +141,8 @@ def Ft_FusedOp : Ft_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
     operands and the stores of the results, each result rounded once to its
     element type. After the fuse phase an entry holds nothing but `ft.fused` and
     `ft.return`. `slots` (after schedule) has one entry a result; `launch`
-    (after kernels) is the implementation. `joins`: one launch may run it with
-    the step in front, whose operands then live until it has run.
+    (after kernels) is the implementation. `joins`: one implementation may run it
+    with the step in front, whose operands then live until it has run.
 
     ```mlir
     %n = ft.fused row (%x) "l0.norm1" {

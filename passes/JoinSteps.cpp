@@ -1,8 +1,8 @@
-//===- JoinSteps.cpp - two steps that one launch may run ------------------===//
+//===- JoinSteps.cpp - steps that one implementation may run --------------===//
 //
-// Marks what a kernel may run together and changes no step: the kernel is right
-// for some batches only, of short sequences, or of which no logits are read;
-// all others run the two steps.
+// Marks what may run together and changes no step: the kernels are right for
+// some architectures, numbers of rows and batches only, of short sequences, or
+// of which no logits are read; all others run the steps one by one.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/JoinSteps.h"
@@ -106,7 +106,8 @@ static bool isReadBy(Value value, FusedOp fused) {
   });
 }
 
-/// The linear whose rows' largest outputs `fused` chooses, or tokens by it.
+/// The linear by whose outputs `fused` chooses tokens: the largest of a row,
+/// where nothing else is asked for.
 static FusedOp likeliestLinear(FusedOp fused, const KernelContext &ctx) {
   if (fused.getPattern() != ir::Pattern::Sample)
     return {};

@@ -281,7 +281,7 @@ def SplitOps : FtPass<"ft-split-ops"> {
 }
 
 def JoinSteps : FtPass<"ft-join-steps"> {
-  let summary = "mark steps that one launch may run with the one in front";
+  let summary = "mark steps that one implementation may run with the one in front";
   let description = [{
     An encoder's attention gets `joins` where sm_90a has a kernel that makes q,
     k and v as well (JoinedCapability of passes/Capability): merged linears of
@@ -294,7 +294,14 @@ def JoinSteps : FtPass<"ft-join-steps"> {
     of 16-bit types and what is fused around it but a norm behind, in step kinds
     of up to 64 tokens, whose result no other step reads; an entry may return it.
 
-    Both stay steps: the kernels are right for some batches only.
+    In step kinds of 9 to 64 tokens, where a step is one norm of whole rows, whose
+    only reader is the gemm behind, all of 16 bits: an RMS norm and that gemm
+    get it where the sum of the gemm in front is what is normed, as the two may
+    make it (NormHalvesCapability); else the gemm behind alone, if its weights are
+    small, as the norm may be its prologue (NormPrologueCapability).
+
+    All stay steps: the kernels are right for some architectures, numbers of rows
+    and batches only.
 
     ```mlir
     %qkv:3 = ft.fused gemm (%x) "q+k+v" {...ft.linear, ft.linear, ft.linear...} : ...

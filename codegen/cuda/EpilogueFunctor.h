@@ -15,21 +15,25 @@ struct NormHalf {
   int64_t slots = 0; // of a row's sums
 };
 
-/// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
-/// activations, gate x up, residual, store. Returns how it is made. A bias or a
-/// residual that is absent is a null pointer, so that layers with and without
-/// it share a text; `exact`: the text has no place for it, and does not ask.
 struct EpilogueForm {
+  /// A bias or a residual that is absent is a null pointer, so that layers with
+  /// and without it share a text; exact: the text has no place for it, and does
+  /// not ask.
   bool exact = false;
-  int64_t mostRows = 0; // if not 0: of so many rows the largest output is kept
-                        // and nothing stored (likeliest.cuh)
+  /// If not 0: of so many rows the largest output is kept and nothing stored
+  /// (likeliest.cuh).
+  int64_t mostRows = 0;
   NormHalf norm;
 };
+
+/// Prints `struct Epilogue`, the functor that gemv.cuh describes: biases,
+/// activations, gate x up, residual, store. Returns how it is made.
 mlir::FailureOr<std::string>
 printEpilogue(ir::FusedOp fused, const GemmMatch &match, KernelParams &params,
               CudaPrinter &out, const EpilogueForm &form = {});
 
-/// What stands around the template's call then: includes, and both lines.
+/// What stands around the template's call where the largest outputs are kept:
+/// its header, where the template does not bring it, and both lines.
 struct LikeliestText {
   static constexpr const char *kHeader = "likeliest.cuh";
   static std::string begin(int64_t mostRows);

@@ -202,6 +202,9 @@ static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
 // Text
 //===----------------------------------------------------------------------===//
 
+/// skinny::kMostRows: sums of rows' squares lie so far apart.
+static constexpr int64_t kNormRows = 64;
+
 static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
                                          const GemmMatch &match,
                                          const LaunchContext &context,
@@ -268,7 +271,7 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
     made.kernel.workspaceBytes = kCounterBytes;
   }
   if (norm.norm)
-    made.kernel.workspaceBytes = kCounterBytes + 4 * 64 * norm.slots;
+    made.kernel.workspaceBytes = kCounterBytes + 4 * kNormRows * norm.slots;
   out.close();
   text.source = out.take();
   text.grid = {params.builder().getI64IntegerAttr(

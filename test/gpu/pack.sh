@@ -35,8 +35,8 @@ for program in ft-run soak ftc unit/DeviceConformanceTest; do
 done
 if command -v nvcc >/dev/null; then
   for name in gemv_check attention_check attention_decode_check skinny_check \
-    skinny_joined_check \
-    resident_check joined_check attention_tiles_check sampling_check; do
+    skinny_joined_check resident_check joined_check attention_tiles_check \
+    sampling_check; do
     sources=""
     [ "$name" != sampling_check ] || sources=$(echo runtime/sampling/*.cpp)
     nvcc -std=c++20 -O1 -Icodegen/cuda/kernels -Itest/gpu -I. \
@@ -49,7 +49,7 @@ if command -v nvcc >/dev/null; then
   done
   # racecheck's own: each lane arrives (async.cuh).
   mkdir "$work/bin/each-lane"
-  for name in gemv_check attention_tiles_check; do
+  for name in gemv_check skinny_joined_check attention_tiles_check; do
     nvcc -std=c++20 -O1 -Icodegen/cuda/kernels -Itest/gpu -I. \
       -DFT_EACH_LANE_ARRIVES -gencode=arch=compute_90a,code=sm_90a \
       -o "$work/bin/each-lane/$name" "test/gpu/$name.cu" -ldl

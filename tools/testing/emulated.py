@@ -38,6 +38,8 @@ VERIFIED = "llama-gqa"
 # q-k-v of heads of 64, and of 128 with biases.
 PROMPTS = {"prompts-whole": "l0.gate+up", "prompts-odd": "l0.gate+up",
            "prompts-heads": "l0.q+k+v", "prompts-biases": "l0.q+k+v"}
+# Its norms are made by the linears around them where a batch has 9 rows or more.
+DECODED = "llama-gqa"
 # Two layers of a head of 64.
 JOINED = "bert-no-pooler"
 DRAWS = 60
@@ -156,6 +158,31 @@ class Suite:
               self.plans / "joined" / f"{JOINED}.f16.plan",
               CHECKPOINTS / JOINED])
 
+    def decoded(self):
+        """Steps that choose tokens in the output matrix's launch give those of
+        steps that store logits; a profile tells the launches of several steps
+        apart."""
+        plan = self.compile(DECODED, "bf16", "decoded")
+        run = [*self.emulated, "ft-run", plan, "--device", "cuda", "--json"]
+        for batch in (2, 12):
+            prompts = [x for i in range(batch)
+                       for x in ("--tokens", f"{i + 1},{3 * i + 2}")]
+            answers = [[json.loads(line)["tokens"] for line in call(
+                [*run, "--weights", CHECKPOINTS / DECODED, "--max-new-tokens",
+                 "4", *prompts, *more]).splitlines() if line.startswith("{")]
+                for more in ([], ["--logprobs", "0"])]
+            assert len(answers[0]) == batch and answers[0] == answers[1], answers
+        trace = plan.with_suffix(".trace.json")
+        bench = [*run, "--weights", "random", "--bench", "--repeat", "1",
+                 "--in", "2", "--out", "2", "--batch", "12"]
+        kernels = [json.loads(call([*bench, *more]).splitlines()[-1])["decode"]
+                   ["kernels"] for more in (["--profile", trace],
+                                            ["--temperature", "1"])]
+        assert kernels[0] == kernels[1] - 1, kernels
+        names = {event["name"] for event in
+                 json.loads(trace.read_text())["traceEvents"]}
+        assert {"l0.o, l0.norm2", "l0.gate+up"} <= names, names
+
     def layers(self):
         """A layer of BERT-base's widths, whose shapes small models do not have."""
         plan = self.compile(ROOT / "test/gpu/Inputs/bert-base-layer", "f16",
@@ -217,5 +244,6 @@ def run(build):
     yield row("ftc verify (emulated)", suite.verify)
     yield row("ftc verify, prompts by tiles (emulated)", suite.prompts)
     yield row("q, k, v and attention in one launch (emulated)", suite.joined)
+    yield row("likeliest tokens, norms by linears (emulated)", suite.decoded)
     yield row("a layer of BERT-base's widths (emulated)", suite.layers)
     yield row("soak (emulated)", suite.soak)

@@ -412,13 +412,19 @@ const Case kStepCases[] = {
     {"OnlyPacked",
      [](Plan &p) {
        step(p).implementations.erase(step(p).implementations.begin());
-       step(p).implementations[0].steps = 1;
+       Implementation &only = step(p).implementations[0];
+       std::get<KernelLaunch>(only.launches[0]).behind = 0;
+       only.steps = 1;
+       only.longest = 0;
+       only.likeliest = false;
      },
      "/implementations/0/archs"},
     {"OnlyJoined",
      [](Plan &p) {
        step(p).implementations.erase(step(p).implementations.begin());
-       step(p).implementations[0].packed = 0;
+       Implementation &only = step(p).implementations[0];
+       only.packed = only.longest = 0;
+       only.likeliest = false;
      },
      "/implementations/0/archs"},
     {"OnlyJoinedThere",

@@ -8,6 +8,7 @@
 //       __device__ float value(const Operands &o, float y) const; // of a sum
 // and where of each row the largest alone is kept (likeliest.cuh), `value` and
 //       static constexpr int kMostRows;
+// What begins or ends a norm has more (skinny_norm.cuh).
 //
 // Weights are the 64-row operand of wgmma and tokens the N side, so few tokens
 // cost no padding to 64 rows. A tile has as many outputs as divide evenly among
@@ -21,10 +22,10 @@
 // Tensor maps as in gemm.cuh: `x` with box {64, NT}, `w` with box {64, size}
 // (gated: a copy for the gate rows, one for the up rows).
 //
-// Launch: block Skinny::kThreads, __launch_bounds__ of it, __cluster_dims__(
-// kSplits); grid = any multiple of kSplits, at most as many clusters as run at
-// once; `size` <= kReach; dynamic shared memory 1024 + kBehindBytes + two stages
-// at least, more is ring; may be launched dependent.
+// Launch: block kThreadsOf<Skinny, Epilogue>, __launch_bounds__ of it,
+// __cluster_dims__(kSplits); grid = any multiple of kSplits, at most as many
+// clusters as run at once; `size` <= kReach; dynamic shared memory 1024 +
+// kBehindBytes + two stages at least, more is ring; may be launched dependent.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FT_KERNELS_SM90_GEMM_SKINNY_CUH

@@ -4,8 +4,8 @@
 //
 // The GEMM that makes h begins the norm: beside h it stores g * h (f16: a
 // sixteenth of it) and, of each row, the squares' sum over every block of
-// outputs. The one that reads it multiplies g * h as it is, joins the sums while its first tokens are on their
-// way, and scales its sums of row m by 1 / rms(h[m]). No kernel is between.
+// outputs. The one that reads it multiplies g * h as it is, joins the sums at the
+// same time, and scales its sums of row m by 1 / rms(h[m]). No kernel is between.
 //
 // An epilogue that begins one has
 //       static constexpr int kBegunSlots; // of a row: tiles x blocks of a tile
