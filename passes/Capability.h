@@ -207,7 +207,7 @@ struct NormPrologueCapability {
 const NormPrologueCapability *findNormPrologue(const NormPrologueForm &form,
                                                const KernelContext &ctx);
 
-/// An RMS norm between two linears, alone in its step:
+/// A norm between two linears, alone in its step:
 ///   linear of norm(residual + linear...)
 struct NormHalvesForm {
   GemmForm before, behind;

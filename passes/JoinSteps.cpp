@@ -178,14 +178,21 @@ static bool isPrologue(const NormedLinears &normed, const KernelContext &ctx) {
              {normed.parts.form(), elementOf(normed.parts, linears)}, ctx);
 }
 
+/// Whether the weight that `op` has as `operand`, if it has one, is of f32.
+static bool isF32(Operation *op, StringRef operand) {
+  auto weight = op->getAttrOfType<FlatSymbolRefAttr>(operand);
+  return !weight ||
+         lookupParam(op, weight).getTensorType().getElementType().isF32();
+}
+
 /// Whether the linear in front, whose sum the norm is of, and those behind make
 /// it.
 static bool isNormBetween(const NormedLinears &normed,
                           const KernelContext &ctx) {
   FusedOp norm = normed.norm;
   auto before = dyn_cast_or_null<FusedOp>(norm->getPrevNode());
-  auto op = dyn_cast<RmsNormOp>(normed.op);
-  if (!op || !before || before.getPattern() != ir::Pattern::Gemm ||
+  Operation *op = normed.op;
+  if (!before || before.getPattern() != ir::Pattern::Gemm ||
       before.getNumResults() != 1 ||
       norm.getInputs().front() != before.getResult(0))
     return false;
@@ -194,10 +201,9 @@ static bool isNormBetween(const NormedLinears &normed,
     return false;
   Type element = elementOf(*first, before);
   if (elementOf(normed.parts, normed.linears) != element ||
-      op.getType().getElementType() != element)
+      cast<PackedType>(op->getResult(0).getType()).getElementType() != element)
     element = {};
-  ParamOp weight = lookupParam(op, op.getWeightAttr());
-  return weight.getTensorType().getElementType().isF32() &&
+  return isF32(op, "weight") && isF32(op, "bias") &&
          findNormHalves({first->form(), normed.parts.form(), element}, ctx);
 }
 

@@ -8,11 +8,18 @@
 
 namespace ft::codegen {
 
-/// A part of an RMS norm that a linear makes (sm90/skinny_norm.cuh).
+/// A part of a norm that a linear makes (sm90/skinny_norm.cuh).
 struct NormHalf {
   ir::FusedOp norm; // null: none
   bool begins = false;
   int64_t slots = 0; // of a row's sums
+
+  bool hasMean() const;
+  /// Where the sums and a LayerNorm's constants lie in the workspace, and where
+  /// they end.
+  int64_t sumsAt() const;
+  int64_t constantsAt() const;
+  int64_t workspaceBytes() const;
 };
 
 struct EpilogueForm {

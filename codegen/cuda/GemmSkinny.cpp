@@ -41,15 +41,17 @@ struct Tile {
   int64_t stored; // bytes of a result's element, if rows are stored whole
   int64_t across; // rows of w beside 64 tokens (sm90/skinny_across.cuh), or 0
   bool likeliest; // of a row the largest is kept, nothing stored
+  int64_t constants = 0; // rows of x behind the tokens': a LayerNorm ends
 
   int64_t threads() const { return 128 * groups + 64; }
+  int64_t rowsOfX() const { return tokens + constants; }
   int64_t rows() const { // of w, as a stage has room for them
     if (across > 0)
       return across;
     int64_t half = llvm::alignTo(size, 8);
     return (halves - 1) * half + std::max<int64_t>(half, 64);
   }
-  int64_t stageBytes() const { return boxes * (rows() + tokens) * 128; }
+  int64_t stageBytes() const { return boxes * (rows() + rowsOfX()) * 128; }
   int64_t splitBytes() const {
     int64_t sums = (across > 0 ? across : tokens) / 2;
     return (splits - 1) * 128 * groups * blocks * (sums / splits) * 4;
@@ -136,11 +138,13 @@ static int64_t acrossOf(const Tile &tile) {
 /// docs/rationale/decode.md.)
 static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
                    int64_t splits, const LaunchContext &context,
-                   bool beginsNorm = false) {
+                   const NormHalf &norm = {}) {
   constexpr int64_t stage = 35 * 1024;    // from more on one box of k is faster
   constexpr int64_t longRows = 48 * 1024; // of four, which read 512 bytes a row
   Tile tile{tokens, match.gated ? 2 : 1, 0, 1, splits, 1, 0, 0, 0,
             0,      context.likeliest};
+  bool endsMean = norm.hasMean() && !norm.begins;
+  tile.constants = endsMean ? 8 : 0;
   int64_t outputs = match.n / tile.halves;
   int64_t clusters = clustersAtOnce(splits, context);
   int64_t reach = 64 * (splits > 1 ? 2 : 4) / tile.halves;
@@ -155,7 +159,7 @@ static Tile tileOf(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
     tile.groups = 2;
   }
   tile.stored = context.likeliest ? 0 : storedWhole(fused, match, tile);
-  tile.across = beginsNorm ? 0 : acrossOf(tile);
+  tile.across = norm.begins || endsMean ? 0 : acrossOf(tile);
   if (tile.across > 0)
     tile.blocks = tile.groups = 1;
   int64_t box = tile.stageBytes();
@@ -178,7 +182,7 @@ static double costOf(const Tile &tile, int64_t k,
   double row = double(tile.steps(k) * tile.boxes) * 128;
   double copied =
       row * (double(tile.rows()) * ctas / double(context.multiprocessors) +
-             tokens * double(tile.tokens));
+             tokens * double(tile.rowsOfX()));
   double exchanged =
       tile.splits > 1 ? double(tile.turns) * (double(tile.splits) * wait +
                                               send * double(tile.splitBytes()))
@@ -187,12 +191,13 @@ static double costOf(const Tile &tile, int64_t k,
 }
 
 static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
-                       int64_t tokens, const LaunchContext &context) {
-  Tile best = tileOf(fused, match, tokens, 1, context);
+                       int64_t tokens, const LaunchContext &context,
+                       const NormHalf &norm = {}) {
+  Tile best = tileOf(fused, match, tokens, 1, context, norm);
   if (context.likeliest)
     return best;
   for (int64_t splits : {2, 4})
-    if (Tile tile = tileOf(fused, match, tokens, splits, context);
+    if (Tile tile = tileOf(fused, match, tokens, splits, context, norm);
         costOf(tile, match.k, context) < costOf(best, match.k, context))
       best = tile;
   return best;
@@ -201,9 +206,6 @@ static Tile chooseTile(ir::FusedOp fused, const GemmMatch &match,
 //===----------------------------------------------------------------------===//
 // Text
 //===----------------------------------------------------------------------===//
-
-/// skinny::kMostRows: sums of rows' squares lie so far apart.
-static constexpr int64_t kNormRows = 64;
 
 static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
                                          const GemmMatch &match,
@@ -245,6 +247,8 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   for (int64_t number : {tile.blocks, tile.groups, tile.splits, tile.boxes,
                          tile.stored, tile.across})
     numbers += ", " + std::to_string(number);
+  if (tile.constants > 0)
+    numbers += ", " + std::to_string(tile.constants);
   text.function = "gemm_skinny_" + std::to_string(tile.tokens) +
                   (match.gated ? "_gated" : "") +
                   (tile.likeliest ? "_likeliest" : "") +
@@ -257,8 +261,9 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
   out.line("");
   out.line("extern \"C\" __global__ void __cluster_dims__(Tile::kSplits)");
   bool ends = norm.norm && !norm.begins;
-  out.line(ends ? "__launch_bounds__(skinny::kThreadsOf<Tile, Epilogue>, 1)"
-                : "__launch_bounds__(Tile::kThreads, 1)");
+  bool another = ends || norm.hasMean(); // warp
+  out.line(another ? "__launch_bounds__(skinny::kThreadsOf<Tile, Epilogue>, 1)"
+                   : "__launch_bounds__(Tile::kThreads, 1)");
   out.open(text.function + "(" + params.declaration() + ")");
   out.line("static_assert(Tile::kBehindBytes == " +
            std::to_string(tile.behindBytes()) + ");");
@@ -271,12 +276,12 @@ static FailureOr<GemmCandidate> emitTile(ir::FusedOp fused,
     made.kernel.workspaceBytes = kCounterBytes;
   }
   if (norm.norm)
-    made.kernel.workspaceBytes = kCounterBytes + 4 * kNormRows * norm.slots;
+    made.kernel.workspaceBytes = norm.workspaceBytes();
   out.close();
   text.source = out.take();
   text.grid = {params.builder().getI64IntegerAttr(
       clustersAtOnce(tile.splits, context) * tile.splits)};
-  text.block = {tile.threads() + (ends ? 32 : 0), 1, 1};
+  text.block = {tile.threads() + (another ? 32 : 0), 1, 1};
   text.sharedBytes = tile.sharedBytes(match.k, mostShared(fused, tile.tokens));
   text.residentGrid = true;
   text.args.assign(params.args().begin(), params.args().end());
@@ -303,14 +308,12 @@ codegen::emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
 
 /// The tile of a linear that begins a norm; none where no tile stores its rows
 /// whole.
-static std::optional<Tile> chooseBeginning(ir::FusedOp fused,
-                                           const GemmMatch &match,
-                                           int64_t tokens,
-                                           const LaunchContext &context) {
+static std::optional<Tile>
+chooseBeginning(ir::FusedOp fused, const GemmMatch &match, int64_t tokens,
+                const LaunchContext &context, const NormHalf &norm) {
   std::optional<Tile> best;
   for (int64_t splits : {1, 2, 4}) {
-    Tile tile = tileOf(fused, match, tokens, splits, context,
-                       /*beginsNorm=*/true);
+    Tile tile = tileOf(fused, match, tokens, splits, context, norm);
     if (tile.stored == 2 && (!best || costOf(tile, match.k, context) <
                                           costOf(*best, match.k, context)))
       best = tile;
@@ -318,7 +321,7 @@ static std::optional<Tile> chooseBeginning(ir::FusedOp fused,
   return best;
 }
 
-/// Sums of a row's squares: one a block of each tile.
+/// Sums of a row, one a block of each tile.
 static int64_t slotsOf(const Tile &tile, const GemmMatch &match) {
   return int64_t(llvm::divideCeil(match.n, tile.size)) * tile.blocks *
          tile.groups;
@@ -331,24 +334,29 @@ codegen::emitSkinnyNorm(ir::FusedOp first, ir::FusedOp norm, ir::FusedOp second,
   FailureOr<GemmMatch> before = matchGemm(first), behind = matchGemm(second);
   if (failed(before) || failed(behind))
     return failure();
-  auto op = *norm.getBody().front().getOps<ir::RmsNormOp>().begin();
+  Operation *op = &norm.getBody().front().front();
+  auto isAligned = [&](StringRef operand) {
+    auto weight = op->getAttrOfType<FlatSymbolRefAttr>(operand);
+    return !weight || alignmentOf(ir::lookupParam(norm, weight)) >= 16;
+  };
   Placement scaled = placementOf(norm.getResult(0));
   if (!gemmSkinnyTakes(first, *before, context) ||
       !gemmSkinnyTakes(second, *behind, context) || scaled.alignment < 16 ||
-      scaled.rowStride % 8 != 0 ||
-      alignmentOf(ir::lookupParam(norm, op.getWeightAttr())) < 16)
+      scaled.rowStride % 8 != 0 || !isAligned("weight") || !isAligned("bias"))
     return made;
   for (int64_t tokens : {64, 32, 16}) {
-    std::optional<Tile> tile = chooseBeginning(first, *before, tokens, context);
+    NormHalf half{norm, true};
+    std::optional<Tile> tile =
+        chooseBeginning(first, *before, tokens, context, half);
     if (!tile)
       return std::vector<NormHalves>();
-    NormHalf half{norm, true, slotsOf(*tile, *before)};
+    half.slots = slotsOf(*tile, *before);
     FailureOr<GemmCandidate> begin =
         emitTile(first, *before, context, *tile, half);
     half.begins = false;
     FailureOr<GemmCandidate> end =
         emitTile(second, *behind, context,
-                 chooseTile(second, *behind, tokens, context), half);
+                 chooseTile(second, *behind, tokens, context, half), half);
     if (failed(begin) || failed(end))
       return failure();
     made.push_back({std::move(*begin), std::move(*end)});

@@ -75,7 +75,7 @@ bool gemmSkinnyTakes(ir::FusedOp fused, const GemmMatch &match,
 mlir::FailureOr<std::vector<GemmCandidate>>
 emitGemmSkinny(ir::FusedOp fused, const GemmMatch &match,
                const LaunchContext &context);
-/// Two linears that make the RMS norm between them (sm90/skinny_norm.cuh), for
+/// Two linears that make the norm between them (sm90/skinny_norm.cuh), for
 /// the rows of either.
 struct NormHalves {
   GemmCandidate begin, end;

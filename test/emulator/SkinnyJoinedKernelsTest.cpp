@@ -91,14 +91,14 @@ TEST(SkinnyJoinedKernelsTest, LikeliestGemvPairs) {
 
 constexpr int kHidden = 336;
 
-template <typename Begin, typename End, int slots>
+template <typename Begin, typename End, int slots, bool layer = false>
 void runHalves(const std::string &begin, const std::string &end, int size) {
   using T = typename Begin::T;
-  using B = BeginEpilogue<T, slots>;
+  using B = BeginEpilogue<T, slots, layer>;
   using E = EndEpilogue<T, End::kGated, slots>;
   std::string first = "check::skinnyHalf<skinny::Skinny<" + begin +
                       ">, check::BeginEpilogue<" + nameOf<T>() + ", " +
-                      std::to_string(slots) + ">>";
+                      std::to_string(slots) + (layer ? ", true>>" : ">>");
   std::string second = "check::skinnyHalf<skinny::Skinny<" + end +
                        ">, check::EndEpilogue<" + nameOf<T>() +
                        (End::kGated ? ", true, " : ", false, ") +
@@ -107,7 +107,7 @@ void runHalves(const std::string &begin, const std::string &end, int size) {
   OPEN(kernels);
   int before = failures;
   halvesCases(size, 176, [&](const HalvesCase &c) {
-    checkHalves<T, End::kGated, kHidden, slots>(
+    checkHalves<T, End::kGated, kHidden, slots, layer>(
         c,
         [&](auto &b) {
           TensorMap x, w;
@@ -148,6 +148,18 @@ TEST(SkinnyJoinedKernelsTest, NormThenSplit) {
   runHalves<Skinny<bf16, false, 32, 1, 1, 2, 2, 2>,
             Skinny<bf16, false, 32, 2, 1, 2, 2>, 6>(
       "bf16, false, 32, 1, 1, 2, 2, 2", "bf16, false, 32, 2, 1, 2, 2", 64);
+}
+TEST(SkinnyJoinedKernelsTest, LayerNorm64) {
+  runHalves<Skinny<bf16, false, 64, 1, 1, 2, 1, 2>,
+            Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 0, 8>, 6, true>(
+      "bf16, false, 64, 1, 1, 2, 1, 2", "bf16, false, 64, 1, 1, 2, 2, 2, 0, 8",
+      64);
+}
+TEST(SkinnyJoinedKernelsTest, LayerNorm16F16) {
+  runHalves<Skinny<f16, false, 16, 2, 1, 1, 1, 2>,
+            Skinny<f16, false, 16, 1, 1, 1, 4, 0, 0, 8>, 8, true>(
+      "f16, false, 16, 2, 1, 1, 1, 2", "f16, false, 16, 1, 1, 1, 4, 0, 0, 8",
+      96);
 }
 
 } // namespace

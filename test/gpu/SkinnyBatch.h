@@ -30,7 +30,7 @@ template <typename C> struct SkinnyMaps {
 template <typename C>
 constexpr int kSkinnyShared =
     1024 + C::kBehindBytes +
-    2 * C::kBoxes *(C::kHalves *C::kReach + C::NT) * skinny::kRowBytes;
+    2 * C::kBoxes *(C::kHalves *C::kReach + C::kRowsOfX) * skinny::kRowBytes;
 
 /// run(case) for rows and shapes that are multiples of nothing, but where rows
 /// of y are stored whole.

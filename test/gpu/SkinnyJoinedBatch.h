@@ -83,26 +83,34 @@ struct HalvesCase {
   int m, bound, k, clusters, size, outputs, endClusters, endSize;
 };
 
-template <typename T, bool gated, int hidden, int slots> struct HalvesBatch {
+template <typename T, bool gated, int hidden, int slots, bool layer>
+struct HalvesBatch {
   const HalvesCase &c;
   int width = gated ? c.outputs / 2 : c.outputs;
   size_t stride = size_t(width + 12) / 8 * 8;
-  Array<T> x, w, v, residual, h, scaled, y, endResidual;
-  Array<float> gain, squares;
+  Array<T> x, w, v, residual, h, scaled, y, endResidual, constants;
+  Array<float> gain, shift, squares;
+  bool shifts = c.m % 2 == 1; // a LayerNorm's b
   Array<int> counts;
 
   explicit HalvesBatch(const HalvesCase &shape)
       : c(shape), x(size_t(c.bound) * c.k), w(size_t(hidden) * c.k),
         v(size_t(c.outputs) * hidden), residual(size_t(c.bound) * hidden),
         h(size_t(c.bound) * hidden), scaled(size_t(c.bound) * hidden),
-        y(c.bound * stride), endResidual(c.bound * stride), gain(hidden),
-        squares(64 * slots), counts(1) {
+        y(c.bound * stride), endResidual(c.bound * stride),
+        constants(skinny::constantsSize(hidden)), gain(hidden), shift(hidden),
+        squares((layer ? 2 : 1) * 64 * slots), counts(1) {
     randomise(x);
     randomise(w, 0.05f);
     randomise(v, 0.05f);
     randomise(residual);
+    if (layer) // rows have means
+      for (T &v : residual.host)
+        store(v, hostFloat(v) + 1);
+    residual.up();
     randomise(endResidual);
     randomise(gain);
+    randomise(shift);
     for (size_t i = 0; i < x.host.size(); ++i)
       if (i / c.k >= size_t(c.m))
         store(x.host[i], kNan);
@@ -110,8 +118,12 @@ template <typename T, bool gated, int hidden, int slots> struct HalvesBatch {
     counts.host[0] = c.m;
     counts.up();
   }
-  BeginEpilogue<T, slots> begin() const {
-    BeginEpilogue<T, slots> e;
+  BeginEpilogue<T, slots, layer> begin() const {
+    BeginEpilogue<T, slots, layer> e;
+    if constexpr (layer) {
+      e.shift = shifts ? shift.device : nullptr;
+      e.constants = constants.device;
+    }
     e.residual = residual.device, e.out = h.device, e.outStride = hidden;
     e.squares = squares.device, e.gain = gain.device;
     e.scaled = scaled.device, e.scaledStride = hidden;
@@ -121,6 +133,7 @@ template <typename T, bool gated, int hidden, int slots> struct HalvesBatch {
     EndEpilogue<T, gated, slots> e;
     e.residual = endResidual.device, e.out = y.device, e.outStride = stride;
     e.squares = squares.device, e.inner = hidden, e.eps = 1e-5f;
+    e.constants = constants.device;
     return e;
   }
   double value(const Array<T> &array, size_t i) const {
@@ -141,15 +154,21 @@ template <typename T, bool gated, int hidden, int slots> struct HalvesBatch {
   std::vector<double> wantEnd() const {
     std::vector<double> want;
     for (int r = 0; r < c.m; ++r) {
-      double square = 0;
+      double square = 0, mean = 0;
+      for (int i = 0; i < hidden && layer; ++i)
+        mean += value(h, size_t(r) * hidden + i) / hidden;
       for (int i = 0; i < hidden; ++i)
-        square += std::pow(value(h, size_t(r) * hidden + i), 2) / hidden;
+        square += std::pow(value(h, size_t(r) * hidden + i) - mean, 2) / hidden;
+      double factor = 1 / std::sqrt(square + 1e-5);
       auto dot = [&](int j) {
         double sum = 0;
-        for (int i = 0; i < hidden; ++i)
-          sum += value(h, size_t(r) * hidden + i) * gain.host[i] *
-                 value(v, size_t(j) * hidden + i);
-        return sum / std::sqrt(square + 1e-5);
+        for (int i = 0; i < hidden; ++i) {
+          double normed = (value(h, size_t(r) * hidden + i) - mean) * factor;
+          double more = layer && shifts ? shift.host[i] : 0;
+          sum +=
+              (normed * gain.host[i] + more) * value(v, size_t(j) * hidden + i);
+        }
+        return sum;
       };
       for (int j = 0; j < width; ++j) {
         double one = dot(j);
@@ -188,18 +207,20 @@ void halvesCases(int size, int outputs, const Run &run) {
 }
 
 /// begin(batch) and end(batch) launch; twice, for the same bits.
-template <typename T, bool gated, int hidden, int slots, typename Begin,
-          typename End>
+template <typename T, bool gated, int hidden, int slots, bool layer,
+          typename Begin, typename End>
 void checkHalves(const HalvesCase &c, const Begin &begin, const End &end) {
   if (isLeftOut())
     return;
-  HalvesBatch<T, gated, hidden, slots> batch(c);
-  std::string name = "norm in halves " + std::to_string(sizeof(T)) +
+  HalvesBatch<T, gated, hidden, slots, layer> batch(c);
+  std::string name = (layer ? "LayerNorm in halves " : "norm in halves ") +
+                     std::to_string(sizeof(T)) +
                      (std::is_same_v<T, f16> ? "-byte f16 m " : "-byte m ") +
                      std::to_string(c.m) + " size " + std::to_string(c.size);
   std::vector<T> first;
   for (int again = 0; again < 2; ++again) {
-    for (Array<T> *array : {&batch.h, &batch.scaled, &batch.y})
+    for (Array<T> *array :
+         {&batch.h, &batch.scaled, &batch.y, &batch.constants})
       poison(*array);
     poison(batch.squares);
     begin(batch);
@@ -214,8 +235,10 @@ void checkHalves(const HalvesCase &c, const Begin &begin, const End &end) {
          name + ": two runs, other bits", 0, 0);
   compare(name + ", h", batch.h, hidden, hidden, batch.wantSums(),
           kTolerance<T>);
-  // g * h is rounded once, as a normalised x would be.
-  double rounded = std::is_same_v<T, f16> ? 0x1p-11 : 0x1p-8;
+  // g * h is rounded once, as a normalised x would be; of a LayerNorm relative
+  // to h, whose mean is about its deviation, and so is that mean's g.
+  double rounded =
+      (std::is_same_v<T, f16> ? 0x1p-11 : 0x1p-8) * (layer ? 3 : 1);
   compare(name + ", y", batch.y, batch.stride, batch.width, batch.wantEnd(),
           kTolerance<T> + (gated ? 2 : 1) * rounded);
 }

@@ -46,19 +46,27 @@ __global__ void __cluster_dims__(cluster)
 #endif
 }
 
-/// Begins a norm, of `slots` sums a row.
-template <typename T, int slots> struct BeginEpilogue : Epilogue<T, T, false> {
+/// Begins a norm, of `slots` sums a row: an RMS norm, or a LayerNorm.
+template <typename T, int slots, bool layer = false>
+struct BeginEpilogue : Epilogue<T, T, false> {
   static constexpr int kBegunSlots = slots;
   float *squares;
   const float *gain;
   T *scaled;
   i64 scaledStride;
 };
+template <typename T, int slots>
+struct BeginEpilogue<T, slots, true> : BeginEpilogue<T, slots> {
+  static constexpr bool kBeginsMean = true;
+  const float *shift;
+  T *constants;
+};
 template <typename T, bool gated, int slots>
 struct EndEpilogue : Epilogue<T, T, gated> {
   static constexpr int kEndedSlots = slots;
   const float *squares;
   float inner, eps;
+  const T *constants; // of a LayerNorm
 };
 
 template <typename C, typename E>

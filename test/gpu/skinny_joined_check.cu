@@ -41,18 +41,18 @@ static void checkGemvs() {
         });
 }
 
-template <typename Begin, typename End, int slots>
+template <typename Begin, typename End, int slots, bool layer = false>
 static void checkNorm(int size) {
   constexpr int hidden = 336;
   using T = typename Begin::T;
-  using B = BeginEpilogue<T, slots>;
+  using B = BeginEpilogue<T, slots, layer>;
   using E = EndEpilogue<T, End::kGated, slots>;
   auto first = skinnyHalf<Begin, B>;
   auto second = skinnyHalf<End, E>;
   allow(first, kSkinnyShared<Begin>);
   allow(second, kSkinnyShared<End>);
   halvesCases(size, 176, [&](const HalvesCase &c) {
-    checkHalves<T, End::kGated, hidden, slots>(
+    checkHalves<T, End::kGated, hidden, slots, layer>(
         c,
         [&](auto &b) {
           TensorMap x, w;
@@ -96,5 +96,16 @@ int main() {
             Skinny<bf16, true, 16, 2, 2>, 6>(64);
   checkNorm<Skinny<bf16, false, 32, 1, 1, 2, 2, 2>,
             Skinny<bf16, false, 32, 2, 1, 2, 2>, 6>(64);
+  // LayerNorms.
+  checkNorm<Skinny<bf16, false, 64, 1, 1, 2, 1, 2>,
+            Skinny<bf16, false, 64, 1, 1, 2, 2, 2, 0, 8>, 6, true>(64);
+  checkNorm<Skinny<bf16, false, 64, 1, 1, 1, 1, 2>,
+            Skinny<bf16, true, 64, 2, 1, 1, 1, 2, 0, 8>, 6, true>(64);
+  checkNorm<Skinny<f16, false, 64, 1, 2, 4, 1, 2>,
+            Skinny<f16, false, 64, 2, 1, 1, 1, 2, 0, 8>, 8, true>(96);
+  checkNorm<Skinny<f16, false, 16, 2, 1, 1, 1, 2>,
+            Skinny<f16, false, 16, 1, 1, 1, 4, 0, 0, 8>, 8, true>(96);
+  checkNorm<Skinny<bf16, false, 32, 1, 1, 2, 2, 2>,
+            Skinny<bf16, false, 32, 2, 1, 2, 2, 0, 0, 8>, 6, true>(64);
   return finish();
 }

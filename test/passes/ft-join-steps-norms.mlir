@@ -67,9 +67,9 @@ module attributes {ft.axes = ["tokens"], ft.dtype = f16} {
 
 // -----
 
-// A layer norm is a prologue of small linears alone.
+// A LayerNorm between two linears.
 // CHECK-LABEL: ft.entry @e
-// CHECK: ft.fused row {{.*}} "norm" {
+// CHECK: ft.fused row {{.*}} "norm" attributes {joins}
 // CHECK: ft.fused gemm {{.*}} "y" attributes {joins}
 module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
   ft.param @o : tensor<64x72xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 72>}>
@@ -98,13 +98,46 @@ module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
 
 // -----
 
-// Not of large ones.
+// Its bias is of no type that the kernels read: a prologue alone.
+// CHECK-LABEL: ft.entry @e
+// CHECK: ft.fused row {{.*}} "norm" {
+// CHECK: ft.fused gemm {{.*}} "y" attributes {joins}
+module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
+  ft.param @o : tensor<64x72xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 72>}>
+  ft.param @g : tensor<64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  ft.param @b : tensor<64xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  ft.param @up : tensor<128x64xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 128, 64>}>
+  ft.entry @e(%x: !ft.packed<tokens, 72xbf16>, %h: !ft.packed<tokens, 64xbf16>) -> (!ft.packed<tokens, 128xbf16>) attributes {causal, entry = "e", kind = #ft.step_kind<9, 64>} {
+    %sum = ft.fused gemm (%x, %h) "sum" {
+    ^bb0(%p: !ft.packed<tokens, 72xbf16>, %r: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.linear %p, @o : (!ft.packed<tokens, 72xbf16>) -> !ft.packed<tokens, 64xbf16>
+      %1 = ft.add %r, %0 : (!ft.packed<tokens, 64xbf16>, !ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+      ft.yield %1 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 72xbf16>, !ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %norm = ft.fused row (%sum) "norm" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.layer_norm %p, @g bias @b {eps = 1.0e-05 : f64} : !ft.packed<tokens, 64xbf16>
+      ft.yield %0 : !ft.packed<tokens, 64xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
+    %y = ft.fused gemm (%norm) "y" {
+    ^bb0(%p: !ft.packed<tokens, 64xbf16>):
+      %0 = ft.linear %p, @up : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 128xbf16>
+      ft.yield %0 : !ft.packed<tokens, 128xbf16>
+    } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 128xbf16>
+    ft.return %y : !ft.packed<tokens, 128xbf16>
+  }
+}
+
+// -----
+
+// A prologue of large ones it is not.
 // CHECK-LABEL: ft.entry @e
 // CHECK: ft.fused row {{.*}} "norm" {
 // CHECK: ft.fused gemm {{.*}} "y" {
 module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
   ft.param @o : tensor<64x72xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64, 72>}>
   ft.param @g : tensor<64xf32> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
+  ft.param @b : tensor<64xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 64>}>
   ft.param @up : tensor<65600x64xbf16> = #ft.recipe<"generator" {name = "iota", shape = array<i64: 65600, 64>}>
   ft.entry @e(%x: !ft.packed<tokens, 72xbf16>, %h: !ft.packed<tokens, 64xbf16>) -> (!ft.packed<tokens, 65600xbf16>) attributes {causal, entry = "e", kind = #ft.step_kind<9, 64>} {
     %sum = ft.fused gemm (%x, %h) "sum" {
@@ -115,7 +148,7 @@ module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
     } : (!ft.packed<tokens, 72xbf16>, !ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
     %norm = ft.fused row (%sum) "norm" {
     ^bb0(%p: !ft.packed<tokens, 64xbf16>):
-      %0 = ft.layer_norm %p, @g {eps = 1.0e-05 : f64} : !ft.packed<tokens, 64xbf16>
+      %0 = ft.layer_norm %p, @g bias @b {eps = 1.0e-05 : f64} : !ft.packed<tokens, 64xbf16>
       ft.yield %0 : !ft.packed<tokens, 64xbf16>
     } : (!ft.packed<tokens, 64xbf16>) -> !ft.packed<tokens, 64xbf16>
     %y = ft.fused gemm (%norm) "y" {
@@ -129,7 +162,7 @@ module attributes {ft.axes = ["tokens"], ft.dtype = bf16} {
 
 // -----
 
-// An RMS norm in front of large ones is.
+// A norm between large ones is joined.
 // CHECK-LABEL: ft.entry @e
 // CHECK: ft.fused row {{.*}} "norm" attributes {joins}
 // CHECK: ft.fused gemm {{.*}} "y" attributes {joins}

@@ -77,9 +77,12 @@ __device__ __forceinline__ void copyWeights(const TensorMap &w,
 }
 
 /// One thread.
-template <typename C>
+template <typename C, typename E>
 __device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
-                                           const Ring<C> &ring, int rows) {
+                                           const Ring<C> &ring, const E &e,
+                                           int rows) {
+  constexpr u32 constants = C::kConstants > 0 ? kConstantBytes : 0;
+  constexpr u32 bytes = C::kBoxes * (C::NT * kRowBytes + constants);
   prefetchMap(x);
   dependencyWait();
   RingPlace at(ring.x);
@@ -94,11 +97,16 @@ __device__ __forceinline__ void copyTokens(const TensorMap &x, const Problem &p,
         if (!at.first)
           barrierWait(ring.x.empty(at.stage), at.phase ^ 1);
         u32 full = ring.x.full(at.stage);
-        barrierExpect(full, ring.x.bytes);
+        barrierExpect(full, bytes);
 #pragma unroll
-        for (int i = 0; i < C::kBoxes; ++i)
-          copyBox(ring.x.at(at.stage) + i * (C::NT * kRowBytes), x,
-                  (step * C::kBoxes + i) * kDepth, pass * C::NT, full);
+        for (int i = 0; i < C::kBoxes; ++i) {
+          u32 to = ring.x.at(at.stage) + i * (C::kRowsOfX * kRowBytes);
+          copyBox(to, x, (step * C::kBoxes + i) * kDepth, pass * C::NT, full);
+          if constexpr (constants > 0)
+            copyBulk(to + C::NT * kRowBytes,
+                     e.constants + (step * C::kBoxes + i) * kConstantValues,
+                     constants, full);
+        }
       }
     }
   } while (++pass * C::NT < rows);
@@ -122,7 +130,9 @@ template <typename C, typename E> struct Consumer {
   static constexpr bool kAhead =
       C::kBlocks * C::kSums + kStored * kValues <= 64;
 
-  float d[C::kBlocks][C::kSums];
+  float d[C::kBlocks][C::kAllSums];
+  /// Of a block, with those of constants where all are this CTA's own.
+  static constexpr int kOwn = C::kSplits == 1 ? C::kAllSums : C::kRun;
 
   /// One tile's sums. The stages of w and x that come next.
   __device__ __forceinline__ void multiply(RingPlace &w, RingPlace &x) {
@@ -141,7 +151,7 @@ template <typename C, typename E> struct Consumer {
             ring.blockStart(block(b % C::kStored)) * (kRowBytes / 16) +
             (b >= C::kStored ? ring.half / 16 : 0);
 #pragma unroll
-      for (int i = 0; i < C::kSums; ++i)
+      for (int i = 0; i < C::kAllSums; ++i)
         d[b][i] = 0;
     }
 #pragma unroll 1
@@ -153,7 +163,7 @@ template <typename C, typename E> struct Consumer {
       for (int i = 0; i < C::kBoxes; ++i) {
         u32 tile = tileDescriptor(ring.w.at(w.stage) + i * ring.box);
         u32 tokens =
-            tileDescriptor(ring.x.at(x.stage) + i * (C::NT * kRowBytes));
+            tileDescriptor(ring.x.at(x.stage) + i * (C::kRowsOfX * kRowBytes));
 #pragma unroll
         for (int k = 0; k < kDepth / 16; ++k) // addresses count 16 bytes
 #pragma unroll
@@ -162,7 +172,7 @@ template <typename C, typename E> struct Consumer {
               Wgmma<typename C::T, C::kAcross>::multiply(d[b], tokens + 2 * k,
                                                          tile + 2 * k);
             else
-              Wgmma<typename C::T, C::NT>::multiply(
+              Wgmma<typename C::T, C::kRowsOfX>::multiply(
                   d[b], tile + rows[b] + 2 * k, tokens + 2 * k);
       }
       wgmmaCommit();
@@ -262,7 +272,7 @@ template <typename C, typename E> struct Consumer {
   }
 
   __device__ __forceinline__ void
-  storeWhole(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+  storeWhole(int tile, int pass, const float (&sums)[C::kBlocks][kOwn],
              const AllOperands &operands, const Gains &gains) const {
     WholeRows<C, E> whole{p, ring, e, rows};
     int token = pass * C::NT + (C::kSplits > 1 ? p.split * C::kRun * 2 : 0);
@@ -294,7 +304,7 @@ template <typename C, typename E> struct Consumer {
   }
   /// What is kept of a tile: of each token the largest.
   __device__ __forceinline__ void
-  keepLargest(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+  keepLargest(int tile, int pass, const float (&sums)[C::kBlocks][kOwn],
               const AllOperands &operands) const {
     constexpr bool across = C::kAcross > 0;
     constexpr int tokens = across ? 2 : C::kRun / 2, most = E::kMostRows;
@@ -318,7 +328,7 @@ template <typename C, typename E> struct Consumer {
   }
 
   __device__ __forceinline__ void
-  store(int tile, int pass, const float (&sums)[C::kBlocks][C::kRun],
+  store(int tile, int pass, const float (&sums)[C::kBlocks][kOwn],
         AllOperands &operands, const Gains &gains) const {
     if constexpr (likeliest::kMostOf<E> > 0)
       return keepLargest(tile, pass, sums, operands);
@@ -363,14 +373,16 @@ __device__ __forceinline__ void run(const TensorMap &x, const TensorMap &w,
     Consumer<C, E>{p, ring, epilogue, rows}.run();
     return;
   }
-  if (kEnded<E> > 0 && int(threadIdx.x) >= C::kThreads) {
+  if (kThreadsOf<C, E> > C::kThreads && int(threadIdx.x) >= C::kThreads) {
     if constexpr (kEnded<E> > 0)
       NormEnd<C, E>::make(epilogue, rows);
+    if constexpr (kBeginsMean<E>)
+      storeConstants<typename C::T>(epilogue, p.outputs);
   } else if (electOne()) {
     if (int(threadIdx.x) < C::kConsumers + 32)
       copyWeights(w, p, ring, rows);
     else
-      copyTokens(x, p, ring, rows);
+      copyTokens(x, p, ring, epilogue, rows);
   }
   __syncwarp();
   if constexpr (C::kSplits > 1)

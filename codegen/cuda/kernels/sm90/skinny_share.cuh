@@ -28,9 +28,12 @@ template <int outputs, int stored> struct AcrossRows {
 /// stage is `boxes` times 64 columns. `stored`: bytes of an element of y, whose
 /// rows are stored whole (skinny_store.cuh), or 0. `across`, with 64 tokens of
 /// one block and group and rows stored whole, or none: tokens are the 64-row
-/// side and so many rows of w the other (skinny_across.cuh); else 0.
+/// side and so many rows of w the other (skinny_across.cuh); else 0. `constants`:
+/// 8 rows behind the tokens' where two of them are what a LayerNorm multiplies
+/// and adds (skinny_norm.cuh), or 0.
 template <typename T_, bool gated, int NT_, int blocks, int groups = 1,
-          int splits = 1, int boxes = 1, int stored = 0, int across = 0>
+          int splits = 1, int boxes = 1, int stored = 0, int across = 0,
+          int constants = 0>
 struct Skinny {
   using T = T_;
   static constexpr bool kGated = gated;
@@ -45,6 +48,9 @@ struct Skinny {
   static constexpr int kThreads = kConsumers + 64; // and two that copy
   static constexpr int kSums = (across > 0 ? across : NT) / 2; // of a thread
                                               // and block
+  static constexpr int kConstants = constants;
+  static constexpr int kRowsOfX = NT + constants; // of a box
+  static constexpr int kAllSums = kSums + constants / 2;
   static constexpr int kRun = kSums / splits; // of those, stored by a CTA
   /// What a CTA gets from the others of its cluster.
   static constexpr int kSplitBytes =
@@ -67,6 +73,7 @@ struct Skinny {
   static_assert(across > 0 ? NT == 64 && blocks == 1 && groups == 1
                            : blocks % kHalves == 0);
   static_assert(splits == 1 || splits == 2 || splits == 4);
+  static_assert(constants == 0 || (constants == 8 && across == 0));
 };
 
 struct Problem {
@@ -140,7 +147,7 @@ template <typename C> struct Ring {
     box = (C::kHalves - 1) * half + last;
     w.base = (dynamic + 1023) & ~1023u;
     w.bytes = C::kBoxes * box;
-    x.bytes = C::kBoxes * C::NT * kRowBytes;
+    x.bytes = C::kBoxes * C::kRowsOfX * kRowBytes;
     bytes -= w.base - dynamic + C::kBehindBytes;
     x.count = min(kMaxStages, int((ahead + w.bytes - 1) / w.bytes));
     x.count = max(2, min(x.count, int(bytes / 3 / x.bytes)));

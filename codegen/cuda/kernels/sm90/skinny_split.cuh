@@ -16,7 +16,7 @@ namespace skinny {
 template <typename C> struct SplitSums {
   static constexpr int kVector = C::kRun < 4 ? C::kRun : 4;
   static constexpr int kOtherBytes = C::kBlocks * C::kRun * C::kConsumers * 4;
-  using Sums = float[C::kBlocks][C::kSums];
+  using Sums = float[C::kBlocks][C::kAllSums];
   using Own = float[C::kBlocks][C::kRun];
 
   const Ring<C> &ring;

@@ -92,20 +92,28 @@ private:
     for (int i = 0; i < C::kStoreTokens; i += 128 / kVectors) {
       int t = i + thread / kVectors, m = token + t;
       bool row = t < C::kStoreTokens && m < rows;
-      float squares = 0;
+      float squares = 0, sum = 0;
       if (row && there) {
         float4 raw = loadShared4(from + t * C::kStorePitch);
         *reinterpret_cast<float4 *>(e.out + m * e.outStride + n) = raw;
         Vec16 h{{__float_as_uint(raw.x), __float_as_uint(raw.y),
                  __float_as_uint(raw.z), __float_as_uint(raw.w)}};
         squares = gain.scale(h, e.scaled + m * e.scaledStride + n);
+        if constexpr (kBeginsMean<E>)
+          sum = sumOf<Out>(h);
       }
 #pragma unroll
-      for (int lane = 1; lane < kVectors; lane *= 2)
+      for (int lane = 1; lane < kVectors; lane *= 2) {
         squares += __shfl_xor_sync(~0u, squares, lane);
+        if constexpr (kBeginsMean<E>)
+          sum += __shfl_xor_sync(~0u, sum, lane);
+      }
       int slot = tile * (C::kStored * C::kGroups) + own / 64;
-      if (row && vector == 0)
+      if (row && vector == 0) {
         e.squares[slot * kMostRows + m] = squares;
+        if constexpr (kBeginsMean<E>)
+          e.squares[(kBegun<E> + slot) * kMostRows + m] = sum;
+      }
     }
   }
   template <typename F>

@@ -1,7 +1,7 @@
 //===- wgmma.cuh - warpgroup matrix multiply, sm_90a ------------*- C++ -*-===//
 //
 // d[64, N] += a[64, 16] * b, 16-bit operands, fp32 sums; N = 16, 32, ... 256,
-// and 72.
+// and 24, 40, 72.
 // Tiles in shared memory have rows of 128 bytes swizzled by 128 bytes, as a
 // tensor copy of 64 16-bit columns leaves them.
 //   begin, multiply: a and b[N, 16] from shared memory, k along the rows;
@@ -96,13 +96,15 @@ template <typename T, int N> struct Wgmma;
 #define FT_R14 FT_R13 ", %104, %105, %106, %107, %108, %109, %110, %111"
 #define FT_R15 FT_R14 ", %112, %113, %114, %115, %116, %117, %118, %119"
 #define FT_R16 FT_R15 ", %120, %121, %122, %123, %124, %125, %126, %127"
-#define FT_R2h FT_R2 ", %16, %17, %18, %19" // and half a group
+#define FT_R1h FT_R1 ", %8, %9, %10, %11" // and half a group
+#define FT_R2h FT_R2 ", %16, %17, %18, %19"
 #define FT_R4h FT_R4 ", %32, %33, %34, %35"
 #define FT_F(i) "+f"(d[i])
 #define FT_F8(i)                                                               \
   FT_F(i), FT_F(i + 1), FT_F(i + 2), FT_F(i + 3), FT_F(i + 4), FT_F(i + 5),    \
       FT_F(i + 6), FT_F(i + 7)
 #define FT_D1 FT_F8(0)
+#define FT_D1h FT_D1, FT_F(8), FT_F(9), FT_F(10), FT_F(11)
 #define FT_D2 FT_D1, FT_F8(8)
 #define FT_D2h FT_D2, FT_F(16), FT_F(17), FT_F(18), FT_F(19)
 #define FT_D3 FT_D2, FT_F8(16)
@@ -166,6 +168,7 @@ template <typename T, int N> struct Wgmma;
   FT_WGMMA_TYPE(f16, "f16", N, groups, a, b, c, e, f)
 
 FT_WGMMA(16, 1, 8, 9, 10, 11, 12)
+FT_WGMMA(24, 1h, 12, 13, 14, 15, 16)
 FT_WGMMA(32, 2, 16, 17, 18, 19, 20)
 FT_WGMMA(40, 2h, 20, 21, 22, 23, 24)
 FT_WGMMA(48, 3, 24, 25, 26, 27, 28)
