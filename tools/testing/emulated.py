@@ -40,6 +40,7 @@ PROMPTS = {"prompts-whole": "l0.gate+up", "prompts-odd": "l0.gate+up",
            "prompts-heads": "l0.q+k+v", "prompts-biases": "l0.q+k+v"}
 # Its norms are made by the linears around them where a batch has 9 rows or more.
 DECODED = "llama-gqa"
+LAYER_NORMED = "gpt2-plain"
 # Two layers of a head of 64.
 JOINED = "bert-no-pooler"
 DRAWS = 60
@@ -183,6 +184,32 @@ class Suite:
                  json.loads(trace.read_text())["traceEvents"]}
         assert {"l0.o, l0.norm2", "l0.gate+up"} <= names, names
 
+    def layer_norms(self):
+        """LayerNorms of 64 rows, which the linears around them make, are the
+        CPU's."""
+        plan = self.compile(LAYER_NORMED, "bf16", "layer_norms")
+        run = [self.build / "bin/ft-run", plan, "--json", "--device"]
+        prompts = [x for i in range(32)
+                   for x in ("--tokens", f"{i + 1},{3 * i + 2}")]
+        answers = [[json.loads(line) for line in call(
+            [*how, "--weights", CHECKPOINTS / LAYER_NORMED, "--logprobs", "0",
+             "--max-new-tokens", "1", *prompts]).splitlines()
+            if line.startswith("{")]
+            for how in ([*run, "cpu"], [*self.emulated, *run, "cuda"])]
+        assert [len(rows) for rows in answers] == [32, 32], answers
+        for want, got in zip(*answers):
+            assert want["tokens"] == got["tokens"], (want, got)
+            far = abs(want["logprobs"][0][0]["logprob"] -
+                      got["logprobs"][0][0]["logprob"])
+            assert far <= 8e-3 * 4, (want, got)  # bf16's, of logits up to 4
+        trace = plan.with_suffix(".trace.json")
+        call([*self.emulated, *run, "cuda", "--weights", "random", "--bench",
+              "--repeat", "1", "--in", "1", "--out", "2", "--batch", "64",
+              "--profile", trace])
+        names = {event["name"] for event in
+                 json.loads(trace.read_text())["traceEvents"]}
+        assert {"l0.o, l0.norm2", "l0.up"} <= names, names
+
     def layers(self):
         """A layer of BERT-base's widths, whose shapes small models do not have."""
         plan = self.compile(ROOT / "test/gpu/Inputs/bert-base-layer", "f16",
@@ -245,5 +272,6 @@ def run(build):
     yield row("ftc verify, prompts by tiles (emulated)", suite.prompts)
     yield row("q, k, v and attention in one launch (emulated)", suite.joined)
     yield row("likeliest tokens, norms by linears (emulated)", suite.decoded)
+    yield row("LayerNorms by linears (emulated)", suite.layer_norms)
     yield row("a layer of BERT-base's widths (emulated)", suite.layers)
     yield row("soak (emulated)", suite.soak)
