@@ -295,10 +295,11 @@ def JoinSteps : FtPass<"ft-join-steps"> {
     of up to 64 tokens, whose result no other step reads; an entry may return it.
 
     In step kinds of 9 to 64 tokens, where a step is one norm of whole rows, whose
-    only reader is the gemm behind, all of 16 bits: an RMS norm and that gemm
+    only reader is the gemm behind, all of 16 bits: the norm and that gemm
     get it where the sum of the gemm in front is what is normed, as the two may
     make it (NormHalvesCapability); else the gemm behind alone, if its weights are
-    small, as the norm may be its prologue (NormPrologueCapability).
+    small, as the norm may be its prologue (NormPrologueCapability). The norm's own
+    weights are of fp32 for the former.
 
     All stay steps: the kernels are right for some architectures, numbers of rows
     and batches only.
