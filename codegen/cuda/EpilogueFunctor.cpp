@@ -5,8 +5,6 @@
 #include "codegen/cuda/RowPlan.h"
 #include "codegen/cuda/Templates.h"
 
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 using namespace ft;
 using namespace ft::codegen;
@@ -28,7 +26,10 @@ public:
 
 private:
   void printBias();
-  void addNorm();
+  void give(const std::string &type, const std::string &name,
+            DictionaryAttr arg);
+  void beginNorm();
+  void endNorm();
   FailureOr<std::string> printResidual();
   Operation *linear() const {
     ir::LinearOp first = match_.linears.front();
@@ -193,72 +194,43 @@ FailureOr<std::string> EpiloguePrinter::printResidual() {
   return assign(match_.result, *sum + " + " + r);
 }
 
-static Operation *normOf(const NormHalf &half) {
-  return &ir::FusedOp(half.norm).getBody().front().front();
+/// A member that an argument of the kernel gives.
+void EpiloguePrinter::give(const std::string &type, const std::string &name,
+                           DictionaryAttr arg) {
+  params_.add(type, name, arg);
+  member(type, name);
 }
 
-static int64_t innerOf(const NormHalf &half) {
-  return cast<ir::PackedType>(normOf(half)->getResult(0).getType())
-      .getRowElements();
-}
-
-bool NormHalf::hasMean() const {
-  return norm && isa<ir::LayerNormOp>(normOf(*this));
-}
-
-int64_t NormHalf::sumsAt() const { return kCounterBytes; }
-
-int64_t NormHalf::constantsAt() const {
-  constexpr int64_t rows = 64; // skinny::kMostRows: sums lie so far apart
-  return sumsAt() + 4 * rows * slots * (hasMean() ? 2 : 1);
-}
-
-/// As skinny::constantsSize has it.
-int64_t NormHalf::workspaceBytes() const {
-  int64_t padded = int64_t(llvm::alignTo(innerOf(*this), 256));
-  return constantsAt() + (hasMean() ? 2 * 2 * padded : 0);
-}
-
-/// What a part of a norm reads and writes besides.
-void EpiloguePrinter::addNorm() {
-  if (!norm_.norm)
-    return;
-  Operation *op = normOf(norm_);
-  auto layer = dyn_cast<ir::LayerNormOp>(op);
-  auto weight =
-      layer ? layer.getWeightAttr() : cast<ir::RmsNormOp>(op).getWeightAttr();
-  APFloat eps = layer ? layer.getEps() : cast<ir::RmsNormOp>(op).getEps();
+/// What the beginning of a norm reads and writes besides.
+void EpiloguePrinter::beginNorm() {
   auto scaled = cast<ir::PackedType>(norm_.norm.getResult(0).getType());
   std::string element = typeText(scaled.getElementType()).str();
-  std::string slots = std::to_string(norm_.slots);
-  auto give = [&](const std::string &type, const std::string &name,
-                  DictionaryAttr arg) {
-    params_.add(type, name, arg);
-    member(type, name);
-  };
-  DictionaryAttr squares = params_.workspace(norm_.sumsAt());
-  DictionaryAttr constants = params_.workspace(norm_.constantsAt());
-  if (!norm_.begins) {
-    members_.push_back("static constexpr int kEndedSlots = " + slots);
-    give("const float *", "squares", squares);
-    members_.push_back("static constexpr float inner = " +
-                       floatLiteral(double(innerOf(norm_))) +
-                       ", eps = " + floatLiteral(eps.convertToDouble()));
-    if (layer)
-      give("const " + element + " *", "constants", constants);
-    return;
-  }
-  members_.push_back("static constexpr int kBegunSlots = " + slots);
-  give("float *", "squares", squares);
-  give("const float *", "gain", params_.weight(weight));
+  members_.push_back("static constexpr int kBegunSlots = " +
+                     std::to_string(norm_.slots));
+  give("float *", "squares", params_.workspace(norm_.sumsAt()));
+  give("const float *", "gain", params_.weight(norm_.weight()));
   give(element + " *", "scaled", params_.nextOut(0));
   stride("scaledStride", norm_.norm.getResult(0));
-  if (!layer)
+  if (!norm_.hasMean())
     return;
   members_.push_back("static constexpr bool kBeginsMean = true");
   give("const float *", "shift",
-       layer.getBias() ? params_.weight(layer.getBiasAttr()) : params_.i64(0));
-  give(element + " *", "constants", constants);
+       norm_.bias() ? params_.weight(norm_.bias()) : params_.i64(0));
+  give(element + " *", "constants", params_.workspace(norm_.constantsAt()));
+}
+
+/// What its end reads.
+void EpiloguePrinter::endNorm() {
+  Type element = cast<ir::PackedType>(match_.input.getType()).getElementType();
+  members_.push_back("static constexpr int kEndedSlots = " +
+                     std::to_string(norm_.slots));
+  give("const float *", "squares", params_.workspace(norm_.sumsAt()));
+  members_.push_back(
+      "static constexpr float inner = " + floatLiteral(double(norm_.inner())) +
+      ", eps = " + floatLiteral(norm_.eps()));
+  if (norm_.hasMean())
+    give("const " + typeText(element).str() + " *", "constants",
+         params_.workspace(norm_.constantsAt()));
 }
 
 LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
@@ -278,7 +250,8 @@ LogicalResult EpiloguePrinter::print(CudaPrinter &out) {
     body_.line("return toFloat(fromFloat<Stored>(" + *result + "));");
   }
 
-  addNorm();
+  if (norm_.norm)
+    norm_.begins ? beginNorm() : endNorm();
   out.open("struct Epilogue");
   out.line("using Stored = " + type + ";");
   out.line("static constexpr bool kGated = " +

@@ -5,22 +5,9 @@
 #include "codegen/cuda/CudaPrinter.h"
 #include "codegen/cuda/GemmMatch.h"
 #include "codegen/cuda/KernelText.h"
+#include "codegen/cuda/NormHalf.h"
 
 namespace ft::codegen {
-
-/// A part of a norm that a linear makes (sm90/skinny_norm.cuh).
-struct NormHalf {
-  ir::FusedOp norm; // null: none
-  bool begins = false;
-  int64_t slots = 0; // of a row's sums
-
-  bool hasMean() const;
-  /// Where the sums and a LayerNorm's constants lie in the workspace, and where
-  /// they end.
-  int64_t sumsAt() const;
-  int64_t constantsAt() const;
-  int64_t workspaceBytes() const;
-};
 
 struct EpilogueForm {
   /// A bias or a residual that is absent is a null pointer, so that layers with

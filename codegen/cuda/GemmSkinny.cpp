@@ -334,18 +334,18 @@ codegen::emitSkinnyNorm(ir::FusedOp first, ir::FusedOp norm, ir::FusedOp second,
   FailureOr<GemmMatch> before = matchGemm(first), behind = matchGemm(second);
   if (failed(before) || failed(behind))
     return failure();
-  Operation *op = &norm.getBody().front().front();
-  auto isAligned = [&](StringRef operand) {
-    auto weight = op->getAttrOfType<FlatSymbolRefAttr>(operand);
+  NormHalf half{norm, true};
+  auto isAligned = [&](FlatSymbolRefAttr weight) {
     return !weight || alignmentOf(ir::lookupParam(norm, weight)) >= 16;
   };
   Placement scaled = placementOf(norm.getResult(0));
   if (!gemmSkinnyTakes(first, *before, context) ||
       !gemmSkinnyTakes(second, *behind, context) || scaled.alignment < 16 ||
-      scaled.rowStride % 8 != 0 || !isAligned("weight") || !isAligned("bias"))
+      scaled.rowStride % 8 != 0 || !isAligned(half.weight()) ||
+      !isAligned(half.bias()))
     return made;
   for (int64_t tokens : {64, 32, 16}) {
-    NormHalf half{norm, true};
+    half.begins = true;
     std::optional<Tile> tile =
         chooseBeginning(first, *before, tokens, context, half);
     if (!tile)
