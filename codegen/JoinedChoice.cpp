@@ -124,7 +124,7 @@ KernelChoice::addNormed(ir::FusedOp norm, ir::FusedOp linears,
   return success();
 }
 
-/// Two launches in place of three steps: an RMS norm is made by the linears
+/// Two launches in place of three steps: a norm is made by the linears
 /// around it.
 LogicalResult
 KernelChoice::addNormHalves(ir::FusedOp fused, ir::FusedOp norm,
