@@ -201,7 +201,9 @@ class Suite:
             assert want["tokens"] == got["tokens"], (want, got)
             far = abs(want["logprobs"][0][0]["logprob"] -
                       got["logprobs"][0][0]["logprob"])
-            assert far <= 8e-3 * 4, (want, got)  # bf16's, of logits up to 4
+            # bf16's, of the likeliest logits' distance from the mean: some 3, as
+            # their likelihood is a thirteenth to an eighth, of 128 tokens.
+            assert far <= 8e-3 * 4, (want, got)
         trace = plan.with_suffix(".trace.json")
         call([*self.emulated, *run, "cuda", "--weights", "random", "--bench",
               "--repeat", "1", "--in", "1", "--out", "2", "--batch", "64",

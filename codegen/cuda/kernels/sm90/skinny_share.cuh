@@ -48,10 +48,10 @@ struct Skinny {
   static constexpr int kThreads = kConsumers + 64; // and two that copy
   static constexpr int kSums = (across > 0 ? across : NT) / 2; // of a thread
                                               // and block
+  static constexpr int kRun = kSums / splits; // of those, stored by a CTA
   static constexpr int kConstants = constants;
   static constexpr int kRowsOfX = NT + constants; // of a box
-  static constexpr int kAllSums = kSums + constants / 2;
-  static constexpr int kRun = kSums / splits; // of those, stored by a CTA
+  static constexpr int kAllSums = kSums + constants / 2; // kSums first
   /// What a CTA gets from the others of its cluster.
   static constexpr int kSplitBytes =
       (splits - 1) * kConsumers * blocks * kRun * 4;
