@@ -98,15 +98,16 @@ struct Problem {
     int stages = (k + depth - 1) / depth;
     p.begin = stages * p.split / C::kSplits;
     p.end = stages * (p.split + 1) / C::kSplits;
+    // Every cluster begins elsewhere: rows lie a power of two apart in many
+    // models, and one stage of all of them in few of the memory's channels; all
+    // want the same x. With NT of 64 x is so much that reads of the same stage
+    // had better go together (8B, 64 sequences 5.05 ms for 5.07).
     p.at = p.begin;
     if constexpr (C::NT < 64)
       p.at += p.first % 32 * (p.end - p.begin) / 32;
     return p;
   }
-  /// The stage of k that follows. Every cluster begins elsewhere: rows lie a
-  /// power of two apart in many models, and one stage of all of them in few of
-  /// the memory's channels; all want the same x. Of 64 tokens x is so much that
-  /// reads of the same stage had better go together (8B 5.05 ms for 5.07).
+  /// The stage of k that follows.
   __device__ __forceinline__ int next(int step) const {
     return step + 1 == end ? begin : step + 1;
   }
