@@ -137,10 +137,12 @@ static void addReportOptions(CLI::App &app, RunOptions &o) {
   app.add_option("--repeat", o.repeat, "Runs of --bench; medians are printed")
       ->capture_default_str()
       ->check(kCount);
-  app.add_option("--profile", o.profile,
+  app.add_option("--profile", o.trace,
                  "With --bench: time each kernel of a step (of the prefill "
-                 "with --out 0) beside its floor, "
-                 "and write a Chrome trace to this file");
+                 "with --out 0) beside its floor, and write a Chrome trace to "
+                 "the file, if one is named")
+      ->type_name("[FILE]")
+      ->expected(0, 1);
   app.add_option("--chart", o.chart,
                  "With --bench: chart a layer's kernels beside their floors, "
                  "an SVG file");
@@ -182,6 +184,7 @@ int parseOptions(int argc, char **argv, RunOptions &options) {
     int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  options.profile = app.count("--profile") > 0;
   options.model.rankDeadline =
       std::chrono::milliseconds(int64_t(options.rankDeadline * 1e3));
   return -1;

@@ -186,9 +186,8 @@ Status Bench::profile() {
   bool decode = entry_.causal && options_.out;
   FT_ASSIGN_OR_RETURN(auto fixed, batch(decode));
   FT_ASSIGN_OR_RETURN(profile_, timeKernels(model_, entryIndex_, *fixed));
-  if (!options_.profile.empty())
-    FT_RETURN_IF_ERROR(
-        writeTrace(model_, entryIndex_, *fixed, options_.profile));
+  if (!options_.trace.empty())
+    FT_RETURN_IF_ERROR(writeTrace(model_, entryIndex_, *fixed, options_.trace));
   if (options_.chart.empty())
     return Status::success();
   return writeChart(profile_,
@@ -361,7 +360,7 @@ StatusOr<int> runBench(RunOptions &options) {
   FT_ASSIGN_OR_RETURN(int entry, benchEntry(*model, options));
   Bench bench(*model, entry, options);
   FT_RETURN_IF_ERROR(bench.run());
-  if (!options.profile.empty() || !options.chart.empty())
+  if (options.profile || !options.chart.empty())
     FT_RETURN_IF_ERROR(bench.profile());
   startUp["devices_ms"] = times.devices;
   startUp["weights_ms"] = times.weights;

@@ -49,9 +49,10 @@ struct RunOptions {
   bool explainMemory = false;
   bool bench = false;
   int64_t batch = 1, in = 128, out = 32, repeat = 3;
-  int64_t inLeast = 0; // of the shortest prompt; 0: as long as all
-  std::string profile; // file of a Chrome trace
-  std::string chart;   // file of an SVG
+  int64_t inLeast = 0;  // of the shortest prompt; 0: as long as all
+  bool profile = false; // times of kernels
+  std::string trace;    // of them, a file; empty: none
+  std::string chart;    // file of an SVG
 
   // Tuning.
   bool tune = false;

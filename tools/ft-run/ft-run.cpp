@@ -27,7 +27,7 @@ static StatusOr<int> dispatch(RunOptions &options) {
     return runTune(options);
   if (options.embed)
     return runEmbed(options);
-  if (options.bench || !options.profile.empty())
+  if (options.bench || options.profile)
     return runBench(options);
   if (!options.inputs.empty() || !options.images.empty())
     return runTensors(options);
