@@ -98,7 +98,9 @@ Status Soak::load() {
   bool first = counts_.rounds == 0;
   options.maxSequences = first ? 8 : 1 + upTo(7);
   options.maxTokens = options.maxSequences + (first ? 120 : upTo(120));
-  context_ = first ? 192 : 48 + upTo(144);
+  int64_t positions = file->plan().maxPositions;
+  int64_t most = positions ? std::min<int64_t>(positions, 192) : 192;
+  context_ = first ? most : most / 4 + upTo(most - most / 4);
   options.context = context_;
   // Some requests wait for pages of others.
   options.cacheTokens = context_ * (1 + upTo(options.maxSequences - 1));
