@@ -1,9 +1,5 @@
 //===- Soak.cpp - random requests for a while, answers checked ------------===//
 //
-//   soak PLAN [--device KIND] [--weights DIR|random] [--minutes N | --seconds
-//   N]
-//        [--seed N]
-//
 // Rounds of random requests through one engine, on models of random bounds. A
 // round is run twice, which must give the same bits, and each request alone.
 // Alone, other kernels may run, and a token within rounding of another may be
@@ -294,6 +290,14 @@ Status Soak::run() {
   return Status::success();
 }
 
+const char *const kUsage =
+    "Usage: soak PLAN [--device cpu|cuda] [--weights DIR|random]\n"
+    "            [--minutes N | --seconds N] [--seed N]\n"
+    "Random requests of a causal plan (lengths, settings, stop tokens,\n"
+    "cancellations), rounds of them twice and each request alone: other bits,\n"
+    "other tokens or memory that grows are errors, exit code 1.\n"
+    "Example: soak stories.plan --device cuda --seconds 240";
+
 } // namespace ft::soak
 
 int main(int argc, char **argv) {
@@ -304,6 +308,8 @@ int main(int argc, char **argv) {
       options.plan = flag;
       continue;
     }
+    if (flag == "--help")
+      return std::puts(ft::soak::kUsage), 0;
     const char *value = ++i < argc ? argv[i] : "";
     if (flag == "--device")
       options.device = value;
