@@ -7,11 +7,33 @@ using namespace ft;
 using namespace ft::hf;
 using plan::Recipe;
 
+bool ft::hf::isBare(const std::string &architecture) {
+  return architecture.empty() || (architecture.ends_with("Model") &&
+                                  !architecture.ends_with("LMHeadModel"));
+}
+
+/// The class that transformers saved; empty where config.json names none.
+static std::string savedClass(const Checkpoint &checkpoint) {
+  auto named = checkpoint.config.find("architectures");
+  bool known = named != checkpoint.config.end() && named->is_array() &&
+               !named->empty() && named->front().is_string();
+  return known ? named->front().get<std::string>() : "";
+}
+
 std::string
 GraphBuilder::findPrefix(const std::string &tensor,
                          std::initializer_list<std::string> candidates) const {
   for (const std::string &prefix : candidates)
     if (checkpoint_.hasTensor(prefix + tensor))
+      return prefix;
+  std::string saved = savedClass(checkpoint_);
+  if (saved.empty())
+    saved = wanted_.architecture;
+  if (saved.empty())
+    return *candidates.begin();
+  bool bare = isBare(saved);
+  for (const std::string &prefix : candidates)
+    if (prefix.empty() == bare)
       return prefix;
   return *candidates.begin();
 }

@@ -33,6 +33,9 @@ struct Wanted {
   Part part = Part::Model;
 };
 
+/// Whether a class has no head; the empty name has none.
+bool isBare(const std::string &architecture);
+
 /// Adds params and nodes to a graph under construction. Values and params are
 /// names; a param's has '@' in front, and an empty name stands for an absent
 /// one. Shapes are checked against the checkpoint in the end, by checkWeights.
@@ -59,8 +62,10 @@ public:
       status_ = status;
   }
 
-  /// The first of `candidates` under which the checkpoint has `tensor`; the
-  /// first of all where it has none, or no weights.
+  /// The first of `candidates` under which the checkpoint has `tensor`. Where
+  /// it has none, or no weights, as transformers writes the class that
+  /// config.json names: bare ones have no prefix; the first of all where it
+  /// names none.
   std::string findPrefix(const std::string &tensor,
                          std::initializer_list<std::string> candidates) const;
 

@@ -51,9 +51,6 @@ TextEncoder::TextEncoder(const TextConfig &config, const TextVariant &variant,
                          GraphBuilder &builder)
     : c_(config), v_(variant), b_(builder) {
   prefix_ = b_.findPrefix("embeddings.word_embeddings.weight", {"", v_.prefix});
-  // A checkpoint's own prefix decides; without weights, that of the class.
-  if (!b_.checkpoint().weights && !isBare(b_.architecture()))
-    prefix_ = v_.prefix;
 }
 
 void TextEncoder::declareInputs() {

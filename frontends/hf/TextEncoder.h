@@ -85,9 +85,6 @@ void readPadding(Config &config, TextConfig &c);
 void checkHeads(Config &config, const std::string &headsKey,
                 const std::string &sizeKey, const TextConfig &c);
 
-/// Whether a class has no head; the empty name has none.
-bool isBare(const std::string &architecture);
-
 /// Builds the class that builder.architecture() names, or its part, after
 /// config.finish().
 Status buildText(const TextConfig &config, const TextVariant &variant,

@@ -134,10 +134,6 @@ static void buildBare(TextEncoder &encoder, GraphBuilder &b,
   b.output("sentence_embedding", x);
 }
 
-bool ft::hf::isBare(const std::string &architecture) {
-  return architecture.empty() || architecture.ends_with("Model");
-}
-
 Status ft::hf::buildText(const TextConfig &config, const TextVariant &variant,
                          GraphBuilder &builder) {
   StatusOr<std::optional<SentenceHead>> sentence =
